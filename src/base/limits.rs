@@ -1,0 +1,70 @@
+//! Every limit of the system, in one place. Each is checked before anything is allocated for it.
+
+/// Largest integer in anything signed: 2^53 - 1, the largest that every JSON reader keeps exactly.
+pub const INTEGER_MAX: u64 = (1 << 53) - 1;
+/// Deepest nesting of objects and arrays in anything signed.
+pub const JSON_DEPTH_MAX: usize = 16;
+/// Largest leaf of the ledger in bytes: entry bundles frame entries with 16 bits (tlog-tiles).
+pub const LEAF_BYTES_MAX: usize = 65_535;
+/// Largest signed payload in bytes: 40 KiB, whose base64 leaves room in a leaf for signatures.
+pub const PAYLOAD_BYTES_MAX: usize = 40 * 1024;
+/// Largest envelope handed in, in bytes: a leaf's worth, and as much again for white space.
+pub const ENVELOPE_BYTES_MAX: usize = 2 * LEAF_BYTES_MAX;
+/// Most signatures of one envelope; only governance may have more than one.
+pub const SIGNATURES_MAX: usize = 64;
+/// Most subjects of one approval: a morning's queue, still readable before it is signed.
+pub const SUBJECTS_MAX: usize = 100;
+/// Most operations of one governance statement.
+pub const OPERATIONS_MAX: usize = 500;
+/// Most authors, teams, duties, tools or checklist items in one list of a statement.
+pub const LIST_ITEMS_MAX: usize = 100;
+/// Longest opaque name (member id, service, team, tool, checklist item) in bytes.
+pub const NAME_BYTES_MAX: usize = 100;
+/// Longest full reference name in bytes.
+pub const REFERENCE_BYTES_MAX: usize = 255;
+/// Longest free text (comment, reason, checklist answer) in bytes, before it is salted and hashed.
+pub const FREE_TEXT_BYTES_MAX: usize = 8 * 1024;
+/// Largest policy text in bytes: it is signed whole.
+pub const POLICY_BYTES_MAX: usize = 24 * 1024;
+/// Most rules of one policy.
+pub const RULES_MAX: usize = 500;
+/// Longest path pattern in bytes; matching is quadratic in the number of its segments.
+pub const PATTERN_BYTES_MAX: usize = 1_024;
+/// Most rows of one change document.
+pub const DOCUMENT_ROWS_MAX: usize = 1_000_000;
+/// Largest change document in bytes: 256 MiB.
+pub const DOCUMENT_BYTES_MAX: usize = 256 * 1024 * 1024;
+/// Longest path in a tree in bytes (Linux's `PATH_MAX`; git checks out nothing longer).
+pub const PATH_BYTES_MAX: usize = 4_096;
+/// Deepest folder in a tree.
+pub const TREE_DEPTH_MAX: usize = 1_024;
+/// Largest blob that is read into memory: 256 MiB. Above it a blob is streamed or refused.
+pub const BLOB_BYTES_MAX: u64 = 256 * 1024 * 1024;
+/// Largest commit object that is read, in bytes.
+pub const COMMIT_BYTES_MAX: usize = 1024 * 1024;
+/// Most authors that are read from one commit's author line and trailers.
+pub const COMMIT_AUTHORS_MAX: usize = 1_000;
+/// Most steps of one chain.
+pub const CHAIN_STEPS_MAX: usize = 100_000;
+/// Largest file of the side store in bytes.
+pub const SIDE_BLOB_BYTES_MAX: usize = DOCUMENT_BYTES_MAX;
+/// Largest signed note in bytes.
+pub const NOTE_BYTES_MAX: usize = 64 * 1024;
+/// Largest value in the embedded store, in bytes: larger ones reach files that it never syncs.
+pub const STORE_VALUE_BYTES_MAX: usize = 4 * 1024;
+/// Most entries of one commit of the ledger.
+pub const COMMIT_ENTRIES_MAX: usize = 4_096;
+/// Most entries that the ledger holds: indexes stay exact JSON integers by far.
+pub const ENTRIES_MAX: u64 = 1 << 40;
+/// A leaf time this far ahead of the entry before wants a governance confirmation: 31 days.
+pub const TIME_JUMP_MILLISECONDS_MAX: u64 = 31 * 24 * 3_600 * 1_000;
+/// How long a command waits for the ledger's lock before it gives up, in milliseconds.
+pub const LOCK_WAIT_MILLISECONDS_MAX: u64 = 10_000;
+/// Longest segment of consecutive steps that is judged as one change, unless it is the whole chain.
+pub const SEGMENT_STEPS_MAX: usize = 32;
+/// Largest trust root or settings file in bytes.
+pub const SETTINGS_BYTES_MAX: usize = 64 * 1024;
+/// Largest key file in bytes.
+pub const KEY_FILE_BYTES_MAX: usize = 64 * 1024;
+/// A text file of more lines than this is opaque: nobody reads it.
+pub const READABLE_LINES_MAX: usize = 10_000;

@@ -1,0 +1,10 @@
+//! Floor 0: digests, strict encodings, limits, names and time.
+//!
+//! Nothing here does I/O, reads a clock or knows what a sign-off is.
+
+pub mod digest;
+pub mod encoding;
+pub mod json;
+pub mod limits;
+pub mod name;
+pub mod time;

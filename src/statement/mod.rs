@@ -1,0 +1,3 @@
+//! What somebody signs (`spec/statement.md`): in-toto statements in DSSE envelopes.
+
+pub mod words;
