@@ -7,4 +7,5 @@ pub mod encoding;
 pub mod json;
 pub mod limits;
 pub mod name;
+pub mod position;
 pub mod time;
