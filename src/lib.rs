@@ -9,4 +9,5 @@
 pub mod base;
 
 // Floor 1
+pub mod key;
 pub mod statement;

@@ -66,5 +66,19 @@ pub const SEGMENT_STEPS_MAX: usize = 32;
 pub const SETTINGS_BYTES_MAX: usize = 64 * 1024;
 /// Largest key file in bytes.
 pub const KEY_FILE_BYTES_MAX: usize = 64 * 1024;
+/// Most rounds of bcrypt that a key file may ask for: 10,000 are about two minutes.
+pub const KEY_FILE_ROUNDS_MAX: u32 = 10_000;
+/// Longest line of a public key in bytes, comment included: room to name an RSA key of any size.
+pub const PUBLIC_KEY_LINE_BYTES_MAX: usize = 16 * 1024;
+/// Longest application of a FIDO security key in bytes.
+pub const APPLICATION_BYTES_MAX: usize = 255;
+/// Largest message of an SSH agent in bytes, in either direction (OpenSSH's own limit).
+pub const AGENT_FRAME_BYTES_MAX: usize = 256 * 1024;
+/// Most keys that are read from an SSH agent's list (OpenSSH's own limit).
+pub const AGENT_KEYS_MAX: usize = 2_048;
+/// How long an SSH agent may take to list its keys, in milliseconds.
+pub const AGENT_LIST_MILLISECONDS_MAX: u64 = 10_000;
+/// How long an SSH agent may take to sign, in milliseconds: a person finds the key and touches it.
+pub const AGENT_SIGN_MILLISECONDS_MAX: u64 = 90_000;
 /// A text file of more lines than this is opaque: nobody reads it.
 pub const READABLE_LINES_MAX: usize = 10_000;

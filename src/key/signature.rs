@@ -1,0 +1,115 @@
+//! Signatures, plain and of FIDO security keys, and what their flags claim (`spec/keys.md`
+//! sections 3 and 4).
+
+use super::ed25519;
+use super::public::{KeyError, PublicKey};
+use crate::base::digest::sha256;
+
+/// Flag of a security key: somebody touched it.
+const FLAG_TOUCHED: u8 = 0x01;
+/// Flag of a security key: it checked a PIN or a finger.
+const FLAG_VERIFIED: u8 = 0x04;
+
+/// A signature, in one of the two forms that exist. The form is told by the type of the key,
+/// never by a length.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Signature {
+    /// Ed25519 over the message itself.
+    Plain([u8; 64]),
+    /// What a FIDO security key signs: never a plain signature over the message.
+    Sk {
+        /// Ed25519 over digests of application and message, with flags and counter between.
+        signature: [u8; 64],
+        /// What the key says happened: 0x01 touched, 0x04 PIN or finger checked.
+        flags: u8,
+        /// The key's own count of signatures; software keys may keep it constant.
+        counter: u32,
+    },
+}
+
+/// What a signature says of a person at the key. Always a claim of the key: software that
+/// pretends to be one exists (ATTACKS 15).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Presence {
+    /// A plain key, or a security key that was not touched.
+    None,
+    /// The key says that it was touched.
+    TouchClaimed,
+    /// The key says that it was touched, and that it checked a PIN or a finger.
+    VerifiedClaimed,
+}
+
+/// Why a signature does not hold.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum SignatureError {
+    /// The signature is not of this key over this message.
+    #[error("the signature does not match the message and the key")]
+    Mismatch,
+    /// A plain signature under a security key.
+    #[error("a plain signature, but the key is a security key")]
+    PlainForSecurityKey,
+    /// No signature can hold under this key.
+    #[error("{0}")]
+    PublicKey(KeyError),
+    /// A security key's signature under a plain key.
+    #[error("a security key's signature, but the key is a plain one")]
+    SecurityKeyForPlain,
+}
+
+impl PublicKey {
+    /// Checks a signature over `message` and tells what it claims of a person's presence.
+    ///
+    /// # Errors
+    /// [`SignatureError`] where it does not hold, whatever the reason.
+    pub fn verify(
+        &self,
+        message: &[u8],
+        signature: &Signature,
+    ) -> Result<Presence, SignatureError> {
+        match (self.application(), signature) {
+            (None, Signature::Plain(bytes)) => {
+                ed25519::verify(self.key_bytes(), message, bytes)?;
+                Ok(Presence::None)
+            }
+            (Some(application), Signature::Sk { signature, flags, counter }) => {
+                let signed = sk_message(application, *flags, *counter, message);
+                ed25519::verify(self.key_bytes(), &signed, signature)?;
+                Ok(Presence::of_flags(*flags))
+            }
+            (None, Signature::Sk { .. }) => Err(SignatureError::SecurityKeyForPlain),
+            (Some(_), Signature::Plain(_)) => Err(SignatureError::PlainForSecurityKey),
+        }
+    }
+}
+
+impl Presence {
+    /// What flags claim. A checked PIN without a touch claims nothing: some keys remember the PIN.
+    #[must_use]
+    pub const fn of_flags(flags: u8) -> Self {
+        match (flags & FLAG_TOUCHED != 0, flags & FLAG_VERIFIED != 0) {
+            (false, _) => Self::None,
+            (true, false) => Self::TouchClaimed,
+            (true, true) => Self::VerifiedClaimed,
+        }
+    }
+
+    /// How a verdict says it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::TouchClaimed => "touch claimed",
+            Self::VerifiedClaimed => "verification claimed",
+        }
+    }
+}
+
+/// What a security key really signs: 69 bytes.
+fn sk_message(application: &str, flags: u8, counter: u32, message: &[u8]) -> Vec<u8> {
+    let mut signed = Vec::with_capacity(69);
+    signed.extend_from_slice(&sha256(&[application.as_bytes()]));
+    signed.push(flags);
+    signed.extend_from_slice(&counter.to_be_bytes());
+    signed.extend_from_slice(&sha256(&[message]));
+    signed
+}
