@@ -11,3 +11,7 @@ pub mod base;
 // Floor 1
 pub mod key;
 pub mod statement;
+
+// Floor 2
+pub mod roster;
+pub mod view;

@@ -1,0 +1,95 @@
+//! What pipelines sign: `build`, `decision` and `deployment` (`spec/statement.md` sections 4.4 to
+//! 4.6).
+
+use serde::{Deserialize, Serialize};
+
+use super::words::{DecisionVerdict, Mode, Outcome};
+use crate::base::digest::{ContentDigest, StatementId};
+use crate::base::name::{
+    EnvironmentName, RepositoryName, RequestId, Revision, ServiceName, ToolName,
+};
+use crate::base::position::EntryIndex;
+
+/// A named builder's word that an artifact was built from a commit.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Build {
+    /// SHA-256 of the artifact.
+    pub artifact: ContentDigest,
+    /// The repository, as the policy names it.
+    pub repository: RepositoryName,
+    /// The commit.
+    pub revision: Revision,
+    /// Side-store digest of an SLSA provenance.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub provenance: Option<ContentDigest>,
+}
+
+/// What the gate decided.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Decision {
+    /// The service.
+    pub service: ServiceName,
+    /// The environment or cell.
+    pub environment: EnvironmentName,
+    /// The repository of the service, as the policy names it.
+    pub repository: RepositoryName,
+    /// The commit to be deployed.
+    pub revision: Revision,
+    /// SHA-256 digests of the artifacts to be deployed, sorted.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub artifacts: Vec<ContentDigest>,
+    /// The answer.
+    pub verdict: DecisionVerdict,
+    /// Whether a deny refuses.
+    pub mode: Mode,
+    /// The entry of the settled point that the chain was judged from, if any.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub start: Option<EntryIndex>,
+    /// The entry of the newest settled point that the gate knew, if any.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub newest: Option<EntryIndex>,
+    /// The entry of the policy in force.
+    pub policy: EntryIndex,
+    /// SHA-256 of the trust root that the gate had pinned.
+    pub trust: ContentDigest,
+    /// Reason codes of a deny, sorted.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub reasons: Vec<RequestId>,
+    /// Side-store digest of the cover: a row per segment.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cover: Option<ContentDigest>,
+    /// The program that decided, with its version.
+    pub program: ToolName,
+}
+
+/// A deployment, and later its outcome.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Deployment {
+    /// The service.
+    pub service: ServiceName,
+    /// The environment or cell.
+    pub environment: EnvironmentName,
+    /// The commit.
+    pub revision: Revision,
+    /// SHA-256 digests of the artifacts, sorted.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub artifacts: Vec<ContentDigest>,
+    /// The decision that it rests on; without one it is a fact that settles nothing. Named by
+    /// its identity, not its entry: both may be signed before either is in the ledger.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub decision: Option<StatementId>,
+    /// The `started` statement whose outcome this is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub started: Option<StatementId>,
+    /// What became of it.
+    pub outcome: Outcome,
+    /// Who or what set it off.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub trigger: Option<RequestId>,
+    /// The pipeline run.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub run: Option<RequestId>,
+}

@@ -1,0 +1,148 @@
+//! Rules of each kind that a type alone does not say; each is a sentence of `spec/statement.md`.
+
+use super::approval::{Approval, ApprovalRow};
+use super::change::Declaration;
+use super::governance::{Governance, Operation, SetMember};
+use super::pipeline::{Decision, Deployment};
+use super::words::{ApprovalVerdict, Assistance, DecisionVerdict, Outcome, SubjectType};
+use super::{Says, Statement, StatementError};
+use crate::base::limits::{LIST_ITEMS_MAX, OPERATIONS_MAX, POLICY_BYTES_MAX, SUBJECTS_MAX};
+
+type Rule = Result<(), &'static str>;
+
+fn rule(holds: bool, what: &'static str) -> Rule {
+    if holds { Ok(()) } else { Err(what) }
+}
+
+/// A list that is a set has one spelling: sorted, nothing twice.
+fn is_sorted_set<T: Ord>(items: &[T]) -> bool {
+    items.len() <= LIST_ITEMS_MAX && items.windows(2).all(|pair| pair[0] < pair[1])
+}
+
+impl Statement {
+    /// Checks the rules of the statement's kind.
+    pub(super) fn check_shape(&self) -> Result<(), StatementError> {
+        let kind = self.says.kind();
+        let is_genesis = matches!(&self.says, Says::Governance(body) if body.genesis.is_some());
+        let checked = rule(
+            self.ledger.is_some() != is_genesis && self.seen.is_some() != is_genesis,
+            "ledger and seen stand in every statement but entry 0",
+        )
+        .and_then(|()| {
+            let seen_something = self.seen.is_none_or(|seen| seen.size.get() > 0);
+            rule(seen_something, "seen.size is at least 1")
+        })
+        .and_then(|()| match &self.says {
+            Says::Governance(body) => governance(body),
+            Says::Change(body) => declaration(body),
+            Says::Approval(body) => approval(body),
+            Says::Build(_) => Ok(()),
+            Says::Decision(body) => decision(body),
+            Says::Deployment(body) => deployment(body),
+        });
+        checked.map_err(|what| StatementError::Shape { kind, what })
+    }
+}
+
+fn governance(body: &Governance) -> Rule {
+    rule(
+        body.genesis.is_some() != body.base.is_some(),
+        "base stands in every statement but entry 0, which has genesis instead",
+    )?;
+    rule((1..=OPERATIONS_MAX).contains(&body.operations.len()), "expected 1 to 500 operations")?;
+    body.operations.iter().try_for_each(operation)
+}
+
+fn operation(operation: &Operation) -> Rule {
+    match operation {
+        Operation::SetMember(member) => set_member(member),
+        Operation::SetAdmins(body) => {
+            let count = body.admins.len();
+            let threshold = usize::try_from(body.threshold).unwrap_or(usize::MAX);
+            rule(is_sorted_set(&body.admins) && count > 0, "admins are a sorted list, not empty")?;
+            rule((1..=count).contains(&threshold), "threshold is from 1 to the number of admins")
+        }
+        Operation::SetPolicy(body) => {
+            rule(body.text.len() <= POLICY_BYTES_MAX, "the policy text is at most 24 KiB")
+        }
+        Operation::SetBaseline(body) => rule(
+            body.replaces.is_some() == body.reason.is_some(),
+            "a baseline says why exactly where it says what it replaces",
+        ),
+        Operation::RevokeKey(_)
+        | Operation::RetireMember(_)
+        | Operation::AddKey(_)
+        | Operation::RotateLedgerKey(_)
+        | Operation::Lift(_)
+        | Operation::ConfirmClock(_) => Ok(()),
+    }
+}
+
+fn set_member(body: &SetMember) -> Rule {
+    rule(is_sorted_set(&body.teams), "teams are a sorted list without repetition")?;
+    rule(is_sorted_set(&body.duties), "duties are a sorted list without repetition")?;
+    rule(is_sorted_set(&body.emails), "emails are a sorted list without repetition")
+}
+
+fn declaration(body: &Declaration) -> Rule {
+    rule(
+        is_sorted_set(&body.authors) && !body.authors.is_empty(),
+        "authors are a sorted list, not empty",
+    )?;
+    rule(is_sorted_set(&body.tools), "tools are a sorted list without repetition")?;
+    rule(
+        body.tools.is_empty() || body.assistance != Assistance::None,
+        "tools are named only where assistance is not none",
+    )
+}
+
+fn approval(body: &Approval) -> Rule {
+    rule((1..=SUBJECTS_MAX).contains(&body.rows.len()), "expected 1 to 100 subjects")?;
+    let mut hashes: Vec<_> = body.rows.iter().map(|row| row.hash).collect();
+    hashes.sort_unstable();
+    rule(hashes.windows(2).all(|pair| pair[0] != pair[1]), "no subject stands twice")?;
+    rule(
+        body.withdraws.is_some() == (body.verdict == ApprovalVerdict::Withdraw),
+        "withdraws stands exactly in a withdrawal",
+    )?;
+    rule(body.checklist.len() <= LIST_ITEMS_MAX, "at most 100 checklist answers")?;
+    let items: Vec<_> = body.checklist.iter().map(|answer| &answer.item).collect();
+    rule(is_sorted_set(&items), "checklist answers are sorted by item, none twice")?;
+    body.rows.iter().try_for_each(|row| approval_row(body.subject_type, row))
+}
+
+fn approval_row(subject_type: SubjectType, row: &ApprovalRow) -> Rule {
+    let is_change = subject_type == SubjectType::Change;
+    let context = [
+        row.repository.is_some(),
+        row.target.is_some(),
+        row.head.is_some(),
+        row.assistance_seen.is_some(),
+    ];
+    rule(
+        context.iter().all(|present| *present == is_change),
+        "repository, target, head and assistance_seen stand exactly for changes",
+    )?;
+    rule(is_change || row.base.is_none(), "base stands only for changes")
+}
+
+fn decision(body: &Decision) -> Rule {
+    rule(is_sorted_set(&body.artifacts), "artifacts are a sorted list without repetition")?;
+    rule(is_sorted_set(&body.reasons), "reasons are a sorted list without repetition")?;
+    rule(
+        body.reasons.is_empty() == (body.verdict == DecisionVerdict::Allow),
+        "reasons stand exactly in a deny",
+    )?;
+    rule(
+        body.verdict == DecisionVerdict::Deny || (body.start.is_some() && body.cover.is_some()),
+        "an allow names its start and its cover",
+    )
+}
+
+fn deployment(body: &Deployment) -> Rule {
+    rule(is_sorted_set(&body.artifacts), "artifacts are a sorted list without repetition")?;
+    rule(
+        body.started.is_none() || body.outcome != Outcome::Started,
+        "an outcome that names its beginning is not itself a beginning",
+    )
+}

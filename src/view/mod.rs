@@ -1,0 +1,271 @@
+//! State folded from the log: everything that questions need except the entries themselves.
+//!
+//! The fold is a pure function of (index, leaf hash, time, statement), resumable and rebuildable
+//! from nothing, and never trusted over the log: `ledger check` compares it with a fresh fold.
+//! Sign-offs are not in it; they are found in the log by topic.
+
+mod settle;
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::base::digest::{Commitment, LeafHash, StatementId};
+use crate::base::name::{EnvironmentName, Origin, RepositoryName, ServiceName};
+use crate::base::position::{EntryIndex, TreeSize};
+use crate::base::time::Timestamp;
+use crate::key::KeyId;
+use crate::roster::{AdminSet, Revoked, Roster};
+use crate::statement::governance::{Accepted, EntryReference, Governance, Operation};
+use crate::statement::words::{ApprovalVerdict, Revocation};
+use crate::statement::{Says, Statement};
+
+pub use self::settle::{LiveDeployment, SettledPoint, SettledPoints};
+
+/// What the log says as of a size.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct View {
+    size: TreeSize,
+    /// Absent only while the log is empty.
+    ledger: Option<LedgerIdentity>,
+    roster: Roster,
+    policies: Vec<PolicyVersion>,
+    newest_governance: Option<EntryReference>,
+    settled: BTreeMap<String, SettledPoints>,
+    lifts: Vec<(EntryIndex, EntryReference)>,
+    clock_confirmed_until: Timestamp,
+    newest_doubt: Doubts,
+}
+
+/// What entry 0 says of the ledger itself, kept up to date.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LedgerIdentity {
+    /// First line of every checkpoint.
+    pub origin: Origin,
+    /// Leaf hash of entry 0: the name of the ledger in every statement.
+    pub id: LeafHash,
+    /// The verifier keys of the ledger, each from its entry on.
+    pub keys: Vec<(EntryIndex, String)>,
+    /// Commitment to the salt of e-mail digests.
+    pub salt: Commitment,
+}
+
+/// A policy from an entry on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PolicyVersion {
+    /// Its number, from 1, for people.
+    pub number: u64,
+    /// The entry that set it.
+    pub entry: EntryIndex,
+    /// The time of that entry.
+    pub time: Timestamp,
+    /// The whole text.
+    pub text: String,
+}
+
+/// A verified statement on its way into the fold.
+#[derive(Debug, Clone, Copy)]
+pub struct Fact<'a> {
+    /// Its entry.
+    pub entry: EntryReference,
+    /// Its identity.
+    pub id: StatementId,
+    /// The time of its entry.
+    pub time: Timestamp,
+    /// What was said.
+    pub statement: &'a Statement,
+    /// The fingerprints of the keys that signed.
+    pub keys: &'a [KeyId],
+}
+
+/// The newest entry that took permission away: a reject or withdrawal, by repository, or a leak.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+struct Doubts {
+    by_repository: BTreeMap<RepositoryName, EntryIndex>,
+    everywhere: Option<EntryIndex>,
+}
+
+impl Doubts {
+    fn raise(&mut self, repository: Option<&RepositoryName>, index: EntryIndex) {
+        match repository {
+            Some(repository) => {
+                self.by_repository.insert(repository.clone(), index);
+            }
+            None => self.everywhere = Some(index),
+        }
+    }
+
+    fn newest(&self, repository: &RepositoryName) -> Option<EntryIndex> {
+        self.everywhere.max(self.by_repository.get(repository).copied())
+    }
+}
+
+impl Default for View {
+    fn default() -> Self {
+        Self {
+            size: TreeSize::new(0),
+            ledger: None,
+            roster: Roster::default(),
+            policies: Vec::new(),
+            newest_governance: None,
+            settled: BTreeMap::new(),
+            lifts: Vec::new(),
+            clock_confirmed_until: Timestamp::default(),
+            newest_doubt: Doubts::default(),
+        }
+    }
+}
+
+impl View {
+    /// How many entries are folded in.
+    #[must_use]
+    pub const fn size(&self) -> TreeSize {
+        self.size
+    }
+
+    /// The ledger; none while it is empty.
+    #[must_use]
+    pub const fn ledger(&self) -> Option<&LedgerIdentity> {
+        self.ledger.as_ref()
+    }
+
+    /// Members, keys and admins.
+    #[must_use]
+    pub const fn roster(&self) -> &Roster {
+        &self.roster
+    }
+
+    /// Every policy, oldest first.
+    #[must_use]
+    pub fn policies(&self) -> &[PolicyVersion] {
+        &self.policies
+    }
+
+    /// The policy in force.
+    #[must_use]
+    pub fn policy(&self) -> Option<&PolicyVersion> {
+        self.policies.last()
+    }
+
+    /// The newest governance entry: the `base` of the next.
+    #[must_use]
+    pub const fn newest_governance(&self) -> Option<EntryReference> {
+        self.newest_governance
+    }
+
+    /// The settled points of a service in an environment.
+    #[must_use]
+    pub fn settled(&self, service: &ServiceName, environment: &EnvironmentName) -> &SettledPoints {
+        static NONE: SettledPoints = SettledPoints::new();
+        self.settled.get(&place(service, environment)).unwrap_or(&NONE)
+    }
+
+    /// Every service and environment that has settled points.
+    pub fn places(&self) -> impl Iterator<Item = (&str, &SettledPoints)> {
+        self.settled.iter().map(|(place, points)| (place.as_str(), points))
+    }
+
+    /// Whether governance has lifted the reject at an entry.
+    #[must_use]
+    pub fn is_lifted(&self, reject: EntryIndex) -> bool {
+        self.lifts.iter().any(|(_, lifted)| lifted.index == reject)
+    }
+
+    /// Up to which time an admin confirmed a jump of the clock.
+    #[must_use]
+    pub const fn clock_confirmed_until(&self) -> Timestamp {
+        self.clock_confirmed_until
+    }
+
+    /// Folds one more entry in. The statement has been admitted: its signature is good and its
+    /// signer may say so.
+    pub fn apply(&mut self, fact: &Fact<'_>) {
+        debug_assert_eq!(fact.entry.index, self.size.next_index());
+        let index = fact.entry.index;
+        self.size = index.size_after();
+        match &fact.statement.says {
+            Says::Governance(body) => self.apply_governance(fact, body),
+            Says::Approval(body) if body.verdict != ApprovalVerdict::Approve => {
+                for row in &body.rows {
+                    self.newest_doubt.raise(row.repository.as_ref(), index);
+                }
+            }
+            Says::Decision(body) => {
+                let place = place(&body.service, &body.environment);
+                self.settled.entry(place).or_default().decided(fact, body);
+            }
+            Says::Deployment(body) => {
+                let place = place(&body.service, &body.environment);
+                let doubts = &self.newest_doubt;
+                self.settled.entry(place).or_default().deployed(fact, body, doubts);
+            }
+            Says::Approval(_) | Says::Change(_) | Says::Build(_) => {}
+        }
+        for key in fact.keys {
+            self.roster.note_use(index, key);
+        }
+    }
+
+    fn apply_governance(&mut self, fact: &Fact<'_>, body: &Governance) {
+        let index = fact.entry.index;
+        if let Some(genesis) = &body.genesis {
+            self.ledger = Some(LedgerIdentity {
+                origin: genesis.origin.clone(),
+                id: fact.entry.leaf,
+                keys: vec![(index, genesis.ledger_key.clone())],
+                salt: genesis.salt,
+            });
+        }
+        for operation in &body.operations {
+            self.apply_operation(fact, operation);
+        }
+        self.newest_governance = Some(fact.entry);
+    }
+
+    fn apply_operation(&mut self, fact: &Fact<'_>, operation: &Operation) {
+        let index = fact.entry.index;
+        match operation {
+            Operation::SetMember(said) => self.roster.set_member(index, said),
+            Operation::RetireMember(said) => self.roster.retire(index, &said.member),
+            Operation::AddKey(said) => self.roster.add_key(index, &said.key, &said.member),
+            Operation::RevokeKey(said) => {
+                let since = said.since.unwrap_or(index);
+                self.roster.revoke(&said.key, Revoked { entry: index, cause: said.cause, since });
+                if said.cause == Revocation::Leaked {
+                    self.newest_doubt.raise(None, index);
+                }
+            }
+            Operation::SetAdmins(said) => self.roster.set_admins(AdminSet {
+                entry: index,
+                admins: said.admins.clone(),
+                threshold: said.threshold,
+            }),
+            Operation::RotateLedgerKey(said) => {
+                if let Some(ledger) = &mut self.ledger {
+                    ledger.keys.push((index, said.ledger_key.clone()));
+                }
+            }
+            Operation::Lift(said) => self.lifts.push((index, said.entry)),
+            Operation::ConfirmClock(said) => self.clock_confirmed_until = said.until,
+            Operation::SetPolicy(said) => {
+                let number = self.policies.len() as u64 + 1;
+                let text = said.text.clone();
+                self.policies.push(PolicyVersion { number, entry: index, time: fact.time, text });
+            }
+            Operation::SetBaseline(said) => {
+                let place = place(&said.service, &said.environment);
+                let points = self.settled.entry(place).or_default();
+                let revision = match &said.accepted {
+                    Accepted::Nothing => None,
+                    Accepted::UpTo(revision) => Some(revision.clone()),
+                };
+                points.baseline(fact.entry, fact.time, revision);
+            }
+        }
+    }
+}
+
+/// The key of a service in an environment: names hold no space, so it is unambiguous.
+fn place(service: &ServiceName, environment: &EnvironmentName) -> String {
+    format!("{service} {environment}")
+}

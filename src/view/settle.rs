@@ -1,0 +1,161 @@
+//! Settled points (`spec/verdict.md` section 3): from where a chain may start.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::{Doubts, Fact};
+use crate::base::digest::{ContentDigest, StatementId};
+use crate::base::name::{RepositoryName, Revision};
+use crate::base::time::Timestamp;
+use crate::statement::governance::EntryReference;
+use crate::statement::pipeline::{Decision, Deployment};
+use crate::statement::words::{DecisionVerdict, Outcome};
+
+/// A start that everything before has been accepted or signed off.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SettledPoint {
+    /// The baseline's or the deployment's entry.
+    pub entry: EntryReference,
+    /// The time of that entry.
+    pub time: Timestamp,
+    /// The commit; none for a baseline of `none`.
+    pub revision: Option<Revision>,
+    /// What was deployed; empty for a baseline.
+    pub artifacts: Vec<ContentDigest>,
+    /// The allow decision that a deployment rests on; none for a baseline.
+    pub decision: Option<EntryReference>,
+    /// The cover of that decision.
+    pub cover: Option<ContentDigest>,
+}
+
+/// The settled points of one service in one environment, and the decisions that may yet settle.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct SettledPoints {
+    points: Vec<SettledPoint>,
+    /// Allow decisions whose `newest` is the newest settled point: any other is dead.
+    open: BTreeMap<StatementId, OpenDecision>,
+    /// The newest deployment of any standing: what is thought to be live.
+    live: Option<LiveDeployment>,
+}
+
+/// The newest deployment that was recorded, settled or not.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LiveDeployment {
+    /// Its entry.
+    pub entry: EntryReference,
+    /// The time of that entry.
+    pub time: Timestamp,
+    /// The commit.
+    pub revision: Revision,
+    /// Whether it is a settled point.
+    pub settled: bool,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct OpenDecision {
+    entry: EntryReference,
+    repository: RepositoryName,
+    revision: Revision,
+    artifacts: Vec<ContentDigest>,
+    cover: Option<ContentDigest>,
+}
+
+impl SettledPoints {
+    /// No point yet.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self { points: Vec::new(), open: BTreeMap::new(), live: None }
+    }
+
+    /// The newest settled point.
+    #[must_use]
+    pub fn newest(&self) -> Option<&SettledPoint> {
+        self.points.last()
+    }
+
+    /// Every settled point, oldest first.
+    #[must_use]
+    pub fn all(&self) -> &[SettledPoint] {
+        &self.points
+    }
+
+    /// The newest deployment that was recorded.
+    #[must_use]
+    pub const fn live(&self) -> Option<&LiveDeployment> {
+        self.live.as_ref()
+    }
+
+    /// A baseline is a settled point. Whether it may replace another is admission's question.
+    pub(super) fn baseline(
+        &mut self,
+        entry: EntryReference,
+        time: Timestamp,
+        revision: Option<Revision>,
+    ) {
+        self.settle(SettledPoint {
+            entry,
+            time,
+            revision,
+            artifacts: Vec::new(),
+            decision: None,
+            cover: None,
+        });
+    }
+
+    /// An allow decision may settle a deployment while its `newest` is the newest point. The
+    /// gate's start was one of ours, for admission checked it.
+    pub(super) fn decided(&mut self, fact: &Fact<'_>, said: &Decision) {
+        let newest = self.points.last().map(|point| point.entry.index);
+        if said.verdict == DecisionVerdict::Allow && said.newest == newest {
+            let open = OpenDecision {
+                entry: fact.entry,
+                repository: said.repository.clone(),
+                revision: said.revision.clone(),
+                artifacts: said.artifacts.clone(),
+                cover: said.cover,
+            };
+            self.open.insert(fact.id, open);
+        }
+    }
+
+    /// A deployment settles if it names an open allow decision for the same revision and
+    /// artifacts, and nothing took permission away in that repository since the decision (ATTACKS
+    /// 3, 31). Whether the doubt concerns a fact that was used is not asked: deciding again is
+    /// cheap, and a fold that asked would need the cover.
+    pub(super) fn deployed(&mut self, fact: &Fact<'_>, said: &Deployment, doubts: &Doubts) {
+        let (entry, time) = (fact.entry, fact.time);
+        if said.started.is_some() {
+            return;
+        }
+        let decision = said.decision.and_then(|named| {
+            let open = self.open.get(&named)?;
+            let same = open.revision == said.revision && open.artifacts == said.artifacts;
+            let doubt = doubts.newest(&open.repository);
+            let undoubted = doubt.is_none_or(|doubt| doubt < open.entry.index);
+            (same && undoubted).then(|| open.clone())
+        });
+        let happened = matches!(said.outcome, Outcome::Started | Outcome::Succeeded);
+        let settled = happened && decision.is_some();
+        if said.outcome != Outcome::Failed {
+            let revision = said.revision.clone();
+            self.live = Some(LiveDeployment { entry, time, revision, settled });
+        }
+        if let Some(decision) = decision.filter(|_| happened) {
+            self.settle(SettledPoint {
+                entry,
+                time,
+                revision: Some(said.revision.clone()),
+                artifacts: said.artifacts.clone(),
+                decision: Some(decision.entry),
+                cover: decision.cover,
+            });
+        }
+    }
+
+    fn settle(&mut self, point: SettledPoint) {
+        self.points.push(point);
+        // Every open decision knew an older newest point: none of them can settle any more.
+        self.open.clear();
+    }
+}
