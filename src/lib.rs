@@ -14,4 +14,5 @@ pub mod statement;
 
 // Floor 2
 pub mod roster;
+pub mod policy;
 pub mod view;

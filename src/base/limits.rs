@@ -28,6 +28,12 @@ pub const FREE_TEXT_BYTES_MAX: usize = 8 * 1024;
 pub const POLICY_BYTES_MAX: usize = 24 * 1024;
 /// Most rules of one policy.
 pub const RULES_MAX: usize = 500;
+/// Most levels of one policy.
+pub const LEVELS_MAX: usize = 20;
+/// Most people that one rule asks for, over all its `require` items.
+pub const RULE_PEOPLE_MAX: u32 = 100;
+/// Most mistakes that are told of one policy text.
+pub const POLICY_MISTAKES_MAX: usize = 100;
 /// Longest path pattern in bytes; matching is quadratic in the number of its segments.
 pub const PATTERN_BYTES_MAX: usize = 1_024;
 /// Most rows of one change document.

@@ -4,6 +4,7 @@
 
 pub mod digest;
 pub mod encoding;
+pub mod fold;
 pub mod json;
 pub mod limits;
 pub mod name;

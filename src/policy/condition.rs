@@ -1,0 +1,115 @@
+//! Which rules match, and whether the floor is lifted (`spec/policy.md` section 6).
+
+use super::Policy;
+use super::assess::is_unproved;
+use super::fact::{AuthorKind, Facts};
+use super::model::{Rule, UnprovedAuthors, When, environment_matches};
+use super::pattern::Pattern;
+use crate::base::fold::folded;
+use crate::statement::words::Assistance;
+
+/// Every path in both forms, folded once for all rules.
+pub(super) struct Folded<'a> {
+    paths: Vec<(&'a [u8], Vec<u8>)>,
+}
+
+impl<'a> Folded<'a> {
+    pub(super) fn new(facts: &'a Facts) -> Self {
+        let both = |path: &'a [u8]| (path, folded(path));
+        Self { paths: facts.paths.iter().map(|fact| both(&fact.path)).collect() }
+    }
+
+    /// Whether any path matches any pattern, exactly or folded: to match more is to ask more.
+    fn any_matches(&self, patterns: &[Pattern]) -> bool {
+        self.paths.iter().any(|(exact, folded)| {
+            patterns
+                .iter()
+                .any(|pattern| pattern.matches_exactly(exact) || pattern.matches_folded(folded))
+        })
+    }
+}
+
+/// The rules that ask, and whether there is none even if the service's paths are left out.
+pub(super) struct Matched<'a> {
+    pub(super) rules: Vec<&'a Rule>,
+    pub(super) none_anywhere: bool,
+}
+
+pub(super) fn matched_rules<'a>(
+    policy: &'a Policy,
+    facts: &Facts,
+    folded: &Folded<'_>,
+    assistance: Assistance,
+) -> Matched<'a> {
+    let rules: Vec<&Rule> = policy
+        .rules()
+        .iter()
+        .filter(|rule| holds(policy, &rule.when, facts, folded, assistance))
+        .collect();
+    let none_anywhere = rules.is_empty();
+    // Rules concern a service's own paths; beside them the floor still stands (ATTACKS 25).
+    let concerned = facts.artifact
+        || policy
+            .service(&facts.service)
+            .is_none_or(|service| service.paths.is_empty() || folded.any_matches(&service.paths));
+    Matched { rules: if concerned { rules } else { Vec::new() }, none_anywhere }
+}
+
+/// Whether every condition of a rule holds.
+fn holds(
+    policy: &Policy,
+    when: &When,
+    facts: &Facts,
+    folded: &Folded<'_>,
+    assistance: Assistance,
+) -> bool {
+    when.artifact == facts.artifact
+        && (when.assistance.is_empty() || when.assistance.contains(&assistance))
+        && when.author_below.as_ref().is_none_or(|level| author_below(policy, facts, level))
+        && (when.author_kind.is_empty()
+            || facts.authors.iter().any(|author| when.author_kind.contains(&author.kind)))
+        && (when.environments.is_empty()
+            || when
+                .environments
+                .iter()
+                .any(|listed| environment_matches(listed, &facts.environment)))
+        && (when.services.is_empty() || when.services.contains(&facts.service))
+        && (!when.opaque || facts.paths.iter().any(|path| path.opaque))
+        && (!when.collision || facts.collision)
+        && (when.paths.is_empty() || folded.any_matches(&when.paths))
+}
+
+/// Whether the lowest author is below a level. Who has no level, a level that the policy does not
+/// list, or (unless `unproved_authors = "accept"`) nothing but a claim, is below every level; so
+/// is a change without any author who could be proved.
+fn author_below(policy: &Policy, facts: &Facts, level: &crate::base::name::LevelName) -> bool {
+    let believed = policy.defaults().unproved_authors == UnprovedAuthors::Accept;
+    let mut authors =
+        facts.authors.iter().filter(|author| author.kind != AuthorKind::Tool).peekable();
+    if authors.peek().is_none() {
+        return true;
+    }
+    authors.any(|author| {
+        (is_unproved(author.standing) && !believed)
+            || !author.level.as_ref().is_some_and(|held| policy.level_at_least(held, level))
+    })
+}
+
+/// Whether an author is only claimed, of whatever kind: a bot's address is as easily typed as a
+/// senior's (ATTACKS 9). A change that names nobody but tools has no proved author either.
+pub(super) fn has_unproved_author(facts: &Facts) -> bool {
+    let mut authors =
+        facts.authors.iter().filter(|author| author.kind != AuthorKind::Tool).peekable();
+    authors.peek().is_none() || authors.any(|author| is_unproved(author.standing))
+}
+
+/// Whether every path matches an exemption, byte by byte: here to match more would ask less.
+pub(super) fn is_exempt(policy: &Policy, facts: &Facts) -> bool {
+    let exempt = &policy.defaults().exempt;
+    !facts.artifact
+        && !facts.collision
+        && !facts.paths.is_empty()
+        && facts.paths.iter().all(|path| {
+            !path.opaque && exempt.iter().any(|pattern| pattern.matches_exactly(&path.path))
+        })
+}
