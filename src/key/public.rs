@@ -328,3 +328,125 @@ impl<'de> Deserialize<'de> for KeyId {
         text.parse().map_err(serde::de::Error::custom)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LINE: &str =
+        "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIFOG6kY7Rf4UtCFvPwKgo/BztXck2xC4a2WyA34XtIwZ";
+    const SK_LINE: &str = "sk-ssh-ed25519@openssh.com AAAAGnNrLXNzaC1lZDI1NTE5QG9wZW5zc2guY29t\
+        AAAAICFo/k5LU8863u66YC9eUO2170QduohPURkQnbLa/dczAAAABHNzaDo=";
+
+    /// ATTACKS x: the fingerprints are those that `ssh-keygen -l` prints for these lines; that of a
+    /// security key includes its application.
+    #[test]
+    fn lines_round_trip_and_have_openssh_fingerprints() {
+        for (line, fingerprint) in [
+            (LINE, "SHA256:L3k/oJubblSY0lB9Ulsl7emDMnRPKm/8udf2ccwk560"),
+            (SK_LINE, "SHA256:6WZVJ44bqhAWLVP4Ns0TDkoSQSsZo/h2K+mEvOaNFbw"),
+        ] {
+            let key = PublicKey::from_openssh(&format!("{line} a comment\r\n")).unwrap();
+            assert_eq!(key.to_openssh(), line);
+            assert_eq!(PublicKey::from_blob(&key.to_blob()), Ok(key.clone()));
+            assert_eq!(key.fingerprint().to_string(), fingerprint);
+            assert_eq!(fingerprint.parse(), Ok(key.fingerprint()));
+            let json = serde_json::to_string(&key).unwrap();
+            assert_eq!(json, format!("\"{line}\""));
+            assert_eq!(serde_json::from_str::<PublicKey>(&json).unwrap(), key);
+        }
+        let sk = PublicKey::from_openssh(SK_LINE).unwrap();
+        assert_eq!(sk.application(), Some("ssh:"));
+        let other = PublicKey::security_key(*sk.key_bytes(), "ssh:countersign").unwrap();
+        assert_ne!(other.fingerprint(), sk.fingerprint());
+        assert_ne!(PublicKey::ed25519(*sk.key_bytes()).unwrap().fingerprint(), sk.fingerprint());
+    }
+
+    #[test]
+    fn in_json_a_key_has_one_spelling() {
+        for other in [
+            format!("{LINE} comment"),
+            format!(" {LINE}"),
+            format!("{LINE}\\n"),
+            LINE.replace(' ', "  "),
+            LINE.replace(' ', "\\t"),
+        ] {
+            assert!(serde_json::from_str::<PublicKey>(&format!("\"{other}\"")).is_err(), "{other}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_such_key_is_named() {
+        let message = |line: &str| PublicKey::from_openssh(line).unwrap_err().to_string();
+        assert_eq!(
+            message("ssh-rsa AAAAB3NzaC1yc2E= x"),
+            "ssh-rsa keys are not supported: only ssh-ed25519 and sk-ssh-ed25519@openssh.com"
+        );
+        assert!(
+            message("ecdsa-sha2-nistp256 AAAA").starts_with("ecdsa-sha2-nistp256 keys are not")
+        );
+        assert!(message("ssh-ed25519-cert-v01@openssh.com AAAA").contains("is a certificate"));
+        assert_eq!(
+            PublicKey::from_openssh("-----BEGIN OPENSSH PRIVATE KEY-----\nsecret"),
+            Err(KeyError::PrivateKey)
+        );
+        for text in ["", "x", "ssh_ed", "hello world", &format!("{LINE}\n{LINE}"), "\u{202e}-a b"] {
+            assert_eq!(PublicKey::from_openssh(text), Err(KeyError::NotAKey), "{text:?}");
+        }
+        assert!(matches!(
+            PublicKey::from_openssh(&"a".repeat(99_999)),
+            Err(KeyError::TooLarge { found: 99_999, .. })
+        ));
+    }
+
+    #[test]
+    fn blobs_have_one_spelling_and_no_tail() {
+        let blob = PublicKey::from_openssh(LINE).unwrap().to_blob();
+        for length in 0..blob.len() {
+            assert!(PublicKey::from_blob(&blob[..length]).is_err(), "{length}");
+        }
+        assert!(PublicKey::from_blob(&[&blob[..], b"\0"].concat()).is_err());
+        // The line of one algorithm over the key of the other.
+        let crossed = format!("{SK_ED25519} {}", encoding::base64(&blob));
+        assert!(matches!(PublicKey::from_openssh(&crossed), Err(KeyError::Malformed { .. })));
+        let mut weak = blob.clone();
+        let start = weak.len() - 32;
+        weak[start..].fill(0);
+        assert_eq!(PublicKey::from_blob(&weak), Err(KeyError::SmallOrder));
+    }
+
+    #[test]
+    fn applications_of_web_sites_are_refused() {
+        let key = *PublicKey::from_openssh(SK_LINE).unwrap().key_bytes();
+        PublicKey::security_key(key, "ssh:countersign").unwrap();
+        let long = format!("ssh:{}", "a".repeat(252));
+        for application in ["", "ssh", "example.com", "SSH:", "ssh:a b", "ssh:\u{e9}", &long] {
+            assert_eq!(
+                PublicKey::security_key(key, application),
+                Err(KeyError::Application { limit: 255 }),
+                "{application:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn fingerprints_have_one_spelling() {
+        let good = "SHA256:L3k/oJubblSY0lB9Ulsl7emDMnRPKm/8udf2ccwk560";
+        let id: KeyId = good.parse().unwrap();
+        assert_eq!(serde_json::to_string(&id).unwrap(), format!("\"{good}\""));
+        for other in [
+            "",
+            "SHA256:",
+            &good[7..],
+            &good.to_lowercase(),
+            &format!("{good}="),
+            &good[..49],
+            // Spare bits that are not zero.
+            &good.replace("560", "561"),
+            &good.replace('/', "_"),
+            "MD5:00:11",
+        ] {
+            assert_eq!(other.parse::<KeyId>(), Err(KeyIdError), "{other:?}");
+        }
+    }
+}

@@ -113,3 +113,71 @@ fn sk_message(application: &str, flags: u8, counter: u32, message: &[u8]) -> Vec
     signed.extend_from_slice(&sha256(&[message]));
     signed
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::key::{SeedSigner, Signer as _};
+
+    /// A software security key: one more reason why a touch is only claimed (ATTACKS 15).
+    fn sk_sign(application: &str, flags: u8, message: &[u8]) -> (PublicKey, Signature) {
+        let seed = SeedSigner::from_seed(&[7; 32], "").unwrap();
+        let key = PublicKey::security_key(*seed.public_key().key_bytes(), application).unwrap();
+        let signature = seed.sign_plain(&sk_message(application, flags, 9, message));
+        (key, Signature::Sk { signature, flags, counter: 9 })
+    }
+
+    #[test]
+    fn plain_signatures_hold_for_their_message_only() {
+        let seed = SeedSigner::from_seed(&[7; 32], "seed").unwrap();
+        let signature = seed.sign(b"message").unwrap();
+        let key = seed.public_key();
+        assert_eq!(key.verify(b"message", &signature), Ok(Presence::None));
+        assert_eq!(key.verify(b"massage", &signature), Err(SignatureError::Mismatch));
+        let other = SeedSigner::from_seed(&[8; 32], "").unwrap();
+        assert_eq!(
+            other.public_key().verify(b"message", &signature),
+            Err(SignatureError::Mismatch)
+        );
+        assert!(!format!("{seed:?}").contains("07070707"));
+    }
+
+    /// ATTACKS 15: flags are covered by the signature, and read as claims.
+    #[test]
+    fn flags_claim_presence_and_cannot_be_changed() {
+        for (flags, presence) in [
+            (0x00, Presence::None),
+            (0x01, Presence::TouchClaimed),
+            (0x04, Presence::None),
+            (0x05, Presence::VerifiedClaimed),
+        ] {
+            let (key, signature) = sk_sign("ssh:", flags, b"m");
+            assert_eq!(key.verify(b"m", &signature), Ok(presence));
+            let Signature::Sk { signature, counter, .. } = signature else { unreachable!() };
+            let forged = Signature::Sk { signature, flags: flags ^ 1, counter };
+            assert_eq!(key.verify(b"m", &forged), Err(SignatureError::Mismatch));
+            let forged = Signature::Sk { signature, flags, counter: counter + 1 };
+            assert_eq!(key.verify(b"m", &forged), Err(SignatureError::Mismatch));
+        }
+        assert!(Presence::None < Presence::TouchClaimed);
+        assert_eq!(Presence::TouchClaimed.as_str(), "touch claimed");
+    }
+
+    /// The key's type alone tells the form. A plain signature over the 69 bytes is the same 64
+    /// bytes, and still no signature over the message.
+    #[test]
+    fn forms_never_stand_for_each_other() {
+        let (sk, sk_signature) = sk_sign("ssh:", 1, b"m");
+        let plain = PublicKey::ed25519(*sk.key_bytes()).unwrap();
+        let Signature::Sk { signature, .. } = sk_signature else { unreachable!() };
+        assert_eq!(plain.verify(b"m", &sk_signature), Err(SignatureError::SecurityKeyForPlain));
+        assert_eq!(
+            sk.verify(b"m", &Signature::Plain(signature)),
+            Err(SignatureError::PlainForSecurityKey)
+        );
+        assert_eq!(plain.verify(b"m", &Signature::Plain(signature)), Err(SignatureError::Mismatch));
+        // Another application is another key.
+        let other = PublicKey::security_key(*sk.key_bytes(), "ssh:other").unwrap();
+        assert_eq!(other.verify(b"m", &sk_signature), Err(SignatureError::Mismatch));
+    }
+}
