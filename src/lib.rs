@@ -10,9 +10,17 @@ pub mod base;
 
 // Floor 1
 pub mod key;
+pub mod note;
+pub mod merkle;
 pub mod statement;
 
 // Floor 2
 pub mod roster;
 pub mod policy;
 pub mod view;
+pub mod ledger;
+
+// Floor 3
+pub mod store;
+#[cfg(feature = "cli")]
+pub mod blobs;

@@ -56,6 +56,14 @@ pub const CHAIN_STEPS_MAX: usize = 100_000;
 pub const SIDE_BLOB_BYTES_MAX: usize = DOCUMENT_BYTES_MAX;
 /// Largest signed note in bytes.
 pub const NOTE_BYTES_MAX: usize = 64 * 1024;
+/// Most signature lines of one note.
+pub const NOTE_SIGNATURES_MAX: usize = 100;
+/// Longest name of a note key, and longest origin of a log, in bytes.
+pub const KEY_NAME_BYTES_MAX: usize = 255;
+/// Largest receipt (tlog-proof) in bytes: a note, an inclusion proof and an extra line.
+pub const RECEIPT_BYTES_MAX: usize = NOTE_BYTES_MAX + 16 * 1024;
+/// Most leaves that one page of a store holds.
+pub const PAGE_LEAVES_MAX: usize = 1_024;
 /// Largest value in the embedded store, in bytes: larger ones reach files that it never syncs.
 pub const STORE_VALUE_BYTES_MAX: usize = 4 * 1024;
 /// Most entries of one commit of the ledger.

@@ -1,0 +1,11 @@
+//! The append-only ledger (`spec/ledger.md`): leaves, the ports to storage, append, read, check.
+//!
+//! Invariant: an entry is acknowledged only after the store has it durably and the checkpoint
+//! file names a tree that holds it.
+
+pub mod append;
+pub mod check;
+pub mod leaf;
+pub mod read;
+pub mod receipt;
+pub mod store;

@@ -1,0 +1,276 @@
+//! Inclusion and consistency proofs (RFC 6962 section 2.1): made from tiles, verified strictly.
+
+use std::collections::HashMap;
+
+use super::tile::{TILE_WIDTH, Tile};
+use super::tree::{TileError, read_row, subtree};
+use super::{empty_root, node_hash, split};
+use crate::base::digest::{LeafHash, RootHash};
+use crate::base::position::{EntryIndex, TreeSize};
+
+/// Most hashes of any proof: a tree of 2^63 leaves is 63 high, and consistency adds one.
+pub const PROOF_HASHES_MAX: usize = 64;
+
+/// The proof does not show what it should.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum ProofError {
+    /// The index is not below the size, or the old size is above the new one.
+    #[error("the proof is for a position outside of the tree")]
+    Range,
+    /// Too few or too many hashes for this position and size.
+    #[error("the proof has a wrong number of hashes")]
+    Length,
+    /// The hashes lead to another root.
+    #[error("the proof leads to another root hash")]
+    Root,
+}
+
+/// Makes proofs for one tree from its tiles, keeping every node that it computed.
+pub struct Prover<R> {
+    size: u64,
+    read: R,
+    rows: HashMap<(u8, u64), Vec<[u8; 32]>>,
+    nodes: HashMap<(u32, u64), [u8; 32]>,
+}
+
+impl<E: From<TileError>, R: FnMut(Tile) -> Result<Option<Vec<u8>>, E>> Prover<R> {
+    /// A prover for the tree of `size` leaves whose tiles `read` gives, each as wide as asked.
+    pub fn new(size: TreeSize, read: R) -> Self {
+        Self { size: size.get(), read, rows: HashMap::new(), nodes: HashMap::new() }
+    }
+
+    /// The root of the first `size` leaves.
+    ///
+    /// # Errors
+    /// What reading a tile fails with; [`TileError`] where `size` is beyond this tree.
+    pub fn root(&mut self, size: TreeSize) -> Result<RootHash, E> {
+        if size.get() == 0 {
+            return Ok(empty_root());
+        }
+        self.range(0, size.get()).map(RootHash::from_bytes)
+    }
+
+    /// The inclusion proof of an entry: sibling hashes from the leaf upwards.
+    ///
+    /// # Errors
+    /// What reading a tile fails with; [`TileError`] where the entry is beyond this tree.
+    pub fn inclusion(&mut self, index: EntryIndex) -> Result<Vec<[u8; 32]>, E> {
+        let index = index.get();
+        if index >= self.size {
+            return Err(beyond(index).into());
+        }
+        let (mut start, mut end) = (0, self.size);
+        let mut proof = Vec::new();
+        while end - start > 1 {
+            let middle = start + split(end - start);
+            if index < middle {
+                proof.push(self.range(middle, end)?);
+                end = middle;
+            } else {
+                proof.push(self.range(start, middle)?);
+                start = middle;
+            }
+        }
+        proof.reverse();
+        Ok(proof)
+    }
+
+    /// The proof that the tree of `old` leaves is the beginning of this one.
+    ///
+    /// # Errors
+    /// What reading a tile fails with; [`TileError`] where `old` is beyond this tree.
+    pub fn consistency(&mut self, old: TreeSize) -> Result<Vec<[u8; 32]>, E> {
+        let old = old.get();
+        if old > self.size {
+            return Err(beyond(old - 1).into());
+        }
+        if old == 0 || old == self.size {
+            return Ok(Vec::new());
+        }
+        let (mut start, mut end) = (0, self.size);
+        let mut proof = Vec::new();
+        while end != old {
+            let middle = start + split(end - start);
+            if old <= middle {
+                proof.push(self.range(middle, end)?);
+                end = middle;
+            } else {
+                proof.push(self.range(start, middle)?);
+                start = middle;
+            }
+        }
+        // The old root itself is known to the verifier where the old tree is a whole subtree.
+        if start > 0 {
+            proof.push(self.range(start, end)?);
+        }
+        proof.reverse();
+        Ok(proof)
+    }
+
+    /// The RFC 6962 hash of the leaves from `start` to `end`; `start` is a multiple of the
+    /// largest power of two in that range.
+    fn range(&mut self, start: u64, end: u64) -> Result<[u8; 32], E> {
+        if end > self.size {
+            return Err(beyond(end - 1).into());
+        }
+        let count = end - start;
+        if count.is_power_of_two() {
+            return self.node(count.trailing_zeros(), start / count);
+        }
+        let middle = start + split(count);
+        let left = self.range(start, middle)?;
+        let right = self.range(middle, end)?;
+        Ok(node_hash(&left, &right))
+    }
+
+    /// The node over the leaves from `index * 2^height` on, `2^height` of them.
+    fn node(&mut self, height: u32, index: u64) -> Result<[u8; 32], E> {
+        if let Some(node) = self.nodes.get(&(height, index)) {
+            return Ok(*node);
+        }
+        let node = if height.is_multiple_of(8) {
+            let level = u8::try_from(height / 8).unwrap_or(u8::MAX);
+            self.hash(level, index)?
+        } else {
+            let left = self.node(height - 1, index * 2)?;
+            let right = self.node(height - 1, index * 2 + 1)?;
+            node_hash(&left, &right)
+        };
+        self.nodes.insert((height, index), node);
+        Ok(node)
+    }
+
+    /// One hash of a tile's level, from its tile.
+    fn hash(&mut self, level: u8, index: u64) -> Result<[u8; 32], E> {
+        let place = (level, index / TILE_WIDTH);
+        let missing = || TileError { tile: Tile { level, index: place.1, width: 1 } };
+        if !self.rows.contains_key(&place) {
+            // Level 8 alone is above all tiles: 2^64 leaves, which no tree has.
+            let tile =
+                Tile::within(level, place.1, TreeSize::new(self.size)).ok_or_else(missing)?;
+            let row = read_row(tile, &mut self.read)?;
+            self.rows.insert(place, row);
+        }
+        let offset = usize::try_from(index % TILE_WIDTH).unwrap_or(usize::MAX);
+        let found = self.rows.get(&place).and_then(|row| row.get(offset));
+        found.copied().ok_or_else(|| missing().into())
+    }
+}
+
+/// An entry that this tree does not have, told as the tile that would hold it.
+fn beyond(index: u64) -> TileError {
+    TileError { tile: Tile { level: 0, index: index / TILE_WIDTH, width: 1 } }
+}
+
+/// Verifies that a leaf is at `index` of the tree of `size` leaves with this root.
+///
+/// # Errors
+/// [`ProofError`]; a proof that is longer than needed is refused too.
+pub fn verify_inclusion(
+    leaf: &LeafHash,
+    index: EntryIndex,
+    size: TreeSize,
+    root: &RootHash,
+    proof: &[[u8; 32]],
+) -> Result<(), ProofError> {
+    if !size.covers(index) {
+        return Err(ProofError::Range);
+    }
+    let (mut index, mut last) = (index.get(), size.get() - 1);
+    let mut node = *leaf.as_bytes();
+    for sibling in proof {
+        if last == 0 {
+            return Err(ProofError::Length);
+        }
+        if index % 2 == 1 || index == last {
+            node = node_hash(sibling, &node);
+            // A right edge that has no sibling on this level rises until it has one.
+            while index % 2 == 0 && index != 0 {
+                index /= 2;
+                last /= 2;
+            }
+        } else {
+            node = node_hash(&node, sibling);
+        }
+        index /= 2;
+        last /= 2;
+    }
+    if last != 0 {
+        return Err(ProofError::Length);
+    }
+    if node == *root.as_bytes() { Ok(()) } else { Err(ProofError::Root) }
+}
+
+/// Verifies that the tree of `old_size` leaves is the beginning of the tree of `new_size`.
+/// The empty tree is the beginning of every tree, and of two equal sizes the roots are equal;
+/// both with an empty proof.
+///
+/// # Errors
+/// [`ProofError`]; a proof that is longer than needed is refused too.
+pub fn verify_consistency(
+    old_size: TreeSize,
+    old_root: &RootHash,
+    new_size: TreeSize,
+    new_root: &RootHash,
+    proof: &[[u8; 32]],
+) -> Result<(), ProofError> {
+    let (old, new) = (old_size.get(), new_size.get());
+    if old > new {
+        return Err(ProofError::Range);
+    }
+    if old == 0 || old == new {
+        if !proof.is_empty() {
+            return Err(ProofError::Length);
+        }
+        let same = if old == new { old_root == new_root } else { *old_root == empty_root() };
+        return if same { Ok(()) } else { Err(ProofError::Root) };
+    }
+    // The subtree that both trees share is in the proof unless it is the whole old tree.
+    let (first, rest) = if old.is_power_of_two() {
+        (old_root.as_bytes(), proof)
+    } else {
+        proof.split_first().ok_or(ProofError::Length)?
+    };
+    let shift = (old - 1).trailing_ones();
+    let (mut index, mut last) = ((old - 1) >> shift, (new - 1) >> shift);
+    let (mut old_node, mut new_node) = (*first, *first);
+    for sibling in rest {
+        if last == 0 {
+            return Err(ProofError::Length);
+        }
+        if index % 2 == 1 || index == last {
+            old_node = node_hash(sibling, &old_node);
+            new_node = node_hash(sibling, &new_node);
+            while index % 2 == 0 && index != 0 {
+                index /= 2;
+                last /= 2;
+            }
+        } else {
+            new_node = node_hash(&new_node, sibling);
+        }
+        index /= 2;
+        last /= 2;
+    }
+    if last != 0 {
+        return Err(ProofError::Length);
+    }
+    let good = old_node == *old_root.as_bytes() && new_node == *new_root.as_bytes();
+    if good { Ok(()) } else { Err(ProofError::Root) }
+}
+
+/// The root of a list of leaf hashes: the definition itself, for small trees.
+#[must_use]
+pub fn root_of(leaves: &[LeafHash]) -> RootHash {
+    let mut nodes: Vec<_> = leaves.iter().map(|leaf| *leaf.as_bytes()).collect();
+    if nodes.is_empty() {
+        return empty_root();
+    }
+    let mut right: Option<[u8; 32]> = None;
+    while !nodes.is_empty() {
+        // The smallest perfect subtree stands at the right.
+        let perfect = 1_usize << nodes.len().trailing_zeros();
+        let left = subtree(&nodes.split_off(nodes.len() - perfect));
+        right = Some(right.map_or(left, |right| node_hash(&left, &right)));
+    }
+    RootHash::from_bytes(right.unwrap_or_default())
+}

@@ -1,0 +1,162 @@
+//! Keys of signed notes, and the signer that a ledger holds.
+
+use std::fmt;
+use std::str::FromStr;
+
+use ed25519_dalek::{Signer as _, SigningKey};
+use zeroize::Zeroizing;
+
+use super::{NoteError, NoteSignature, SignedNote};
+use crate::base::digest::sha256;
+use crate::base::encoding;
+use crate::base::limits::KEY_NAME_BYTES_MAX;
+
+/// Signature type byte of Ed25519.
+const ALGORITHM_ED25519: u8 = 0x01;
+/// What the text form of a secret key starts with.
+const SECRET_PREFIX: &str = "PRIVATE+KEY+";
+
+/// Whether a text may name a key: not empty, no Unicode space, no plus sign, no control character.
+#[must_use]
+pub fn is_key_name(name: &str) -> bool {
+    (1..=KEY_NAME_BYTES_MAX).contains(&name.len())
+        && !name
+            .chars()
+            .any(|letter| letter.is_whitespace() || letter.is_control() || letter == '+')
+}
+
+/// The public half of a note key, in text `NAME+ID+BASE64`.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct VerifierKey {
+    name: String,
+    public_key: [u8; 32],
+}
+
+impl VerifierKey {
+    /// The Ed25519 key of that name.
+    ///
+    /// # Errors
+    /// [`NoteError::Key`] where the name may not name a key.
+    pub fn new(name: &str, public_key: [u8; 32]) -> Result<Self, NoteError> {
+        if !is_key_name(name) {
+            return Err(NoteError::Key);
+        }
+        Ok(Self { name: name.to_owned(), public_key })
+    }
+
+    /// The name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The Ed25519 public key.
+    #[must_use]
+    pub fn public_key(&self) -> &[u8; 32] {
+        &self.public_key
+    }
+
+    /// The id: the first four bytes of SHA-256(name, line feed, algorithm, public key).
+    #[must_use]
+    pub fn id(&self) -> u32 {
+        let hash = sha256(&[self.name.as_bytes(), b"\n", &[ALGORITHM_ED25519], &self.public_key]);
+        u32::from_be_bytes([hash[0], hash[1], hash[2], hash[3]])
+    }
+}
+
+impl fmt::Display for VerifierKey {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let key = [&[ALGORITHM_ED25519], &self.public_key[..]].concat();
+        write!(formatter, "{}+{:08x}+{}", self.name, self.id(), encoding::base64(&key))
+    }
+}
+
+impl FromStr for VerifierKey {
+    type Err = NoteError;
+
+    fn from_str(text: &str) -> Result<Self, NoteError> {
+        let (name, id, public_key) = split(text)?;
+        let key = Self::new(name, public_key)?;
+        if id == key.id() { Ok(key) } else { Err(NoteError::Key) }
+    }
+}
+
+/// The parts of `NAME+ID+BASE64`: base64 may hold plus signs, names may not.
+fn split(text: &str) -> Result<(&str, u32, [u8; 32]), NoteError> {
+    let mut parts = text.splitn(3, '+');
+    let mut part = || parts.next().ok_or(NoteError::Key);
+    let (name, id, key) = (part()?, part()?, part()?);
+    let id = encoding::unhex_array(id).map_err(|_| NoteError::Key)?;
+    let key = Zeroizing::new(encoding::unbase64_array::<33>(key).map_err(|_| NoteError::Key)?);
+    match key.split_first_chunk::<1>() {
+        Some(([ALGORITHM_ED25519], bytes)) => {
+            let bytes = bytes.try_into().map_err(|_| NoteError::Key)?;
+            Ok((name, u32::from_be_bytes(id), bytes))
+        }
+        _ => Err(NoteError::Key),
+    }
+}
+
+/// The secret half of a note key. It is wiped from memory when dropped, and never shown.
+pub struct NoteSigner {
+    name: String,
+    key: SigningKey,
+}
+
+impl NoteSigner {
+    /// The key of that name with this seed.
+    ///
+    /// # Errors
+    /// [`NoteError::Key`] where the name may not name a key.
+    pub fn new(name: &str, seed: &[u8; 32]) -> Result<Self, NoteError> {
+        if !is_key_name(name) {
+            return Err(NoteError::Key);
+        }
+        Ok(Self { name: name.to_owned(), key: SigningKey::from_bytes(seed) })
+    }
+
+    /// Reads the text form `PRIVATE+KEY+NAME+ID+BASE64`, with or without a line feed after it.
+    ///
+    /// # Errors
+    /// [`NoteError::Key`], which never holds any of the text.
+    pub fn from_text(text: &str) -> Result<Self, NoteError> {
+        let line = text.strip_suffix('\n').unwrap_or(text);
+        let rest = line.strip_prefix(SECRET_PREFIX).ok_or(NoteError::Key)?;
+        let (name, id, seed) = split(rest)?;
+        let signer = Self::new(name, &Zeroizing::new(seed))?;
+        if id == signer.verifier_key().id() { Ok(signer) } else { Err(NoteError::Key) }
+    }
+
+    /// The text form, to be written to a file that only its owner may read.
+    #[must_use]
+    pub fn to_text(&self) -> Zeroizing<String> {
+        let mut key = Zeroizing::new([ALGORITHM_ED25519; 33]);
+        key[1..].copy_from_slice(self.key.as_bytes());
+        let seed = Zeroizing::new(encoding::base64(&key[..]));
+        let id = self.verifier_key().id();
+        Zeroizing::new(format!("{SECRET_PREFIX}{}+{id:08x}+{}", self.name, *seed))
+    }
+
+    /// The public half.
+    #[must_use]
+    pub fn verifier_key(&self) -> VerifierKey {
+        VerifierKey { name: self.name.clone(), public_key: self.key.verifying_key().to_bytes() }
+    }
+
+    /// The note of a text with this key's signature.
+    ///
+    /// # Errors
+    /// [`NoteError::Malformed`] where the text does not end in a line feed or has control
+    /// characters.
+    pub fn sign(&self, text: &str) -> Result<SignedNote, NoteError> {
+        let signature = self.key.sign(text.as_bytes()).to_bytes().to_vec();
+        let line = NoteSignature::new(&self.name, self.verifier_key().id(), signature)?;
+        SignedNote::new(text.to_owned(), vec![line])
+    }
+}
+
+impl fmt::Debug for NoteSigner {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "NoteSigner({})", self.verifier_key())
+    }
+}
