@@ -23,4 +23,6 @@ pub mod ledger;
 // Floor 3
 pub mod store;
 #[cfg(feature = "cli")]
+pub mod signer;
+#[cfg(feature = "cli")]
 pub mod blobs;

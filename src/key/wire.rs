@@ -20,6 +20,7 @@ impl<'a> Reader<'a> {
         Ok(taken)
     }
 
+    #[cfg_attr(not(feature = "cli"), expect(dead_code, reason = "only signers read flags"))]
     pub(crate) fn u8(&mut self) -> Result<u8, Truncated> {
         Ok(self.bytes(1)?[0])
     }
@@ -32,10 +33,6 @@ impl<'a> Reader<'a> {
     pub(crate) fn string(&mut self) -> Result<&'a [u8], Truncated> {
         let length = usize::try_from(self.u32()?).map_err(|_| Truncated)?;
         self.bytes(length)
-    }
-
-    pub(crate) fn array<const N: usize>(&mut self) -> Result<[u8; N], Truncated> {
-        self.bytes(N)?.try_into().map_err(|_| Truncated)
     }
 
     /// A string of exactly `N` bytes.
