@@ -15,6 +15,7 @@ pub mod merkle;
 pub mod statement;
 
 // Floor 2
+pub mod change;
 pub mod roster;
 pub mod policy;
 pub mod view;
