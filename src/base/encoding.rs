@@ -128,7 +128,8 @@ pub fn undecimal(text: &str) -> Result<u64, EncodingError> {
 mod tests {
     use super::*;
 
-    /// ATTACKS w: spare bits, URL-safe letters, line breaks and missing padding are other spellings.
+    /// ATTACKS w: spare bits, URL-safe letters, line breaks and missing padding are other
+    /// spellings.
     #[test]
     fn base64_has_one_spelling() {
         assert_eq!(unbase64("AQ==").unwrap(), [1]);

@@ -138,7 +138,8 @@ name_type! {
     RepositoryName, "repository name", "lower-case letters, digits, . _ - /",
         |text| is_path(text, b"._-");
     /// A service that is deployed.
-    ServiceName, "service name", "lower-case letters, digits, . _ - /", |text| is_path(text, b"._-");
+    ServiceName, "service name", "lower-case letters, digits, . _ - /",
+        |text| is_path(text, b"._-");
     /// An environment; a cell is written `group/cell`.
     EnvironmentName, "environment name", "lower-case letters, digits, . _ - /",
         |text| is_path(text, b"._-");

@@ -1,3 +1,5 @@
+// The tests of spec/marks.md.
+
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::path::Path;
