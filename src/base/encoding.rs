@@ -96,7 +96,7 @@ pub fn unbase64_array<const N: usize>(text: &str) -> Result<[u8; N], EncodingErr
 }
 
 /// Bytes of base64 as DSSE lets others write it: standard, or URL-safe with or without padding.
-/// Only for statements that are handed in; what is stored is written by [`base64`].
+/// Only for statements that are handed in; what is stored is written by [`base64()`].
 ///
 /// # Errors
 /// [`EncodingError::Base64`] on anything else.
