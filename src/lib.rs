@@ -20,6 +20,7 @@ pub mod roster;
 pub mod policy;
 pub mod view;
 pub mod ledger;
+pub mod verify;
 
 // Floor 3
 pub mod store;
@@ -27,3 +28,9 @@ pub mod store;
 pub mod signer;
 #[cfg(feature = "cli")]
 pub mod blobs;
+#[cfg(feature = "cli")]
+pub mod config;
+
+// Floor 5
+#[cfg(feature = "cli")]
+pub mod cli;

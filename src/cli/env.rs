@@ -1,0 +1,114 @@
+//! The only reader of the environment and of the system's clock.
+
+use std::path::{Path, PathBuf};
+
+use crate::base::time::{Clock, Timestamp};
+use crate::config::Places;
+
+/// What the process finds around it. Tests make one by hand: nothing else reads a variable, so
+/// a test needs none, and no variable can set the time that a gate judges by.
+#[derive(Debug, Clone, Default)]
+pub struct Environment {
+    /// Where relative paths start: the process's folder, or what `-C` says. Absolute.
+    pub current_directory: PathBuf,
+    /// The user's home folder.
+    pub home: Option<PathBuf>,
+    /// `XDG_CONFIG_HOME`, or `.config` at home.
+    pub config_home: Option<PathBuf>,
+    /// `XDG_DATA_HOME`, or `.local/share` at home.
+    pub data_home: Option<PathBuf>,
+    /// `XDG_STATE_HOME`, or `.local/state` at home.
+    pub state_home: Option<PathBuf>,
+    /// `XDG_CACHE_HOME`, or `.cache` at home.
+    pub cache_home: Option<PathBuf>,
+    /// The machine's configuration folder: `/etc`.
+    pub machine_config: PathBuf,
+    /// `SSH_AUTH_SOCK`: the agent's socket.
+    pub ssh_auth_sock: Option<PathBuf>,
+    /// Whether a CI runs this (`CI` is set, and not to `false` or `0`).
+    pub is_ci: bool,
+    /// Whether GitHub Actions runs this, whose annotations `check` then prints.
+    pub is_github_actions: bool,
+    /// The user's login name, for display only.
+    pub user: Option<String>,
+    /// `COUNTERSIGN_LEDGER`: as `--ledger`.
+    pub ledger: Option<String>,
+    /// `COUNTERSIGN_TRUST`: as `--trust`, but absolute.
+    pub trust: Option<PathBuf>,
+    /// `COUNTERSIGN_KEY`: as `--key`, but absolute where it is a path.
+    pub key: Option<String>,
+}
+
+impl Environment {
+    /// The process's environment.
+    ///
+    /// # Errors
+    /// Where the current folder is gone or cannot be read.
+    pub fn of_process() -> std::io::Result<Self> {
+        let home = std::env::home_dir().filter(|path| path.is_absolute());
+        let folder = |name: &str, usual: &str| {
+            // The XDG specification has relative paths ignored; here they would start in the
+            // tree that is judged.
+            let named = path(name).filter(|path| path.is_absolute());
+            named.or_else(|| Some(home.as_ref()?.join(usual)))
+        };
+        Ok(Self {
+            current_directory: std::env::current_dir()?,
+            config_home: folder("XDG_CONFIG_HOME", ".config"),
+            data_home: folder("XDG_DATA_HOME", ".local/share"),
+            state_home: folder("XDG_STATE_HOME", ".local/state"),
+            cache_home: folder("XDG_CACHE_HOME", ".cache"),
+            home,
+            machine_config: PathBuf::from("/etc"),
+            ssh_auth_sock: path("SSH_AUTH_SOCK"),
+            is_ci: text("CI").is_some_and(|value| value != "false" && value != "0"),
+            is_github_actions: text("GITHUB_ACTIONS").is_some_and(|value| value == "true"),
+            user: text("USER").or_else(|| text("LOGNAME")),
+            ledger: text("COUNTERSIGN_LEDGER"),
+            trust: path("COUNTERSIGN_TRUST"),
+            key: text("COUNTERSIGN_KEY"),
+        })
+    }
+
+    /// The path from the current folder.
+    #[must_use]
+    pub fn resolve(&self, path: &Path) -> PathBuf {
+        self.current_directory.join(path)
+    }
+
+    /// The folders that settings live in.
+    #[must_use]
+    pub fn places(&self) -> Places {
+        Places {
+            user_config: self.config_home.clone(),
+            user_data: self.data_home.clone(),
+            machine_config: self.machine_config.clone(),
+            current: self.current_directory.clone(),
+        }
+    }
+}
+
+/// A variable as a path; an empty one counts as unset.
+#[expect(clippy::disallowed_methods, reason = "this file is the reader of the environment")]
+fn path(name: &str) -> Option<PathBuf> {
+    std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from)
+}
+
+/// A variable as text; one that is not UTF-8 keeps its other characters, to be refused by name.
+fn text(name: &str) -> Option<String> {
+    path(name).map(|value| value.to_string_lossy().into_owned())
+}
+
+/// The system's clock.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct SystemClock;
+
+impl Clock for SystemClock {
+    #[expect(clippy::disallowed_methods, reason = "this is the real clock")]
+    fn now(&self) -> Timestamp {
+        // A clock before 1970 reads as 1970, which no later entry of a ledger agrees with.
+        let elapsed =
+            std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+        Timestamp::from_milliseconds(u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX))
+    }
+}

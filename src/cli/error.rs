@@ -1,0 +1,167 @@
+//! Errors as people read them: what, why, what next.
+//!
+//! ```text
+//! countersign: error: cannot read trust.toml
+//!   caused by: No such file or directory (os error 2)
+//!   hint: run countersign trust show
+//! ```
+
+use std::error::Error;
+use std::io;
+use std::path::Path;
+
+use super::exit::ExitStatus;
+use super::ui::{Role, Ui};
+use crate::config::ConfigError;
+use crate::verify::trust::TrustError;
+
+/// What an error means for who called.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ErrorKind {
+    /// Wrong usage or bad input: exit status 2.
+    Usage,
+    /// What should verify does not: exit status 3.
+    Integrity,
+    /// Locked, unreachable or full: exit status 4.
+    Unavailable,
+}
+
+/// An error of a command. The hints are attached here, never in the library.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CliError {
+    /// What it means for who called.
+    pub kind: ErrorKind,
+    /// What went wrong: lower-case, without a period.
+    pub message: String,
+    /// Why, the nearest cause first.
+    pub causes: Vec<String>,
+    /// What to do next.
+    pub hints: Vec<String>,
+}
+
+impl CliError {
+    /// An error without causes or hints.
+    pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
+        Self { kind, message: message.into(), causes: Vec::new(), hints: Vec::new() }
+    }
+
+    /// Wrong usage or bad input.
+    pub fn usage(message: impl Into<String>) -> Self {
+        Self::new(ErrorKind::Usage, message)
+    }
+
+    /// What should verify does not.
+    pub fn integrity(message: impl Into<String>) -> Self {
+        Self::new(ErrorKind::Integrity, message)
+    }
+
+    /// Locked, unreachable or full.
+    pub fn unavailable(message: impl Into<String>) -> Self {
+        Self::new(ErrorKind::Unavailable, message)
+    }
+
+    /// A library's error and its causes.
+    pub fn from_error(kind: ErrorKind, error: &(dyn Error + 'static)) -> Self {
+        let this = Self::new(kind, error.to_string());
+        match error.source() {
+            Some(cause) => this.because(cause),
+            None => this,
+        }
+    }
+
+    /// `cannot ACTION PATH`. What is not there, or is of the wrong kind, is bad input; anything
+    /// else, such as a full disk, leaves the answer unknown.
+    pub fn file(action: &str, path: &Path, error: &io::Error) -> Self {
+        Self::new(kind_of_io(error), format!("cannot {action} {}", path.display())).because(error)
+    }
+
+    /// Adds an error and its causes as causes.
+    #[must_use]
+    pub fn because(mut self, error: &(dyn Error + 'static)) -> Self {
+        let mut next = Some(error);
+        while let Some(cause) = next {
+            self.causes.push(cause.to_string());
+            next = cause.source();
+        }
+        self
+    }
+
+    /// Adds what to do next.
+    #[must_use]
+    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hints.push(hint.into());
+        self
+    }
+
+    /// The exit status.
+    pub const fn status(&self) -> ExitStatus {
+        match self.kind {
+            ErrorKind::Usage => ExitStatus::Usage,
+            ErrorKind::Integrity => ExitStatus::Integrity,
+            ErrorKind::Unavailable => ExitStatus::Unavailable,
+        }
+    }
+
+    /// Prints the error on stderr, `-q` or not, and gives the exit status.
+    pub fn print(&self, ui: &mut Ui) -> ExitStatus {
+        ui.speak(Role::Bad, "countersign: error: ", &self.message);
+        for cause in &self.causes {
+            ui.speak(Role::Strong, "  caused by: ", cause);
+        }
+        for hint in &self.hints {
+            ui.speak(Role::Strong, "  hint: ", hint);
+        }
+        self.status()
+    }
+}
+
+fn kind_of_io(error: &io::Error) -> ErrorKind {
+    match error.kind() {
+        io::ErrorKind::NotFound
+        | io::ErrorKind::PermissionDenied
+        | io::ErrorKind::IsADirectory
+        | io::ErrorKind::NotADirectory
+        | io::ErrorKind::InvalidInput
+        | io::ErrorKind::InvalidFilename
+        | io::ErrorKind::FileTooLarge => ErrorKind::Usage,
+        _ => ErrorKind::Unavailable,
+    }
+}
+
+impl From<ConfigError> for CliError {
+    fn from(error: ConfigError) -> Self {
+        let kind = match &error {
+            ConfigError::File { action: "read", source, .. } => kind_of_io(source),
+            ConfigError::File { .. } | ConfigError::Changed { .. } => ErrorKind::Unavailable,
+            ConfigError::OtherLedger { .. } => ErrorKind::Integrity,
+            _ => ErrorKind::Usage,
+        };
+        let this = Self::from_error(kind, &error);
+        match &error {
+            ConfigError::Exposed { path } => this.hint(format!("chmod o-w {}", path.display())),
+            ConfigError::PinnedOther { .. } => this
+                .hint("compare the two with countersign trust show")
+                .hint("add --replace if the new one comes from somebody you trust"),
+            ConfigError::NotPinned { path } => {
+                let this = this.hint("ask an administrator for the trust root and its digest");
+                let this = this.hint("then run countersign trust pin FILE");
+                match path {
+                    Some(path) => this.hint(format!("looked for {}", path.display())),
+                    None => this,
+                }
+            }
+            ConfigError::NoLedger => {
+                this.hint("name one with --ledger, or make one with countersign init")
+            }
+            ConfigError::ManyLedgers(_) => this.hint("name one with --ledger"),
+            ConfigError::Changed { .. } => this.hint("run the command again"),
+            _ => this,
+        }
+    }
+}
+
+impl From<TrustError> for CliError {
+    fn from(error: TrustError) -> Self {
+        Self::from_error(ErrorKind::Usage, &error)
+    }
+}

@@ -1,0 +1,290 @@
+//! The settings file: typed, strict, unknown keys refused with their line.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+
+use crate::base::name::{Origin, RepositoryName};
+
+/// The version of the format that is read and written.
+const VERSION: u64 = 1;
+/// Longest remote URL in bytes.
+const URL_BYTES_MAX: usize = 2_048;
+
+/// Which key signs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum KeyChoice {
+    /// The key of this fingerprint (`SHA256:...`), wherever it is: file or agent.
+    Fingerprint(String),
+    /// The key in this file.
+    File(PathBuf),
+}
+
+/// Where the parts of a ledger lie, if not at their usual places.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct LedgerSettings {
+    /// The folder of the embedded ledger.
+    pub folder: Option<PathBuf>,
+    /// The pinned trust root.
+    pub trust: Option<PathBuf>,
+}
+
+/// How a repository is recognised.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RepositoryPlace {
+    /// Its common git folder (`git rev-parse --git-common-dir`), absolute.
+    Path(PathBuf),
+    /// A remote's URL, exactly as git's configuration has it.
+    Remote(String),
+}
+
+/// Which ledger a repository's sign-offs are in, and its name there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RepositorySettings {
+    /// How the repository is recognised.
+    pub place: RepositoryPlace,
+    /// The ledger.
+    pub ledger: Origin,
+    /// The repository's name in the policy.
+    pub name: RepositoryName,
+}
+
+/// The content of one settings file.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Settings {
+    /// The key that signs.
+    pub key: Option<KeyChoice>,
+    /// Ledgers by origin.
+    pub ledgers: BTreeMap<Origin, LedgerSettings>,
+    /// Repositories, in the order of the file.
+    pub repositories: Vec<RepositorySettings>,
+}
+
+/// A mistake in a settings text: its line from 1, and what is wrong.
+pub(super) type Mistake = (usize, String);
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct SettingsFile {
+    version: toml::Spanned<u64>,
+    key: Option<KeyTable>,
+    #[serde(default)]
+    ledger: BTreeMap<Origin, LedgerTable>,
+    #[serde(default)]
+    repository: Vec<toml::Spanned<RepositoryTable>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct KeyTable {
+    #[serde(rename = "use")]
+    choice: toml::Spanned<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct LedgerTable {
+    folder: Option<toml::Spanned<PathBuf>>,
+    trust: Option<toml::Spanned<PathBuf>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RepositoryTable {
+    path: Option<toml::Spanned<PathBuf>>,
+    remote: Option<String>,
+    ledger: Origin,
+    name: RepositoryName,
+}
+
+impl KeyChoice {
+    /// Reads a key as flag, environment and file spell it: a fingerprint, or a path, which is
+    /// taken from `folder` where it is relative. `None` where it is neither.
+    #[must_use]
+    pub fn parse(text: &str, folder: Option<&Path>) -> Option<Self> {
+        if text.starts_with("SHA256:") {
+            let digest = text.strip_prefix("SHA256:")?;
+            crate::base::encoding::unbase64_array::<32>(&format!("{digest}=")).ok()?;
+            return Some(Self::Fingerprint(text.to_owned()));
+        }
+        let path = Path::new(text);
+        match folder {
+            _ if text.is_empty() => None,
+            _ if path.is_absolute() => Some(Self::File(path.to_owned())),
+            Some(folder) => Some(Self::File(folder.join(path))),
+            None => None,
+        }
+    }
+}
+
+impl Settings {
+    /// Reads the text of a settings file.
+    pub(super) fn parse(text: &str) -> Result<Self, Mistake> {
+        let file: SettingsFile = toml::from_str(text).map_err(|error| {
+            let start = error.span().map_or(0, |span| span.start);
+            (line_of(text, start), error.message().to_owned())
+        })?;
+        let mistake = |start: usize, message: &str| (line_of(text, start), message.to_owned());
+        if *file.version.get_ref() != VERSION {
+            return Err(mistake(file.version.span().start, "only version 1 is known"));
+        }
+        let absolute = |path: Option<toml::Spanned<PathBuf>>| match path {
+            Some(path) if !path.get_ref().is_absolute() => {
+                Err(mistake(path.span().start, "the path is not absolute"))
+            }
+            path => Ok(path.map(toml::Spanned::into_inner)),
+        };
+        let mut settings = Self::default();
+        if let Some(key) = file.key {
+            let choice = KeyChoice::parse(key.choice.get_ref(), None).ok_or_else(|| {
+                mistake(
+                    key.choice.span().start,
+                    "neither a SHA256: fingerprint nor an absolute path",
+                )
+            })?;
+            settings.key = Some(choice);
+        }
+        for (origin, ledger) in file.ledger {
+            let ledger =
+                LedgerSettings { folder: absolute(ledger.folder)?, trust: absolute(ledger.trust)? };
+            settings.ledgers.insert(origin, ledger);
+        }
+        for table in file.repository {
+            let start = table.span().start;
+            let table = table.into_inner();
+            let place = match (absolute(table.path)?, table.remote) {
+                (Some(path), None) => RepositoryPlace::Path(path),
+                (None, Some(url)) if (1..=URL_BYTES_MAX).contains(&url.len()) => {
+                    RepositoryPlace::Remote(url)
+                }
+                _ => return Err(mistake(start, "expected either a path or a remote")),
+            };
+            if settings.repositories.iter().any(|other| other.place == place) {
+                return Err(mistake(start, "the repository is there twice"));
+            }
+            let (ledger, name) = (table.ledger, table.name);
+            settings.repositories.push(RepositorySettings { place, ledger, name });
+        }
+        Ok(settings)
+    }
+
+    /// The settings as a text that [`Settings::parse`] reads back.
+    pub(super) fn to_toml(&self) -> String {
+        let mut text = format!("version = {VERSION}\n");
+        if let Some(key) = &self.key {
+            text.push_str(&key_toml(key));
+        }
+        for (origin, ledger) in &self.ledgers {
+            text.push_str(&ledger_toml(origin, ledger));
+        }
+        for repository in &self.repositories {
+            text.push_str(&repository_toml(repository));
+        }
+        text
+    }
+}
+
+/// The `[key]` table.
+pub(super) fn key_toml(key: &KeyChoice) -> String {
+    let text = match key {
+        KeyChoice::Fingerprint(text) => quote(text),
+        KeyChoice::File(path) => quote_path(path),
+    };
+    format!("\n[key]\nuse = {text}\n")
+}
+
+/// The `[ledger."ORIGIN"]` table.
+pub(super) fn ledger_toml(origin: &Origin, ledger: &LedgerSettings) -> String {
+    let mut text = format!("\n[ledger.{}]\n", quote(origin.as_str()));
+    for (name, path) in [("folder", &ledger.folder), ("trust", &ledger.trust)] {
+        if let Some(path) = path {
+            // Writing to a String cannot fail.
+            let _ = writeln!(text, "{name:<6} = {}", quote_path(path));
+        }
+    }
+    text
+}
+
+/// A `[[repository]]` table.
+pub(super) fn repository_toml(repository: &RepositorySettings) -> String {
+    let (name, place) = match &repository.place {
+        RepositoryPlace::Path(path) => ("path", quote_path(path)),
+        RepositoryPlace::Remote(url) => ("remote", quote(url)),
+    };
+    format!(
+        "\n[[repository]]\n{name:<6} = {place}\nledger = {}\nname   = {}\n",
+        quote(repository.ledger.as_str()),
+        quote(repository.name.as_str())
+    )
+}
+
+fn quote(text: &str) -> String {
+    toml::Value::from(text).to_string()
+}
+
+/// A path that is not UTF-8 loses bytes here; the edit that writes it reads it back and refuses.
+fn quote_path(path: &Path) -> String {
+    quote(&path.to_string_lossy())
+}
+
+fn line_of(text: &str, start: usize) -> usize {
+    1 + text.bytes().take(start).filter(|byte| *byte == b'\n').count()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const EXAMPLE: &str = r#"version = 1
+
+[key]
+use = "/home/ada/.ssh/id_ed25519"
+
+[ledger."shop.example/ledger"]
+folder = "/srv/ledger"
+trust  = "/etc/countersign/shop.toml"
+
+[[repository]]
+path   = "/home/ada/shop/.git"
+ledger = "shop.example/ledger"
+name   = "shop"
+
+[[repository]]
+remote = "git@shop.example:api.git"
+ledger = "shop.example/ledger"
+name   = "shop/api"
+"#;
+
+    #[test]
+    fn example_is_read_and_written_alike() {
+        let settings = Settings::parse(EXAMPLE).unwrap();
+        assert_eq!(settings.repositories.len(), 2);
+        assert_eq!(settings.to_toml(), EXAMPLE);
+        assert_eq!(Settings::parse("version = 1\n").unwrap(), Settings::default());
+    }
+
+    #[test]
+    fn mistakes_are_refused_with_their_line() {
+        for (from, to, line) in [
+            ("version = 1", "version = 2", 1),
+            ("version = 1", "", 1),
+            ("use =", "colour = 1\nuse =", 4),
+            ("\"/home/ada/.ssh/id_ed25519\"", "\"id_ed25519\"", 4),
+            ("\"/home/ada/.ssh/id_ed25519\"", "\"SHA256:short\"", 4),
+            ("\"/srv/ledger\"", "\"ledger\"", 7),
+            ("trust  =", "pager = \"less\"\ntrust  =", 8),
+            ("path   = \"/home/ada/shop/.git\"\n", "", 10),
+            ("path   =", "remote = \"x\"\npath   =", 10),
+            ("name   = \"shop\"", "name   = \"Shop\"", 13),
+            ("remote = \"git@shop.example:api.git\"", "path = \"/home/ada/shop/.git\"", 15),
+            ("ledger.\"shop.example/ledger\"", "ledger.\"a b\"", 6),
+        ] {
+            let text = EXAMPLE.replacen(from, to, 1);
+            assert_ne!(text, EXAMPLE, "{from:?} does not stand there");
+            let (found, message) = Settings::parse(&text).unwrap_err();
+            assert_eq!(found, line, "{to:?}: {message}");
+        }
+    }
+}

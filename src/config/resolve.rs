@@ -1,0 +1,340 @@
+//! Who has the say: flag, environment, the user's file, the machine's file, in that order.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use super::file::{KeyChoice, RepositoryPlace, RepositorySettings, Settings};
+use super::{ConfigError, durable};
+use crate::base::name::Origin;
+
+/// The folders that settings live in.
+#[derive(Debug, Clone)]
+pub struct Places {
+    /// The user's configuration folder, absolute; `None` without a home folder.
+    pub user_config: Option<PathBuf>,
+    /// The user's data folder, absolute; `None` without a home folder.
+    pub user_data: Option<PathBuf>,
+    /// The machine's configuration folder.
+    pub machine_config: PathBuf,
+    /// Where relative paths of flags start.
+    pub current: PathBuf,
+}
+
+impl Places {
+    /// The user's settings file.
+    #[must_use]
+    pub fn user_file(&self) -> Option<PathBuf> {
+        Some(self.user_config.as_ref()?.join("countersign/config.toml"))
+    }
+
+    /// The machine's settings file.
+    #[must_use]
+    pub fn machine_file(&self) -> PathBuf {
+        self.machine_config.join("countersign/config.toml")
+    }
+
+    /// Where an embedded ledger lies unless settings say otherwise.
+    #[must_use]
+    pub fn ledger_folder(&self, origin: &Origin) -> Option<PathBuf> {
+        Some(self.user_data.as_ref()?.join("countersign").join(file_name_of(origin)))
+    }
+
+    /// Where the user's pinned trust root lies unless settings say otherwise.
+    #[must_use]
+    pub fn user_trust(&self, origin: &Origin) -> Option<PathBuf> {
+        Some(self.user_config.as_ref()?.join("countersign/trust").join(trust_name_of(origin)))
+    }
+
+    /// Where the machine's pinned trust root lies unless settings say otherwise.
+    #[must_use]
+    pub fn machine_trust(&self, origin: &Origin) -> PathBuf {
+        self.machine_config.join("countersign/trust").join(trust_name_of(origin))
+    }
+}
+
+/// An origin as one file name: `/` is `_`, and whatever is not a letter, digit, `-` or inner `.`
+/// is `%` and two digits. So two origins never share a name, and none leads out of its folder.
+#[must_use]
+pub fn file_name_of(origin: &Origin) -> String {
+    let mut name = String::new();
+    for (position, byte) in origin.as_str().bytes().enumerate() {
+        match byte {
+            b'/' => name.push('_'),
+            b'.' if position > 0 => name.push('.'),
+            b'-' | b'0'..=b'9' | b'a'..=b'z' | b'A'..=b'Z' => name.push(char::from(byte)),
+            _ => name.push_str(&format!("%{byte:02X}")),
+        }
+    }
+    name
+}
+
+fn trust_name_of(origin: &Origin) -> String {
+    format!("{}.toml", file_name_of(origin))
+}
+
+/// Where a value is from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Source {
+    /// A flag, such as `--ledger`.
+    Flag(&'static str),
+    /// A variable, such as `COUNTERSIGN_LEDGER`.
+    Variable(&'static str),
+    /// The user's settings file.
+    UserFile(PathBuf),
+    /// The machine's settings file.
+    MachineFile(PathBuf),
+    /// The usual place.
+    Usual,
+}
+
+impl fmt::Display for Source {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Flag(name) | Self::Variable(name) => formatter.write_str(name),
+            Self::UserFile(path) | Self::MachineFile(path) => {
+                write!(formatter, "{}", path.display())
+            }
+            Self::Usual => formatter.write_str("the usual place"),
+        }
+    }
+}
+
+/// A value, and where it is from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Resolved<T> {
+    /// The value.
+    pub value: T,
+    /// Where it is from.
+    pub source: Source,
+}
+
+/// What flags and variables say. Flags win.
+#[derive(Debug, Clone, Default)]
+pub struct Given {
+    /// `--ledger`.
+    pub ledger_flag: Option<String>,
+    /// `COUNTERSIGN_LEDGER`.
+    pub ledger_variable: Option<String>,
+    /// `--trust`.
+    pub trust_flag: Option<PathBuf>,
+    /// `COUNTERSIGN_TRUST`.
+    pub trust_variable: Option<PathBuf>,
+    /// `--key`.
+    pub key_flag: Option<String>,
+    /// `COUNTERSIGN_KEY`.
+    pub key_variable: Option<String>,
+}
+
+/// What a repository is recognised by.
+#[derive(Debug, Clone)]
+pub struct RepositoryIdentity {
+    /// Its common git folder, absolute and without symbolic links.
+    pub common_folder: PathBuf,
+    /// URLs of its remotes, as git's configuration has them.
+    pub remotes: Vec<String>,
+}
+
+/// The ledger that a command is about.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LedgerChoice {
+    /// Its origin; `None` where only a folder was named and no settings know it.
+    pub origin: Option<Origin>,
+    /// The folder of the embedded ledger; `None` without a home folder.
+    pub folder: Option<PathBuf>,
+}
+
+/// All settings that apply, read once.
+#[derive(Debug, Clone)]
+pub struct Configuration {
+    places: Places,
+    given: Given,
+    /// The user's file before the machine's.
+    layers: Vec<(Source, Settings)>,
+}
+
+/// Reads bytes as a settings file.
+pub(super) fn parse(path: &Path, bytes: &[u8]) -> Result<(String, Settings), ConfigError> {
+    let malformed = |line, message| ConfigError::Malformed { path: path.to_owned(), line, message };
+    let text = std::str::from_utf8(bytes).map_err(|error| {
+        let good = &bytes[..error.valid_up_to()];
+        malformed(1 + good.iter().filter(|byte| **byte == b'\n').count(), "not UTF-8".to_owned())
+    })?;
+    let settings = Settings::parse(text).map_err(|(line, message)| malformed(line, message))?;
+    Ok((text.to_owned(), settings))
+}
+
+impl Configuration {
+    /// Reads the user's and the machine's file; neither need be there.
+    ///
+    /// # Errors
+    /// [`ConfigError`] where one that is there cannot be read or is malformed.
+    pub fn load(places: Places, given: Given) -> Result<Self, ConfigError> {
+        let mut layers = Vec::new();
+        if let Some(path) = places.user_file()
+            && let Some(bytes) = durable::read(&path)?
+        {
+            let settings = parse(&path, &bytes)?.1;
+            layers.push((Source::UserFile(path), settings));
+        }
+        let path = places.machine_file();
+        if let Some(bytes) = durable::read(&path)? {
+            let settings = parse(&path, &bytes)?.1;
+            layers.push((Source::MachineFile(path), settings));
+        }
+        Ok(Self { places, given, layers })
+    }
+
+    /// The folders that settings live in.
+    #[must_use]
+    pub fn places(&self) -> &Places {
+        &self.places
+    }
+
+    /// The key that signs, where anything names one.
+    ///
+    /// # Errors
+    /// [`ConfigError::Value`] where a flag or variable is neither a fingerprint nor a path.
+    pub fn key(&self) -> Result<Option<Resolved<KeyChoice>>, ConfigError> {
+        let flag = (&self.given.key_flag, Source::Flag("--key"), Some(&*self.places.current));
+        // A relative path in a variable would start in whatever folder the command runs in, the
+        // tree that is judged included.
+        let variable = (&self.given.key_variable, Source::Variable("COUNTERSIGN_KEY"), None);
+        for (text, source, folder) in [flag, variable] {
+            if let Some(text) = text {
+                let value = KeyChoice::parse(text, folder).ok_or_else(|| {
+                    refused(&source, "SHA256: fingerprint or absolute path", text)
+                })?;
+                return Ok(Some(Resolved { value, source }));
+            }
+        }
+        Ok(self.layers.iter().find_map(|(source, settings)| {
+            Some(Resolved { value: settings.key.clone()?, source: source.clone() })
+        }))
+    }
+
+    /// What the settings say of a repository: by path before by remote, the user's file before
+    /// the machine's.
+    #[must_use]
+    pub fn repository(
+        &self,
+        identity: &RepositoryIdentity,
+    ) -> Option<Resolved<RepositorySettings>> {
+        let by_path = |settings: &RepositorySettings| matches!(&settings.place, RepositoryPlace::Path(path) if *path == identity.common_folder);
+        let by_remote = |settings: &RepositorySettings| matches!(&settings.place, RepositoryPlace::Remote(url) if identity.remotes.contains(url));
+        self.layers.iter().find_map(|(source, settings)| {
+            let found =
+                settings.repositories.iter().find(|settings| by_path(settings)).or_else(|| {
+                    settings.repositories.iter().find(|settings| by_remote(settings))
+                })?;
+            Some(Resolved { value: found.clone(), source: source.clone() })
+        })
+    }
+
+    /// The ledger: flag, variable, the repository's, and the only one where one file knows but
+    /// one. A value that starts with `/` or `.` is a folder, any other an origin.
+    ///
+    /// # Errors
+    /// [`ConfigError`] where none is known, several are, or a value is no ledger.
+    pub fn ledger(
+        &self,
+        repository: Option<&RepositoryIdentity>,
+    ) -> Result<Resolved<LedgerChoice>, ConfigError> {
+        let flag = (&self.given.ledger_flag, Source::Flag("--ledger"));
+        let variable = (&self.given.ledger_variable, Source::Variable("COUNTERSIGN_LEDGER"));
+        for (text, source) in [flag, variable] {
+            if let Some(text) = text {
+                return self.ledger_of(text, source);
+            }
+        }
+        if let Some(found) = repository.and_then(|identity| self.repository(identity)) {
+            let value = self.at_origin(found.value.ledger);
+            return Ok(Resolved { value, source: found.source });
+        }
+        for (source, settings) in &self.layers {
+            match settings.ledgers.len() {
+                0 => {}
+                1 => {
+                    let origin = settings.ledgers.keys().next().ok_or(ConfigError::NoLedger)?;
+                    let value = self.at_origin(origin.clone());
+                    return Ok(Resolved { value, source: source.clone() });
+                }
+                count => return Err(ConfigError::ManyLedgers(count)),
+            }
+        }
+        Err(ConfigError::NoLedger)
+    }
+
+    fn ledger_of(&self, text: &str, source: Source) -> Result<Resolved<LedgerChoice>, ConfigError> {
+        let value = if text.starts_with(['/', '.']) {
+            let folder = Path::new(text);
+            if folder.is_relative() && !matches!(source, Source::Flag(_)) {
+                return Err(refused(&source, "ledger origin or absolute path", text));
+            }
+            let folder = self.places.current.join(folder);
+            let named = |(_, settings): &(Source, Settings)| {
+                let mut ledgers = settings.ledgers.iter();
+                let found = ledgers.find(|(_, known)| known.folder.as_ref() == Some(&folder));
+                found.map(|(origin, _)| origin.clone())
+            };
+            LedgerChoice { origin: self.layers.iter().find_map(named), folder: Some(folder) }
+        } else {
+            match Origin::new(text) {
+                Ok(origin) if !text.contains("://") => self.at_origin(origin),
+                _ => return Err(refused(&source, "ledger origin or absolute path", text)),
+            }
+        };
+        Ok(Resolved { value, source })
+    }
+
+    fn at_origin(&self, origin: Origin) -> LedgerChoice {
+        let folder = self
+            .layers
+            .iter()
+            .find_map(|(_, settings)| settings.ledgers.get(&origin)?.folder.clone());
+        let folder = folder.or_else(|| self.places.ledger_folder(&origin));
+        LedgerChoice { origin: Some(origin), folder }
+    }
+
+    /// The file of the trust root: flag, variable, settings, the user's pinned file, and the
+    /// machine's where the user has none. Never a file of the ledger or of a repository.
+    ///
+    /// # Errors
+    /// [`ConfigError`] where nothing names one, or the variable is no absolute path.
+    pub fn trust_file(&self, origin: Option<&Origin>) -> Result<Resolved<PathBuf>, ConfigError> {
+        if let Some(path) = &self.given.trust_flag {
+            let value = self.places.current.join(path);
+            return Ok(Resolved { value, source: Source::Flag("--trust") });
+        }
+        if let Some(path) = &self.given.trust_variable {
+            let source = Source::Variable("COUNTERSIGN_TRUST");
+            if path.is_relative() {
+                return Err(refused(&source, "absolute path", &path.to_string_lossy()));
+            }
+            return Ok(Resolved { value: path.clone(), source });
+        }
+        let origin = origin.ok_or(ConfigError::NotPinned { path: None })?;
+        if let Some(named) = self.named_trust(origin) {
+            return Ok(named);
+        }
+        let machine = self.places.machine_trust(origin);
+        let value = match self.places.user_trust(origin) {
+            Some(user) if user.exists() || !machine.exists() => user,
+            _ => machine,
+        };
+        Ok(Resolved { value, source: Source::Usual })
+    }
+}
+
+impl Configuration {
+    /// The file that settings name for the trust root of a ledger.
+    pub(super) fn named_trust(&self, origin: &Origin) -> Option<Resolved<PathBuf>> {
+        self.layers.iter().find_map(|(source, settings)| {
+            let value = settings.ledgers.get(origin)?.trust.clone()?;
+            Some(Resolved { value, source: source.clone() })
+        })
+    }
+}
+
+fn refused(from: &Source, kind: &'static str, text: &str) -> ConfigError {
+    ConfigError::Value { from: from.clone(), kind, text: text.chars().take(200).collect() }
+}

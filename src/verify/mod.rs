@@ -1,0 +1,3 @@
+//! Evidence in, verdict out. Pure: online gathers evidence first, offline reads a bundle.
+
+pub mod trust;
