@@ -61,6 +61,7 @@ impl CliError {
     }
 
     /// A library's error and its causes.
+    #[must_use]
     pub fn from_error(kind: ErrorKind, error: &(dyn Error + 'static)) -> Self {
         let this = Self::new(kind, error.to_string());
         match error.source() {
@@ -71,6 +72,7 @@ impl CliError {
 
     /// `cannot ACTION PATH`. What is not there, or is of the wrong kind, is bad input; anything
     /// else, such as a full disk, leaves the answer unknown.
+    #[must_use]
     pub fn file(action: &str, path: &Path, error: &io::Error) -> Self {
         Self::new(kind_of_io(error), format!("cannot {action} {}", path.display())).because(error)
     }
@@ -163,5 +165,33 @@ impl From<ConfigError> for CliError {
 impl From<TrustError> for CliError {
     fn from(error: TrustError) -> Self {
         Self::from_error(ErrorKind::Usage, &error)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::ui::tests::{Streams, ui};
+
+    #[test]
+    fn error_tells_what_why_and_what_next() {
+        let missing = io::Error::from(io::ErrorKind::NotFound);
+        let error = CliError::file("read", Path::new("a\u{1b}[2J"), &missing).hint("look again");
+        let streams = Streams::default();
+        let status = error.print(&mut ui(&streams, &[]));
+        assert_eq!(status, ExitStatus::Usage);
+        assert_eq!(
+            streams.talk(),
+            "countersign: error: cannot read a\\u{1b}[2J\n  caused by: entity not found\n  \
+             hint: look again\n"
+        );
+        assert_eq!(streams.out(), "");
+    }
+
+    #[test]
+    fn a_full_disk_leaves_the_answer_unknown() {
+        let full = io::Error::from(io::ErrorKind::StorageFull);
+        let error = CliError::file("write", Path::new("a"), &full);
+        assert_eq!(error.status(), ExitStatus::Unavailable);
     }
 }

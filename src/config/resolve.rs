@@ -1,6 +1,6 @@
 //! Who has the say: flag, environment, the user's file, the machine's file, in that order.
 
-use std::fmt;
+use std::fmt::{self, Write as _};
 use std::path::{Path, PathBuf};
 
 use super::file::{KeyChoice, RepositoryPlace, RepositorySettings, Settings};
@@ -62,7 +62,10 @@ pub fn file_name_of(origin: &Origin) -> String {
             b'/' => name.push('_'),
             b'.' if position > 0 => name.push('.'),
             b'-' | b'0'..=b'9' | b'a'..=b'z' | b'A'..=b'Z' => name.push(char::from(byte)),
-            _ => name.push_str(&format!("%{byte:02X}")),
+            // Writing to a String cannot fail.
+            _ => {
+                let _ = write!(name, "%{byte:02X}");
+            }
         }
     }
     name
@@ -156,8 +159,8 @@ pub struct Configuration {
 pub(super) fn parse(path: &Path, bytes: &[u8]) -> Result<(String, Settings), ConfigError> {
     let malformed = |line, message| ConfigError::Malformed { path: path.to_owned(), line, message };
     let text = std::str::from_utf8(bytes).map_err(|error| {
-        let good = &bytes[..error.valid_up_to()];
-        malformed(1 + good.iter().filter(|byte| **byte == b'\n').count(), "not UTF-8".to_owned())
+        let lines_before = bytes[..error.valid_up_to()].split(|byte| *byte == b'\n').count();
+        malformed(lines_before, "not UTF-8".to_owned())
     })?;
     let settings = Settings::parse(text).map_err(|(line, message)| malformed(line, message))?;
     Ok((text.to_owned(), settings))

@@ -213,11 +213,10 @@ fn check_admins(admins: &[String]) -> Result<(), TrustError> {
 }
 
 #[cfg(test)]
-pub(crate) mod tests {
+mod tests {
     use super::*;
 
-    /// A well-formed trust root for tests of other modules.
-    pub(crate) fn example(origin: &str) -> TrustRoot {
+    fn example(origin: &str) -> TrustRoot {
         let origin = Origin::new(origin).unwrap();
         let admin = format!("SHA256:{}", encoding::base64(&[7; 32]).trim_end_matches('='));
         TrustRoot::new(&origin, LeafHash::from_bytes([1; 32]), &key(origin.as_str()), &[admin])

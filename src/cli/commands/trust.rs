@@ -1,6 +1,6 @@
 //! `trust`: the trust root that verdicts rest on.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
@@ -131,7 +131,7 @@ fn show(context: &mut Context) -> Result<ExitStatus, CliError> {
 
 fn pin(
     context: &mut Context,
-    file: &PathBuf,
+    file: &Path,
     expect: Option<ContentDigest>,
     replace: bool,
 ) -> Result<ExitStatus, CliError> {
