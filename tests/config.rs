@@ -1,6 +1,7 @@
 //! Settings and pinned trust roots, with real files.
 
-#![cfg(feature = "cli")]
+#![cfg(all(feature = "cli", unix))]
+#![expect(clippy::unwrap_used, reason = "a test's helpers fail with the test")]
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
@@ -273,4 +274,26 @@ fn trust_root_of_another_ledger_is_refused() {
     put(&places.machine_trust(&origin("c.example")), trust_root("c.example", 4).to_toml());
     let found = configuration.trust_root(Some(&origin("c.example"))).unwrap();
     assert_eq!(found.1.value, places.machine_trust(&origin("c.example")));
+}
+
+/// Both examples of spec/settings.md are what the program reads, and what it writes.
+#[test]
+fn examples_of_the_specification_hold() {
+    let specification = include_str!("../spec/settings.md");
+    let examples: Vec<_> = specification
+        .split("```toml\n")
+        .skip(1)
+        .map(|rest| rest.split_once("```").unwrap().0)
+        .collect();
+    let [trust, settings] = examples[..] else { unreachable!("two examples") };
+    assert_eq!(trust_root("shop.example/ledger", 2).to_toml(), trust);
+    let root = folder("specification");
+    let places = places(&root);
+    put(&places.user_file().unwrap(), settings);
+    let file = UserFile::open(&places).unwrap();
+    assert_eq!(file.settings().repositories.len(), 2);
+    assert!(matches!(file.settings().key, Some(KeyChoice::Fingerprint(_))));
+    let shop = origin("shop.example/ledger");
+    let found = load(&places, Given::default()).trust_file(Some(&shop)).unwrap();
+    assert_eq!(found.value, Path::new("/etc/countersign/shop.toml"));
 }

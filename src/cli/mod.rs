@@ -14,7 +14,7 @@ use std::ffi::OsString;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
-use clap::error::{ContextKind, ErrorKind as ClapErrorKind};
+use clap::error::ErrorKind as ClapErrorKind;
 use clap::{CommandFactory as _, Parser as _};
 
 use crate::base::time::Clock;
@@ -29,6 +29,7 @@ use ui::{ColorChoice, Manner, Ui};
 #[derive(Debug, clap::Parser)]
 #[command(
     name = "countersign",
+    bin_name = "countersign",
     version,
     term_width = 80,
     max_term_width = 80,
@@ -68,8 +69,16 @@ pub struct GlobalFlags {
     /// Sign with this key: a SHA256: fingerprint or a file
     #[arg(long, value_name = "KEY", global = true)]
     pub key: Option<String>,
-    /// Colour the output
-    #[arg(long, value_name = "WHEN", value_enum, default_value_t, global = true)]
+    /// Colour the output: auto (on a terminal, unless NO_COLOR is set), always, never
+    #[arg(
+        long,
+        value_name = "WHEN",
+        value_enum,
+        default_value_t,
+        hide_default_value = true,
+        hide_possible_values = true,
+        global = true
+    )]
     pub color: ColorChoice,
 }
 
@@ -190,18 +199,19 @@ fn refuse(error: &clap::Error, ui: &mut Ui) -> ExitStatus {
         ui.document(error.render().to_string().as_bytes());
         return close(ExitStatus::Yes, ui);
     }
-    if matches!(error.kind(), ClapErrorKind::DisplayHelpOnMissingArgumentOrSubcommand) {
-        let missing = CliError::usage("no command is named");
-        return missing.hint("countersign --help lists them").print(ui);
-    }
     let text = error.render().to_string();
     let mut lines = text.lines();
     let first = lines.next().unwrap_or_default();
     let mut message = first.strip_prefix("error: ").unwrap_or(first).to_owned();
-    // The lines below, up to the first empty one, list what is missing or possible.
-    for line in lines.by_ref().take_while(|line| !line.is_empty()) {
-        message.push(' ');
-        message.push_str(line.trim());
+    if matches!(error.kind(), ClapErrorKind::DisplayHelpOnMissingArgumentOrSubcommand) {
+        // The text is the help itself, of which the line of usage is enough.
+        "no command is named".clone_into(&mut message);
+    } else {
+        // The lines below, up to the first empty one, list what is missing or possible.
+        for line in lines.by_ref().take_while(|line| !line.is_empty()) {
+            message.push(' ');
+            message.push_str(line.trim());
+        }
     }
     let mut refusal = CliError::usage(message);
     for line in lines {
@@ -211,10 +221,7 @@ fn refuse(error: &clap::Error, ui: &mut Ui) -> ExitStatus {
             refusal = refusal.hint(format!("usage: {usage}"));
         }
     }
-    if error.get(ContextKind::Usage).is_none() {
-        refusal = refusal.hint("countersign --help lists commands and flags");
-    }
-    refusal.print(ui)
+    refusal.hint("add --help for commands and flags").print(ui)
 }
 
 /// The command line as a description, for completions and the manual.

@@ -89,7 +89,7 @@ pub enum ConfigError {
     #[error("{0} ledgers are known, and nothing says which one this is about")]
     ManyLedgers(usize),
     /// A value that is no ledger, path or key.
-    #[error("{from}: not a {kind}: {text:?}")]
+    #[error("{from}: expected {kind}, found {text:?}")]
     Value {
         /// Where the value is from.
         from: Source,

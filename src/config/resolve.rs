@@ -205,7 +205,7 @@ impl Configuration {
         for (text, source, folder) in [flag, variable] {
             if let Some(text) = text {
                 let value = KeyChoice::parse(text, folder).ok_or_else(|| {
-                    refused(&source, "SHA256: fingerprint or absolute path", text)
+                    refused(&source, "a SHA256: fingerprint or an absolute path", text)
                 })?;
                 return Ok(Some(Resolved { value, source }));
             }
@@ -271,7 +271,7 @@ impl Configuration {
         let value = if text.starts_with(['/', '.']) {
             let folder = Path::new(text);
             if folder.is_relative() && !matches!(source, Source::Flag(_)) {
-                return Err(refused(&source, "ledger origin or absolute path", text));
+                return Err(refused(&source, "a ledger origin or an absolute path", text));
             }
             let folder = self.places.current.join(folder);
             let named = |(_, settings): &(Source, Settings)| {
@@ -283,7 +283,7 @@ impl Configuration {
         } else {
             match Origin::new(text) {
                 Ok(origin) if !text.contains("://") => self.at_origin(origin),
-                _ => return Err(refused(&source, "ledger origin or absolute path", text)),
+                _ => return Err(refused(&source, "a ledger origin or an absolute path", text)),
             }
         };
         Ok(Resolved { value, source })
@@ -311,7 +311,7 @@ impl Configuration {
         if let Some(path) = &self.given.trust_variable {
             let source = Source::Variable("COUNTERSIGN_TRUST");
             if path.is_relative() {
-                return Err(refused(&source, "absolute path", &path.to_string_lossy()));
+                return Err(refused(&source, "an absolute path", &path.to_string_lossy()));
             }
             return Ok(Resolved { value: path.clone(), source });
         }
