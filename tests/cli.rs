@@ -194,3 +194,53 @@ fn a_full_disk_is_no_yes_and_a_closed_pipe_is_quiet() {
     let (status, _, talk) = told(&child.wait_with_output().unwrap());
     assert_eq!((status, talk.as_str()), (0, ""));
 }
+
+/// ATTACKS 4: a home or settings folder that is relative would lie in the checkout.
+#[test]
+fn relative_homes_are_ignored() {
+    let home = Home::new("relative");
+    for folder in ["work/countersign", "work/.config/countersign"] {
+        fs::create_dir_all(home.0.join(folder)).unwrap();
+        home.put(&format!("{folder}/config.toml"), "version = 1\n[ledger.\"evil.example\"]\n");
+    }
+    for (variable, value) in [("XDG_CONFIG_HOME", "."), ("XDG_CONFIG_HOME", ""), ("HOME", ".")] {
+        let output = home.command(&["trust", "show"]).env(variable, value).output().unwrap();
+        let (status, _, talk) = told(&output);
+        assert_eq!(status, 2);
+        assert!(talk.contains("no ledger is known"), "{variable}={value}: {talk}");
+    }
+    // The same file is believed where the folder is named in full.
+    let mut command = home.command(&["trust", "show"]);
+    command.env("XDG_CONFIG_HOME", home.0.join("work"));
+    let (_, _, talk) = told(&command.output().unwrap());
+    assert!(talk.contains("no trust root is pinned"), "{talk}");
+}
+
+/// With a real terminal (util-linux `script`): the question is asked, and only yes pins.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_person_at_a_terminal_is_asked() {
+    use std::io::Write as _;
+    let home = Home::new("terminal");
+    home.put("work/trust.toml", trust_root("shop.example", 2).to_toml());
+    for (answer, status) in [("n\n", 2), ("\n", 2), ("y\n", 0)] {
+        let program = env!("CARGO_BIN_EXE_countersign");
+        let mut command = Command::new("script");
+        command.args(["-qefc", &format!("'{program}' trust pin trust.toml"), "/dev/null"]);
+        command.current_dir(home.0.join("work")).stdin(Stdio::piped()).stdout(Stdio::piped());
+        command.env("HOME", &home.0).env("TERM", "xterm").env_remove("XDG_CONFIG_HOME");
+        let Ok(mut child) = command.spawn() else {
+            let _ = writeln!(std::io::stderr(), "skipped: there is no script program");
+            return;
+        };
+        child.stdin.as_mut().unwrap().write_all(answer.as_bytes()).unwrap();
+        let (found, out, _) = told(&child.wait_with_output().unwrap());
+        assert_eq!(found, status, "{out}");
+        assert!(out.contains("Did somebody you trust tell you this digest? [y/N]"), "{out}");
+        // An error is coloured here, and its words are there all the same.
+        assert_eq!(out.contains("\u{1b}["), status != 0, "{out:?}");
+        assert_eq!(out.contains("error: "), status != 0, "{out:?}");
+    }
+    let pinned = home.0.join(".config/countersign/trust/shop.example.toml");
+    assert!(pinned.exists());
+}

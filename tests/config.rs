@@ -214,6 +214,17 @@ fn edits_append_keep_comments_and_never_contradict() {
     file.save().unwrap();
     assert_eq!(fs::read_to_string(&path).unwrap(), text);
 
+    // A file that is a link to another stays one.
+    let linked = root.join("dotfiles.toml");
+    fs::rename(&path, &linked).unwrap();
+    std::os::unix::fs::symlink(&linked, &path).unwrap();
+    let mut file = UserFile::open(&places).unwrap();
+    file.set_key(KeyChoice::File("/home/ada/other".into()));
+    file.save().unwrap();
+    assert!(fs::symlink_metadata(&path).unwrap().is_symlink());
+    assert!(fs::read_to_string(&linked).unwrap().contains("/home/ada/other"));
+    fs::remove_file(&path).unwrap();
+
     // Two at once: the second is told, rather than the first forgotten.
     let mut late = UserFile::open(&places).unwrap();
     late.set_key(KeyChoice::File("/late".into()));

@@ -7,6 +7,8 @@ pub mod commands;
 pub mod env;
 pub mod error;
 pub mod exit;
+mod style;
+mod table;
 pub mod text;
 pub mod ui;
 
