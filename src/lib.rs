@@ -26,6 +26,8 @@ pub mod verify;
 pub mod store;
 #[cfg(feature = "cli")]
 pub mod signer;
+#[cfg(feature = "git")]
+pub mod git;
 #[cfg(feature = "cli")]
 pub mod blobs;
 #[cfg(feature = "cli")]

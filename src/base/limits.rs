@@ -96,3 +96,11 @@ pub const AGENT_LIST_MILLISECONDS_MAX: u64 = 10_000;
 pub const AGENT_SIGN_MILLISECONDS_MAX: u64 = 90_000;
 /// A text file of more lines than this is opaque: nobody reads it.
 pub const READABLE_LINES_MAX: usize = 10_000;
+/// A text file of more bytes than this is opaque, however few its lines are: 1 MiB.
+pub const READABLE_BYTES_MAX: u64 = 1024 * 1024;
+/// Largest tree object that is read, in bytes: some 400,000 entries in one folder.
+pub const TREE_BYTES_MAX: u64 = 16 * 1024 * 1024;
+/// Most parents of one commit.
+pub const COMMIT_PARENTS_MAX: usize = 1_000;
+/// Most commits that one step may bring in.
+pub const STEP_COMMITS_MAX: usize = 100_000;

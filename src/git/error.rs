@@ -1,0 +1,278 @@
+//! What can go wrong with a repository, who is to mend it, and how.
+
+use std::path::PathBuf;
+
+use crate::base::name::Revision;
+use crate::change::{ChangePath, CommitError, DifferenceError, DocumentError, ObjectId, TreeError};
+
+/// What an error means for the exit status.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ErrorKind {
+    /// Wrong usage or bad input: exit 2.
+    Usage,
+    /// Something does not verify that should: exit 3.
+    Integrity,
+    /// Something is missing or cannot be reached: exit 4.
+    Unavailable,
+}
+
+/// An answer that a repository did not give.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum GitError {
+    /// No repository here or above.
+    #[error("not in a git repository: {}", directory.display())]
+    NotARepository {
+        /// Where it was looked for.
+        directory: PathBuf,
+    },
+    /// The repository belongs to another user.
+    #[error("the repository belongs to another user: {}", directory.display())]
+    NotOwned {
+        /// Where it was looked for.
+        directory: PathBuf,
+    },
+    /// References are kept in a way that cannot be read.
+    #[error("the repository keeps its references as {storage:?}; only \"files\" can be read")]
+    ReferenceStorage {
+        /// How it keeps them.
+        storage: String,
+    },
+    /// The repository cannot be opened, or its configuration cannot be read.
+    #[error("cannot open the repository: {detail}")]
+    Open {
+        /// Why.
+        detail: String,
+    },
+    /// A text that names no commit.
+    #[error("{text:?} names no commit here: {detail}")]
+    UnknownRevision {
+        /// The text.
+        text: String,
+        /// Why.
+        detail: String,
+    },
+    /// A commit that this repository does not have.
+    #[error("commit {commit} is not in this repository")]
+    UnknownCommit {
+        /// Which.
+        commit: Revision,
+    },
+    /// Two commits without common history.
+    #[error("{one} and {other} have no merge base")]
+    NoMergeBase {
+        /// One of them.
+        one: Revision,
+        /// The other.
+        other: Revision,
+    },
+    /// Two commits with several best merge bases, so that there are several documents.
+    #[error("{one} and {other} have {count} merge bases")]
+    SeveralMergeBases {
+        /// One of them.
+        one: Revision,
+        /// The other.
+        other: Revision,
+        /// How many bases there are.
+        count: usize,
+    },
+    /// The history ends at the border of a shallow clone.
+    #[error("the history is cut off below commit {commit}: this is a shallow clone")]
+    Shallow {
+        /// The last commit that is there.
+        commit: Revision,
+    },
+    /// A chain with more steps than are judged.
+    #[error("more than {limit} commits between start and head")]
+    ChainTooLong {
+        /// How many there may be.
+        limit: usize,
+    },
+    /// A blob too large to be read into memory, and git is not there to stream it.
+    #[error("{path} has {found_bytes} bytes, at most {limit_bytes} are read without git: {detail}")]
+    BlobTooLarge {
+        /// Where it stands.
+        path: String,
+        /// Its size.
+        found_bytes: u64,
+        /// How large it may be.
+        limit_bytes: u64,
+        /// Why git could not stream it.
+        detail: String,
+    },
+    /// A tree or commit larger than any that is read.
+    #[error("object {id} ({place}) has {found_bytes} bytes, at most {limit_bytes} are read")]
+    ObjectTooLarge {
+        /// Which.
+        id: ObjectId,
+        /// Where it stands.
+        place: String,
+        /// Its size.
+        found_bytes: u64,
+        /// How large it may be.
+        limit_bytes: u64,
+    },
+    /// A change that is larger than a document may be.
+    #[error(transparent)]
+    Difference(#[from] DifferenceError),
+    /// A change that makes no document.
+    #[error(transparent)]
+    Document(#[from] DocumentError),
+    /// An object whose content is not what its name says, or that SHA-1 collision detection
+    /// refuses.
+    #[error("object {id} ({place}) does not hash to its name: {detail}")]
+    HashMismatch {
+        /// Which.
+        id: ObjectId,
+        /// Where it stands.
+        place: String,
+        /// What it hashes to.
+        detail: String,
+    },
+    /// An object that cannot be decoded.
+    #[error("object {id} ({place}) is damaged: {detail}")]
+    Damaged {
+        /// Which.
+        id: ObjectId,
+        /// Where it stands.
+        place: String,
+        /// How.
+        detail: String,
+    },
+    /// An object that is not what the one above it says.
+    #[error("object {id} ({place}) is a {found}, not a {expected}")]
+    WrongKind {
+        /// Which.
+        id: ObjectId,
+        /// Where it stands.
+        place: String,
+        /// What it is.
+        found: String,
+        /// What it should be.
+        expected: &'static str,
+    },
+    /// A tree that `git fsck --strict` refuses.
+    #[error("tree {id} ({place}) is malformed: {source}")]
+    Tree {
+        /// Which.
+        id: ObjectId,
+        /// Where it stands.
+        place: String,
+        /// What is wrong with it.
+        source: TreeError,
+    },
+    /// A malformed commit.
+    #[error("commit {id} is malformed: {source}")]
+    Commit {
+        /// Which.
+        id: ObjectId,
+        /// What is wrong with it.
+        source: CommitError,
+    },
+    /// An object that the repository should have.
+    #[error("object {id} ({place}) is missing")]
+    Missing {
+        /// Which.
+        id: ObjectId,
+        /// Where it stands.
+        place: String,
+        /// Whether the clone leaves objects at the server.
+        is_partial: bool,
+    },
+    /// The path is not in the commit.
+    #[error("{path} is not a file of commit {commit}")]
+    NoSuchFile {
+        /// The path.
+        path: ChangePath,
+        /// The commit.
+        commit: Revision,
+    },
+    /// Anything else that the file system or git refused.
+    #[error("cannot read the repository: {detail}")]
+    Unreadable {
+        /// Why.
+        detail: String,
+    },
+}
+
+impl GitError {
+    /// What it means for the exit status.
+    #[must_use]
+    pub const fn kind(&self) -> ErrorKind {
+        match self {
+            Self::NotARepository { .. }
+            | Self::NotOwned { .. }
+            | Self::ReferenceStorage { .. }
+            | Self::Open { .. }
+            | Self::UnknownRevision { .. }
+            | Self::UnknownCommit { .. }
+            | Self::NoMergeBase { .. }
+            | Self::SeveralMergeBases { .. }
+            | Self::Shallow { .. }
+            | Self::ChainTooLong { .. }
+            | Self::BlobTooLarge { .. }
+            | Self::ObjectTooLarge { .. }
+            | Self::Difference(_)
+            | Self::Document(_)
+            | Self::NoSuchFile { .. } => ErrorKind::Usage,
+            Self::HashMismatch { .. }
+            | Self::Damaged { .. }
+            | Self::WrongKind { .. }
+            | Self::Tree { .. }
+            | Self::Commit { .. } => ErrorKind::Integrity,
+            Self::Missing { .. } | Self::Unreadable { .. } => ErrorKind::Unavailable,
+        }
+    }
+
+    /// What to do about it, as an imperative sentence; empty where there is nothing to advise.
+    #[must_use]
+    pub fn hint(&self) -> String {
+        match self {
+            Self::NotARepository { .. } => "run it inside the work tree of a repository".into(),
+            Self::NotOwned { directory } => format!(
+                "if you trust it: git config --global --add safe.directory {}",
+                directory.display()
+            ),
+            Self::ReferenceStorage { .. } => {
+                "convert it: git refs migrate --ref-format=files".into()
+            }
+            Self::UnknownRevision { .. } => "name a branch, a tag or a commit id".into(),
+            Self::UnknownCommit { commit } => format!("fetch it: git fetch origin {commit}"),
+            Self::NoMergeBase { .. } | Self::SeveralMergeBases { .. } => {
+                "name the range yourself: BASE..HEAD".into()
+            }
+            Self::Shallow { .. } => {
+                "fetch the whole history: git fetch --unshallow (in CI: fetch-depth: 0)".into()
+            }
+            Self::ChainTooLong { .. } => "name a start that is nearer".into(),
+            Self::BlobTooLarge { .. } => "install git, which reads it piece by piece".into(),
+            Self::ObjectTooLarge { .. } | Self::Difference(_) | Self::Document(_) => {
+                "split the change".into()
+            }
+            Self::HashMismatch { .. }
+            | Self::Damaged { .. }
+            | Self::WrongKind { .. }
+            | Self::Missing { is_partial: false, .. } => {
+                "look at it with git fsck, then clone afresh".into()
+            }
+            Self::Tree { .. } | Self::Commit { .. } => {
+                "such objects mislead people and programs: rewrite the commit".into()
+            }
+            Self::Missing { is_partial: true, .. } => {
+                "fetch what the partial clone left out: git fetch --refetch --no-filter".into()
+            }
+            Self::Open { .. } | Self::NoSuchFile { .. } | Self::Unreadable { .. } => String::new(),
+        }
+    }
+}
+
+/// All of gix's message, from its outermost error to its cause.
+pub(super) fn detail(error: &gix::Error) -> String {
+    let mut parts: Vec<String> = Vec::new();
+    for part in error.iter_errors().map(ToString::to_string) {
+        if parts.last() != Some(&part) {
+            parts.push(part);
+        }
+    }
+    parts.join(": ")
+}

@@ -1,0 +1,16 @@
+//! Git repositories, read with gix: objects, chains, authors, settings (`spec/change.md`).
+//!
+//! A gate reads repositories that it does not trust, so: no hook, filter or configured program
+//! runs; replacement objects, grafts and the commit-graph are ignored; every object that is read
+//! is hashed again; sizes are asked before content is read.
+
+mod error;
+mod history;
+mod objects;
+mod range;
+mod repository;
+mod steps;
+
+pub use error::{ErrorKind, GitError};
+pub use range::Range;
+pub use repository::{BranchTip, ObjectFormat, Repository};

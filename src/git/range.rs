@@ -1,0 +1,176 @@
+//! Names of commits and ranges, as people type them.
+
+use super::error::{GitError, detail};
+use super::objects::Checked;
+use super::repository::Repository;
+use crate::base::name::Revision;
+use crate::change::ObjectId;
+
+/// What lies between two commits.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Range {
+    /// The commit before it; `None` is the empty tree, before a root.
+    pub base: Option<Revision>,
+    /// Its last commit.
+    pub head: Revision,
+}
+
+impl Repository {
+    /// The commit that `text` names, in git's syntax: a branch, a tag, an id, `HEAD~2`.
+    ///
+    /// # Errors
+    /// [`GitError::UnknownRevision`] where it names no commit; [`GitError::Shallow`] where a
+    /// parent is beyond the border of a shallow clone.
+    pub fn resolve(&self, text: &str) -> Result<Revision, GitError> {
+        let (name, parents) = split_parents(text);
+        let unknown = |detail: String| GitError::UnknownRevision { text: text.to_owned(), detail };
+        let mut id = if let Ok(id) = name.parse::<ObjectId>() {
+            id
+        } else {
+            let found = self.gix().rev_parse_single(name);
+            let found = found.map_err(|error| unknown(detail(&error)))?;
+            ObjectId::from_bytes(found.as_bytes()).map_err(|error| unknown(error.to_string()))?
+        };
+        // Tags may be of tags; git has no bound, people have.
+        for _ in 0..8 {
+            match self.objects().header(&id)? {
+                Some((gix::objs::Kind::Tag, _)) => id = self.objects().tagged(&id)?,
+                _ => break,
+            }
+        }
+        match self.objects().header(&id)? {
+            Some((gix::objs::Kind::Commit, _)) => {}
+            Some((kind, _)) => return Err(unknown(format!("it is a {kind}"))),
+            None => return Err(GitError::UnknownCommit { commit: id.revision() }),
+        }
+        let mut commit = self.objects().commit(&id)?;
+        for index in parents {
+            let parent = commit
+                .parents
+                .get(index)
+                .ok_or_else(|| unknown(format!("commit {id} has no parent {}", index + 1)))?;
+            let next = self.objects().parent(&id, parent)?;
+            id = *parent;
+            commit = next;
+        }
+        Ok(id.revision())
+    }
+
+    /// The range that `text` names: `A..B`, `A...B` (from their merge base to `B`), or a commit
+    /// `X` against its first parent. An end that is left out is `HEAD`.
+    ///
+    /// # Errors
+    /// As [`Repository::resolve`] and [`Repository::merge_base`].
+    pub fn range(&self, text: &str) -> Result<Range, GitError> {
+        let or_head = |text: &str| self.resolve(if text.is_empty() { "HEAD" } else { text });
+        if let Some((left, right)) = text.split_once("...") {
+            let (left, head) = (or_head(left)?, or_head(right)?);
+            return Ok(Range { base: Some(self.merge_base(&left, &head)?), head });
+        }
+        if let Some((left, right)) = text.split_once("..") {
+            return Ok(Range { base: Some(or_head(left)?), head: or_head(right)? });
+        }
+        let head = self.resolve(text.strip_suffix("^!").unwrap_or(text))?;
+        let commit = self.objects().commit(&ObjectId::from(&head))?;
+        Ok(Range { base: commit.parents.first().map(ObjectId::revision), head })
+    }
+
+    /// The range from the merge base of `main` and `HEAD` to `HEAD`: what a branch adds.
+    ///
+    /// # Errors
+    /// As [`Repository::resolve`] and [`Repository::merge_base`].
+    pub fn merge_base_with(&self, main: &str) -> Result<Range, GitError> {
+        let (main, head) = (self.resolve(main)?, self.resolve("HEAD")?);
+        Ok(Range { base: Some(self.merge_base(&main, &head)?), head })
+    }
+
+    /// The best common ancestor of two commits.
+    ///
+    /// # Errors
+    /// [`GitError::NoMergeBase`], [`GitError::SeveralMergeBases`]: then the range has to be named.
+    pub fn merge_base(&self, one: &Revision, other: &Revision) -> Result<Revision, GitError> {
+        let ids = [ObjectId::from(one), ObjectId::from(other)];
+        let mut git_ids = Vec::new();
+        for id in &ids {
+            self.objects().commit(id)?;
+            let git_id = gix::ObjectId::try_from(id.as_bytes())
+                .map_err(|_| GitError::UnknownCommit { commit: id.revision() })?;
+            git_ids.push(git_id);
+        }
+        let mut graph = gix::revwalk::Graph::new(Checked(self.objects()), None);
+        let bases = gix::revision::plumbing::merge_base(git_ids[0], &git_ids[1..], &mut graph);
+        let bases = bases.map_err(|error| self.walk_error(&error))?;
+        let (one, other) = (one.clone(), other.clone());
+        let Some(bases) = bases else {
+            return match self.objects().repository().is_shallow() {
+                Ok(true) => Err(GitError::Shallow { commit: other }),
+                _ => Err(GitError::NoMergeBase { one, other }),
+            };
+        };
+        let bases: Vec<gix::ObjectId> = bases.into_iter().collect();
+        match bases.as_slice() {
+            [base] => ObjectId::from_bytes(base.as_slice())
+                .map(|base| base.revision())
+                .map_err(|error| GitError::Unreadable { detail: error.to_string() }),
+            several => Err(GitError::SeveralMergeBases { one, other, count: several.len() }),
+        }
+    }
+
+    /// Gix walked over the objects itself: what it stumbled on is told by its class.
+    fn walk_error(&self, error: &gix::Error) -> GitError {
+        let detail = detail(error);
+        if error.is_corrupted() {
+            let id = self.object_format().empty_id();
+            return GitError::Damaged { id, place: "history".to_owned(), detail };
+        }
+        GitError::Unreadable { detail }
+    }
+}
+
+/// Takes `~N`, `^` and `^N` off the end of a revision, so that the parents are found by reading
+/// commits that are hashed. The indexes are of parents, from 0, in the order to follow them.
+fn split_parents(text: &str) -> (&str, Vec<usize>) {
+    let mut name = text;
+    let mut found = Vec::new();
+    loop {
+        let digits_start = name.trim_end_matches(|digit: char| digit.is_ascii_digit()).len();
+        let (rest, digits) = name.split_at(digits_start);
+        let number: Option<usize> = if digits.is_empty() { Some(1) } else { digits.parse().ok() };
+        match (rest.strip_suffix('~'), rest.strip_suffix('^'), number) {
+            // So many are no history: gix refuses the text as it is.
+            (Some(shorter), _, Some(number)) if number <= 100_000 => {
+                found.push((0, number));
+                name = shorter;
+            }
+            (None, Some(shorter), Some(number)) if number > 0 => {
+                found.push((number - 1, 1));
+                name = shorter;
+            }
+            (None, Some(shorter), Some(0)) => name = shorter,
+            _ => break,
+        }
+        if name.is_empty() || found.len() > 1_000 {
+            return (text, Vec::new());
+        }
+    }
+    let parents =
+        found.iter().rev().flat_map(|(index, times)| std::iter::repeat_n(*index, *times)).collect();
+    (name, parents)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parents_are_taken_off_the_end() {
+        assert_eq!(split_parents("main"), ("main", vec![]));
+        assert_eq!(split_parents("HEAD~2"), ("HEAD", vec![0, 0]));
+        assert_eq!(split_parents("v1.2^2~1"), ("v1.2", vec![1, 0]));
+        assert_eq!(split_parents("HEAD^^0"), ("HEAD", vec![0]));
+        assert_eq!(split_parents("HEAD~0"), ("HEAD", vec![]));
+        assert_eq!(split_parents("main@{1}"), ("main@{1}", vec![]));
+        assert_eq!(split_parents("HEAD^{tree}"), ("HEAD^{tree}", vec![]));
+        assert_eq!(split_parents("~1"), ("~1", vec![]));
+    }
+}

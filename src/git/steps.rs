@@ -1,0 +1,297 @@
+//! Documents and steps out of a repository.
+
+use std::sync::Arc;
+
+use super::error::GitError;
+use super::objects::Objects;
+use super::repository::Repository;
+use crate::base::name::Revision;
+use crate::change::{
+    ChangePath, Commit, CommitFacts, Content, Document, EntryKind, GitCommitId, Mode, ObjectId,
+    Opaque, PathFacts, Row, Side, Step, TreePair, TreeRow, TreeSource as _, co_authors, difference,
+    folded_name, trailers,
+};
+
+/// Fewer steps than this are not worth a second thread: opening a repository takes as long.
+const STEPS_PER_THREAD_MIN: usize = 32;
+/// More threads wait for each other's disk.
+const THREADS_MAX: usize = 8;
+
+/// What stands at a path of a tree: never a tree itself.
+type Entry = Option<(EntryKind, ObjectId)>;
+
+impl Repository {
+    /// The document of the difference between two commits' trees; `None` is the empty tree.
+    ///
+    /// # Errors
+    /// [`GitError`] where objects are missing, damaged, malformed or too large.
+    pub fn document(&self, old: Option<&Revision>, new: &Revision) -> Result<Document, GitError> {
+        Ok(self.document_with_facts(old, new)?.0)
+    }
+
+    /// [`Repository::document`], with facts for each of its rows, in the same order.
+    ///
+    /// # Errors
+    /// As [`Repository::document`].
+    pub fn document_with_facts(
+        &self,
+        old: Option<&Revision>,
+        new: &Revision,
+    ) -> Result<(Document, Vec<PathFacts>), GitError> {
+        let tree = |revision: &Revision| {
+            self.objects().commit(&ObjectId::from(revision)).map(|commit| commit.tree)
+        };
+        let old = old.map(tree).transpose()?;
+        let rows = difference(self.objects(), TreePair { old, new: Some(tree(new)?) })?;
+        self.objects().rows_to_document(&rows)
+    }
+
+    /// The changed paths of `document` that collide with another path of `new` after folding.
+    ///
+    /// # Errors
+    /// As [`Repository::document`].
+    pub fn collisions(
+        &self,
+        document: &Document,
+        new: &Revision,
+    ) -> Result<Vec<ChangePath>, GitError> {
+        let tree = self.objects().commit(&ObjectId::from(new))?.tree;
+        let present = document.rows().iter().filter(|row| !row.new.is_absent());
+        self.objects().collisions(tree, present.map(|row| &row.path))
+    }
+
+    /// The step that `commit` is: its tree against its first parent's.
+    ///
+    /// # Errors
+    /// As [`Repository::document`]; [`GitError::Shallow`] where the first parent is cut off.
+    pub fn step(&self, commit: &Revision) -> Result<Step, GitError> {
+        self.objects().step(&ObjectId::from(commit))
+    }
+
+    /// [`Repository::step`] of each commit, in their order; many of them on several threads.
+    ///
+    /// # Errors
+    /// As [`Repository::step`]: that of the first commit that has one.
+    pub fn steps(&self, commits: &[Revision]) -> Result<Vec<Step>, GitError> {
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        let threads = cores.min(THREADS_MAX).min(commits.len() / STEPS_PER_THREAD_MIN);
+        if threads < 2 {
+            return commits.iter().map(|commit| self.step(commit)).collect();
+        }
+        // Neighbours share trees and blobs, so each thread takes a run of them.
+        let runs = commits.chunks(commits.len().div_ceil(threads));
+        let (git_dir, limit) = (self.gix().git_dir(), self.objects().blob_bytes_max());
+        let parts: Vec<Result<Vec<Step>, GitError>> = std::thread::scope(|scope| {
+            let workers: Vec<_> = runs
+                .map(|run| {
+                    let blobs = self.objects().blobs();
+                    scope.spawn(move || {
+                        let mut repository = Self::reopen(git_dir, blobs)?;
+                        repository.set_blob_bytes_max(limit);
+                        run.iter().map(|commit| repository.step(commit)).collect()
+                    })
+                })
+                .collect();
+            let stopped = || GitError::Unreadable { detail: "a worker thread stopped".to_owned() };
+            workers
+                .into_iter()
+                .map(|worker| worker.join().unwrap_or_else(|_| Err(stopped())))
+                .collect()
+        });
+        let mut steps = Vec::with_capacity(commits.len());
+        for part in parts {
+            steps.extend(part?);
+        }
+        Ok(steps)
+    }
+
+    /// The content of the file `path` in a commit.
+    ///
+    /// # Errors
+    /// [`GitError::NoSuchFile`] where there is none, or it is a submodule;
+    /// [`GitError::ObjectTooLarge`] above the limit.
+    pub fn blob(&self, revision: &Revision, path: &ChangePath) -> Result<Vec<u8>, GitError> {
+        let tree = self.objects().commit(&ObjectId::from(revision))?.tree;
+        match self.objects().entry(tree, path)? {
+            Some((kind, id)) if kind != EntryKind::Submodule => {
+                self.objects().blob(&id, path.as_bytes())
+            }
+            _ => Err(GitError::NoSuchFile { path: path.clone(), commit: revision.clone() }),
+        }
+    }
+}
+
+impl Objects {
+    fn step(&self, id: &ObjectId) -> Result<Step, GitError> {
+        let commit = self.commit(id)?;
+        let parent = commit.parents.first();
+        let old = match parent {
+            Some(parent) => Some(self.parent(id, parent)?.tree),
+            None => None,
+        };
+        let rows = difference(self, TreePair { old, new: Some(commit.tree) })?;
+        let (document, path_facts) = self.rows_to_document(&rows)?;
+        let present = rows.iter().filter(|row| row.new.is_some()).map(|row| &row.path);
+        let collisions = self.collisions(commit.tree, present)?;
+        let commits = self.commit_facts(id, parent)?;
+        Ok(Step {
+            commit: id.revision(),
+            parent: parent.map(ObjectId::revision),
+            author_counts: commits.first().is_none_or(|facts| facts.author_counts),
+            document,
+            commits,
+            path_facts,
+            collisions,
+        })
+    }
+
+    /// Reads what the rows name.
+    fn rows_to_document(&self, rows: &[TreeRow]) -> Result<(Document, Vec<PathFacts>), GitError> {
+        let mut document = Vec::with_capacity(rows.len());
+        let mut facts = Vec::with_capacity(rows.len());
+        for row in rows {
+            let (old, old_opaque, _) = self.side(row.old, &row.path)?;
+            let (new, new_opaque, new_size_bytes) = self.side(row.new, &row.path)?;
+            let opaque = new_opaque.or(old_opaque);
+            facts.push(PathFacts { path: row.path.clone(), opaque, new_size_bytes });
+            document.push(Row { path: row.path.clone(), old, new });
+        }
+        // The rows are in the document's order, so facts and rows stay side by side.
+        Ok((Document::new(document)?, facts))
+    }
+
+    fn side(
+        &self,
+        entry: Entry,
+        path: &ChangePath,
+    ) -> Result<(Side, Option<Opaque>, Option<u64>), GitError> {
+        let Some((kind, id)) = entry else { return Ok((Side::ABSENT, None, None)) };
+        let mode = match kind {
+            EntryKind::Executable => Mode::Executable,
+            EntryKind::Symlink => Mode::Symlink,
+            EntryKind::Submodule => Mode::Submodule,
+            EntryKind::File | EntryKind::Tree => Mode::File,
+        };
+        if mode == Mode::Submodule {
+            let content = Content::Submodule(GitCommitId::new(id));
+            return Ok((Side { mode, content }, Some(Opaque::Submodule), None));
+        }
+        let facts = self.blob_facts(&id, path.as_bytes())?;
+        let side = Side { mode, content: Content::Sha256(facts.digest) };
+        Ok((side, facts.opaque, Some(facts.size_bytes)))
+    }
+
+    /// What stands at `path`.
+    fn entry(&self, tree: ObjectId, path: &ChangePath) -> Result<Entry, GitError> {
+        let mut tree = self.tree(&tree, b"")?;
+        let mut parts = path.as_bytes().split(|byte| *byte == b'/').peekable();
+        while let Some(part) = parts.next() {
+            let Some(entry) = tree.find(part) else { return Ok(None) };
+            let (kind, id) = (entry.kind, entry.id);
+            match (kind == EntryKind::Tree, parts.peek().is_some()) {
+                (true, true) => tree = self.tree(&id, path.as_bytes())?,
+                (false, false) => return Ok(Some((kind, id))),
+                _ => return Ok(None),
+            }
+        }
+        Ok(None)
+    }
+
+    /// Facts of the commits that are reachable from `tip` and not from `hidden`, `tip` first.
+    pub(super) fn commit_facts(
+        &self,
+        tip: &ObjectId,
+        hidden: Option<&ObjectId>,
+    ) -> Result<Vec<CommitFacts>, GitError> {
+        let commits = self.brought_in(tip, hidden)?;
+        commits.iter().map(|(id, commit)| self.facts(id, commit)).collect()
+    }
+
+    fn facts(&self, id: &ObjectId, commit: &Arc<Commit>) -> Result<CommitFacts, GitError> {
+        let co_authors =
+            co_authors(&commit.message).map_err(|source| GitError::Commit { id: *id, source })?;
+        Ok(CommitFacts {
+            id: id.revision(),
+            parents: commit.parents.iter().map(ObjectId::revision).collect(),
+            author: commit.author.clone(),
+            committer: commit.committer.clone(),
+            co_authors,
+            trailers: trailers(&commit.message).collect(),
+            message: commit.message.clone(),
+            author_counts: self.author_counts(id, commit)?,
+        })
+    }
+
+    /// Of a merge, the author counts only if some path differs from every parent (finding 26).
+    fn author_counts(&self, id: &ObjectId, commit: &Commit) -> Result<bool, GitError> {
+        let [first, others @ ..] = commit.parents.as_slice() else { return Ok(true) };
+        if others.is_empty() {
+            return Ok(true);
+        }
+        let old = Some(self.parent(id, first)?.tree);
+        let others: Vec<ObjectId> = others
+            .iter()
+            .map(|other| Ok(self.parent(id, other)?.tree))
+            .collect::<Result<_, GitError>>()?;
+        for row in difference(self, TreePair { old, new: Some(commit.tree) })? {
+            let mut everywhere = true;
+            for other in &others {
+                everywhere = everywhere && self.entry(*other, &row.path)? != row.new;
+            }
+            if everywhere {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// The `paths` that another path of `tree` equals, or lies above, after folding.
+    fn collisions<'a>(
+        &self,
+        tree: ObjectId,
+        paths: impl Iterator<Item = &'a ChangePath>,
+    ) -> Result<Vec<ChangePath>, GitError> {
+        let mut found = Vec::new();
+        for path in paths {
+            if self.collides(tree, path)? {
+                found.push(path.clone());
+            }
+        }
+        Ok(found)
+    }
+
+    fn collides(&self, tree: ObjectId, path: &ChangePath) -> Result<bool, GitError> {
+        // Folders whose folded path is that of the path so far, and whether they are its own.
+        let mut folders = vec![(tree, true)];
+        let mut parts = path.as_bytes().split(|byte| *byte == b'/').peekable();
+        while let Some(part) = parts.next() {
+            let is_last = parts.peek().is_none();
+            let folded_part = folded_name(part);
+            let mut next = Vec::new();
+            for (folder, is_own) in folders {
+                let tree = self.tree(&folder, path.as_bytes())?;
+                for entry in tree.entries() {
+                    let is_same = is_own && entry.name == part;
+                    if !is_same && !folds_to(entry.name, part, &folded_part) {
+                        continue;
+                    }
+                    match entry.kind {
+                        EntryKind::Tree if !is_last => next.push((entry.id, is_same)),
+                        _ if is_same => {}
+                        _ => return Ok(true),
+                    }
+                }
+            }
+            folders = next;
+        }
+        Ok(false)
+    }
+}
+
+/// Whether `name` folds to what `part` folds to; two ASCII names are compared without folding.
+fn folds_to(name: &[u8], part: &[u8], folded_part: &[u8]) -> bool {
+    if name.is_ascii() && part.is_ascii() {
+        return name.eq_ignore_ascii_case(part);
+    }
+    folded_name(name) == folded_part
+}
