@@ -14,6 +14,7 @@ use crate::merkle;
 use crate::merkle::tree::TileTree;
 use crate::note::checkpoint::{Checkpoint, CheckpointError, VerifiedCheckpoint};
 use crate::note::key::{NoteSigner, VerifierKey};
+use crate::statement::governance::EntryReference;
 
 /// Refusal code of an envelope that is larger than any that is read.
 pub const REFUSED_TOO_LARGE: &str = "too-large";
@@ -34,6 +35,10 @@ pub trait Admission {
         time: Timestamp,
         envelope: &[u8],
     ) -> Result<Admitted, Refusal>;
+
+    /// Tells where the statement that was admitted last now stands. Called once after each
+    /// [`Admitted::New`], before the next envelope is judged: a leaf hash is known only then.
+    fn accepted(&mut self, _entry: EntryReference) {}
 
     /// Whether this envelope may be the first entry after a pause of over 31 days: a governance
     /// confirmation of the jump, or an entry after one. Asked before [`Admission::admit`].
@@ -348,6 +353,7 @@ impl Staged {
         self.leaves.push(bytes);
         self.topics.extend(topics.into_iter().map(|topic| (topic, index)));
         self.last = Some((hash, time));
+        admission.accepted(EntryReference { index, leaf: hash });
         Ok(Ok(index))
     }
 }

@@ -3,9 +3,11 @@
 //! Invariant: an entry is acknowledged only after the store has it durably and the checkpoint
 //! file names a tree that holds it.
 
+pub mod admission;
 pub mod append;
 pub mod check;
 pub mod leaf;
 pub mod read;
 pub mod receipt;
 pub mod store;
+pub mod topics;

@@ -1,0 +1,73 @@
+//! Under which topics an entry can be found again without reading the whole log.
+
+use super::store::Topic;
+use crate::base::digest::{ChangeHash, ContentDigest, StatementId};
+use crate::base::name::{EnvironmentName, RepositoryName, RequestId, ServiceName};
+use crate::statement::words::SubjectType;
+use crate::statement::{Says, Statement};
+
+/// The statement itself, under its identity.
+#[must_use]
+pub fn statement(id: StatementId) -> Topic {
+    Topic::of("statement", &[id.as_bytes()])
+}
+
+/// Declarations, approvals, rejects and withdrawals of a change.
+#[must_use]
+pub fn change(hash: ChangeHash) -> Topic {
+    Topic::of("change", &[hash.as_bytes()])
+}
+
+/// Approvals, rejects, withdrawals and builds of an artifact.
+#[must_use]
+pub fn artifact(digest: ContentDigest) -> Topic {
+    Topic::of("artifact", &[digest.as_bytes()])
+}
+
+/// Declarations for a repository.
+#[must_use]
+pub fn declared(repository: &RepositoryName) -> Topic {
+    Topic::of("declared", &[repository.as_str().as_bytes()])
+}
+
+/// Declarations for a request of a repository: the versions of one pull request.
+#[must_use]
+pub fn request(repository: &RepositoryName, request: &RequestId) -> Topic {
+    Topic::of("request", &[repository.as_str().as_bytes(), request.as_str().as_bytes()])
+}
+
+/// Decisions and deployments of a service in an environment.
+#[must_use]
+pub fn place(service: &ServiceName, environment: &EnvironmentName) -> Topic {
+    Topic::of("place", &[service.as_str().as_bytes(), environment.as_str().as_bytes()])
+}
+
+/// Governance.
+#[must_use]
+pub fn governance() -> Topic {
+    Topic::of("governance", &[])
+}
+
+/// Every topic of a statement.
+#[must_use]
+pub fn topics(id: StatementId, said: &Statement) -> Vec<Topic> {
+    let mut topics = vec![statement(id)];
+    match &said.says {
+        Says::Governance(_) => topics.push(governance()),
+        Says::Change(body) => {
+            topics.push(change(body.change));
+            topics.push(declared(&body.repository));
+            topics.extend(body.request.iter().map(|id| request(&body.repository, id)));
+        }
+        Says::Approval(body) => {
+            topics.extend(body.rows.iter().map(|row| match body.subject_type {
+                SubjectType::Change => change(ChangeHash::from_bytes(*row.hash.as_bytes())),
+                SubjectType::Artifact => artifact(row.hash),
+            }));
+        }
+        Says::Build(body) => topics.push(artifact(body.artifact)),
+        Says::Decision(body) => topics.push(place(&body.service, &body.environment)),
+        Says::Deployment(body) => topics.push(place(&body.service, &body.environment)),
+    }
+    topics
+}

@@ -1,0 +1,90 @@
+//! The cover of a decision (`spec/verdict.md` section 8): a row a segment, kept in the side store.
+
+use serde::{Deserialize, Serialize};
+
+use super::segment::Segment;
+use crate::base::digest::ChangeHash;
+use crate::base::json::{self, JsonError};
+use crate::base::limits::SIDE_BLOB_BYTES_MAX;
+use crate::base::name::Revision;
+use crate::base::position::EntryIndex;
+
+/// Which segments a decision rests on, and which sign-offs covered each.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Cover {
+    /// Always `countersign cover v1`.
+    #[serde(rename = "type")]
+    kind: CoverType,
+    /// The segments, oldest first.
+    pub segments: Vec<CoverRow>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+enum CoverType {
+    #[serde(rename = "countersign cover v1")]
+    Version1,
+}
+
+/// One segment of a cover.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CoverRow {
+    /// The hash of the composed document.
+    pub change: ChangeHash,
+    /// Its first step.
+    pub first: Revision,
+    /// Its last step.
+    pub last: Revision,
+    /// The entries of the sign-offs that filled a requirement, sorted.
+    pub approvals: Vec<EntryIndex>,
+    /// How they match what landed.
+    #[serde(rename = "match")]
+    pub matched: Match,
+}
+
+/// How a sign-off matches what landed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Match {
+    /// The same document.
+    Exact,
+    /// The same edits in files that others changed elsewhere, shown by certificates.
+    Carried,
+}
+
+impl Cover {
+    /// The cover of segments that are all satisfied.
+    #[must_use]
+    pub fn of(segments: &[Segment]) -> Self {
+        let row = |segment: &Segment| {
+            let requirements = &segment.assessment.requirements;
+            let mut approvals: Vec<_> =
+                requirements.iter().flat_map(|filled| filled.sign_offs.iter().copied()).collect();
+            approvals.sort_unstable();
+            approvals.dedup();
+            CoverRow {
+                change: segment.change,
+                first: segment.first.clone(),
+                last: segment.last.clone(),
+                approvals,
+                matched: Match::Exact,
+            }
+        };
+        Self { kind: CoverType::Version1, segments: segments.iter().map(row).collect() }
+    }
+
+    /// The bytes that the decision names by digest.
+    #[must_use]
+    pub fn to_bytes(&self) -> Vec<u8> {
+        serde_json::to_vec(self).unwrap_or_else(|_| unreachable!("only strings and integers"))
+    }
+
+    /// Parses a cover.
+    ///
+    /// # Errors
+    /// [`JsonError`] where it is no strict JSON of this shape.
+    pub fn parse(bytes: &[u8]) -> Result<Self, JsonError> {
+        json::parse(bytes, SIDE_BLOB_BYTES_MAX)
+    }
+}

@@ -1,0 +1,334 @@
+//! Judging one segment: its authors, its assistance, what the policy asks and who has signed.
+
+use std::collections::BTreeMap;
+
+use super::entry::VerifiedEntry;
+use super::evidence::{Question, SeenAuthor, SeenKind, StepEvidence};
+use super::signoff::{self, Discounted, Reject};
+use crate::base::digest::{ChangeHash, ContentDigest};
+use crate::base::name::{MemberId, Revision};
+use crate::change::Document;
+use crate::policy::{
+    Assessment, Author, AuthorKind, Facts, PathFact, Policy, ReasonCode, Service, SignOff,
+    Standing, assess,
+};
+use crate::roster::Member;
+use crate::statement::Says;
+use crate::statement::change::{Declaration, DeclaredAuthor};
+use crate::statement::words::{Assistance, Duty, MemberKind, SubjectType};
+use crate::view::View;
+
+/// What every segment of a verdict is judged with.
+pub struct Judge<'a> {
+    question: &'a Question,
+    view: &'a View,
+    policy: &'a Policy,
+    service: &'a Service,
+    entries: &'a [VerifiedEntry],
+}
+
+/// A segment and what was found about it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Segment {
+    /// The hash of its composed document.
+    pub change: ChangeHash,
+    /// Its first and last step; equal for a single step.
+    pub first: Revision,
+    /// Its last step.
+    pub last: Revision,
+    /// How many steps it has.
+    pub steps: usize,
+    /// First line of the last commit's message, for people.
+    pub title: String,
+    /// How many paths it changes.
+    pub paths: usize,
+    /// Who wrote it.
+    pub authors: Vec<Author>,
+    /// Requests that declarations name.
+    pub requests: Vec<String>,
+    /// What the policy asks, and what fills it.
+    pub assessment: Assessment,
+    /// Every sign-off that stands, whether or not the policy needs it.
+    pub sign_offs: Vec<SignOff>,
+    /// Sign-offs that do not stand.
+    pub discounted: Vec<Discounted>,
+    /// Rejects that block.
+    pub rejects: Vec<Reject>,
+    /// Whether the segment is covered.
+    pub satisfied: bool,
+}
+
+impl<'a> Judge<'a> {
+    /// A judge for a question under one policy.
+    #[must_use]
+    pub const fn new(
+        question: &'a Question,
+        view: &'a View,
+        policy: &'a Policy,
+        service: &'a Service,
+        entries: &'a [VerifiedEntry],
+    ) -> Self {
+        Self { question, view, policy, service, entries }
+    }
+
+    pub(super) const fn question(&self) -> &'a Question {
+        self.question
+    }
+
+    pub(super) const fn view(&self) -> &'a View {
+        self.view
+    }
+
+    pub(super) const fn policy(&self) -> &'a Policy {
+        self.policy
+    }
+
+    pub(super) const fn service(&self) -> &'a Service {
+        self.service
+    }
+
+    pub(super) const fn entries(&self) -> &'a [VerifiedEntry] {
+        self.entries
+    }
+
+    /// The declarations of a change or of one of its steps.
+    fn declarations(
+        &self,
+        hashes: &[ChangeHash],
+    ) -> impl Iterator<Item = (&'a VerifiedEntry, &'a Declaration)> {
+        let repository = &self.service.repository;
+        self.entries.iter().filter_map(move |entry| match &entry.statement().says {
+            Says::Change(said)
+                if hashes.contains(&said.change) && said.repository == *repository =>
+            {
+                Some((entry, said))
+            }
+            _ => None,
+        })
+    }
+}
+
+/// Judges the change that `steps` compose to, `document` being its document.
+#[must_use]
+pub fn judge_change(judge: &Judge<'_>, steps: &[&StepEvidence], document: &Document) -> Segment {
+    let change = document.hash();
+    let mut hashes: Vec<_> = steps.iter().map(|step| step.step.document.hash()).collect();
+    hashes.push(change);
+    let mut authors = seen_authors(judge, steps);
+    let declared = declared(judge, &hashes, &mut authors);
+    let standing = signoff::standing(
+        judge,
+        SubjectType::Change,
+        ContentDigest::from_bytes(*change.as_bytes()),
+    );
+    let facts = Facts {
+        service: judge.question.service.clone(),
+        environment: judge.question.environment.clone(),
+        declared: declared.assistance,
+        detected: steps.iter().filter_map(|step| step.detected).max().max(declared.raised),
+        authors: authors.into_values().collect(),
+        paths: path_facts(steps, document),
+        collision: steps.iter().any(|step| !step.step.collisions.is_empty()),
+        artifact: false,
+    };
+    let assessment = assess(judge.policy, &facts, &standing.sign_offs);
+    // An empty document needs no sign-off and cannot be approved (ATTACKS 52).
+    let covered = document.is_empty() || (assessment.satisfied && standing.rejects.is_empty());
+    let (first, last) = (steps.first(), steps.last());
+    let commit = |step: Option<&&StepEvidence>| step.map(|step| step.step.commit.clone());
+    Segment {
+        change,
+        first: commit(first).unwrap_or_else(|| judge.question.revision.clone()),
+        last: commit(last).unwrap_or_else(|| judge.question.revision.clone()),
+        steps: steps.len(),
+        title: last.map(|step| step.title.clone()).unwrap_or_default(),
+        paths: document.rows().len(),
+        authors: facts.authors,
+        requests: declared.requests,
+        assessment,
+        sign_offs: standing.sign_offs,
+        discounted: standing.discounted,
+        rejects: standing.rejects,
+        satisfied: covered,
+    }
+}
+
+impl Segment {
+    /// The codes of what keeps the segment from being covered.
+    #[must_use]
+    pub fn reasons(&self) -> Vec<ReasonCode> {
+        if self.satisfied {
+            return Vec::new();
+        }
+        let assessment = &self.assessment;
+        let missing = assessment.requirements.iter().filter(|requirement| requirement.missing > 0);
+        let mut codes: Vec<_> = missing.map(|requirement| requirement.code).collect();
+        codes.extend(assessment.denials.iter().map(|denial| denial.code));
+        if !self.rejects.is_empty() {
+            codes.push(ReasonCode::Rejected);
+        }
+        codes.sort_unstable();
+        codes.dedup();
+        codes
+    }
+}
+
+/// Authors by who they are: a member by id, anybody else by address.
+type Authors = BTreeMap<(Option<MemberId>, String), Author>;
+
+fn add_author(authors: &mut Authors, author: Author) {
+    // A member is one author however often named; others are told apart by how they are called.
+    let label = if author.member.is_some() { String::new() } else { author.label.clone() };
+    let slot = authors.entry((author.member.clone(), label)).or_insert_with(|| author.clone());
+    // The strongest proof of an authorship counts (the weakest standing is the greatest).
+    slot.standing = slot.standing.min(author.standing);
+}
+
+fn member_author(member: &Member, standing: Standing, label: String) -> Author {
+    let kind = match member.kind {
+        MemberKind::Human => AuthorKind::Human,
+        MemberKind::Bot => AuthorKind::Bot,
+        MemberKind::Agent => AuthorKind::Agent,
+        MemberKind::Service => AuthorKind::Service,
+    };
+    Author { member: Some(member.id.clone()), kind, level: member.level.clone(), standing, label }
+}
+
+/// A member as an author, and for an agent the human who answers for it.
+fn add_member(
+    judge: &Judge<'_>,
+    authors: &mut Authors,
+    member: &Member,
+    standing: Standing,
+    label: &str,
+) {
+    add_author(authors, member_author(member, standing, label.to_owned()));
+    if member.kind != MemberKind::Agent {
+        return;
+    }
+    let size = judge.view.size();
+    let Some(operator) =
+        member.operator.as_ref().and_then(|id| judge.view.roster().member(id, size))
+    else {
+        return;
+    };
+    // The agent's own signature attests that it worked for its operator.
+    let standing = if standing == Standing::Proved { Standing::Attested } else { standing };
+    let label = format!("{} (operator)", operator.id);
+    add_author(authors, member_author(operator, standing, label));
+}
+
+/// Authors as the commits name them: claimed, until somebody signs for it (ATTACKS 9).
+fn seen_authors(judge: &Judge<'_>, steps: &[&StepEvidence]) -> Authors {
+    let size = judge.view.size();
+    let mut authors = Authors::new();
+    for seen in steps.iter().flat_map(|step| &step.authors) {
+        let SeenAuthor { kind, email, label } = seen;
+        match (kind, judge.view.roster().member_of_email(*email, size)) {
+            (_, Some(member)) => add_member(judge, &mut authors, member, Standing::Claimed, label),
+            (kind, None) => {
+                let kind = match kind {
+                    SeenKind::Tool => AuthorKind::Tool,
+                    SeenKind::Person => AuthorKind::Unknown,
+                };
+                let (standing, label) = (Standing::Claimed, label.clone());
+                add_author(
+                    &mut authors,
+                    Author { member: None, kind, level: None, standing, label },
+                );
+            }
+        }
+    }
+    authors
+}
+
+/// What the declarations that count add up to.
+#[derive(Default)]
+struct Declared {
+    /// The highest that a declaration in force says.
+    assistance: Option<Assistance>,
+    /// The highest that a declaration under a leaked key says: it can raise, never lower.
+    raised: Option<Assistance>,
+    requests: Vec<String>,
+}
+
+/// Declarations count if their signer is an author, or a service with the duty to declare; each
+/// signer's newest (ATTACKS 26, r).
+fn declared(judge: &Judge<'_>, hashes: &[ChangeHash], authors: &mut Authors) -> Declared {
+    let size = judge.view.size();
+    let roster = judge.view.roster();
+    let mut newest: BTreeMap<(&MemberId, ChangeHash), (&VerifiedEntry, &Declaration)> =
+        BTreeMap::new();
+    for (entry, said) in judge.declarations(hashes) {
+        let key = (entry.by(), said.change);
+        if newest.get(&key).is_none_or(|(old, _)| old.index() < entry.index()) {
+            newest.insert(key, (entry, said));
+        }
+    }
+    let mut declared = Declared::default();
+    for ((by, _), (entry, said)) in newest {
+        let Some(signer) = roster.member(by, size) else { continue };
+        let is_author = authors.contains_key(&(Some(by.clone()), String::new()));
+        if !is_author && !signer.has_duty(Duty::Declare) {
+            continue;
+        }
+        if judge.is_leaked(entry) {
+            declared.raised = declared.raised.max(Some(said.assistance));
+            continue;
+        }
+        declared.assistance = declared.assistance.max(Some(said.assistance));
+        declared.requests.extend(said.request.iter().map(ToString::to_string));
+        for named in &said.authors {
+            add_declared(judge, authors, by, named);
+        }
+        if is_author && let Some(author) = authors.get_mut(&(Some(by.clone()), String::new())) {
+            author.standing = Standing::Proved;
+        }
+    }
+    declared.requests.sort_unstable();
+    declared.requests.dedup();
+    declared
+}
+
+/// An author whom a declaration names: attested, for only one's own signature proves.
+fn add_declared(judge: &Judge<'_>, authors: &mut Authors, by: &MemberId, named: &DeclaredAuthor) {
+    let size = judge.view.size();
+    let roster = judge.view.roster();
+    let is_service =
+        roster.member(by, size).is_some_and(|member| member.kind == MemberKind::Service);
+    // A colleague's word names an author, and so bars them from signing off; it attests nothing.
+    let standing = if is_service { Standing::Attested } else { Standing::Claimed };
+    let member = match named {
+        DeclaredAuthor::Member(id) => roster.member(id, size),
+        DeclaredAuthor::Email(email) => roster.member_of_email(*email, size),
+    };
+    match (member, named) {
+        (Some(member), _) => {
+            add_member(judge, authors, member, standing, member.id.as_str());
+        }
+        (None, DeclaredAuthor::Member(id)) => {
+            let label = format!("{id} (declared)");
+            let kind = AuthorKind::Unknown;
+            add_author(authors, Author { member: None, kind, level: None, standing, label });
+        }
+        // An address that is nobody's: the commits name it as well, or it changes nothing that
+        // the roster could weigh.
+        (None, DeclaredAuthor::Email(_)) => {}
+    }
+}
+
+/// A path is opaque in a segment if it is in any of its steps.
+fn path_facts(steps: &[&StepEvidence], document: &Document) -> Vec<PathFact> {
+    let opaque: std::collections::BTreeSet<&[u8]> = steps
+        .iter()
+        .flat_map(|step| &step.step.path_facts)
+        .filter(|facts| facts.opaque.is_some())
+        .map(|facts| facts.path.as_bytes())
+        .collect();
+    // Rules see every path that a step touched, also where later steps took the change back.
+    let mut paths: std::collections::BTreeSet<&[u8]> =
+        document.paths().map(crate::change::ChangePath::as_bytes).collect();
+    paths.extend(steps.iter().flat_map(|s| s.step.document.paths()).map(|path| path.as_bytes()));
+    let fact = |path: &[u8]| PathFact { path: path.to_vec(), opaque: opaque.contains(path) };
+    paths.into_iter().map(fact).collect()
+}

@@ -1,0 +1,198 @@
+//! Whose word stands on a change, and whose does not (`spec/verdict.md` section 5).
+
+use std::collections::BTreeMap;
+
+use super::entry::VerifiedEntry;
+use super::segment::Judge;
+use crate::base::digest::ContentDigest;
+use crate::base::name::{LevelName, MemberId};
+use crate::base::position::EntryIndex;
+use crate::key;
+use crate::policy::{Policy, Presence, ReasonCode, Service, SignOff};
+use crate::roster::{KeyStanding, Member};
+use crate::statement::Says;
+use crate::statement::approval::{Approval, ApprovalRow};
+use crate::statement::words::{ApprovalVerdict, Assistance, Duty, SubjectType};
+
+/// A sign-off that does not count, and why.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Discounted {
+    /// Whose.
+    pub member: MemberId,
+    /// Where it stands.
+    pub entry: EntryIndex,
+    /// Why, as a code.
+    pub code: ReasonCode,
+    /// Why, in words.
+    pub text: String,
+}
+
+/// A reject that blocks.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reject {
+    /// Whose.
+    pub member: MemberId,
+    /// Where it stands.
+    pub entry: EntryIndex,
+}
+
+/// What stands on one subject.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Standing {
+    pub(super) sign_offs: Vec<SignOff>,
+    pub(super) discounted: Vec<Discounted>,
+    pub(super) rejects: Vec<Reject>,
+}
+
+/// An approval's row about the subject that is asked about.
+struct Word<'a> {
+    entry: &'a VerifiedEntry,
+    approval: &'a Approval,
+    row: &'a ApprovalRow,
+}
+
+/// What stands on the subject `hash`: each member's newest word, in the ledger's order.
+pub(super) fn standing(judge: &Judge<'_>, subject: SubjectType, hash: ContentDigest) -> Standing {
+    let mut standing = Standing::default();
+    let mut newest: BTreeMap<&MemberId, Word<'_>> = BTreeMap::new();
+    let mut words: Vec<Word<'_>> = Vec::new();
+    for entry in judge.entries() {
+        let Says::Approval(approval) = &entry.statement().says else { continue };
+        if approval.subject_type != subject {
+            continue;
+        }
+        let Some(row) = approval.rows.iter().find(|row| row.hash == hash) else { continue };
+        words.push(Word { entry, approval, row });
+    }
+    words.sort_by_key(|word| word.entry.index());
+    for word in words {
+        // A leaked key cannot give permission, and so cannot take back a reject either
+        // (ATTACKS 19); what takes permission away stands.
+        let earlier_reject = newest
+            .get(word.entry.by())
+            .is_some_and(|old| old.approval.verdict == ApprovalVerdict::Reject);
+        let gives = word.approval.verdict == ApprovalVerdict::Approve || earlier_reject;
+        if gives && word.approval.verdict != ApprovalVerdict::Reject && judge.is_leaked(word.entry)
+        {
+            standing.discounted.push(discounted(
+                word.entry,
+                ReasonCode::KeyRevoked,
+                "signed with a key that had leaked",
+            ));
+            continue;
+        }
+        newest.insert(word.entry.by(), word);
+    }
+    for word in newest.into_values() {
+        sort_word(judge, &word, &mut standing);
+    }
+    standing
+}
+
+fn discounted(entry: &VerifiedEntry, code: ReasonCode, text: impl Into<String>) -> Discounted {
+    Discounted { member: entry.by().clone(), entry: entry.index(), code, text: text.into() }
+}
+
+/// Sorts a member's newest word into what counts, what does not, and what blocks.
+fn sort_word(judge: &Judge<'_>, word: &Word<'_>, standing: &mut Standing) {
+    let entry = word.entry;
+    match word.approval.verdict {
+        ApprovalVerdict::Reject if judge.view().is_lifted(entry.index()) => {}
+        ApprovalVerdict::Reject => {
+            let member = entry.by().clone();
+            standing.rejects.push(Reject { member, entry: entry.index() });
+        }
+        ApprovalVerdict::Withdraw => standing.discounted.push(discounted(
+            entry,
+            ReasonCode::Withdrawn,
+            "withdrawn by the signer",
+        )),
+        ApprovalVerdict::Approve => match sign_off(judge, word) {
+            Ok(sign_off) => standing.sign_offs.push(sign_off),
+            Err(why) => standing.discounted.push(why),
+        },
+    }
+}
+
+/// An approval counts if its signer might give it then and still may now (ATTACKS 29), and if it
+/// is for the service's branch (ATTACKS 28).
+fn sign_off(judge: &Judge<'_>, word: &Word<'_>) -> Result<SignOff, Discounted> {
+    let entry = word.entry;
+    let refuse = |code, text: String| Err(discounted(entry, code, text));
+    let view = judge.view();
+    let roster = view.roster();
+    let (then, now) = (entry.index().size_after(), view.size());
+    let before = roster.member(entry.by(), then);
+    let (Some(before), Some(after)) = (before, roster.member(entry.by(), now)) else {
+        return refuse(ReasonCode::NoReviewDuty, "no longer a member".to_owned());
+    };
+    if !before.has_duty(Duty::Review) || !after.has_duty(Duty::Review) {
+        return refuse(ReasonCode::NoReviewDuty, "no longer has the duty to review".to_owned());
+    }
+    // A leak was sorted out before; a key that retired after the sign-off leaves it standing.
+    let standing = entry.keys().first().map(|key| roster.standing(key, entry.index(), now));
+    if standing != Some(KeyStanding::Good) {
+        return refuse(
+            ReasonCode::KeyRevoked,
+            "signed with a key that was not in force".to_owned(),
+        );
+    }
+    check_place(judge.service(), word)?;
+    let answered = word.approval.checklist.iter().map(|answer| answer.item.clone()).collect();
+    Ok(SignOff {
+        member: entry.by().clone(),
+        level: lower_level(judge.policy(), before, after),
+        teams: before.teams.iter().filter(|team| after.teams.contains(team)).cloned().collect(),
+        presence: presence(entry.presence()),
+        answered,
+        assistance_seen: word.row.assistance_seen.unwrap_or(Assistance::None),
+        carried: false,
+        age: judge.question().time.since(entry.time()),
+        entry: entry.index(),
+    })
+}
+
+fn check_place(service: &Service, word: &Word<'_>) -> Result<(), Discounted> {
+    if word.approval.subject_type == SubjectType::Artifact {
+        return Ok(());
+    }
+    let repository = word.row.repository.as_ref();
+    let target = word.row.target.as_ref();
+    if repository == Some(&service.repository) && target == Some(&service.branch) {
+        return Ok(());
+    }
+    let shown = |text: Option<String>| text.unwrap_or_default();
+    let text = format!(
+        "signed for {} of {}, not {} of {}",
+        shown(target.map(ToString::to_string)),
+        shown(repository.map(ToString::to_string)),
+        service.branch,
+        service.repository
+    );
+    Err(discounted(word.entry, ReasonCode::WrongBranch, text))
+}
+
+/// The lower of two levels by the policy's order; a level that it does not list is no level.
+fn lower_level(policy: &Policy, one: &Member, other: &Member) -> Option<LevelName> {
+    let (one, other) = (one.level.as_ref()?, other.level.as_ref()?);
+    let lower = if policy.rank(one)? <= policy.rank(other)? { one } else { other };
+    Some(lower.clone())
+}
+
+/// A touch is claimed until an enrolment attestation was checked (ATTACKS 15).
+fn presence(presence: key::Presence) -> Presence {
+    match presence {
+        key::Presence::None => Presence::NoTouch,
+        key::Presence::TouchClaimed | key::Presence::VerifiedClaimed => Presence::TouchClaimed,
+    }
+}
+
+impl Judge<'_> {
+    /// Whether an entry was signed in the time of a leak.
+    pub(super) fn is_leaked(&self, entry: &VerifiedEntry) -> bool {
+        let roster = self.view().roster();
+        let leaked =
+            |key| roster.standing(key, entry.index(), self.view().size()) == KeyStanding::Leaked;
+        entry.keys().iter().any(leaked)
+    }
+}
