@@ -1,1 +1,122 @@
-//! The side store.
+//! The side store: plain durable files by digest, `<ledger>/blobs/ab/cdef...`.
+//!
+//! Documents, covers and openings lie here, outside of the ledger: what is personal can be
+//! removed, with every proof intact.
+
+use std::path::{Path, PathBuf};
+
+use crate::base::digest::ContentDigest;
+use crate::base::limits::SIDE_BLOB_BYTES_MAX;
+use crate::ledger::store::StoreError;
+use crate::store::durable;
+
+/// The side store of a ledger.
+#[derive(Debug, Clone)]
+pub struct Blobs {
+    folder: PathBuf,
+}
+
+impl Blobs {
+    /// The side store below a ledger's folder. Its own folder is made with the first file.
+    #[must_use]
+    pub fn new(ledger: &Path) -> Self {
+        Self { folder: ledger.join("blobs") }
+    }
+
+    /// Keeps content durably and gives its digest. Keeping it again does nothing, but a damaged
+    /// file is replaced.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`], also where the content is larger than 256 MiB.
+    pub fn put(&self, content: &[u8]) -> Result<ContentDigest, StoreError> {
+        let digest = ContentDigest::of(content);
+        if content.len() > SIDE_BLOB_BYTES_MAX {
+            let why = format!("{} bytes, at most {SIDE_BLOB_BYTES_MAX} are kept", content.len());
+            return Err(StoreError::unavailable(format!("cannot keep {digest}"), why));
+        }
+        let path = self.path(&digest);
+        if let Some(folder) = path.parent() {
+            durable::create_folder(folder)?;
+            if matches!(self.get(&digest), Ok(Some(_))) {
+                // Whoever wrote the file may have been killed before its name was durable.
+                durable::sync_folder(folder)?;
+                return Ok(digest);
+            }
+        }
+        // Openings lie here too: for their owner alone.
+        durable::replace(&path, content, durable::MODE_PRIVATE)?;
+        Ok(digest)
+    }
+
+    /// The content with that digest; `None` where it is not kept.
+    ///
+    /// # Errors
+    /// [`StoreError::Integrity`] where the file has other content, [`StoreError::Unavailable`].
+    pub fn get(&self, digest: &ContentDigest) -> Result<Option<Vec<u8>>, StoreError> {
+        let path = self.path(digest);
+        let content = durable::read(&path, SIDE_BLOB_BYTES_MAX)?;
+        if let Some(content) = &content {
+            let found = ContentDigest::of(content);
+            if found != *digest {
+                let why = format!("its content has the digest {found}");
+                return Err(StoreError::integrity(path.display().to_string(), why));
+            }
+        }
+        Ok(content)
+    }
+
+    /// Whether there is a file of that digest; its content is not looked at.
+    #[must_use]
+    pub fn has(&self, digest: &ContentDigest) -> bool {
+        self.path(digest).is_file()
+    }
+
+    /// Removes content durably; gives whether it was there.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`].
+    pub fn remove(&self, digest: &ContentDigest) -> Result<bool, StoreError> {
+        durable::remove(&self.path(digest))
+    }
+
+    /// The file of a digest.
+    #[must_use]
+    pub fn path(&self, digest: &ContentDigest) -> PathBuf {
+        let text = digest.to_string();
+        self.folder.join(&text[..2]).join(&text[2..])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::tests::Folder;
+    use std::fs::OpenOptions;
+    use std::io::Write as _;
+
+    #[test]
+    fn content_is_kept_once_verified_and_removed() {
+        let folder = Folder::new("blobs");
+        let blobs = Blobs::new(folder.path());
+        let digest = ContentDigest::of(b"cover");
+        assert_eq!(blobs.get(&digest), Ok(None));
+        assert_eq!(blobs.put(b"cover"), Ok(digest));
+        assert_eq!(blobs.put(b"cover"), Ok(digest));
+        assert!(blobs.has(&digest));
+        assert_eq!(blobs.get(&digest).unwrap().unwrap(), b"cover");
+        let path = blobs.path(&digest);
+        assert!(path.ends_with(format!(
+            "{}/{}",
+            &digest.to_string()[..2],
+            &digest.to_string()[2..]
+        )));
+        // A wrong content is told apart from none, and put repairs it.
+        OpenOptions::new().append(true).open(&path).unwrap().write_all(b"!").unwrap();
+        assert!(matches!(blobs.get(&digest), Err(StoreError::Integrity { .. })));
+        blobs.put(b"cover").unwrap();
+        assert_eq!(blobs.get(&digest).unwrap().unwrap(), b"cover");
+        assert_eq!(blobs.remove(&digest), Ok(true));
+        assert_eq!(blobs.remove(&digest), Ok(false));
+        assert_eq!(blobs.get(&digest), Ok(None));
+    }
+}

@@ -175,13 +175,14 @@ impl<S: Store, C: CheckpointFile> Ledger<S, C> {
         let keys: Vec<_> = std::iter::once(own).chain(earlier_keys.iter().cloned()).collect();
         let head = store.head()?;
         let newest = file.load()?;
-        let (tree, last, checkpoint) = match &head {
-            Some(head) => load(&store, head, origin, &keys)?,
-            None => {
-                let tree = TileTree::new();
-                let empty = Checkpoint::new(origin, TreeSize::default(), tree.root());
-                (tree, None, empty.sign(&signer)?)
-            }
+        let (tree, last, checkpoint) = if let Some(head) = &head {
+            let last = Some((head.last_leaf, head.last_time));
+            let (tree, checkpoint) = load(&store, head, origin, &keys)?;
+            (tree, last, checkpoint)
+        } else {
+            let tree = TileTree::new();
+            let empty = Checkpoint::new(origin, TreeSize::default(), tree.root());
+            (tree, None, empty.sign(&signer)?)
         };
         let is_newest = check_newest(&store, newest.as_deref(), &checkpoint, origin, &keys)?;
         if !is_newest {
@@ -358,8 +359,6 @@ impl Staged {
     }
 }
 
-type Loaded = (TileTree, Option<(LeafHash, Timestamp)>, VerifiedCheckpoint);
-
 /// Takes up the tree of a store's head, which must agree with its tiles, its newest leaf and
 /// its signed checkpoint.
 fn load<S: Store>(
@@ -367,7 +366,7 @@ fn load<S: Store>(
     head: &Head,
     origin: &str,
     keys: &[VerifierKey],
-) -> Result<Loaded, StoreError> {
+) -> Result<(TileTree, VerifiedCheckpoint), StoreError> {
     let integrity = |why: &str| StoreError::integrity("the head of the ledger", why);
     if head.size.get() == 0 || head.size.get() > ENTRIES_MAX {
         return Err(integrity("its size is out of range"));
@@ -387,7 +386,7 @@ fn load<S: Store>(
     if (entry.receipt().leaf_hash, entry.leaf().time()) != (head.last_leaf, head.last_time) {
         return Err(integrity("the newest entry is another one"));
     }
-    Ok((tree, Some((head.last_leaf, head.last_time)), checkpoint))
+    Ok((tree, checkpoint))
 }
 
 /// Opens a checkpoint that any of the ledger's keys signed.

@@ -28,11 +28,13 @@ pub enum StoreError {
 
 impl StoreError {
     /// [`StoreError::Unavailable`].
+    #[expect(clippy::needless_pass_by_value, reason = "texts and errors alike come by value")]
     pub fn unavailable(what: impl Into<String>, why: impl ToString) -> Self {
         Self::Unavailable { what: what.into(), why: why.to_string() }
     }
 
     /// [`StoreError::Integrity`].
+    #[expect(clippy::needless_pass_by_value, reason = "texts and errors alike come by value")]
     pub fn integrity(what: impl Into<String>, why: impl ToString) -> Self {
         Self::Integrity { what: what.into(), why: why.to_string() }
     }
@@ -138,8 +140,8 @@ pub trait Store {
     /// [`StoreError`].
     fn leaf(&self, index: EntryIndex) -> Result<Option<Vec<u8>>, StoreError>;
 
-    /// The bytes of consecutive leaves: at most `count_max` and at most 1,024, fewer where the
-    /// ledger ends or an entry is missing.
+    /// The bytes of consecutive leaves: at most `count_max` and at most 1,024, fewer at will, none
+    /// where the first is missing.
     ///
     /// # Errors
     /// [`StoreError`].

@@ -26,5 +26,5 @@ pub fn empty_root() -> RootHash {
 
 /// The largest power of two below `size`, where RFC 6962 splits a tree of at least two leaves.
 pub(crate) const fn split(size: u64) -> u64 {
-    1 << (63 - (size - 1).leading_zeros())
+    1 << (size - 1).ilog2()
 }

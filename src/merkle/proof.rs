@@ -274,3 +274,157 @@ pub fn root_of(leaves: &[LeafHash]) -> RootHash {
     }
     RootHash::from_bytes(right.unwrap_or_default())
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+    use crate::merkle::leaf_hash;
+    use crate::merkle::tree::TileTree;
+
+    struct Log {
+        leaves: Vec<LeafHash>,
+        tiles: BTreeMap<(u8, u64), Vec<u8>>,
+    }
+
+    impl Log {
+        fn new(count: u64) -> Self {
+            let mut tree = TileTree::new();
+            let leaves: Vec<_> = (0..count).map(|n| leaf_hash(&n.to_be_bytes())).collect();
+            leaves.iter().for_each(|leaf| tree.append(leaf));
+            let changed = tree.take_changed().into_iter();
+            let tiles = changed.map(|(tile, bytes)| ((tile.level, tile.index), bytes)).collect();
+            Self { leaves, tiles }
+        }
+
+        fn prover(
+            &self,
+            size: u64,
+        ) -> Prover<impl FnMut(Tile) -> Result<Option<Vec<u8>>, TileError>> {
+            Prover::new(TreeSize::new(size), |tile| {
+                let bytes = self.tiles.get(&(tile.level, tile.index));
+                Ok(bytes.map(|bytes| bytes[..tile.bytes_count()].to_vec()))
+            })
+        }
+    }
+
+    /// tlog_tiles's own store of hashes.
+    struct Theirs(Vec<tlog_tiles::Hash>);
+
+    impl tlog_tiles::HashReader for Theirs {
+        fn read_hashes(&self, at: &[u64]) -> Result<Vec<tlog_tiles::Hash>, tlog_tiles::Error> {
+            Ok(at.iter().map(|at| self.0[usize::try_from(*at).unwrap()]).collect())
+        }
+    }
+
+    impl Theirs {
+        fn new(count: u64) -> Self {
+            let mut hashes = Self(Vec::new());
+            for n in 0..count {
+                hashes.0.extend(tlog_tiles::stored_hashes(n, &n.to_be_bytes(), &hashes).unwrap());
+            }
+            hashes
+        }
+    }
+
+    #[test]
+    fn every_proof_of_small_trees_is_that_of_tlog_tiles_and_verifies() {
+        let (log, theirs) = (Log::new(40), Theirs::new(40));
+        for size in 1..=40 {
+            let mut prover = log.prover(size);
+            let root = prover.root(TreeSize::new(size)).unwrap();
+            assert_eq!(root, root_of(&log.leaves[..usize::try_from(size).unwrap()]));
+            for index in 0..size {
+                let proof = prover.inclusion(EntryIndex::new(index)).unwrap();
+                let expected = tlog_tiles::prove_record(size, index, &theirs).unwrap();
+                assert_eq!(proof, expected.iter().map(|hash| hash.0).collect::<Vec<_>>());
+                check_inclusion(&log, index, size, &root, &proof);
+            }
+            for old in 1..=size {
+                let old_root = prover.root(TreeSize::new(old)).unwrap();
+                let proof = prover.consistency(TreeSize::new(old)).unwrap();
+                let expected = tlog_tiles::prove_tree(size, old, &theirs).unwrap();
+                assert_eq!(proof, expected.iter().map(|hash| hash.0).collect::<Vec<_>>());
+                check_consistency((old, &old_root), (size, &root), &proof);
+            }
+        }
+    }
+
+    /// The good proof verifies, and no proof that is altered, shorter or longer does.
+    fn check_inclusion(log: &Log, index: u64, size: u64, root: &RootHash, proof: &[[u8; 32]]) {
+        let leaf = &log.leaves[usize::try_from(index).unwrap()];
+        let verify = |index, size, proof: &[[u8; 32]]| {
+            verify_inclusion(leaf, EntryIndex::new(index), TreeSize::new(size), root, proof)
+        };
+        assert_eq!(verify(index, size, proof), Ok(()));
+        for other in (0..size + 2).filter(|other| *other != index) {
+            assert!(verify(other, size, proof).is_err());
+        }
+        for other in mutations(proof) {
+            assert!(verify(index, size, &other).is_err());
+        }
+    }
+
+    fn check_consistency(old: (u64, &RootHash), new: (u64, &RootHash), proof: &[[u8; 32]]) {
+        let verify = |proof: &[[u8; 32]]| {
+            verify_consistency(TreeSize::new(old.0), old.1, TreeSize::new(new.0), new.1, proof)
+        };
+        assert_eq!(verify(proof), Ok(()));
+        for other in mutations(proof) {
+            assert!(verify(&other).is_err());
+        }
+    }
+
+    fn mutations(proof: &[[u8; 32]]) -> Vec<Vec<[u8; 32]>> {
+        let mut all = vec![[proof, &[[0; 32]]].concat(), [&[[0; 32]], proof].concat()];
+        for position in 0..proof.len() {
+            let mut altered = proof.to_vec();
+            altered[position][31] ^= 1;
+            all.push(altered);
+            let mut shorter = proof.to_vec();
+            shorter.remove(position);
+            all.push(shorter);
+        }
+        all
+    }
+
+    #[test]
+    fn proofs_over_several_levels_of_tiles_verify() {
+        let (log, theirs) = (Log::new(66_000), Theirs::new(66_000));
+        for size in [255, 256, 257, 511, 65_535, 65_536, 65_537, 66_000] {
+            let mut prover = log.prover(size);
+            let root = prover.root(TreeSize::new(size)).unwrap();
+            for index in [0, 1, 254, size / 2, size - 1] {
+                let proof = prover.inclusion(EntryIndex::new(index)).unwrap();
+                let expected = tlog_tiles::prove_record(size, index, &theirs).unwrap();
+                assert_eq!(proof, expected.iter().map(|hash| hash.0).collect::<Vec<_>>());
+                let leaf = &log.leaves[usize::try_from(index).unwrap()];
+                let (index, size) = (EntryIndex::new(index), TreeSize::new(size));
+                assert_eq!(verify_inclusion(leaf, index, size, &root, &proof), Ok(()));
+            }
+            for old in [1, 200, size / 3, size - 1] {
+                let old_root = prover.root(TreeSize::new(old)).unwrap();
+                let proof = prover.consistency(TreeSize::new(old)).unwrap();
+                check_consistency((old, &old_root), (size, &root), &proof);
+            }
+        }
+    }
+
+    #[test]
+    fn proofs_beyond_the_tree_are_errors() {
+        let log = Log::new(10);
+        assert!(log.prover(10).inclusion(EntryIndex::new(10)).is_err());
+        assert!(log.prover(10).consistency(TreeSize::new(11)).is_err());
+        assert!(log.prover(10).root(TreeSize::new(11)).is_err());
+        // Sizes near the end of 64 bits neither overflow nor loop.
+        let (index, size) = (EntryIndex::new(u64::MAX - 1), TreeSize::new(u64::MAX));
+        let root = empty_root();
+        assert!(verify_inclusion(&log.leaves[0], index, size, &root, &[[0; 32]; 64]).is_err());
+        let old = TreeSize::new(u64::MAX - 1);
+        assert!(verify_consistency(old, &root, size, &root, &[[0; 32]; 64]).is_err());
+        let mut prover = Prover::new(size, |_| Ok::<_, TileError>(None));
+        assert!(prover.inclusion(index).is_err());
+        assert!(prover.consistency(old).is_err());
+    }
+}

@@ -199,7 +199,7 @@ mod tests {
     use crate::merkle::leaf_hash;
     use crate::merkle::tile::tiles_of;
 
-    pub(crate) fn leaves(count: u64) -> Vec<LeafHash> {
+    fn leaves(count: u64) -> Vec<LeafHash> {
         (0..count).map(|number| leaf_hash(&number.to_be_bytes())).collect()
     }
 

@@ -1,0 +1,89 @@
+//! The lock of a ledger folder: one process at a time, and a word about who it is.
+
+use std::fs::{File, OpenOptions, TryLockError};
+use std::io::{Read as _, Seek as _, Write as _};
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::Path;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use super::durable::{MODE_PRIVATE, failed};
+use crate::ledger::store::StoreError;
+
+/// How long to sleep between two tries.
+const TRY_AGAIN_AFTER: Duration = Duration::from_millis(5);
+/// Most bytes of the holder's description that are read.
+const HOLDER_BYTES_MAX: u64 = 256;
+
+/// A held lock; dropping it, or the end of the process, lets it go.
+#[derive(Debug)]
+pub struct LedgerLock {
+    _file: File,
+}
+
+impl LedgerLock {
+    /// Takes the lock at `path`, waiting up to `wait`. `command` is what others are told.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`], naming who holds it.
+    pub fn take(path: &Path, command: &str, wait: Duration) -> Result<Self, StoreError> {
+        let mut options = OpenOptions::new();
+        options.read(true).write(true).create(true).truncate(false).mode(MODE_PRIVATE);
+        let mut file = options.open(path).map_err(|error| failed("cannot open", path, &error))?;
+        let start = Instant::now();
+        loop {
+            match file.try_lock() {
+                Ok(()) => break,
+                Err(TryLockError::Error(error)) => {
+                    return Err(failed("cannot lock", path, &error));
+                }
+                Err(TryLockError::WouldBlock) if start.elapsed() >= wait => {
+                    return Err(busy(path, &mut file));
+                }
+                Err(TryLockError::WouldBlock) => thread::sleep(TRY_AGAIN_AFTER),
+            }
+        }
+        // Only a word for people; a lock is as good without it, on a full disk too.
+        let told = file.set_len(0).and_then(|()| file.rewind()).and_then(|()| {
+            write!(file, "process {} ({})", std::process::id(), command.replace('\n', " "))
+        });
+        drop(told);
+        Ok(Self { _file: file })
+    }
+}
+
+fn busy(path: &Path, file: &mut File) -> StoreError {
+    let mut holder = Vec::new();
+    drop(file.rewind().and_then(|()| file.take(HOLDER_BYTES_MAX).read_to_end(&mut holder)));
+    let holder = match String::from_utf8_lossy(&holder) {
+        text if text.is_empty() => "another process".to_owned(),
+        // What another process wrote reaches a terminal: no control characters.
+        text => text.chars().filter(|letter| !letter.is_control()).collect(),
+    };
+    let what = format!("the ledger in {} is in use", path.parent().unwrap_or(path).display());
+    StoreError::unavailable(what, format_args!("{holder} holds its lock"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::tests::Folder;
+
+    #[test]
+    fn a_second_taker_is_told_who_holds_the_lock() {
+        let folder = Folder::new("lock");
+        let path = folder.path().join("lock");
+        let held = LedgerLock::take(&path, "countersign serve", Duration::ZERO).unwrap();
+        let wait = Duration::from_millis(20);
+        let error = LedgerLock::take(&path, "countersign approve", wait).unwrap_err().to_string();
+        let holder = format!("process {} (countersign serve) holds", std::process::id());
+        assert!(error.contains(&holder), "{error}");
+        let waiter = thread::spawn({
+            let path = path.clone();
+            move || LedgerLock::take(&path, "waits", Duration::from_secs(10))
+        });
+        thread::sleep(Duration::from_millis(20));
+        drop(held);
+        assert!(waiter.join().unwrap().is_ok());
+    }
+}

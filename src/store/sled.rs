@@ -1,0 +1,309 @@
+//! The embedded store: one sled tree, one atomic batch a commit, and an fsync of our own.
+//!
+//! ```text
+//! h                                the head
+//! e || index                       number of parts of a leaf in one byte, and its first part
+//! p || index || number             a further part of a leaf, from 1
+//! t || level || index || half      128 hashes of a tile, or fewer at its end
+//! x || topic || index              empty: the entry is found under the topic
+//! ```
+//! Integers are big-endian: 8 bytes for an index, else one. No value is above 4 KiB, for sled
+//! moves larger ones to files that it never syncs.
+
+use std::fs::{self, File};
+use std::io::ErrorKind;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use super::durable::{create_folder, failed, sync_folder};
+use super::lock::LedgerLock;
+use crate::base::digest::{LeafHash, RootHash};
+use crate::base::limits::{LEAF_BYTES_MAX, PAGE_LEAVES_MAX, STORE_VALUE_BYTES_MAX};
+use crate::base::position::{EntryIndex, TreeSize};
+use crate::base::time::Timestamp;
+use crate::ledger::store::{Batch, Commit, Head, HeadToken, Store, StoreError, Topic};
+use crate::merkle::tile::Tile;
+
+/// Bytes of memory that sled may use for pages; its default is a gibibyte.
+const CACHE_BYTES: u64 = 64 * 1024 * 1024;
+/// A page of leaves ends after this many bytes.
+const PAGE_BYTES_MAX: usize = 4 * 1024 * 1024;
+/// Bytes of a leaf in one value: the first value has the number of parts before it.
+const PART_BYTES: usize = STORE_VALUE_BYTES_MAX - 1;
+/// Bytes of half a full tile: the largest value that we write.
+const HALF_BYTES: usize = STORE_VALUE_BYTES_MAX;
+/// Bytes of the head before its checkpoint.
+const HEAD_FRAME_BYTES: usize = 8 + 32 + 32 + 8;
+const HEAD: &[u8] = b"h";
+const WHAT: &str = "the embedded store";
+
+/// The embedded store in a ledger's folder. It belongs to one process at a time.
+pub struct SledStore {
+    db: ::sled::Db,
+    /// A second descriptor of sled's file: `flush` writes the pages out, only fsync keeps them.
+    file: File,
+    folder: PathBuf,
+    broken: AtomicBool,
+    _lock: LedgerLock,
+}
+
+impl SledStore {
+    /// Opens the store below a ledger's folder, or creates both, waiting up to `wait` for the
+    /// lock; `command` is what others are told who wait for it.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] where the lock is held or files cannot be opened,
+    /// [`StoreError::Integrity`] where sled cannot read what it wrote.
+    pub fn open(ledger: &Path, command: &str, wait: Duration) -> Result<Self, StoreError> {
+        create_folder(ledger)?;
+        let lock = LedgerLock::take(&ledger.join("lock"), command, wait)?;
+        let folder = ledger.join("sled");
+        create_folder(&folder)?;
+        sweep(&folder)?;
+        let config = ::sled::Config::default()
+            .path(&folder)
+            .cache_capacity(CACHE_BYTES)
+            .flush_every_ms(None);
+        let is_new = !folder.join("db").exists();
+        let db = guard(|| config.open())?;
+        let path = folder.join("db");
+        let file = File::open(&path).map_err(|error| failed("cannot open", &path, &error))?;
+        if is_new {
+            file.sync_all().map_err(|error| failed("cannot write", &path, &error))?;
+            sync_folder(&folder)?;
+        }
+        let store = Self { db, file, folder, broken: AtomicBool::new(false), _lock: lock };
+        store.check_blobs()?;
+        Ok(store)
+    }
+
+    /// Leaves the store to the end of the process: all is durable already, and to drop it takes
+    /// sled milliseconds. The lock is held until then.
+    pub fn leak(self) {
+        std::mem::forget(self);
+    }
+
+    /// sled never syncs the files in `blobs/`: a value there may vanish with the power.
+    fn check_blobs(&self) -> Result<(), StoreError> {
+        let blobs = self.folder.join("blobs");
+        match fs::read_dir(&blobs).map(|mut entries| entries.next()) {
+            Ok(None) => Ok(()),
+            Ok(Some(_)) => Err(StoreError::integrity(WHAT, "it has values in blobs/")),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
+            Err(error) => Err(failed("cannot read", &blobs, &error)),
+        }
+    }
+
+    fn get(&self, key: &[u8]) -> Result<Option<::sled::IVec>, StoreError> {
+        guard(|| self.db.get(key))
+    }
+
+    /// Puts the parts of a leaf together; `first` is its first value.
+    fn join(&self, index: EntryIndex, first: &[u8]) -> Result<Vec<u8>, StoreError> {
+        let damaged = |why: &str| StoreError::integrity(format!("entry {index}"), why);
+        let (parts, first) = first.split_first().ok_or_else(|| damaged("an empty value"))?;
+        let mut leaf = first.to_vec();
+        for number in 1..*parts {
+            let part = self.get(&part_key(index, number))?;
+            leaf.extend_from_slice(&part.ok_or_else(|| damaged("a part is missing"))?);
+            if leaf.len() > LEAF_BYTES_MAX {
+                return Err(damaged("larger than a leaf may be"));
+            }
+        }
+        Ok(leaf)
+    }
+
+    fn write(&self, batch: ::sled::Batch) -> Result<(), StoreError> {
+        guard(|| self.db.apply_batch(batch))?;
+        guard(|| self.db.flush())?;
+        self.file.sync_data().map_err(|error| StoreError::unavailable("cannot sync", error))
+    }
+}
+
+impl std::fmt::Debug for SledStore {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(formatter, "SledStore({})", self.folder.display())
+    }
+}
+
+impl Store for SledStore {
+    fn head(&self) -> Result<Option<Head>, StoreError> {
+        let Some(value) = self.get(HEAD)? else { return Ok(None) };
+        read_head(&value).map(Some).ok_or_else(|| StoreError::integrity("the head", "malformed"))
+    }
+
+    fn leaf(&self, index: EntryIndex) -> Result<Option<Vec<u8>>, StoreError> {
+        let first = self.get(&entry_key(index))?;
+        first.map(|first| self.join(index, &first)).transpose()
+    }
+
+    fn leaves(&self, first: EntryIndex, count_max: usize) -> Result<Vec<Vec<u8>>, StoreError> {
+        let start = entry_key(first);
+        let mut values = self.db.range(start.to_vec()..b"f".to_vec());
+        let (mut leaves, mut bytes) = (Vec::new(), 0);
+        for index in (first.get()..).take(count_max.min(PAGE_LEAVES_MAX)) {
+            let Some((key, value)) = guard(|| values.next().transpose())? else { break };
+            let index = EntryIndex::new(index);
+            if key[..] != entry_key(index) || bytes > PAGE_BYTES_MAX {
+                break;
+            }
+            let leaf = self.join(index, &value)?;
+            bytes += leaf.len();
+            leaves.push(leaf);
+        }
+        Ok(leaves)
+    }
+
+    fn tile(&self, tile: Tile) -> Result<Option<Vec<u8>>, StoreError> {
+        let Some(half) = self.get(&tile_key(tile, 0))? else { return Ok(None) };
+        let mut bytes = half.to_vec();
+        if tile.bytes_count() > HALF_BYTES
+            && let Some(half) = self.get(&tile_key(tile, 1))?
+        {
+            bytes.extend_from_slice(&half);
+        }
+        bytes.truncate(tile.bytes_count());
+        Ok(Some(bytes))
+    }
+
+    fn entries_of(&self, topic: &Topic) -> Result<Vec<EntryIndex>, StoreError> {
+        let prefix = [b"x", &topic.as_bytes()[..]].concat();
+        let mut keys = self.db.scan_prefix(&prefix).keys();
+        let mut entries = Vec::new();
+        while let Some(key) = guard(|| keys.next().transpose())? {
+            let index = key.get(prefix.len()..).and_then(|rest| rest.try_into().ok());
+            let index = index.ok_or_else(|| StoreError::integrity("a topic", "malformed key"))?;
+            entries.push(EntryIndex::new(u64::from_be_bytes(index)));
+        }
+        Ok(entries)
+    }
+
+    fn commit(&self, expected: Option<HeadToken>, batch: &Batch) -> Result<Commit, StoreError> {
+        // After a failed fsync the kernel may have dropped the pages: nothing here counts.
+        if self.broken.load(Ordering::SeqCst) {
+            return Err(StoreError::unavailable(WHAT, "a commit failed: open it again"));
+        }
+        if self.head()?.as_ref().map(Head::token) != expected {
+            return Ok(Commit::Stale);
+        }
+        let values = to_values(batch)?;
+        if let Err(error) = self.write(values) {
+            self.broken.store(true, Ordering::SeqCst);
+            return Ok(Commit::Unknown(error));
+        }
+        if cfg!(debug_assertions) {
+            self.check_blobs()?;
+        }
+        Ok(Commit::Committed)
+    }
+}
+
+/// Removes snapshots that a kill left half-written: with one of them sled never opens again.
+/// Only under our lock, for else it may be the one that another process is writing.
+fn sweep(folder: &Path) -> Result<(), StoreError> {
+    let unreadable = |error| failed("cannot read", folder, &error);
+    for entry in fs::read_dir(folder).map_err(unreadable)? {
+        let entry = entry.map_err(unreadable)?;
+        let name = entry.file_name();
+        let name = name.to_string_lossy();
+        if name.starts_with("snap.") && name.ends_with(".generating") {
+            let path = entry.path();
+            fs::remove_file(&path).map_err(|error| failed("cannot remove", &path, &error))?;
+        }
+    }
+    Ok(())
+}
+
+/// Runs a call into sled, whose panics mean that it found its own file inconsistent.
+fn guard<T>(call: impl FnOnce() -> ::sled::Result<T>) -> Result<T, StoreError> {
+    let damaged = "it cannot read what it wrote; restore it from the mirror";
+    match catch_unwind(AssertUnwindSafe(call)) {
+        Ok(Ok(value)) => Ok(value),
+        Ok(Err(::sled::Error::Io(error))) => Err(StoreError::unavailable(WHAT, error)),
+        Ok(Err(error)) => {
+            Err(StoreError::integrity(WHAT, format_args!("{damaged} (sled: {error})")))
+        }
+        Err(_) => Err(StoreError::integrity(WHAT, damaged)),
+    }
+}
+
+/// Every value of a batch. The one place where values are made, and where their size is checked.
+fn to_values(batch: &Batch) -> Result<::sled::Batch, StoreError> {
+    let mut values = ::sled::Batch::default();
+    let mut put = |key: Vec<u8>, value: Vec<u8>| {
+        if value.len() > STORE_VALUE_BYTES_MAX {
+            return Err(StoreError::unavailable(WHAT, "a value above 4 KiB was refused"));
+        }
+        values.insert(key, value);
+        Ok(())
+    };
+    for (index, leaf) in (batch.first.get()..).zip(&batch.leaves) {
+        let index = EntryIndex::new(index);
+        let mut parts = leaf.chunks(PART_BYTES);
+        let count = u8::try_from(parts.len())
+            .map_err(|_| StoreError::unavailable(WHAT, "a leaf is too large"))?;
+        let first = parts.next().unwrap_or_default();
+        put(entry_key(index).to_vec(), [&[count], first].concat())?;
+        for (number, part) in (1_u8..).zip(parts) {
+            put(part_key(index, number).to_vec(), part.to_vec())?;
+        }
+    }
+    for (tile, bytes) in &batch.tiles {
+        for (number, half) in (0_u8..).zip(bytes.chunks(HALF_BYTES)) {
+            put(tile_key(*tile, number).to_vec(), half.to_vec())?;
+        }
+    }
+    for (topic, index) in &batch.topics {
+        let key = [b"x", &topic.as_bytes()[..], &index.get().to_be_bytes()].concat();
+        put(key, Vec::new())?;
+    }
+    put(HEAD.to_vec(), write_head(&batch.head))?;
+    Ok(values)
+}
+
+fn entry_key(index: EntryIndex) -> [u8; 9] {
+    let mut key = [b'e'; 9];
+    key[1..].copy_from_slice(&index.get().to_be_bytes());
+    key
+}
+
+fn part_key(index: EntryIndex, number: u8) -> [u8; 10] {
+    let mut key = [b'p'; 10];
+    key[1..9].copy_from_slice(&index.get().to_be_bytes());
+    key[9] = number;
+    key
+}
+
+fn tile_key(tile: Tile, half: u8) -> [u8; 11] {
+    let mut key = [b't'; 11];
+    key[1] = tile.level;
+    key[2..10].copy_from_slice(&tile.index.to_be_bytes());
+    key[10] = half;
+    key
+}
+
+fn write_head(head: &Head) -> Vec<u8> {
+    let mut value = Vec::with_capacity(HEAD_FRAME_BYTES + head.checkpoint.len());
+    value.extend_from_slice(&head.size.get().to_be_bytes());
+    value.extend_from_slice(head.root.as_bytes());
+    value.extend_from_slice(head.last_leaf.as_bytes());
+    value.extend_from_slice(&head.last_time.milliseconds().to_be_bytes());
+    value.extend_from_slice(head.checkpoint.as_bytes());
+    value
+}
+
+fn read_head(value: &[u8]) -> Option<Head> {
+    let (size, rest) = value.split_first_chunk::<8>()?;
+    let (root, rest) = rest.split_first_chunk::<32>()?;
+    let (last_leaf, rest) = rest.split_first_chunk::<32>()?;
+    let (last_time, checkpoint) = rest.split_first_chunk::<8>()?;
+    Some(Head {
+        size: TreeSize::new(u64::from_be_bytes(*size)),
+        root: RootHash::from_bytes(*root),
+        last_leaf: LeafHash::from_bytes(*last_leaf),
+        last_time: Timestamp::from_milliseconds(u64::from_be_bytes(*last_time)),
+        checkpoint: String::from_utf8(checkpoint.to_vec()).ok()?,
+    })
+}
