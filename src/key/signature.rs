@@ -117,6 +117,7 @@ fn sk_message(application: &str, flags: u8, counter: u32, message: &[u8]) -> Vec
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::base::encoding::{base64, hex};
     use crate::key::{SeedSigner, Signer as _};
 
     /// A software security key: one more reason why a touch is only claimed (ATTACKS 15).
@@ -179,5 +180,65 @@ mod tests {
         // Another application is another key.
         let other = PublicKey::security_key(*sk.key_bytes(), "ssh:other").unwrap();
         assert_eq!(other.verify(b"m", &sk_signature), Err(SignatureError::Mismatch));
+    }
+
+    /// The example of `spec/keys.md` section 1.
+    #[test]
+    fn the_example_of_the_spec_holds() {
+        let seed = SeedSigner::from_seed(&[7; 32], "").unwrap();
+        let plain = seed.public_key().clone();
+        assert_eq!(
+            plain.to_openssh(),
+            concat!(
+                "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIOpKbGPinFIKvvVQexMuxfmVR3au",
+                "vr57kkIe6mkURtIs"
+            )
+        );
+        assert_eq!(
+            plain.fingerprint().to_string(),
+            "SHA256:z/fSv0Z0RZS+Lccbc6ZoOWwt/fbj1VFJGSBKQbo4icE"
+        );
+        let signature = seed.sign_plain(b"example");
+        assert_eq!(
+            base64(&signature),
+            concat!(
+                "R5G9lMIhIyWUF9gfKuQP30Ojv8SmDo+/dLqIS5GMaxffQCgSBcUG4220iyuX57Fi",
+                "B8/uCAStgA2xvwthAo7GDA=="
+            )
+        );
+        assert_eq!(plain.verify(b"example", &Signature::Plain(signature)), Ok(Presence::None));
+
+        let sk = PublicKey::security_key(*plain.key_bytes(), "ssh:countersign").unwrap();
+        assert_eq!(
+            sk.to_openssh(),
+            concat!(
+                "sk-ssh-ed25519@openssh.com AAAAGnNrLXNzaC1lZDI1NTE5QG9wZW5zc2guY",
+                "29tAAAAIOpKbGPinFIKvvVQexMuxfmVR3auvr57kkIe6mkURtIsAAAAD3NzaDpjb",
+                "3VudGVyc2lnbg=="
+            )
+        );
+        assert_eq!(
+            sk.fingerprint().to_string(),
+            "SHA256:fOPsbCoso1L07V3Yj7QPPOLYfnfDt8biAfgljls/0Kg"
+        );
+        let signed = sk_message("ssh:countersign", 1, 5, b"example");
+        assert_eq!(
+            hex(&signed),
+            concat!(
+                "6ff52cac13b4c73a9bbaac908ddcfebc31d172379dd915230c2250e68ef3c104",
+                "010000000550d858e0985ecc7f60418aaf0cc5ab587f42c2570a884095a9e8cc",
+                "acd0f6545c"
+            )
+        );
+        let signature = seed.sign_plain(&signed);
+        assert_eq!(
+            base64(&signature),
+            concat!(
+                "jGWnOObvn6n/nEdIgczMXaIQhSEEQZ8/Z8IvDV6bCAF3DpvYTwAKxmHA7s331yDB",
+                "4e6E3u4rVJ5OM9moFWBhBg=="
+            )
+        );
+        let signature = Signature::Sk { signature, flags: 1, counter: 5 };
+        assert_eq!(sk.verify(b"example", &signature), Ok(Presence::TouchClaimed));
     }
 }

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use super::agent::Agent;
 use super::file::{self, KeyFileError, Prompt};
 use super::sources::{Candidate, KeySources, Named, Place, Usability, look_at, name, survey};
-use crate::key::{KeyId, Signer};
+use crate::key::{KeyError, KeyId, Signer};
 
 /// Why no key was chosen, or not opened.
 #[derive(Debug, thiserror::Error)]
@@ -20,6 +20,9 @@ pub enum ChooseError {
     /// The key's file was not read or unlocked.
     #[error(transparent)]
     File(#[from] KeyFileError),
+    /// The named key line is no such key.
+    #[error(transparent)]
+    Key(#[from] KeyError),
     /// Nothing that could sign was found.
     #[error("no key found")]
     None,
@@ -60,6 +63,7 @@ impl ChooseError {
         match self {
             Self::Ambiguous { .. } => Some("name one of them, by fingerprint or file".to_owned()),
             Self::File(error) => error.hint(),
+            Self::Key(_) => None,
             Self::None => Some("make one with `ssh-keygen -t ed25519`".to_owned()),
             Self::NoneEnrolled { .. } | Self::NotEnrolled { .. } => {
                 Some("an admin enrolls it with `countersign key enroll`".to_owned())
@@ -151,7 +155,7 @@ fn select(
     let Some(text) = sources.configured.as_deref() else {
         return select_unnamed(sources, found, enrolled);
     };
-    let named = name(text, home).map_err(cannot)?;
+    let named = name(text, home)?;
     let (id, file) = match &named {
         Named::Id(id) => (*id, None),
         Named::Key(key) => (key.fingerprint(), None),

@@ -275,10 +275,14 @@ pub fn generate(
     let line = format!("{public_key}{separator}{comment}\n");
 
     create(path, text.as_bytes(), 0o600)?;
-    let finished = create(&public_path, line.as_bytes(), 0o644).and_then(|()| sync_folder_of(path));
-    if let Err(error) = finished {
-        // The private half is ours and nobody has seen it; a half-made pair would only mislead.
+    // What is removed below was made here, and nobody has used it; half a pair would mislead.
+    if let Err(error) = create(&public_path, line.as_bytes(), 0o644) {
         let _ = fs::remove_file(path);
+        return Err(error);
+    }
+    if let Err(error) = sync_folder_of(path) {
+        let _ = fs::remove_file(path);
+        let _ = fs::remove_file(&public_path);
         return Err(error);
     }
     Ok(public_key)

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use super::agent::Agent;
 use super::file::{KeyFile, KeyFileError, public_path_of, read_bounded};
 use crate::base::limits::PUBLIC_KEY_LINE_BYTES_MAX;
-use crate::key::{KeyId, PublicKey};
+use crate::key::{KeyError, KeyId, PublicKey};
 
 /// Where to look. All of it is handed in: nothing here reads the environment.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -96,7 +96,7 @@ pub(super) enum Named {
 }
 
 /// What a text names; the error is a key line that is none.
-pub(super) fn name(text: &str, home: Option<&Path>) -> Result<Named, Candidate> {
+pub(super) fn name(text: &str, home: Option<&Path>) -> Result<Named, KeyError> {
     let text = text.trim();
     if let Ok(id) = text.parse() {
         return Ok(Named::Id(id));
@@ -105,9 +105,7 @@ pub(super) fn name(text: &str, home: Option<&Path>) -> Result<Named, Candidate> 
     let is_line = literal.is_some()
         || (text.contains(' ') && (text.starts_with("ssh-") || text.starts_with("sk-ssh-")));
     if is_line {
-        return PublicKey::from_openssh(literal.unwrap_or(text))
-            .map(Named::Key)
-            .map_err(|error| Candidate::unusable(Place::Nowhere, error.to_string(), None));
+        return PublicKey::from_openssh(literal.unwrap_or(text)).map(Named::Key);
     }
     match (text.strip_prefix("~/"), home) {
         (Some(rest), Some(home)) => Ok(Named::File(home.join(rest))),
@@ -217,13 +215,15 @@ pub(super) fn survey(sources: &KeySources) -> Vec<Candidate> {
         match name(text, home) {
             Ok(Named::File(path)) => add(&mut found, look_at(&path)),
             Ok(Named::Id(_) | Named::Key(_) | Named::Comment(_)) => {}
-            Err(candidate) => add(&mut found, candidate),
+            Err(error) => {
+                add(&mut found, Candidate::unusable(Place::Nowhere, error.to_string(), None));
+            }
         }
     }
-    if let Some(path) = home.map(|home| home.join(".ssh/id_ed25519")) {
-        if path.exists() || public_path_of(&path).exists() {
-            add(&mut found, look_at(&path));
-        }
+    if let Some(path) = home.map(|home| home.join(".ssh/id_ed25519"))
+        && (path.exists() || public_path_of(&path).exists())
+    {
+        add(&mut found, look_at(&path));
     }
     found
 }

@@ -27,7 +27,8 @@ fn an_agent_signs_what_the_file_signs() {
     let signer = agent.signer(listing.keys[0].public_key.clone());
     assert_eq!(signer.public_key(), &public_of(&path));
     let from_file = load(&path, &mut always("secret")).unwrap();
-    for message in [&b""[..], b"m", &[7; 40_000]] {
+    for message in [Vec::new(), b"m".to_vec(), vec![7; 40_000]] {
+        let message = message.as_slice();
         let signature = signer.sign(message).unwrap();
         assert_eq!(signature, from_file.sign(message).unwrap());
         assert_eq!(signer.public_key().verify(message, &signature), Ok(Presence::None));
