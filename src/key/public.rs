@@ -108,7 +108,8 @@ impl PublicKey {
         Ok(Self { key, application: Some(application.to_owned()) })
     }
 
-    /// Reads a line as in a `.pub` file: algorithm, base64, and perhaps a comment, which is dropped.
+    /// Reads a line as in a `.pub` file: algorithm, base64, and perhaps a comment, which is
+    /// dropped.
     /// White space around the line is ignored.
     ///
     /// # Errors
@@ -377,7 +378,8 @@ mod tests {
             sk: bool,
             tail in proptest::collection::vec(proptest::prelude::any::<u8>(), 0..4),
         ) {
-            let mut blob = PublicKey::from_openssh(if sk { SK_LINE } else { LINE }).unwrap().to_blob();
+            let line = if sk { SK_LINE } else { LINE };
+            let mut blob = PublicKey::from_openssh(line).unwrap().to_blob();
             let place = place % blob.len();
             blob[place] = byte;
             blob.extend(tail);
