@@ -244,7 +244,7 @@ mod tests {
         let socket = std::env::temp_dir().join(format!("{name}.{}.sock", std::process::id()));
         let _ = std::fs::remove_file(&socket);
         let listener = UnixListener::bind(&socket).unwrap();
-        let agent = Agent::at(&socket).with_sign_timeout(Duration::from_millis(300));
+        let agent = Agent::at(&socket);
         let server = thread::spawn(move || {
             let (mut stream, _) = listener.accept().unwrap();
             let mut request = [0; 5];
@@ -293,6 +293,7 @@ mod tests {
     #[test]
     fn a_silent_agent_times_out() {
         let (agent, server) = fake_agent("silent", vec![0, 0, 0, 9, SIGN_RESPONSE]);
+        let agent = agent.with_sign_timeout(Duration::from_millis(300));
         let key = SeedSigner::from_seed(&[1; 32], "").unwrap().public_key().clone();
         assert_eq!(agent.signer(key).sign(b"m"), Err(SignerError::TimedOut { seconds: 0 }));
         server.join().unwrap();
