@@ -128,7 +128,8 @@ fn repository_is_known_by_its_folder_before_its_remote() {
     put(
         &places.user_file().unwrap(),
         "version = 1\n\
-         [[repository]]\nremote = \"https://shop.example/api\"\nledger = \"a.example\"\nname = \"api\"\n\
+         [[repository]]\nremote = \"https://shop.example/api\"\n\
+         ledger = \"a.example\"\nname = \"api\"\n\
          [[repository]]\npath = \"/srv/api/.git\"\nledger = \"b.example\"\nname = \"api\"\n",
     );
     let configuration = load(&places, Given::default());

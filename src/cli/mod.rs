@@ -1,7 +1,7 @@
 //! Floor 5: the command line. Arguments in, one answer out.
 //!
-//! Only `main.rs` ends the process; only [`ui`] writes to the terminal; only [`env`] reads the
-//! environment and the clock.
+//! Only `main.rs` ends the process; only [`ui`] writes to the terminal; only [`mod@env`] reads
+//! the environment and the clock.
 
 pub mod commands;
 pub mod env;

@@ -45,7 +45,9 @@ pub(super) fn read(path: &Path) -> Result<Option<Vec<u8>>, ConfigError> {
 
 /// Replaces a file: a new one beside it, synced, renamed over it, and the folder synced.
 pub(super) fn write(path: &Path, bytes: &[u8], audience: Audience) -> Result<(), ConfigError> {
-    replace(path, bytes, audience).map_err(|source| ConfigError::File {
+    // Where people keep their settings elsewhere and link to them, the link stays.
+    let target = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+    replace(&target, bytes, audience).map_err(|source| ConfigError::File {
         action: "write",
         path: path.to_owned(),
         source,

@@ -222,13 +222,18 @@ impl Configuration {
         &self,
         identity: &RepositoryIdentity,
     ) -> Option<Resolved<RepositorySettings>> {
-        let by_path = |settings: &RepositorySettings| matches!(&settings.place, RepositoryPlace::Path(path) if *path == identity.common_folder);
-        let by_remote = |settings: &RepositorySettings| matches!(&settings.place, RepositoryPlace::Remote(url) if identity.remotes.contains(url));
+        let by_path = |known: &&RepositorySettings| match &known.place {
+            RepositoryPlace::Path(path) => *path == identity.common_folder,
+            RepositoryPlace::Remote(_) => false,
+        };
+        let by_remote = |known: &&RepositorySettings| match &known.place {
+            RepositoryPlace::Path(_) => false,
+            RepositoryPlace::Remote(url) => identity.remotes.contains(url),
+        };
         self.layers.iter().find_map(|(source, settings)| {
-            let found =
-                settings.repositories.iter().find(|settings| by_path(settings)).or_else(|| {
-                    settings.repositories.iter().find(|settings| by_remote(settings))
-                })?;
+            let repositories = &settings.repositories;
+            let found = repositories.iter().find(by_path);
+            let found = found.or_else(|| repositories.iter().find(by_remote))?;
             Some(Resolved { value: found.clone(), source: source.clone() })
         })
     }
