@@ -7,9 +7,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
-use countersign::base::digest::{LeafHash, sha256};
-use countersign::base::encoding;
+use countersign::base::digest::LeafHash;
 use countersign::base::name::Origin;
+use countersign::key::KeyId;
+use countersign::note::key::VerifierKey;
 use countersign::verify::trust::TrustRoot;
 
 /// A home of the test's own, and the program with nothing else around it.
@@ -47,12 +48,9 @@ fn told(output: &Output) -> (i32, String, String) {
 }
 
 fn trust_root(name: &str, seed: u8) -> TrustRoot {
-    let mut body = [seed; 33];
-    body[0] = 1;
-    let id = sha256(&[name.as_bytes(), b"\n", &body]);
-    let key = format!("{name}+{}+{}", encoding::hex(&id[..4]), encoding::base64(&body));
-    let admin = format!("SHA256:{}", encoding::base64(&[seed; 32]).trim_end_matches('='));
+    let key = VerifierKey::new(name, [seed; 32]).unwrap();
     let ledger = LeafHash::from_bytes([seed; 32]);
+    let admin = KeyId::from_bytes([seed; 32]);
     TrustRoot::new(&Origin::new(name).unwrap(), ledger, &key, &[admin]).unwrap()
 }
 

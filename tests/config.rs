@@ -7,13 +7,14 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
-use countersign::base::digest::{LeafHash, sha256};
-use countersign::base::encoding;
+use countersign::base::digest::LeafHash;
 use countersign::base::name::{Origin, RepositoryName};
 use countersign::config::{
     ConfigError, Configuration, Given, KeyChoice, LedgerSettings, Places, RepositoryIdentity,
     RepositoryPlace, RepositorySettings, Source, UserFile, file_name_of,
 };
+use countersign::key::KeyId;
+use countersign::note::key::VerifierKey;
 use countersign::verify::trust::TrustRoot;
 
 /// An empty folder of the test's own.
@@ -46,12 +47,10 @@ fn origin(text: &str) -> Origin {
 }
 
 fn trust_root(name: &str, seed: u8) -> TrustRoot {
-    let mut body = [seed; 33];
-    body[0] = 1;
-    let id = sha256(&[name.as_bytes(), b"\n", &body]);
-    let key = format!("{name}+{}+{}", encoding::hex(&id[..4]), encoding::base64(&body));
-    let admin = format!("SHA256:{}", encoding::base64(&[seed; 32]).trim_end_matches('='));
-    TrustRoot::new(&origin(name), LeafHash::from_bytes([seed; 32]), &key, &[admin]).unwrap()
+    let key = VerifierKey::new(name, [seed; 32]).unwrap();
+    let ledger = LeafHash::from_bytes([seed; 32]);
+    let admin = KeyId::from_bytes([seed; 32]);
+    TrustRoot::new(&Origin::new(name).unwrap(), ledger, &key, &[admin]).unwrap()
 }
 
 fn load(places: &Places, given: Given) -> Configuration {

@@ -13,15 +13,14 @@ use std::fmt::Write as _;
 
 use serde::Deserialize;
 
-use crate::base::digest::{ContentDigest, LeafHash, sha256};
-use crate::base::encoding;
+use crate::base::digest::{ContentDigest, LeafHash};
 use crate::base::limits::{LIST_ITEMS_MAX, SETTINGS_BYTES_MAX};
 use crate::base::name::Origin;
+use crate::key::KeyId;
+use crate::note::key::VerifierKey;
 
 /// The version of the format that is read and written.
 const VERSION: u64 = 1;
-/// The signature type of Ed25519 in a signed-note key.
-const NOTE_ED25519: u8 = 1;
 
 /// Why a text is no trust root.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -57,9 +56,9 @@ pub enum TrustError {
         /// The name in the key.
         found: String,
     },
-    /// An administrator that is no fingerprint, or stands there twice.
-    #[error("no fingerprint, or there twice: {0:?} (expected SHA256: and 43 characters)")]
-    Admin(String),
+    /// An administrator stands there twice.
+    #[error("the administrator {0} stands there twice")]
+    AdminTwice(KeyId),
     /// No administrator, or more than a list holds.
     #[error("{0} administrators: expected 1 to {LIST_ITEMS_MAX}")]
     AdminCount(usize),
@@ -71,8 +70,8 @@ pub struct TrustRoot {
     text: String,
     origin: Origin,
     ledger: LeafHash,
-    ledger_key: String,
-    admins: Vec<String>,
+    ledger_key: VerifierKey,
+    admins: Vec<KeyId>,
 }
 
 #[derive(Deserialize)]
@@ -82,23 +81,23 @@ struct TrustFile {
     origin: Origin,
     ledger: LeafHash,
     ledger_key: String,
-    admins: Vec<String>,
+    admins: Vec<KeyId>,
 }
 
 impl TrustRoot {
     /// A new trust root, in the form in which this program writes it.
     ///
     /// # Errors
-    /// [`TrustError`] where the key is not the origin's, or an administrator is no fingerprint.
+    /// [`TrustError`] where the key is not the origin's, an administrator stands there twice, or
+    /// there is none.
     pub fn new(
         origin: &Origin,
         ledger: LeafHash,
-        ledger_key: &str,
-        admins: &[String],
+        ledger_key: &VerifierKey,
+        admins: &[KeyId],
     ) -> Result<Self, TrustError> {
-        // Nothing is written that a quotation mark or a line break could lead astray.
-        check_ledger_key(origin, ledger_key)?;
-        check_admins(admins)?;
+        // The name in a key may hold what TOML would have to escape; an origin may not.
+        check_name(origin, ledger_key)?;
         let mut text = format!(
             "version    = {VERSION}\norigin     = \"{origin}\"\nledger     = \"{ledger}\"\n\
              ledger_key = \"{ledger_key}\"\nadmins     = [\n"
@@ -128,13 +127,17 @@ impl TrustRoot {
         if file.version != VERSION {
             return Err(TrustError::Version(file.version));
         }
-        check_ledger_key(&file.origin, &file.ledger_key)?;
+        let ledger_key = file
+            .ledger_key
+            .parse()
+            .map_err(|_| TrustError::LedgerKey(file.ledger_key.chars().take(200).collect()))?;
+        check_name(&file.origin, &ledger_key)?;
         check_admins(&file.admins)?;
         Ok(Self {
             text: text.to_owned(),
             origin: file.origin,
             ledger: file.ledger,
-            ledger_key: file.ledger_key,
+            ledger_key,
             admins: file.admins,
         })
     }
@@ -153,13 +156,13 @@ impl TrustRoot {
 
     /// The ledger's key as a signed-note verifier key: `name+key id+base64`.
     #[must_use]
-    pub fn ledger_key(&self) -> &str {
+    pub fn ledger_key(&self) -> &VerifierKey {
         &self.ledger_key
     }
 
     /// Fingerprints (`SHA256:...`) of the first administrators.
     #[must_use]
-    pub fn admins(&self) -> &[String] {
+    pub fn admins(&self) -> &[KeyId] {
         &self.admins
     }
 
@@ -176,40 +179,23 @@ impl TrustRoot {
     }
 }
 
-/// A signed-note verifier key of Ed25519 that bears the origin's name and its own key id.
-fn check_ledger_key(origin: &Origin, key: &str) -> Result<(), TrustError> {
-    let bad = || TrustError::LedgerKey(key.chars().take(200).collect());
-    let mut parts = key.splitn(3, '+');
-    let (Some(name), Some(id), Some(body)) = (parts.next(), parts.next(), parts.next()) else {
-        return Err(bad());
-    };
-    let id: [u8; 4] = encoding::unhex_array(id).map_err(|_| bad())?;
-    let body: [u8; 33] = encoding::unbase64_array(body).map_err(|_| bad())?;
-    let expected = sha256(&[name.as_bytes(), b"\n", &body]);
-    if body[0] != NOTE_ED25519 || expected[..4] != id {
-        return Err(bad());
+fn check_name(origin: &Origin, ledger_key: &VerifierKey) -> Result<(), TrustError> {
+    if ledger_key.name() == origin.as_str() {
+        return Ok(());
     }
-    if name != origin.as_str() {
-        let found = name.chars().take(100).collect();
-        return Err(TrustError::OtherOrigin { origin: origin.clone(), found });
-    }
-    Ok(())
+    let found = ledger_key.name().chars().take(100).collect();
+    Err(TrustError::OtherOrigin { origin: origin.clone(), found })
 }
 
-fn check_admins(admins: &[String]) -> Result<(), TrustError> {
+fn check_admins(admins: &[KeyId]) -> Result<(), TrustError> {
     if !(1..=LIST_ITEMS_MAX).contains(&admins.len()) {
         return Err(TrustError::AdminCount(admins.len()));
     }
     let mut seen = BTreeSet::new();
-    for admin in admins {
-        let well_formed = admin
-            .strip_prefix("SHA256:")
-            .is_some_and(|digest| encoding::unbase64_array::<32>(&format!("{digest}=")).is_ok());
-        if !well_formed || !seen.insert(admin) {
-            return Err(TrustError::Admin(admin.chars().take(100).collect()));
-        }
+    match admins.iter().find(|admin| !seen.insert(admin.as_bytes())) {
+        Some(admin) => Err(TrustError::AdminTwice(*admin)),
+        None => Ok(()),
     }
-    Ok(())
 }
 
 #[cfg(test)]
@@ -217,17 +203,10 @@ mod tests {
     use super::*;
 
     fn example(origin: &str) -> TrustRoot {
+        let key = VerifierKey::new(origin, [9; 32]).unwrap();
         let origin = Origin::new(origin).unwrap();
-        let admin = format!("SHA256:{}", encoding::base64(&[7; 32]).trim_end_matches('='));
-        TrustRoot::new(&origin, LeafHash::from_bytes([1; 32]), &key(origin.as_str()), &[admin])
-            .unwrap()
-    }
-
-    fn key(name: &str) -> String {
-        let mut body = [9; 33];
-        body[0] = NOTE_ED25519;
-        let id = sha256(&[name.as_bytes(), b"\n", &body]);
-        format!("{name}+{}+{}", encoding::hex(&id[..4]), encoding::base64(&body))
+        let ledger = LeafHash::from_bytes([1; 32]);
+        TrustRoot::new(&origin, ledger, &key, &[KeyId::from_bytes([7; 32])]).unwrap()
     }
 
     #[test]
@@ -262,9 +241,9 @@ mod tests {
             refused("origin     = \"shop", "origin = \"chop"),
             TrustError::OtherOrigin { .. }
         ));
-        assert!(matches!(refused("SHA256:", "MD5:"), TrustError::Admin(_)));
+        assert!(matches!(refused("SHA256:", "MD5:"), TrustError::Malformed { line: 5 | 6, .. }));
         let admin = good.lines().find(|line| line.starts_with("  ")).unwrap();
-        assert!(matches!(refused(admin, &format!("{admin}\n{admin}")), TrustError::Admin(_)));
+        assert!(matches!(refused(admin, &format!("{admin}\n{admin}")), TrustError::AdminTwice(_)));
         assert_eq!(refused(admin, ""), TrustError::AdminCount(0));
         assert_eq!(TrustRoot::parse(&[0xff]), Err(TrustError::NotText));
         assert!(matches!(

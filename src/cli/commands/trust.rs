@@ -12,6 +12,7 @@ use crate::cli::exit::ExitStatus;
 use crate::cli::text::escape_bytes;
 use crate::cli::ui::{Table, Ui};
 use crate::config::ConfigError;
+use crate::key::KeyId;
 use crate::verify::trust::TrustRoot;
 
 /// Show or pin the trust root that verdicts rest on
@@ -49,8 +50,8 @@ enum Action {
 struct Report<'a> {
     origin: &'a str,
     ledger: LeafHash,
-    ledger_key: &'a str,
-    admins: &'a [String],
+    ledger_key: String,
+    admins: &'a [KeyId],
     digest: ContentDigest,
     #[serde(skip_serializing_if = "Option::is_none")]
     file: Option<String>,
@@ -63,7 +64,7 @@ impl<'a> Report<'a> {
         Self {
             origin: root.origin().as_str(),
             ledger: root.ledger(),
-            ledger_key: root.ledger_key(),
+            ledger_key: root.ledger_key().to_string(),
             admins: root.admins(),
             digest: root.digest(),
             file: None,
@@ -76,10 +77,10 @@ impl<'a> Report<'a> {
         let mut rows = vec![
             ("ledger", self.origin.to_owned()),
             ("entry 0", self.ledger.to_string()),
-            ("key", self.ledger_key.to_owned()),
+            ("key", self.ledger_key.clone()),
         ];
         for (position, admin) in self.admins.iter().enumerate() {
-            rows.push((if position == 0 { "admins" } else { "" }, admin.clone()));
+            rows.push((if position == 0 { "admins" } else { "" }, admin.to_string()));
         }
         rows.push(("digest", self.digest.to_string()));
         rows
