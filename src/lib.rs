@@ -10,28 +10,32 @@ pub mod base;
 
 // Floor 1
 pub mod key;
-pub mod merkle;
 pub mod note;
+pub mod merkle;
 pub mod statement;
 
 // Floor 2
 pub mod change;
-pub mod ledger;
-pub mod policy;
 pub mod roster;
-pub mod verify;
+pub mod policy;
 pub mod view;
+pub mod ledger;
+pub mod verify;
 
 // Floor 3
+pub mod store;
+#[cfg(feature = "cli")]
+pub mod signer;
+#[cfg(feature = "git")]
+pub mod git;
 #[cfg(feature = "cli")]
 pub mod blobs;
 #[cfg(feature = "cli")]
 pub mod config;
-#[cfg(feature = "git")]
-pub mod git;
+
+// Floor 4
 #[cfg(feature = "cli")]
-pub mod signer;
-pub mod store;
+pub mod session;
 
 // Floor 5
 #[cfg(feature = "cli")]

@@ -104,3 +104,5 @@ pub const TREE_BYTES_MAX: u64 = 16 * 1024 * 1024;
 pub const COMMIT_PARENTS_MAX: usize = 1_000;
 /// Most commits that one step may bring in.
 pub const STEP_COMMITS_MAX: usize = 100_000;
+/// Largest file of a remembered view, in bytes: 5,000 members with long histories are far below.
+pub const VIEW_FILE_BYTES_MAX: usize = 64 * 1024 * 1024;

@@ -3,6 +3,8 @@
 //! Documents, covers and openings lie here, outside of the ledger: what is personal can be
 //! removed, with every proof intact.
 
+pub mod openings;
+
 use std::path::{Path, PathBuf};
 
 use crate::base::digest::ContentDigest;

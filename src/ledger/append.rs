@@ -390,7 +390,10 @@ fn load<S: Store>(
 }
 
 /// Opens a checkpoint that any of the ledger's keys signed.
-pub(crate) fn open_checkpoint(
+///
+/// # Errors
+/// [`CheckpointError`] where none did.
+pub fn open_checkpoint(
     note: &[u8],
     origin: &str,
     keys: &[VerifierKey],
@@ -407,7 +410,10 @@ pub(crate) fn open_checkpoint(
 
 /// Whether the checkpoint file is up to date; an error where the store is behind it or has
 /// another history. A crash between commit and file leaves a file that is behind: no harm.
-fn check_newest<S: Store>(
+///
+/// # Errors
+/// [`StoreError`].
+pub fn check_newest<S: Store>(
     store: &S,
     newest: Option<&[u8]>,
     checkpoint: &VerifiedCheckpoint,

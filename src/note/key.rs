@@ -98,6 +98,7 @@ fn split(text: &str) -> Result<(&str, u32, [u8; 32]), NoteError> {
 }
 
 /// The secret half of a note key. It is wiped from memory when dropped, and never shown.
+#[derive(Clone)]
 pub struct NoteSigner {
     name: String,
     key: SigningKey,

@@ -35,6 +35,22 @@ pub fn replace(path: &Path, bytes: &[u8], mode: u32) -> Result<(), StoreError> {
     run().map_err(|error| failed("cannot write", path, &error))
 }
 
+/// Replaces or creates a file that may be lost, but never torn: for what can be made anew.
+///
+/// # Errors
+/// [`StoreError::Unavailable`].
+pub fn replace_memory(path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
+    let run = || {
+        let (mut file, temporary) = create_temporary(path, MODE_PRIVATE)?;
+        let written = file.write_all(bytes).and_then(|()| fs::rename(&temporary, path));
+        if written.is_err() {
+            drop(fs::remove_file(&temporary));
+        }
+        written
+    };
+    run().map_err(|error| failed("cannot write", path, &error))
+}
+
 /// Creates a file that must not be there yet, as durably and atomically as [`replace`]. Gives
 /// `false` where it is there, and leaves it alone.
 ///
@@ -135,21 +151,25 @@ fn folder_of(path: &Path) -> &Path {
 }
 
 fn write_temporary(path: &Path, bytes: &[u8], mode: u32) -> io::Result<PathBuf> {
+    let (mut file, temporary) = create_temporary(path, mode)?;
+    if let Err(error) = file.write_all(bytes).and_then(|()| file.sync_all()) {
+        drop(fs::remove_file(&temporary));
+        return Err(error);
+    }
+    Ok(temporary)
+}
+
+fn create_temporary(path: &Path, mode: u32) -> io::Result<(File, PathBuf)> {
     let name = path.file_name().ok_or(io::ErrorKind::InvalidInput)?.to_string_lossy();
     loop {
         let number = TEMPORARY.fetch_add(1, Ordering::Relaxed);
         let temporary = path.with_file_name(format!(".{name}.{}.{number}", std::process::id()));
         let mut options = OpenOptions::new();
-        let mut file = match options.write(true).create_new(true).mode(mode).open(&temporary) {
+        match options.write(true).create_new(true).mode(mode).open(&temporary) {
             // Left behind by a killed process that had our id.
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => continue,
-            other => other?,
-        };
-        if let Err(error) = file.write_all(bytes).and_then(|()| file.sync_all()) {
-            drop(fs::remove_file(&temporary));
-            return Err(error);
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+            other => return Ok((other?, temporary)),
         }
-        return Ok(temporary);
     }
 }
 

@@ -1,0 +1,150 @@
+//! Why a ledger cannot be worked with.
+
+use std::path::PathBuf;
+
+use crate::base::digest::LeafHash;
+use crate::base::position::{EntryIndex, TreeSize};
+use crate::key::{SignatureError, SignerError};
+use crate::ledger::append::{LedgerError, Refusal};
+use crate::ledger::store::StoreError;
+use crate::statement::StatementError;
+use crate::verify::EntryError;
+
+/// Why a ledger cannot be worked with.
+#[derive(Debug, thiserror::Error)]
+pub enum SessionError {
+    /// There is no ledger in the folder.
+    #[error("there is no ledger in {}", folder.display())]
+    NoLedger {
+        /// The folder.
+        folder: PathBuf,
+    },
+    /// A ledger or a key is there already.
+    #[error("{} is there already", path.display())]
+    Exists {
+        /// What is there.
+        path: PathBuf,
+    },
+    /// A statement is not taken up.
+    #[error("refused: {}", .0.message)]
+    Refused(#[from] Refusal),
+    /// The ledger's own key is not here, so nothing can be appended.
+    #[error("the ledger's own key is not on this machine")]
+    NoLedgerKey {
+        /// The ledger's folder.
+        folder: PathBuf,
+    },
+    /// The ledger is not the pinned one.
+    #[error("this is another ledger than the pinned one: entry 0 is {found}, not {expected}")]
+    OtherLedger {
+        /// The pinned one.
+        expected: LeafHash,
+        /// The one in the folder.
+        found: LeafHash,
+    },
+    /// No such entry.
+    #[error("there is no entry {index}: the ledger has {size}")]
+    NoEntry {
+        /// What was asked for.
+        index: EntryIndex,
+        /// Entries that there are.
+        size: TreeSize,
+    },
+    /// Something of ours does not verify.
+    #[error("{what}: {why}")]
+    Integrity {
+        /// What.
+        what: String,
+        /// Why not.
+        why: String,
+    },
+    /// A file of the ledger cannot be read or written.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// Appending failed.
+    #[error(transparent)]
+    Ledger(#[from] LedgerError),
+    /// An entry does not verify.
+    #[error(transparent)]
+    Entry(#[from] EntryError),
+    /// A statement cannot be made.
+    #[error(transparent)]
+    Statement(#[from] StatementError),
+    /// A key does not sign.
+    #[error(transparent)]
+    Signer(#[from] SignerError),
+    /// A key signed wrongly.
+    #[error("the key signed, but the signature is not good: {0}")]
+    Signature(#[from] SignatureError),
+}
+
+/// What an error means for the exit status.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SessionErrorKind {
+    /// Bad input, or a key that will not sign.
+    Usage,
+    /// Something does not verify.
+    Integrity,
+    /// In use, unreadable, full.
+    Unavailable,
+}
+
+impl SessionError {
+    /// Something that parses as ours and should verify.
+    #[must_use]
+    pub fn integrity(what: impl Into<String>, why: impl Into<String>) -> Self {
+        Self::Integrity { what: what.into(), why: why.into() }
+    }
+
+    /// What the error means for the exit status.
+    #[must_use]
+    pub const fn kind(&self) -> SessionErrorKind {
+        match self {
+            Self::NoLedger { .. }
+            | Self::NoLedgerKey { .. }
+            | Self::Exists { .. }
+            | Self::Refused(_)
+            | Self::NoEntry { .. }
+            | Self::Statement(_)
+            | Self::Signer(_)
+            | Self::Signature(_) => SessionErrorKind::Usage,
+            Self::OtherLedger { .. }
+            | Self::Integrity { .. }
+            | Self::Entry(_)
+            | Self::Store(StoreError::Integrity { .. })
+            | Self::Ledger(LedgerError::Store(StoreError::Integrity { .. })) => {
+                SessionErrorKind::Integrity
+            }
+            Self::Store(StoreError::Unavailable { .. }) | Self::Ledger(_) => {
+                SessionErrorKind::Unavailable
+            }
+        }
+    }
+
+    /// What to do next.
+    #[must_use]
+    pub fn hint(&self) -> Option<String> {
+        let hint = match self {
+            Self::NoLedger { .. } => "make one with countersign init, or name one with --ledger",
+            Self::NoLedgerKey { .. } => {
+                "write the signed statement to a file with -o FILE, and let whoever runs the \
+                 ledger take it: countersign submit FILE"
+            }
+            Self::OtherLedger { .. } => "name the right ledger with --ledger, or pin another root",
+            Self::NoEntry { .. } => "countersign log lists the entries",
+            Self::Integrity { .. } | Self::Entry(_) => {
+                "countersign ledger check tells what else is damaged, and where"
+            }
+            Self::Exists { .. } => "nothing was changed; countersign trust show tells what it is",
+            Self::Refused(refusal) => return refusal.hint.clone(),
+            Self::Signer(error) => return error.hint().map(str::to_owned),
+            Self::Ledger(LedgerError::Unknown(_) | LedgerError::Stale) => {
+                "run the command again: what is in the ledger already stays there once"
+            }
+            Self::Store(_) | Self::Ledger(_) | Self::Statement(_) | Self::Signature(_) => {
+                return None;
+            }
+        };
+        Some(hint.to_owned())
+    }
+}

@@ -1,0 +1,118 @@
+//! The folder of an embedded ledger, and the file of the ledger's own key.
+
+use std::path::{Path, PathBuf};
+
+use super::error::SessionError;
+use crate::base::encoding;
+use crate::base::limits::{KEY_FILE_BYTES_MAX, NOTE_BYTES_MAX};
+use crate::ledger::store::{CheckpointFile as _, StoreError};
+use crate::note::key::NoteSigner;
+use crate::statement::commitment::EmailSalt;
+use crate::store::checkpoint::DurableCheckpoint;
+use crate::store::durable;
+
+/// Bytes of the salt's file: 64 hexadecimal digits and a line feed.
+const SALT_FILE_BYTES_MAX: usize = 65;
+
+/// The folder of an embedded ledger: `sled/`, `blobs/`, `openings/`, `checkpoint`, `email-salt`,
+/// `view.json` and `lock`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LedgerFolder {
+    path: PathBuf,
+}
+
+impl LedgerFolder {
+    /// The folder at `path`.
+    #[must_use]
+    pub fn new(path: impl Into<PathBuf>) -> Self {
+        Self { path: path.into() }
+    }
+
+    /// Where it is.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Whether a ledger has begun here: its checkpoint file is there from before entry 0 on.
+    #[must_use]
+    pub fn exists(&self) -> bool {
+        self.path.join("checkpoint").exists() || self.path.join("sled").exists()
+    }
+
+    /// The file of the newest signed checkpoint.
+    #[must_use]
+    pub fn checkpoint_file(&self) -> DurableCheckpoint {
+        DurableCheckpoint::new(self.path.join("checkpoint"))
+    }
+
+    /// The newest signed checkpoint, if its file is there.
+    pub(super) fn newest_checkpoint(&self) -> Result<Option<Vec<u8>>, StoreError> {
+        let note = self.checkpoint_file().load()?;
+        Ok(note.filter(|note| note.len() <= NOTE_BYTES_MAX))
+    }
+
+    /// The file of the view.
+    pub(super) fn view_file(&self) -> PathBuf {
+        self.path.join("view.json")
+    }
+
+    /// The salt of e-mail digests.
+    pub(super) fn email_salt(&self) -> Result<EmailSalt, SessionError> {
+        let bytes = durable::read(&self.path.join("email-salt"), SALT_FILE_BYTES_MAX)?;
+        let text = bytes.and_then(|bytes| String::from_utf8(bytes).ok()).unwrap_or_default();
+        encoding::unhex_array(text.trim_end())
+            .map(EmailSalt::from_bytes)
+            .map_err(|_| SessionError::integrity("the file email-salt", "is missing or damaged"))
+    }
+
+    /// Writes the salt of a new ledger.
+    pub(super) fn write_email_salt(&self, salt: &EmailSalt) -> Result<(), StoreError> {
+        let text = format!("{}\n", encoding::hex(salt.as_bytes()));
+        durable::replace(&self.path.join("email-salt"), text.as_bytes(), 0o600)
+    }
+}
+
+/// The file of a ledger's own key, in the user's configuration folder, mode 0600.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LedgerKeyFile {
+    path: PathBuf,
+}
+
+impl LedgerKeyFile {
+    /// The file at `path`.
+    #[must_use]
+    pub fn new(path: impl Into<PathBuf>) -> Self {
+        Self { path: path.into() }
+    }
+
+    /// Where it is.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The key; none where the file is not there.
+    ///
+    /// # Errors
+    /// [`SessionError`] where it cannot be read or holds no key.
+    pub fn read(&self) -> Result<Option<NoteSigner>, SessionError> {
+        let Some(bytes) = durable::read(&self.path, KEY_FILE_BYTES_MAX)? else { return Ok(None) };
+        let bytes = zeroize::Zeroizing::new(bytes);
+        let damaged = || {
+            SessionError::integrity(format!("the file {}", self.path.display()), "holds no key")
+        };
+        let text = std::str::from_utf8(&bytes).map_err(|_| damaged())?;
+        NoteSigner::from_text(text).map(Some).map_err(|_| damaged())
+    }
+
+    /// Writes a new key, never over another.
+    pub(super) fn create(&self, key: &NoteSigner) -> Result<bool, StoreError> {
+        if let Some(folder) = self.path.parent() {
+            durable::create_folder(folder)?;
+        }
+        let text = key.to_text();
+        let line = zeroize::Zeroizing::new(format!("{}\n", text.trim_end()));
+        durable::create_new(&self.path, line.as_bytes(), 0o600)
+    }
+}

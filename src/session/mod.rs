@@ -1,0 +1,292 @@
+//! An embedded ledger, opened: its store, its view and its side store together.
+//!
+//! Everything that a command asks of a ledger goes through a [`Session`]; it holds the ledger's
+//! lock until it is dropped.
+
+mod error;
+mod folder;
+mod genesis;
+mod random;
+mod replay;
+mod view_file;
+
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::time::Duration;
+
+use crate::base::limits::LOCK_WAIT_MILLISECONDS_MAX;
+use crate::base::name::MemberId;
+use crate::base::position::{EntryIndex, TreeSize};
+use crate::base::time::Timestamp;
+use crate::blobs::Blobs;
+use crate::blobs::openings::Openings;
+use crate::key::{KeyId, Signer};
+use crate::ledger::admission::Admitter;
+use crate::ledger::append::{Ledger, Refusal, check_newest, open_checkpoint};
+use crate::ledger::read;
+use crate::ledger::receipt::Receipt;
+use crate::ledger::store::{Store as _, Topic};
+use crate::note::checkpoint::VerifiedCheckpoint;
+use crate::note::key::{NoteSigner, VerifierKey};
+use crate::statement::commitment::EmailSalt;
+use crate::statement::envelope::{Envelope, EnvelopeSignature};
+use crate::statement::{Says, Seen, Statement};
+use crate::store::sled::SledStore;
+use crate::verify::VerifiedEntry;
+use crate::verify::trust::TrustRoot;
+use crate::view::View;
+
+pub use self::error::{SessionError, SessionErrorKind};
+pub use self::folder::{LedgerFolder, LedgerKeyFile};
+pub use self::genesis::{Beginning, begin};
+pub use self::random::{fresh_nonce, random};
+use self::replay::StoreLog;
+
+/// An opened ledger.
+#[derive(Debug)]
+pub struct Session {
+    folder: LedgerFolder,
+    store: SledStore,
+    view: View,
+    checkpoint: VerifiedCheckpoint,
+    ledger_key: Option<NoteSigner>,
+    salt: EmailSalt,
+}
+
+/// What a session is opened with.
+#[derive(Debug)]
+pub struct Opening<'a> {
+    /// The ledger's folder.
+    pub folder: &'a Path,
+    /// What the ledger must be.
+    pub trust: &'a TrustRoot,
+    /// The file of the ledger's own key; who cannot read it cannot append.
+    pub ledger_key: &'a LedgerKeyFile,
+    /// The command, as others are told who wait for the lock.
+    pub command: &'a str,
+}
+
+impl Session {
+    /// Opens a ledger: waits for its lock, checks its head against the checkpoint file and the
+    /// trust root, and folds what the view does not hold yet.
+    ///
+    /// # Errors
+    /// [`SessionError`] where there is none, it is in use, or something does not verify.
+    pub fn open(opening: &Opening<'_>) -> Result<Self, SessionError> {
+        let folder = LedgerFolder::new(opening.folder);
+        if !folder.exists() {
+            return Err(SessionError::NoLedger { folder: opening.folder.to_owned() });
+        }
+        let ledger_key = opening.ledger_key.read()?;
+        let wait = Duration::from_millis(LOCK_WAIT_MILLISECONDS_MAX);
+        let store = SledStore::open(opening.folder, opening.command, wait)?;
+        let Some(head) = store.head()? else {
+            return Err(SessionError::NoLedger { folder: opening.folder.to_owned() });
+        };
+        let view = match &ledger_key {
+            Some(key) => view_file::load(&folder, key, &store, head.size),
+            None => None,
+        };
+        let view = replay::catch_up(view.unwrap_or_default(), &store, head.size)?;
+        let keys = check_trust(&view, opening.trust)?;
+        let origin = opening.trust.origin().as_str();
+        let checkpoint = open_checkpoint(head.checkpoint.as_bytes(), origin, &keys)
+            .map_err(|error| SessionError::integrity("the signed checkpoint", error.to_string()))?;
+        if (checkpoint.size(), *checkpoint.root()) != (head.size, head.root) {
+            return Err(SessionError::integrity("the signed checkpoint", "is of another tree"));
+        }
+        check_newest(&store, folder.newest_checkpoint()?.as_deref(), &checkpoint, origin, &keys)?;
+        let salt = folder.email_salt()?;
+        if view.ledger().is_some_and(|ledger| ledger.salt != salt.commitment()) {
+            return Err(SessionError::integrity("the e-mail salt", "is not this ledger's"));
+        }
+        let session = Self { folder, store, view, checkpoint, ledger_key, salt };
+        session.save_view();
+        Ok(session)
+    }
+
+    /// The state of the ledger.
+    #[must_use]
+    pub const fn view(&self) -> &View {
+        &self.view
+    }
+
+    /// The newest signed checkpoint.
+    #[must_use]
+    pub const fn checkpoint(&self) -> &VerifiedCheckpoint {
+        &self.checkpoint
+    }
+
+    /// The salt of e-mail digests.
+    #[must_use]
+    pub const fn salt(&self) -> &EmailSalt {
+        &self.salt
+    }
+
+    /// The folder of the ledger.
+    #[must_use]
+    pub const fn folder(&self) -> &LedgerFolder {
+        &self.folder
+    }
+
+    /// The store, for checks that read everything.
+    #[must_use]
+    pub const fn store(&self) -> &SledStore {
+        &self.store
+    }
+
+    /// Required files of the side store.
+    #[must_use]
+    pub fn blobs(&self) -> Blobs {
+        Blobs::new(self.folder.path())
+    }
+
+    /// Optional openings of commitments.
+    #[must_use]
+    pub fn openings(&self) -> Openings {
+        Openings::new(self.folder.path())
+    }
+
+    /// The number of entries.
+    #[must_use]
+    pub const fn size(&self) -> TreeSize {
+        self.view.size()
+    }
+
+    /// Reads an entry: proved under the newest checkpoint, each signature verified.
+    ///
+    /// # Errors
+    /// [`SessionError`] where there is no such entry, or it does not verify.
+    pub fn entry(&self, index: EntryIndex) -> Result<VerifiedEntry, SessionError> {
+        let found = read::entry(&self.store, index, &self.checkpoint)?;
+        let found = found.ok_or(SessionError::NoEntry { index, size: self.size() })?;
+        Ok(VerifiedEntry::verify(index, &found.leaf().to_bytes(), self.view.roster())?)
+    }
+
+    /// The entries under any of `topics`, in order, each once.
+    ///
+    /// # Errors
+    /// [`SessionError`] where one cannot be read or does not verify.
+    pub fn entries_under(
+        &self,
+        topics: impl IntoIterator<Item = Topic>,
+    ) -> Result<Vec<VerifiedEntry>, SessionError> {
+        let mut indexes = BTreeSet::new();
+        for topic in topics {
+            indexes.extend(self.store.entries_of(&topic)?);
+        }
+        indexes.into_iter().map(|index| self.entry(index)).collect()
+    }
+
+    /// The positions of the entries under a topic, oldest first.
+    ///
+    /// # Errors
+    /// [`SessionError`] where the store cannot be read.
+    pub fn indexes_under(&self, topic: Topic) -> Result<Vec<EntryIndex>, SessionError> {
+        Ok(self.store.entries_of(&topic)?)
+    }
+
+    /// A statement by `by`, for this ledger, resting on its newest checkpoint.
+    #[must_use]
+    pub fn statement(&self, by: &MemberId, says: Says) -> Statement {
+        let seen = Seen { size: self.checkpoint.size(), root: *self.checkpoint.root() };
+        Statement {
+            ledger: self.view.ledger().map(|ledger| ledger.id),
+            by: by.clone(),
+            nonce: fresh_nonce(),
+            seen: Some(seen),
+            says,
+        }
+    }
+
+    /// Appends envelopes as one durable batch; gives a receipt or a refusal for each, in order.
+    ///
+    /// # Errors
+    /// [`SessionError`] where nothing was appended, or where that is not known: handing the same
+    /// envelopes in again does no harm.
+    pub fn append(
+        &mut self,
+        now: Timestamp,
+        envelopes: &[Envelope],
+    ) -> Result<Vec<Result<Receipt, Refusal>>, SessionError> {
+        let Some(key) = self.ledger_key.clone() else {
+            return Err(SessionError::NoLedgerKey { folder: self.folder.path().to_owned() });
+        };
+        let origin = self.checkpoint.checkpoint().origin.clone();
+        let file = self.folder.checkpoint_file();
+        let keys = ledger_keys(&self.view)?;
+        let mut ledger = Ledger::open(&self.store, &origin, key, &keys, file)?;
+        // What is admitted is folded into a copy: a commit that fails leaves the view as it was.
+        let mut view = self.view.clone();
+        let log = StoreLog::new(&self.store);
+        let bytes: Vec<_> = envelopes.iter().map(Envelope::to_canonical).collect();
+        let slices: Vec<_> = bytes.iter().map(Vec::as_slice).collect();
+        let receipts = ledger.append(&mut Admitter::new(&mut view, &log), now, &slices)?;
+        self.checkpoint = ledger.checkpoint().clone();
+        drop(ledger);
+        self.view = view;
+        self.save_view();
+        Ok(receipts)
+    }
+
+    /// Ends the session without the milliseconds that closing the store takes: all is durable.
+    /// The lock is held until the process ends.
+    pub fn leak(self) {
+        self.store.leak();
+    }
+
+    fn save_view(&self) {
+        if let Some(key) = &self.ledger_key {
+            view_file::save(&self.folder, key, &self.view, *self.checkpoint.root());
+        }
+    }
+}
+
+/// Signs a statement.
+///
+/// # Errors
+/// [`SessionError`] where the statement is too large or the key does not sign.
+pub fn sign(statement: &Statement, signer: &dyn Signer) -> Result<Envelope, SessionError> {
+    let envelope = Envelope::new(statement.to_payload()?, Vec::new());
+    sign_again(envelope, signer)
+}
+
+/// Adds a signature to an envelope.
+///
+/// # Errors
+/// [`SessionError`] where the key does not sign.
+pub fn sign_again(mut envelope: Envelope, signer: &dyn Signer) -> Result<Envelope, SessionError> {
+    let message = envelope.pre_authentication_encoding();
+    let signature = signer.sign(&message)?;
+    // A broken agent or key is noticed here, not by whoever relies on the signature later.
+    signer.public_key().verify(&message, &signature)?;
+    let keyid: KeyId = signer.public_key().fingerprint();
+    envelope.push_signature(EnvelopeSignature { keyid, signature });
+    Ok(envelope)
+}
+
+/// The verifier keys that a ledger has had.
+fn ledger_keys(view: &View) -> Result<Vec<VerifierKey>, SessionError> {
+    let keys = view.ledger().map(|ledger| ledger.keys.as_slice()).unwrap_or_default();
+    let parse = |(_, text): &(EntryIndex, String)| {
+        text.parse::<VerifierKey>()
+            .map_err(|_| SessionError::integrity("the ledger key", "cannot be read"))
+    };
+    keys.iter().rev().map(parse).collect()
+}
+
+/// The ledger must be the pinned one: same entry 0, and so the same first key and admins.
+fn check_trust(view: &View, trust: &TrustRoot) -> Result<Vec<VerifierKey>, SessionError> {
+    let Some(ledger) = view.ledger() else {
+        return Err(SessionError::integrity("entry 0", "is no genesis"));
+    };
+    if ledger.id != trust.ledger() || ledger.origin != *trust.origin() {
+        return Err(SessionError::OtherLedger { expected: trust.ledger(), found: ledger.id });
+    }
+    let keys = ledger_keys(view)?;
+    if keys.last() == Some(trust.ledger_key()) {
+        Ok(keys)
+    } else {
+        Err(SessionError::integrity("the ledger key", "is not the pinned one"))
+    }
+}
