@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::Policy;
 use super::condition::{self, Folded};
-use super::fact::{AuthorKind, Facts, Presence, SignOff, Standing};
+use super::fact::{AuthorKind, Facts, Presence, SignOff};
 use super::matching::fill;
 use super::model::{Carry, Need, Rule, UnprovedAuthors};
 use super::reason::ReasonCode;
@@ -259,12 +259,13 @@ fn floor(
     // `ask` answers with one requirement a need.
     let mut floor = filled.swap_remove(0);
     if add_one {
-        floor.ask = "2 humans who are not authors, for an author is only claimed".to_owned();
+        floor.ask.push_str(", for an author is only claimed");
         if floor.missing == 1 {
             floor.code = ReasonCode::UnknownAuthor;
-            floor.ask = "1 more human who is not an author, or proof of who wrote it: a signed \
-                         change statement or commit"
-                .to_owned();
+            floor.ask = String::from(
+                "1 more human who is not an author, or proof of who wrote it: a signed change \
+                 statement or commit",
+            );
         }
     }
     floor
@@ -461,11 +462,6 @@ fn describe(need: &Need, missing: u32) -> String {
         text.push_str(team.as_str());
     }
     text
-}
-
-/// Whether a standing proves nothing.
-pub(super) const fn is_unproved(standing: Standing) -> bool {
-    matches!(standing, Standing::Claimed)
 }
 
 #[cfg(test)]

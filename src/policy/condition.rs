@@ -1,11 +1,11 @@
 //! Which rules match, and whether the floor is lifted (`spec/policy.md` section 6).
 
 use super::Policy;
-use super::assess::is_unproved;
-use super::fact::{AuthorKind, Facts};
+use super::fact::{Author, AuthorKind, Facts, Standing};
 use super::model::{Rule, UnprovedAuthors, When, environment_matches};
 use super::pattern::Pattern;
 use crate::base::fold::folded;
+use crate::base::name::LevelName;
 use crate::statement::words::Assistance;
 
 /// Every path in both forms, folded once for all rules.
@@ -79,28 +79,33 @@ fn holds(
         && (when.paths.is_empty() || folded.any_matches(&when.paths))
 }
 
+/// The authors who could be proved: all but addresses of tools.
+fn provable_authors(facts: &Facts) -> impl Iterator<Item = &Author> {
+    facts.authors.iter().filter(|author| author.kind != AuthorKind::Tool)
+}
+
 /// Whether the lowest author is below a level. Who has no level, a level that the policy does not
 /// list, or (unless `unproved_authors = "accept"`) nothing but a claim, is below every level; so
 /// is a change without any author who could be proved.
-fn author_below(policy: &Policy, facts: &Facts, level: &crate::base::name::LevelName) -> bool {
+fn author_below(policy: &Policy, facts: &Facts, level: &LevelName) -> bool {
     let believed = policy.defaults().unproved_authors == UnprovedAuthors::Accept;
-    let mut authors =
-        facts.authors.iter().filter(|author| author.kind != AuthorKind::Tool).peekable();
-    if authors.peek().is_none() {
-        return true;
-    }
-    authors.any(|author| {
-        (is_unproved(author.standing) && !believed)
-            || !author.level.as_ref().is_some_and(|held| policy.level_at_least(held, level))
-    })
+    let mut authors = provable_authors(facts).peekable();
+    authors.peek().is_none()
+        || authors.any(|author| {
+            let held = author.level.as_ref().filter(|_| believed || is_known(author));
+            !held.is_some_and(|held| policy.level_at_least(held, level))
+        })
 }
 
 /// Whether an author is only claimed, of whatever kind: a bot's address is as easily typed as a
 /// senior's (ATTACKS 9). A change that names nobody but tools has no proved author either.
 pub(super) fn has_unproved_author(facts: &Facts) -> bool {
-    let mut authors =
-        facts.authors.iter().filter(|author| author.kind != AuthorKind::Tool).peekable();
-    authors.peek().is_none() || authors.any(|author| is_unproved(author.standing))
+    let mut authors = provable_authors(facts).peekable();
+    authors.peek().is_none() || authors.any(|author| !is_known(author))
+}
+
+fn is_known(author: &Author) -> bool {
+    author.standing != Standing::Claimed
 }
 
 /// Whether every path matches an exemption, byte by byte: here to match more would ask less.

@@ -288,14 +288,10 @@ fn rule(
 ) -> Option<Rule> {
     let known = ["name", "when", "require", "checklist", "presence", "carry"];
     reader.known_fields(table, "a rule", &known);
-    let name = match table.get("name") {
-        Some(value) => rule_name(reader, value),
-        None => {
-            let hint = "say what it is for: reports print it";
-            reader.mistake(start, "a rule has no `name`", hint);
-            None
-        }
-    };
+    let name = table.get("name").and_then(|value| rule_name(reader, value));
+    if !table.contains_key("name") {
+        reader.mistake(start, "a rule has no `name`", "say what it is for: reports print it");
+    }
     let mut condition = When::default();
     set(&mut condition, table, "when", |field, value| {
         let table = reader.table(value, field)?;

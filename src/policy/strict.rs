@@ -11,8 +11,13 @@ pub(super) fn check_characters(reader: &mut Reader<'_>, text: &str) {
         // A CR is fine before its LF; elsewhere TOML refuses it.
         let misleads = match found {
             '\t' | '\n' | '\r' => false,
-            '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{feff}' => true,
-            '\u{2060}'..='\u{206f}' | '\u{e0000}'..='\u{e007f}' | '\u{ad}' => true,
+            '\u{ad}'
+            | '\u{61c}'
+            | '\u{200b}'..='\u{200f}'
+            | '\u{2028}'..='\u{202e}'
+            | '\u{2060}'..='\u{206f}'
+            | '\u{feff}'
+            | '\u{e0000}'..='\u{e007f}' => true,
             _ => found.is_control(),
         };
         if misleads {
