@@ -3,6 +3,7 @@
 //! Pure: no clock, no I/O. The floor always stands and rules only add to it.
 
 mod assess;
+mod assessment;
 mod condition;
 mod error;
 mod fact;
@@ -10,13 +11,15 @@ mod lint;
 mod matching;
 mod model;
 mod parse;
+mod parse_rule;
 mod pattern;
 mod read;
 mod reason;
 mod strict;
 mod weaken;
 
-pub use assess::{Assessment, AssistanceSource, Denial, FLOOR, NotCounted, Requirement, assess};
+pub use assess::assess;
+pub use assessment::{Assessment, AssistanceSource, Denial, FLOOR, NotCounted, Requirement};
 pub use error::{Lint, PolicyError, PolicyErrors, UnknownName, Weakening};
 pub use fact::{Author, AuthorKind, Facts, PathFact, Presence, SignOff, Standing};
 pub use model::{

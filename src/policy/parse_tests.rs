@@ -2,6 +2,7 @@
 
 use proptest::prelude::*;
 
+use super::super::fact::Presence;
 use super::*;
 
 /// The example of `spec/policy.md`.
