@@ -6,6 +6,7 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "helpers of tests fail by panicking")]
 
 use std::collections::BTreeSet;
+use std::fmt::Write;
 use std::fs;
 use std::path::PathBuf;
 
@@ -112,7 +113,7 @@ fn folder() -> PathBuf {
 #[expect(clippy::disallowed_methods, reason = "a test asks whether to rewrite its vectors")]
 fn check_in(name: &str, vector: &Value) {
     let path = folder().join(name);
-    let text = serde_json::to_string_pretty(vector).unwrap() + "\n";
+    let text = ascii(&serde_json::to_string_pretty(vector).unwrap()) + "\n";
     if std::env::var_os("COUNTERSIGN_BLESS").is_some() {
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         fs::write(&path, text).unwrap();
@@ -123,6 +124,21 @@ fn check_in(name: &str, vector: &Value) {
     });
     let stored: Value = serde_json::from_str(&stored).unwrap();
     assert_eq!(&stored, vector, "{name}");
+}
+
+/// The same JSON in ASCII: a vector must not hide a character either.
+fn ascii(text: &str) -> String {
+    let mut escaped = String::new();
+    for character in text.chars() {
+        if character.is_ascii() {
+            escaped.push(character);
+        } else {
+            for unit in character.encode_utf16(&mut [0; 2]) {
+                write!(escaped, "\\u{unit:04x}").unwrap();
+            }
+        }
+    }
+    escaped
 }
 
 /// The policy of most vectors: the example of the spec, read from there.
@@ -494,7 +510,10 @@ fn patterns_are_as_checked_in() {
         .into_iter()
         .map(|(text, path)| {
             let pattern = Pattern::new(text).unwrap();
-            let hex: String = path.iter().map(|byte| format!("{byte:02x}")).collect();
+            let mut hex = String::new();
+            for byte in path {
+                write!(hex, "{byte:02x}").unwrap();
+            }
             json!({
                 "pattern": text, "path_hex": hex, "exactly": pattern.matches_exactly(path),
                 "folded": pattern.matches_folded(&folded(path)),
@@ -534,7 +553,7 @@ fn refused_texts_are_as_checked_in() {
         .iter()
         .map(|text| {
             let errors = Policy::parse(text).expect_err(text);
-            let lines: Vec<usize> = errors.as_slice().iter().map(|error| error.line).collect();
+            let lines: BTreeSet<usize> = errors.as_slice().iter().map(|error| error.line).collect();
             json!({ "policy": text, "lines": lines })
         })
         .collect();

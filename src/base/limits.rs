@@ -32,6 +32,10 @@ pub const RULES_MAX: usize = 500;
 pub const LEVELS_MAX: usize = 20;
 /// Most people that one rule asks for, over all its `require` items.
 pub const RULE_PEOPLE_MAX: u32 = 100;
+/// Most dots in one line of a policy text: so deep, at most, a key nests tables.
+pub const LINE_DOTS_MAX: usize = 1_000;
+/// Most unchanged lines that a policy can want around a carried edit.
+pub const CARRY_GAP_LINES_MAX: u32 = 1_000;
 /// Most mistakes that are told of one policy text.
 pub const POLICY_MISTAKES_MAX: usize = 100;
 /// Longest path pattern in bytes; matching is quadratic in the number of its segments.

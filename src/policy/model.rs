@@ -26,6 +26,8 @@ pub struct Defaults {
     pub rollback_within: Span,
     /// Whether carried sign-offs count at all.
     pub carry: Carry,
+    /// Fewest unchanged lines between an edit of a carried sign-off and one of the branch.
+    pub carry_gap: u32,
     /// So long, a decision must pass the policy that this one replaced as well.
     pub weaken_delay: Span,
     /// Lifts the floor where every changed path matches one of these exactly.

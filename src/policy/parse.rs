@@ -8,7 +8,7 @@ use super::parse_rule::{self, Listed};
 use super::pattern::Pattern;
 use super::read::{Reader, Value};
 use super::{Policy, strict};
-use crate::base::limits::{LEVELS_MAX, POLICY_BYTES_MAX};
+use crate::base::limits::{CARRY_GAP_LINES_MAX, LEVELS_MAX, POLICY_BYTES_MAX};
 use crate::base::name::{EnvironmentName, ReferenceName, ServiceName};
 use crate::base::time::Span;
 use crate::statement::words::{Assistance, Mode};
@@ -29,6 +29,10 @@ pub(super) fn parse(text: &str) -> Result<Policy, PolicyErrors> {
         return Err(PolicyErrors::new(reader.mistakes));
     }
     strict::check_characters(&mut reader, text);
+    strict::check_depth(&mut reader, text);
+    if !reader.mistakes.is_empty() {
+        return Err(PolicyErrors::new(reader.mistakes));
+    }
     let (document, errors) = DeTable::parse_recoverable(text);
     for error in errors {
         let offset = error.span().map_or(0, |span| span.start);
@@ -83,6 +87,7 @@ fn defaults(reader: &mut Reader<'_>, document: &DeTable<'_>) -> Defaults {
         approval_ttl: days(90),
         rollback_within: days(30),
         carry: Carry::Clean,
+        carry_gap: 1,
         weaken_delay: days(1),
         exempt: Vec::new(),
         allow_collisions: false,
@@ -98,6 +103,7 @@ fn defaults(reader: &mut Reader<'_>, document: &DeTable<'_>) -> Defaults {
         "approval_ttl",
         "rollback_within",
         "carry",
+        "carry_gap",
         "weaken_delay",
         "exempt",
         "allow_collisions",
@@ -114,6 +120,9 @@ fn defaults(reader: &mut Reader<'_>, document: &DeTable<'_>) -> Defaults {
     set(&mut defaults.rollback_within, table, "rollback_within", |f, v| reader.parsed(v, f));
     set(&mut defaults.weaken_delay, table, "weaken_delay", |f, v| reader.parsed(v, f));
     set(&mut defaults.decision_ttl, table, "decision_ttl", |f, v| reader.parsed(v, f));
+    set(&mut defaults.carry_gap, table, "carry_gap", |f, v| {
+        reader.integer(v, f, (1, CARRY_GAP_LINES_MAX))
+    });
     set(&mut defaults.allow_collisions, table, "allow_collisions", |f, v| reader.boolean(v, f));
     set(&mut defaults.exempt, table, "exempt", |f, v| Some(patterns(reader, v, f)));
     defaults

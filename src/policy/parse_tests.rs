@@ -177,6 +177,9 @@ fn the_dialect_is_toml_1_0() {
         ("\u{feff}version = 1", "U+FEFF"),
         ("version = 1 # \u{202e}", "U+202E"),
         ("version = 1\nlevels = [\"a\u{7f}\"]", "U+007F"),
+        ("version = 1\nlevels = [\"a\\u202e\"]", "an escape for U+202E"),
+        ("version = 1\n[[rule]]\nname = \"a\\u200b\"", "an escape for U+200B"),
+        ("version = 1\n[defaults]\ncarry_gap = 0", "`carry_gap` is an integer from 1"),
         ("version = 1\r", "not TOML"),
         ("version = ", "not TOML"),
     ] {
@@ -195,6 +198,16 @@ fn the_dialect_is_toml_1_0() {
     // The bracket in the second text above is refused as a pattern, not as TOML.
     let long = "a".repeat(POLICY_BYTES_MAX + 1);
     assert!(mistakes(&long)[0].contains("at most 24576"));
+    // Tables in tables, as deep as a text can say: neither parsing nor dropping runs out of stack.
+    for dotted in [
+        format!("{}a = 1", "a.".repeat(12_000)),
+        format!("[{}a]", "a.".repeat(12_000)),
+        format!("x = {{ {}a = 1 }}", "a.".repeat(12_000)),
+        format!("[{}a]\n", "a.".repeat(100)).repeat(110),
+        format!("{}a = 1", "a.".repeat(1_000)),
+    ] {
+        assert!(!mistakes(&dotted).is_empty());
+    }
     let deep = format!("version = 1\nlevels = {}", "[".repeat(10_000));
     assert!(!mistakes(&deep).is_empty());
 }

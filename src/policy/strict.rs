@@ -4,26 +4,42 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::read::{Reader, Value};
+use crate::base::limits::LINE_DOTS_MAX;
 
 /// Refuses characters that mislead whoever reads the text: controls and direction marks.
 pub(super) fn check_characters(reader: &mut Reader<'_>, text: &str) {
-    for (offset, found) in text.char_indices() {
-        // A CR is fine before its LF; elsewhere TOML refuses it.
-        let misleads = match found {
-            '\t' | '\n' | '\r' => false,
-            '\u{ad}'
-            | '\u{61c}'
-            | '\u{200b}'..='\u{200f}'
-            | '\u{2028}'..='\u{202e}'
-            | '\u{2060}'..='\u{206f}'
-            | '\u{feff}'
-            | '\u{e0000}'..='\u{e007f}' => true,
-            _ => found.is_control(),
-        };
-        if misleads {
-            let what = format!("the character U+{:04X}, which nobody sees", u32::from(found));
-            reader.mistake(offset, what, "remove it, in comments too");
+    for (offset, found) in text.char_indices().filter(|&(_, found)| misleads(found)) {
+        let what = format!("the character U+{:04X}, which nobody sees", u32::from(found));
+        reader.mistake(offset, what, "remove it, in comments too");
+    }
+}
+
+/// Whether a character is one that nobody sees. Tabs and line breaks are left to TOML.
+fn misleads(found: char) -> bool {
+    match found {
+        '\t' | '\n' | '\r' => false,
+        '\u{ad}'
+        | '\u{61c}'
+        | '\u{200b}'..='\u{200f}'
+        | '\u{2028}'..='\u{202e}'
+        | '\u{2060}'..='\u{206f}'
+        | '\u{feff}'
+        | '\u{e0000}'..='\u{e007f}' => true,
+        _ => found.is_control(),
+    }
+}
+
+/// Refuses keys of very many parts before they are parsed: each part is a table inside another,
+/// and to drop those takes stack.
+pub(super) fn check_depth(reader: &mut Reader<'_>, text: &str) {
+    let mut offset = 0;
+    for line in text.split_inclusive('\n') {
+        // Dots of strings and comments count as well: no honest line has so many.
+        if line.bytes().filter(|&byte| byte == b'.').count() > LINE_DOTS_MAX {
+            let what = format!("a line has more than {LINE_DOTS_MAX} dots");
+            reader.mistake(offset, what, "write a long list over several lines");
         }
+        offset += line.len();
     }
 }
 
@@ -35,7 +51,14 @@ pub(super) fn check_dialect(reader: &mut Reader<'_>, text: &str, document: &DeTa
     while let Some(value) = walk.pop() {
         let written = text.get(value.span()).unwrap_or_default();
         match value.get_ref() {
-            DeValue::String(_) => check_escapes(reader, value.span().start, written),
+            DeValue::String(decoded) => {
+                check_escapes(reader, value.span().start, written);
+                if let Some(found) = decoded.chars().find(|&found| misleads(found)) {
+                    let code = u32::from(found);
+                    let what = format!("an escape for U+{code:04X}, which nobody sees");
+                    reader.mistake(value.span().start, what, "remove it");
+                }
+            }
             DeValue::Array(items) => walk.extend(items.iter()),
             DeValue::Table(table) => walk.extend(table.values()),
             DeValue::Float(_) | DeValue::Datetime(_) => reader.mistake(

@@ -62,6 +62,9 @@ fn defaults(newer: &Policy, older: &Policy, found: &mut Vec<Weakening>) {
     if new.carry < old.carry {
         weaker(found, "carry: carried sign-offs count where they did not");
     }
+    if new.carry_gap < old.carry_gap {
+        weaker(found, format!("carry_gap: {} instead of {}", new.carry_gap, old.carry_gap));
+    }
     if new.allow_collisions && !old.allow_collisions {
         weaker(found, "allow_collisions: colliding paths are let through");
     }

@@ -8,6 +8,7 @@ levels = ["junior", "mid", "senior"]
 unproved_authors = "lowest-level"
 undeclared = "assisted"
 carry = "never"
+carry_gap = 3
 exempt = ["docs/**"]
 [environment.production]
 mode = "enforce"
@@ -75,6 +76,7 @@ fn whatever_asks_for_less_is_told() {
         ("carry = \"never\"", "carry = \"never\"\nrollback_within = \"31d\"", "rollback_within"),
         ("carry = \"never\"", "carry = \"never\"\ndecision_ttl = \"2h\"", "decision_ttl"),
         ("carry = \"never\"", "carry = \"never\"\nweaken_delay = \"23h\"", "weaken_delay"),
+        ("carry_gap = 3", "carry_gap = 2", "carry_gap: 2 instead of 3"),
         ("\"enforce\"", "\"observe\"", "environment production"),
         ("builders =", "mode = \"observe\"\nbuilders =", "service shop in production"),
         ("[environment.staging]", "[environment.\"production/eu\"]\n[environment.staging]", "eu"),
