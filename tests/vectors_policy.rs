@@ -264,28 +264,6 @@ fn cases() -> Vec<Case> {
             false,
         ),
         case(
-            "claimed-author",
-            "9: a claimed author is below every level and costs one more human",
-            (
-                example(),
-                facts(json!({ "authors": [author("ben", "principal", "claimed")] })),
-                vec![ada()],
-            ),
-            false,
-        ),
-        case(
-            "claimed-author-two",
-            "9: two humans meet the raised floor; rules do not rise",
-            (
-                example(),
-                facts(
-                    json!({ "declared": "assisted", "authors": [author("ben", "principal", "claimed")] }),
-                ),
-                vec![ada(), signed(20_418, "mia", Some("mid"), none())],
-            ),
-            true,
-        ),
-        case(
             "unknown-environment",
             "13: a name that is not listed denies",
             (example(), facts(json!({ "environment": "prod" })), vec![ada()]),
@@ -302,9 +280,40 @@ fn cases() -> Vec<Case> {
             true,
         ),
     ];
+    cases.extend(claimed_cases());
     cases.extend(rule_cases());
     cases.extend(floor_cases());
     cases
+}
+
+/// Vectors of an author who is only claimed.
+fn claimed_cases() -> Vec<Case> {
+    let ada = || signed(20_417, "ada", Some("senior"), json!({}));
+    vec![
+        case(
+            "claimed-author",
+            "9: a claimed author is below every level and costs one more human",
+            (
+                example(),
+                facts(json!({ "authors": [author("ben", "principal", "claimed")] })),
+                vec![ada()],
+            ),
+            false,
+        ),
+        case(
+            "claimed-author-two",
+            "9: two humans meet the raised floor; rules do not rise",
+            (
+                example(),
+                facts(json!({
+                    "declared": "assisted",
+                    "authors": [author("ben", "principal", "claimed")],
+                })),
+                vec![ada(), signed(20_418, "mia", Some("mid"), json!({}))],
+            ),
+            true,
+        ),
+    ]
 }
 
 /// Vectors of the rule that asks for a principal and an sre, with a checklist, touched and exact.
@@ -385,7 +394,8 @@ fn floor_cases() -> Vec<Case> {
     let nothing = "[[rule]]\nname = \"docs\"\nwhen = { paths = [\"docs/**\"] }\nrequire = []\n";
     let plans =
         "[[rule]]\nname = \"plans\"\nwhen = { artifact = true }\nrequire = [{ team = \"sre\" }]\n";
-    let bots = "[[rule]]\nname = \"bots\"\nwhen = { author_kind = [\"bot\"] }\nrequire = [{ count = 2 }]\n";
+    let bots = "[[rule]]\nname = \"bots\"\nwhen = { author_kind = [\"bot\"] }\n\
+                require = [{ count = 2 }]\n";
     let bot = json!({ "member": "dep", "kind": "bot", "level": null, "standing": "attested" });
     vec![
         case("exempt", "every path matches", (exempt(), docs(false, "docs/b/c"), vec![]), true),

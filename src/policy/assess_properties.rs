@@ -198,7 +198,8 @@ proptest! {
         prop_assert_eq!(&assess(&policy, &facts, &mixed), &assessment);
         for requirement in &assessment.requirements {
             for author in &facts.authors {
-                prop_assert!(!requirement.filled_by.iter().any(|by| Some(by) == author.member.as_ref()));
+                let by = &requirement.filled_by;
+                prop_assert!(author.member.as_ref().is_none_or(|member| !by.contains(member)));
             }
             prop_assert_eq!(requirement.filled_by.len(), requirement.sign_offs.len());
             let filled = u32::try_from(requirement.filled_by.len()).unwrap();

@@ -138,7 +138,8 @@ fn a_typed_bot_address_hides_nobody() {
 #[test]
 fn rules_can_ask_about_bots() {
     let policy = policy(
-        "[[rule]]\nname = \"bots\"\nwhen = { author_kind = [\"bot\"] }\nrequire = [{ count = 2 }]\n",
+        "[[rule]]\nname = \"bots\"\nwhen = { author_kind = [\"bot\"] }\n\
+         require = [{ count = 2 }]\n",
     );
     let mut facts = facts();
     assert!(assess(&policy, &facts, &[signed("ada", "", &[])]).satisfied);
@@ -226,8 +227,10 @@ fn unknown_names_deny_and_cells_match_their_group() {
 /// ATTACKS 20, 24: opaque paths and collisions are facts; a collision denies unless allowed.
 #[test]
 fn opaque_paths_and_collisions_are_facts() {
-    let rule = "[[rule]]\nname = \"o\"\nwhen = { opaque = true }\nrequire = [{ level = \"senior\" }]\n\
-                [[rule]]\nname = \"c\"\nwhen = { collision = true }\nrequire = [{ team = \"sre\" }]\n";
+    let rule = "[[rule]]\nname = \"o\"\nwhen = { opaque = true }\n\
+                require = [{ level = \"senior\" }]\n\
+                [[rule]]\nname = \"c\"\nwhen = { collision = true }\n\
+                require = [{ team = \"sre\" }]\n";
     let mut facts = facts();
     let ada = [signed("ada", "senior", &[])];
     facts.paths[0].opaque = true;

@@ -214,13 +214,19 @@ fn the_dialect_is_toml_1_0() {
 
 proptest! {
     #[test]
-    fn no_text_makes_it_panic(text in r#"([ -~\n\u{e9}]{0,20}|\[\[rule\]\]|name = "a"|\{|\}|"|\n){0,12}"#) {
+    fn no_text_makes_it_panic(
+        text in r#"([ -~\n\u{e9}]{0,20}|\[\[rule\]\]|name = "a"|\{|\}|"|\n){0,12}"#,
+    ) {
         let _ = Policy::parse(&text);
     }
 
     /// Cutting and doubling pieces of a real policy reaches deeper than noise does.
     #[test]
-    fn no_damage_makes_it_panic(from in 0..1_500_usize, length in 0..40_usize, to in 0..1_500_usize) {
+    fn no_damage_makes_it_panic(
+        from in 0..1_500_usize,
+        length in 0..40_usize,
+        to in 0..1_500_usize,
+    ) {
         let mut characters: Vec<char> = example().chars().collect();
         let from = from.min(characters.len());
         let end = (from + length).min(characters.len());

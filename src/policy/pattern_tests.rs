@@ -135,7 +135,10 @@ proptest! {
     }
 
     #[test]
-    fn no_text_makes_it_panic(pattern in ".{0,30}", path in prop::collection::vec(any::<u8>(), 0..30)) {
+    fn no_text_makes_it_panic(
+        pattern in ".{0,30}",
+        path in prop::collection::vec(any::<u8>(), 0..30),
+    ) {
         if let Ok(parsed) = Pattern::new(&pattern) {
             // What matches exactly also matches folded, where folding keeps the bytes apart.
             if parsed.matches_exactly(&path) && path.is_ascii() && pattern.is_ascii() {
