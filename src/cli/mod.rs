@@ -4,12 +4,14 @@
 //! the environment and the clock.
 
 pub mod commands;
+pub(crate) mod desk;
 pub mod env;
 pub mod error;
 pub mod exit;
 mod style;
 mod table;
 pub mod text;
+pub(crate) mod time;
 pub mod ui;
 
 use std::ffi::OsString;

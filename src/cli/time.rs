@@ -1,0 +1,62 @@
+//! Moments and spans as people read them.
+
+use jiff::tz::TimeZone;
+
+use crate::base::time::{Span, Timestamp};
+
+fn moment(time: Timestamp) -> Option<jiff::Timestamp> {
+    jiff::Timestamp::from_millisecond(i64::try_from(time.milliseconds()).ok()?).ok()
+}
+
+/// `20 Nov 2026 09:12 UTC`.
+#[must_use]
+pub(crate) fn date(time: Timestamp) -> String {
+    moment(time).map_or_else(
+        || format!("{} ms", time.milliseconds()),
+        |moment| moment.to_zoned(TimeZone::UTC).strftime("%-d %b %Y %H:%M UTC").to_string(),
+    )
+}
+
+/// RFC 3339 in UTC, for JSON and CSV.
+#[must_use]
+pub(crate) fn rfc3339(time: Timestamp) -> String {
+    moment(time).map_or_else(|| time.milliseconds().to_string(), |moment| moment.to_string())
+}
+
+/// `12 min`, `4 h 10 min`, `3 days`.
+#[must_use]
+pub(crate) fn span(span: Span) -> String {
+    let seconds = span.milliseconds() / 1_000;
+    let (minutes, hours, days) = (seconds / 60, seconds / 3_600, seconds / 86_400);
+    match (days, hours, minutes) {
+        (0, 0, 0) => format!("{seconds} s"),
+        (0, 0, _) => format!("{minutes} min"),
+        (0, _, _) if minutes % 60 == 0 => format!("{hours} h"),
+        (0, _, _) => format!("{hours} h {} min", minutes % 60),
+        (1, _, _) => "1 day".to_owned(),
+        _ => format!("{days} days"),
+    }
+}
+
+/// `12 min ago`, or `just now`.
+#[must_use]
+pub(crate) fn ago(time: Timestamp, now: Timestamp) -> String {
+    let passed = now.since(time);
+    if passed.milliseconds() < 2_000 { "just now".to_owned() } else { format!("{} ago", span(passed)) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn moments_read_as_people_write_them() {
+        let time = Timestamp::from_milliseconds(1_795_338_764_000);
+        assert_eq!(date(time), "22 Nov 2026 09:12 UTC");
+        assert_eq!(rfc3339(time), "2026-11-22T09:12:44Z");
+        assert_eq!(span(Span::from_milliseconds(15_000_000)), "4 h 10 min");
+        assert_eq!(ago(time, time), "just now");
+        // A time that no calendar has is still printed.
+        assert_eq!(date(Timestamp::from_milliseconds(u64::MAX)), "18446744073709551615 ms");
+    }
+}
