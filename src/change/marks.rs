@@ -209,10 +209,8 @@ fn tool_of_name(name: &[u8]) -> Option<&'static Row> {
 
 /// Collects the marks of a message, line by line; linear in its length.
 fn read_message(message: &[u8], found: &mut Found) {
-    let mut lines = message
-        .split(|byte| *byte == b'\n')
-        .map(|line| line.strip_suffix(b"\r").unwrap_or(line))
-        .peekable();
+    // Whatever is read of a line is trimmed, so the CR of a CRLF needs no care of its own.
+    let mut lines = message.split(|byte| *byte == b'\n').peekable();
     let mut pair = Pair::default();
     let mut is_subject = true;
     while let Some(line) = lines.next() {

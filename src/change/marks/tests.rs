@@ -208,6 +208,8 @@ fn assisted_by_and_generated_by_are_decided_by_their_value() {
         ("Assisted-by: Ai Nakamura", None),
         ("Assisted-by: Aidan Gemini", None),
         ("Assisted-by: Geminiano Rossi", None),
+        ("Assisted-by: Cod\u{e9}x", None),
+        ("Assisted-by: Codex\u{e9} Rossi", None),
         ("Assisted-by:", None),
         ("Generated-by: protoc 27.1", None),
         ("Generated-by: cargo xtask codegen", None),
@@ -267,6 +269,7 @@ fn trailers_and_lines_of_single_tools() {
         ("Replit-Commit-Author: Agent", Some("Replit")),
         ("Replit-Commit-Author: Assistant Professor", None),
         ("Replit-Commit-Session-Id: 5", Some("Replit")),
+        ("Generated with Claude Code\r", Some("Claude Code")),
         (
             "\u{1f916} Generated with [Claude Code](https://claude.com/claude-code)",
             Some("Claude Code"),
