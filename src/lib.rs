@@ -36,6 +36,8 @@ pub mod config;
 // Floor 4
 #[cfg(feature = "cli")]
 pub mod session;
+#[cfg(feature = "cli")]
+pub mod evidence;
 
 // Floor 5
 #[cfg(feature = "cli")]

@@ -56,8 +56,8 @@ impl Openings {
             return Ok(None);
         };
         let what = || format!("the opening of {}", commitment.short());
-        let opening: Opening = serde_json::from_slice(&bytes)
-            .map_err(|error| StoreError::integrity(what(), error))?;
+        let opening: Opening =
+            serde_json::from_slice(&bytes).map_err(|error| StoreError::integrity(what(), error))?;
         if opening.commitment() == Some(commitment) {
             Ok(Some(opening.value().to_owned()))
         } else {

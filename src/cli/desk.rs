@@ -15,9 +15,7 @@ use crate::ledger::append::Refusal;
 use crate::ledger::receipt::Receipt;
 use crate::policy::{Policy, Service};
 use crate::roster::Member;
-use crate::session::{
-    LedgerKeyFile, Opening, Session, SessionError, SessionErrorKind, sign,
-};
+use crate::session::{LedgerKeyFile, Opening, Session, SessionError, SessionErrorKind, sign};
 use crate::signer::{ChooseError, KeySources, choose};
 use crate::statement::Says;
 use crate::statement::envelope::Envelope;
@@ -58,7 +56,8 @@ pub(crate) struct Profile {
 /// Where the ledger's own key and the gate's key lie: `keys/` in the user's configuration folder.
 pub(crate) fn key_folder(configuration: &Configuration) -> Result<PathBuf, CliError> {
     let folder = configuration.places().user_config.as_ref();
-    let folder = folder.ok_or_else(|| CliError::usage("there is no home folder to keep keys in"))?;
+    let folder =
+        folder.ok_or_else(|| CliError::usage("there is no home folder to keep keys in"))?;
     Ok(folder.join("countersign/keys"))
 }
 
@@ -125,8 +124,7 @@ impl Context {
             .folder
             .ok_or_else(|| CliError::usage("there is no home folder to find the ledger in"))?;
         let ledger_key = ledger_key_file(&configuration, trust.origin())?;
-        let opening =
-            Opening { folder: &folder, trust: &trust, ledger_key: &ledger_key, command };
+        let opening = Opening { folder: &folder, trust: &trust, ledger_key: &ledger_key, command };
         let session = Session::open(&opening)?;
         Ok(Desk { session, trust, repository, repository_name })
     }
@@ -246,7 +244,8 @@ impl Desk {
             (None, _) => Err(CliError::usage("the policy lists no service of this repository")
                 .hint("list it in the policy: countersign policy apply FILE")),
             (Some(_), Some(_)) => {
-                let names: Vec<_> = policy.services().iter().filter(here).map(|s| s.name.to_string()).collect();
+                let names: Vec<_> =
+                    policy.services().iter().filter(here).map(|s| s.name.to_string()).collect();
                 Err(CliError::usage("several services are built from this repository")
                     .hint(format!("name one with --service: {}", names.join(", "))))
             }
@@ -284,7 +283,8 @@ impl Desk {
     /// Where the command stands in none.
     pub(crate) fn need_repository(&self) -> Result<&Repository, CliError> {
         self.repository.as_ref().ok_or_else(|| {
-            CliError::usage("this is not a git repository").hint("go to one, or name it with -C DIR")
+            CliError::usage("this is not a git repository")
+                .hint("go to one, or name it with -C DIR")
         })
     }
 

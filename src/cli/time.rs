@@ -42,7 +42,11 @@ pub(crate) fn span(span: Span) -> String {
 #[must_use]
 pub(crate) fn ago(time: Timestamp, now: Timestamp) -> String {
     let passed = now.since(time);
-    if passed.milliseconds() < 2_000 { "just now".to_owned() } else { format!("{} ago", span(passed)) }
+    if passed.milliseconds() < 2_000 {
+        "just now".to_owned()
+    } else {
+        format!("{} ago", span(passed))
+    }
 }
 
 #[cfg(test)]

@@ -99,9 +99,8 @@ impl LedgerKeyFile {
     pub fn read(&self) -> Result<Option<NoteSigner>, SessionError> {
         let Some(bytes) = durable::read(&self.path, KEY_FILE_BYTES_MAX)? else { return Ok(None) };
         let bytes = zeroize::Zeroizing::new(bytes);
-        let damaged = || {
-            SessionError::integrity(format!("the file {}", self.path.display()), "holds no key")
-        };
+        let damaged =
+            || SessionError::integrity(format!("the file {}", self.path.display()), "holds no key");
         let text = std::str::from_utf8(&bytes).map_err(|_| damaged())?;
         NoteSigner::from_text(text).map(Some).map_err(|_| damaged())
     }

@@ -59,8 +59,8 @@ impl<S: Store> Log for StoreLog<'_, S> {
         let leaf = Leaf::parse(&bytes).map_err(|error| malformed(error.to_string()))?;
         let envelope = Envelope::parse_canonical(leaf.envelope())
             .map_err(|error| malformed(error.to_string()))?;
-        let statement = Statement::parse(envelope.payload())
-            .map_err(|error| malformed(error.to_string()))?;
+        let statement =
+            Statement::parse(envelope.payload()).map_err(|error| malformed(error.to_string()))?;
         Ok(Some((EntryReference { index, leaf: merkle::leaf_hash(&bytes) }, statement)))
     }
 }

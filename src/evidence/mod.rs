@@ -1,0 +1,9 @@
+//! Evidence: reads repository and ledger into what a verdict wants.
+//!
+//! A verdict is pure; whoever asks for one gathers here what it rests on.
+
+mod gather;
+mod steps;
+
+pub use gather::{GatherError, Gathered, gather, gather_range};
+pub use steps::{person_label, step_evidence};
