@@ -1,0 +1,270 @@
+//! Goal: the vectors of `spec/change.md` are what the crate does. Method: they are generated here
+//! and compared byte for byte with `spec/vectors/change`; with `COUNTERSIGN_BLESS=1` they are
+//! written instead.
+
+#![expect(clippy::unwrap_used, reason = "a test stops where something is amiss")]
+
+use std::io::Write as _;
+use std::path::Path;
+
+use countersign::base::digest::ContentDigest;
+use countersign::base::encoding::hex;
+use countersign::change::{
+    BlobFacts, ChangePath, Content, Document, GitCommitId, Mode, ObjectId, Row, Side, co_authors,
+    folded, parse_tree,
+};
+use serde_json::{Value, json};
+
+fn check(name: &str, about: &str, cases: &[Value]) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("spec/vectors/change").join(name);
+    let mut text =
+        serde_json::to_string_pretty(&json!({ "about": about, "cases": cases })).unwrap();
+    text.push('\n');
+    if std::env::vars().any(|(key, value)| key == "COUNTERSIGN_BLESS" && value == "1") {
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::File::create(&path).unwrap().write_all(text.as_bytes()).unwrap();
+    }
+    let found = std::fs::read_to_string(&path).unwrap();
+    assert!(found == text, "{name} is not what is generated: look at it, then bless it");
+}
+
+fn blob(mode: Mode, content: &str) -> Side {
+    Side { mode, content: Content::Sha256(ContentDigest::of(content.as_bytes())) }
+}
+
+fn file(content: &str) -> Side {
+    blob(Mode::File, content)
+}
+
+fn submodule(id: ObjectId) -> Side {
+    Side { mode: Mode::Submodule, content: Content::Submodule(GitCommitId::new(id)) }
+}
+
+fn row(path: &[u8], old: Side, new: Side) -> Row {
+    Row { path: ChangePath::new(path).unwrap(), old, new }
+}
+
+fn documents() -> Vec<(&'static str, Document)> {
+    let (one, two) = (ObjectId::Sha1([0x11; 20]), ObjectId::Sha1([0x22; 20]));
+    let long = ObjectId::Sha256([0x33; 32]);
+    let document = |rows: Vec<Row>| Document::new(rows).unwrap();
+    vec![
+        ("nothing differs (finding 52)", document(vec![])),
+        ("a file is added", document(vec![row(b"a.txt", Side::ABSENT, file("one\n"))])),
+        ("a file is edited", document(vec![row(b"a.txt", file("one\n"), file("two\n"))])),
+        ("a file is deleted", document(vec![row(b"a.txt", file("two\n"), Side::ABSENT)])),
+        (
+            "a rename is a deletion and an addition",
+            document(vec![
+                row(b"new.txt", Side::ABSENT, file("one\n")),
+                row(b"old.txt", file("one\n"), Side::ABSENT),
+            ]),
+        ),
+        (
+            "only the mode changes",
+            document(vec![row(b"run", file("#!/bin/sh\n"), blob(Mode::Executable, "#!/bin/sh\n"))]),
+        ),
+        (
+            "ambiguity a: the order is that of the whole path's unsigned bytes",
+            document(
+                [&b"B"[..], b"a", b"a.b", b"a/b", b"a0", b"\xc3\xa9", b"\xff"]
+                    .map(|path| row(path, Side::ABSENT, file("")))
+                    .to_vec(),
+            ),
+        ),
+        (
+            "ambiguity b: file to folder is a deletion and additions",
+            document(vec![
+                row(b"x", file("one\n"), Side::ABSENT),
+                row(b"x/y", Side::ABSENT, file("one\n")),
+            ]),
+        ),
+        (
+            "ambiguity c: file to symbolic link is one row",
+            document(vec![row(b"x", file("target"), blob(Mode::Symlink, "target"))]),
+        ),
+        (
+            "ambiguity e: submodules name the object format of their commit",
+            document(vec![
+                row(b"s1", submodule(one), submodule(two)),
+                row(b"s2", Side::ABSENT, submodule(long)),
+                row(b"s3", submodule(one), file("now a file\n")),
+            ]),
+        ),
+        (
+            "paths are bytes: spaces, line feeds and what is no UTF-8",
+            document(vec![row(b" a \n\xff 100644", Side::ABSENT, file("one\n"))]),
+        ),
+    ]
+}
+
+#[test]
+fn documents_and_hashes() {
+    let cases: Vec<Value> = documents()
+        .iter()
+        .map(|(name, document)| {
+            let bytes = document.to_bytes();
+            assert_eq!(&Document::parse(&bytes).unwrap(), document, "{name}");
+            json!({
+                "name": name,
+                "document": hex(&bytes),
+                "change_hash": document.hash().to_string(),
+                "paths": document.paths().map(|path| hex(path.as_bytes())).collect::<Vec<_>>(),
+            })
+        })
+        .collect();
+    check("documents.json", "Documents (hex), their hashes and their paths (hex).", &cases);
+}
+
+#[test]
+fn refused_documents() {
+    let digest = ContentDigest::of(b"one\n").to_string();
+    let good = format!("000000 - 100644 {digest} a\0");
+    let later = format!("000000 - 100644 {digest} b\0");
+    let id = "1".repeat(40);
+    let header = "countersign change v1\n";
+    let cases = [
+        ("no bytes", String::new()),
+        ("no line feed after the header", "countersign change v1".to_owned()),
+        ("another version", format!("countersign change v2\n{good}")),
+        ("CRLF after the header", format!("countersign change v1\r\n{good}")),
+        ("the last NUL is missing", format!("{header}{}", good.trim_end_matches('\0'))),
+        ("an empty row", format!("{header}{good}\0")),
+        ("a path twice", format!("{header}{good}{good}")),
+        ("descending order", format!("{header}{later}{good}")),
+        ("equal sides", format!("{header}100644 {digest} 100644 {digest} a\0")),
+        ("absent on both sides", format!("{header}000000 - 000000 - a\0")),
+        ("an absent side with a digest", format!("{header}{}", good.replace('-', &digest))),
+        ("a file without a digest", format!("{header}000000 - 100644 - a\0")),
+        ("ambiguity d: mode 100664", format!("{header}{}", good.replace("100644", "100664"))),
+        ("mode of a folder", format!("{header}{}", good.replace("100644", "040000"))),
+        ("upper-case digest", format!("{header}{}", good.replace(&digest, &digest.to_uppercase()))),
+        (
+            "submodule with a content digest",
+            format!("{header}{}", good.replace("100644", "160000")),
+        ),
+        ("submodule of no object format", format!("{header}000000 - 160000 git:{id} a\0")),
+        ("submodule of the wrong length", format!("{header}000000 - 160000 git-sha256:{id} a\0")),
+        ("two spaces", format!("{header}{}", good.replace("- ", "-  "))),
+        ("an empty path", format!("{header}{}", good.replace(" a\0", " \0"))),
+        ("an absolute path", format!("{header}{}", good.replace(" a\0", " /a\0"))),
+        ("a path that goes up", format!("{header}{}", good.replace(" a\0", " a/../b\0"))),
+    ]
+    .map(|(name, bytes)| {
+        assert!(Document::parse(bytes.as_bytes()).is_err(), "{name}");
+        json!({ "name": name, "document": hex(bytes.as_bytes()) })
+    });
+    check("refused.json", "Bytes (hex) that are not a document.", &cases);
+}
+
+#[test]
+fn compositions() {
+    let document = |rows: Vec<Row>| Document::new(rows).unwrap();
+    let add = document(vec![row(b"a", Side::ABSENT, file("1"))]);
+    let edit = document(vec![row(b"a", file("1"), file("2")), row(b"b", file("1"), Side::ABSENT)]);
+    let delete = document(vec![row(b"a", file("2"), Side::ABSENT)]);
+    let again = document(vec![row(b"b", Side::ABSENT, blob(Mode::Executable, "1"))]);
+    let cases = [
+        ("of nothing", vec![]),
+        ("of one", vec![&edit]),
+        ("first old side and last new side", vec![&add, &edit]),
+        ("a row that ends as it began is dropped", vec![&add, &edit, &delete]),
+        ("a path may come back", vec![&edit, &again]),
+        ("refused: the old side is not what was left (finding 1)", vec![&add, &delete]),
+        ("refused: added twice", vec![&add, &add]),
+    ]
+    .map(|(name, documents)| {
+        let composed = Document::compose(&documents).ok();
+        assert_eq!(composed.is_none(), name.starts_with("refused"), "{name}");
+        json!({
+            "name": name,
+            "documents": documents.iter().map(|one| hex(&one.to_bytes())).collect::<Vec<_>>(),
+            "composed": composed.as_ref().map(|one| hex(&one.to_bytes())),
+            "change_hash": composed.as_ref().map(|one| one.hash().to_string()),
+        })
+    });
+    check("composition.json", "Documents (hex) and what they compose to; null: refused.", &cases);
+}
+
+#[test]
+fn trees() {
+    let case = |name: &str, entries: &[(&str, &[u8])]| {
+        let mut bytes = Vec::new();
+        for (mode, name) in entries {
+            bytes.extend_from_slice(mode.as_bytes());
+            bytes.push(b' ');
+            bytes.extend_from_slice(name);
+            bytes.push(0);
+            bytes.extend_from_slice(&[7; 20]);
+        }
+        let accepted = parse_tree(bytes.clone(), 20).is_ok();
+        json!({ "name": name, "tree": hex(&bytes), "accepted": accepted })
+    };
+    let cases = [
+        case("no entries", &[]),
+        case("git's order", &[("100644", b"a"), ("100644", b"a.b"), ("40000", b"a0")]),
+        case("100664 reads as 100644", &[("100664", b"a")]),
+        case("a name that stands twice", &[("100644", b"a"), ("100644", b"a")]),
+        case(
+            "a name that stands twice, not side by side",
+            &[("100644", b"a"), ("100644", b"a.b"), ("40000", b"a")],
+        ),
+        case("unsorted", &[("100644", b"b"), ("100644", b"a")]),
+        case("a folder sorts as if its name ended in /", &[("40000", b"a"), ("100644", b"a.b")]),
+        case("mode with a leading zero", &[("040000", b"a")]),
+        case("another mode", &[("100600", b"a")]),
+        case("empty name", &[("100644", b"")]),
+        case("name with a slash", &[("100644", b"a/b")]),
+        case("dot", &[("40000", b".")]),
+        case("dots", &[("40000", b"..")]),
+        case(".git", &[("40000", b".git")]),
+        case(".git in capitals", &[("40000", b".GIT")]),
+        case(".git on NTFS: trailing space", &[("40000", b".git ")]),
+        case(".git on NTFS: short name", &[("40000", b"GIT~1")]),
+        case(".git on NTFS: stream", &[("100644", b".git::$DATA")]),
+        case(".git on HFS+: ignored code point", &[("40000", ".g\u{200c}it".as_bytes())]),
+        case(".gitignore", &[("100644", b".gitignore")]),
+    ];
+    check("trees.json", "Tree objects of a SHA-1 repository (hex), and which are read.", &cases);
+}
+
+#[test]
+fn facts() {
+    let opaque = [
+        ("text", &b"one\n"[..]),
+        ("nothing", b""),
+        ("no UTF-8, but no NUL", b"caf\xe9\n"),
+        ("a NUL byte", b"a\0b"),
+        ("LFS pointer", b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n"),
+    ]
+    .map(|(name, content)| {
+        let word = BlobFacts::of(content).opaque.map(countersign::change::Opaque::as_str);
+        json!({ "name": name, "content": hex(content), "opaque": word })
+    });
+    check("opaque.json", "Contents (hex) and why they cannot be read; null: they can.", &opaque);
+
+    let folds =
+        ["Infra/Main.tf", "caf\u{e9}", "cafe\u{301}", "Stra\u{df}e", "\u{212a}", "a/B\u{130}"].map(
+            |path| {
+                let path = ChangePath::new(path).unwrap();
+                json!({ "path": hex(path.as_bytes()), "folded": hex(&folded(&path)) })
+            },
+        );
+    check("folded.json", "Paths (hex) and what they fold to (finding 24).", &folds);
+
+    let messages = [
+        &b"s\n\nCo-authored-by: A <a@x>\n"[..],
+        b"s\n\nco-AUTHORED-by:B <b@x>\r\nmore text\nCo-authored-by : C <c@x>",
+        b"s\n\n Co-authored-by: indented <i@x>\n> Co-authored-by: quoted <q@x>\n",
+        b"Co-authored-by: \xff <d@x> <e@x>\n",
+    ]
+    .map(|message| {
+        let found = co_authors(message).unwrap();
+        let found: Vec<Value> = found
+            .iter()
+            .map(|who| json!({ "name": hex(&who.name), "email": hex(&who.email) }))
+            .collect();
+        json!({ "message": hex(message), "co_authors": found })
+    });
+    check("co_authors.json", "Messages (hex) and whom they name (hex; ambiguity p).", &messages);
+}
