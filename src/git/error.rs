@@ -77,9 +77,9 @@ pub enum GitError {
         count: usize,
     },
     /// The history ends at the border of a shallow clone.
-    #[error("the history is cut off below commit {commit}: this is a shallow clone")]
+    #[error("the history is cut off at or below commit {commit}: this is a shallow clone")]
     Shallow {
-        /// The last commit that is there.
+        /// The last commit that is there, or the one that was walked from.
         commit: Revision,
     },
     /// A chain with more steps than are judged.

@@ -4,6 +4,7 @@
 //! runs; replacement objects, grafts and the commit-graph are ignored; every object that is read
 //! is hashed again; sizes are asked before content is read.
 
+mod collisions;
 mod error;
 mod history;
 mod objects;

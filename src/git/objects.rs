@@ -139,11 +139,11 @@ impl Objects {
         if let Some(commit) = self.commits.borrow().get(id) {
             return Ok(Some(Arc::clone(commit)));
         }
-        if self.header(id)?.is_none() {
-            return Ok(None);
-        }
-        let parsed =
-            self.read(id, Kind::Commit, COMMIT_BYTES_MAX as u64, "commit", parse_commit)?;
+        let limit_bytes = COMMIT_BYTES_MAX as u64;
+        let parsed = match self.read(id, Kind::Commit, limit_bytes, "commit", parse_commit) {
+            Err(GitError::Missing { .. }) => return Ok(None),
+            other => other?,
+        };
         let commit = Arc::new(parsed.map_err(|source| GitError::Commit { id: *id, source })?);
         let mut commits = self.commits.borrow_mut();
         if commits.len() >= COMMIT_MEMORY_MAX {
@@ -308,8 +308,13 @@ impl TreeSource for Objects {
     }
 }
 
-/// For gix's own walks: the same objects, hashed before they are believed.
-pub(super) struct Checked<'a>(pub(super) &'a Objects);
+/// For gix's own walks: the same objects, hashed before they are believed. Those walks take a
+/// missing commit for the end of the history; here it is an error.
+pub(super) struct Checked<'a> {
+    pub(super) objects: &'a Objects,
+    /// The object that stopped the walk, and whether it is missing.
+    pub(super) stopped_at: &'a Cell<Option<(ObjectId, bool)>>,
+}
 
 impl gix::objs::Find for Checked<'_> {
     fn try_find<'a>(
@@ -317,10 +322,19 @@ impl gix::objs::Find for Checked<'_> {
         id: &gix::hash::oid,
         buffer: &'a mut Vec<u8>,
     ) -> gix::Result<Option<gix::objs::Data<'a>>> {
-        let found = self.0.repository.objects.try_find(id, buffer)?;
-        if let Some(data) = &found {
-            data.verify_checksum(id)?;
+        let stop = |is_missing| {
+            self.stopped_at
+                .set(ObjectId::from_bytes(id.as_bytes()).ok().map(|id| (id, is_missing)));
+        };
+        match self.objects.repository.objects.try_find(id, buffer)? {
+            Some(data) => {
+                data.verify_checksum(id).inspect_err(|_| stop(false))?;
+                Ok(Some(data))
+            }
+            None => {
+                stop(true);
+                Err(gix::Error::from_error(std::io::Error::other("missing object")))
+            }
         }
-        Ok(found)
     }
 }

@@ -1,5 +1,7 @@
 //! Names of commits and ranges, as people type them.
 
+use std::cell::Cell;
+
 use super::error::{GitError, detail};
 use super::objects::Checked;
 use super::repository::Repository;
@@ -97,16 +99,13 @@ impl Repository {
                 .map_err(|_| GitError::UnknownCommit { commit: id.revision() })?;
             git_ids.push(git_id);
         }
-        let mut graph = gix::revwalk::Graph::new(Checked(self.objects()), None);
+        let stopped_at = Cell::new(None);
+        let checked = Checked { objects: self.objects(), stopped_at: &stopped_at };
+        let mut graph = gix::revwalk::Graph::new(checked, None);
         let bases = gix::revision::plumbing::merge_base(git_ids[0], &git_ids[1..], &mut graph);
-        let bases = bases.map_err(|error| self.walk_error(&error))?;
+        let bases = bases.map_err(|error| self.walk_error(&error, stopped_at.get(), other))?;
         let (one, other) = (one.clone(), other.clone());
-        let Some(bases) = bases else {
-            return match self.objects().repository().is_shallow() {
-                Ok(true) => Err(GitError::Shallow { commit: other }),
-                _ => Err(GitError::NoMergeBase { one, other }),
-            };
-        };
+        let Some(bases) = bases else { return Err(GitError::NoMergeBase { one, other }) };
         let bases: Vec<gix::ObjectId> = bases.into_iter().collect();
         match bases.as_slice() {
             [base] => ObjectId::from_bytes(base.as_slice())
@@ -116,14 +115,20 @@ impl Repository {
         }
     }
 
-    /// Gix walked over the objects itself: what it stumbled on is told by its class.
-    fn walk_error(&self, error: &gix::Error) -> GitError {
-        let detail = detail(error);
-        if error.is_corrupted() {
-            let id = self.object_format().empty_id();
-            return GitError::Damaged { id, place: "history".to_owned(), detail };
+    /// What stopped gix's walk over the commits.
+    fn walk_error(
+        &self,
+        error: &gix::Error,
+        stopped_at: Option<(ObjectId, bool)>,
+        commit: &Revision,
+    ) -> GitError {
+        let (detail, place) = (detail(error), "history".to_owned());
+        match stopped_at {
+            Some((_, true)) if self.is_shallow() => GitError::Shallow { commit: commit.clone() },
+            Some((id, true)) => GitError::Missing { id, place, is_partial: false },
+            Some((id, false)) => GitError::HashMismatch { id, place, detail },
+            None => GitError::Unreadable { detail },
         }
-        GitError::Unreadable { detail }
     }
 }
 

@@ -26,14 +26,6 @@ impl ObjectFormat {
             Self::Sha256 => "sha256",
         }
     }
-
-    /// The id that names no object.
-    pub(super) const fn empty_id(self) -> ObjectId {
-        match self {
-            Self::Sha1 => ObjectId::Sha1([0; 20]),
-            Self::Sha256 => ObjectId::Sha256([0; 32]),
-        }
-    }
 }
 
 /// A reference and the commit that it names.

@@ -9,7 +9,7 @@ use crate::base::name::Revision;
 use crate::change::{
     ChangePath, Commit, CommitFacts, Content, Document, EntryKind, GitCommitId, Mode, ObjectId,
     Opaque, PathFacts, Row, Side, Step, TreePair, TreeRow, TreeSource as _, co_authors, difference,
-    folded_name, trailers,
+    trailers,
 };
 
 /// Fewer steps than this are not worth a second thread: opening a repository takes as long.
@@ -57,7 +57,8 @@ impl Repository {
     ) -> Result<Vec<ChangePath>, GitError> {
         let tree = self.objects().commit(&ObjectId::from(new))?.tree;
         let present = document.rows().iter().filter(|row| !row.new.is_absent());
-        self.objects().collisions(tree, present.map(|row| &row.path))
+        let paths: Vec<&ChangePath> = present.map(|row| &row.path).collect();
+        self.objects().collisions(tree, &paths)
     }
 
     /// The step that `commit` is: its tree against its first parent's.
@@ -131,8 +132,9 @@ impl Objects {
         };
         let rows = difference(self, TreePair { old, new: Some(commit.tree) })?;
         let (document, path_facts) = self.rows_to_document(&rows)?;
-        let present = rows.iter().filter(|row| row.new.is_some()).map(|row| &row.path);
-        let collisions = self.collisions(commit.tree, present)?;
+        let present = rows.iter().filter(|row| row.new.is_some());
+        let present: Vec<&ChangePath> = present.map(|row| &row.path).collect();
+        let collisions = self.collisions(commit.tree, &present)?;
         let commits = self.commit_facts(id, parent)?;
         Ok(Step {
             commit: id.revision(),
@@ -244,54 +246,4 @@ impl Objects {
         }
         Ok(false)
     }
-
-    /// The `paths` that another path of `tree` equals, or lies above, after folding.
-    fn collisions<'a>(
-        &self,
-        tree: ObjectId,
-        paths: impl Iterator<Item = &'a ChangePath>,
-    ) -> Result<Vec<ChangePath>, GitError> {
-        let mut found = Vec::new();
-        for path in paths {
-            if self.collides(tree, path)? {
-                found.push(path.clone());
-            }
-        }
-        Ok(found)
-    }
-
-    fn collides(&self, tree: ObjectId, path: &ChangePath) -> Result<bool, GitError> {
-        // Folders whose folded path is that of the path so far, and whether they are its own.
-        let mut folders = vec![(tree, true)];
-        let mut parts = path.as_bytes().split(|byte| *byte == b'/').peekable();
-        while let Some(part) = parts.next() {
-            let is_last = parts.peek().is_none();
-            let folded_part = folded_name(part);
-            let mut next = Vec::new();
-            for (folder, is_own) in folders {
-                let tree = self.tree(&folder, path.as_bytes())?;
-                for entry in tree.entries() {
-                    let is_same = is_own && entry.name == part;
-                    if !is_same && !folds_to(entry.name, part, &folded_part) {
-                        continue;
-                    }
-                    match entry.kind {
-                        EntryKind::Tree if !is_last => next.push((entry.id, is_same)),
-                        _ if is_same => {}
-                        _ => return Ok(true),
-                    }
-                }
-            }
-            folders = next;
-        }
-        Ok(false)
-    }
-}
-
-/// Whether `name` folds to what `part` folds to; two ASCII names are compared without folding.
-fn folds_to(name: &[u8], part: &[u8], folded_part: &[u8]) -> bool {
-    if name.is_ascii() && part.is_ascii() {
-        return name.eq_ignore_ascii_case(part);
-    }
-    folded_name(name) == folded_part
 }

@@ -5,7 +5,7 @@
 use std::path::Path;
 
 use countersign::base::name::Revision;
-use countersign::change::ChainEnd;
+use countersign::change::{ChainEnd, Step};
 use countersign::git::{ErrorKind, GitError};
 
 use crate::scratch::Scratch;
@@ -144,6 +144,25 @@ fn attack_22_damaged_and_missing_objects_are_named_with_their_path() {
 }
 
 #[test]
+fn attack_22_a_merge_base_is_not_taken_from_what_is_damaged_or_missing() {
+    let (scratch, [one, two, three]) = three_commits();
+    scratch.git(&["checkout", "-q", "-b", "side", one.as_str()]);
+    let side = scratch.commit("side");
+    assert_eq!(scratch.open().merge_base(&side, &three).unwrap(), one);
+    let kept = std::fs::read(scratch.loose(two.as_str())).unwrap();
+    overwrite(&scratch.loose(side.as_str()), &scratch.loose(two.as_str()));
+    let error = scratch.open().merge_base(&side, &three).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Integrity, "{error:?}");
+    std::fs::remove_file(scratch.loose(two.as_str())).unwrap();
+    let error = scratch.open().merge_base(&side, &three).unwrap_err();
+    assert!(matches!(error, GitError::Missing { .. }), "{error:?}");
+    assert!(error.to_string().contains(two.as_str()), "{error}");
+    let path = format!(".git/objects/{}/{}", &two.as_str()[..2], &two.as_str()[2..]);
+    scratch.write(&path, kept);
+    assert_eq!(scratch.open().merge_base(&side, &three).unwrap(), one);
+}
+
+#[test]
 fn attack_23_malformed_trees_are_an_integrity_error() {
     let scratch = Scratch::new();
     scratch.write("a", "1\n");
@@ -221,8 +240,27 @@ fn attack_24_paths_that_fold_to_one_are_named() {
     scratch.write("docs/page", "b");
     scratch.write("alone/y", "b");
     let step = scratch.open().step(&scratch.commit("more")).unwrap();
-    let names: Vec<String> = step.collisions.iter().map(ToString::to_string).collect();
-    assert_eq!(names, ["Infra/main.tf", "cafe\u{301}", "docs/page"]);
+    let names =
+        |step: &Step| -> Vec<String> { step.collisions.iter().map(ToString::to_string).collect() };
+    assert_eq!(names(&step), ["Infra/main.tf", "cafe\u{301}", "docs/page"]);
+    // Many paths at once are looked up in another way, to the same end.
+    for number in 0..30 {
+        scratch.write(&format!("many/f{number}"), "c");
+    }
+    scratch.write("Many/F7", "c");
+    scratch.write("MANY", "c");
+    scratch.write("infra/Main.tf", "c");
+    let step = scratch.open().step(&scratch.commit("many")).unwrap();
+    let found = names(&step);
+    assert_eq!(found.len(), 33, "MANY is a folder to all of many/: {found:?}");
+    std::fs::remove_file(scratch.path().join("MANY")).unwrap();
+    scratch.commit("less");
+    let (head, parent) = (scratch.head(), scratch.revision("HEAD~2"));
+    let repository = scratch.open();
+    let document = repository.document(Some(&parent), &head).unwrap();
+    let found = repository.collisions(&document, &head).unwrap();
+    let found: Vec<String> = found.iter().map(ToString::to_string).collect();
+    assert_eq!(found, ["Many/F7", "infra/Main.tf", "many/f7"]);
 }
 
 #[test]

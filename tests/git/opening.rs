@@ -58,6 +58,26 @@ fn linked_work_trees_share_their_folder() {
 }
 
 #[test]
+fn threads_agree_with_one_in_a_linked_work_tree_too() {
+    let scratch = Scratch::new();
+    history(&scratch, 80);
+    scratch.git(&["worktree", "add", "-q", "linked", "-b", "linked"]);
+    let repository = Repository::open(&scratch.path().join("linked")).unwrap();
+    let chain = repository.chain(None, &scratch.head()).unwrap();
+    assert_eq!(chain.commits.len(), 80);
+    let together = repository.steps(&chain.commits).unwrap();
+    let alone = scratch.open();
+    for (step, commit) in together.iter().zip(&chain.commits) {
+        assert_eq!(*step, alone.step(commit).unwrap());
+    }
+    // An error in one of the threads is the answer.
+    let mut commits = chain.commits;
+    commits[70] = countersign::base::name::Revision::new("1".repeat(40)).unwrap();
+    let error = repository.steps(&commits).unwrap_err();
+    assert!(matches!(error, GitError::UnknownCommit { .. }), "{error:?}");
+}
+
+#[test]
 fn attack_50_the_border_of_a_shallow_clone_is_an_error_with_its_mend() {
     let scratch = Scratch::new();
     history(&scratch, 5);
