@@ -349,4 +349,17 @@ mod tests {
         assert_eq!(parse("<a@x"), (String::new(), "a@x".to_owned()));
         assert_eq!(parse(""), (String::new(), String::new()));
     }
+
+    proptest::proptest! {
+        #[test]
+        fn any_bytes_are_read_or_refused(
+            bytes in proptest::collection::vec(proptest::num::u8::ANY, 0..200),
+            lines in "(gpgsig a|gpgsig-sha256 b| more|author |x y|tree |\n|\x00| ){0,8}",
+        ) {
+            let _ = parse_commit(&bytes);
+            let _ = parse_commit(commit(&format!("{lines}\n"), "m").as_bytes());
+            let _ = co_authors(&bytes);
+            let _ = Identity::parse(&bytes);
+        }
+    }
 }

@@ -367,4 +367,30 @@ mod tests {
         null[length - 20..].fill(0);
         assert_eq!(parse_tree(null, 20), Err(TreeError::NullId { entry: 0 }));
     }
+
+    proptest::proptest! {
+        #[test]
+        fn any_bytes_are_read_or_refused(
+            bytes in proptest::collection::vec(proptest::num::u8::ANY, 0..200),
+            entries in proptest::collection::vec("(100644|40000|100755) [a-c.]{0,3}", 0..6),
+        ) {
+            let _ = parse_tree(bytes, 20);
+            let mut tree = Vec::new();
+            for entry in &entries {
+                tree.extend_from_slice(entry.as_bytes());
+                tree.push(0);
+                tree.extend_from_slice(&[7; 32]);
+            }
+            // What is read has each name once, and each is found again.
+            if let Ok(read) = parse_tree(tree, 32) {
+                proptest::prop_assert_eq!(read.len(), entries.len());
+                let names: std::collections::BTreeSet<&[u8]> =
+                    read.entries().map(|entry| entry.name).collect();
+                proptest::prop_assert_eq!(names.len(), read.len());
+                for entry in read.entries() {
+                    proptest::prop_assert_eq!(read.find(entry.name), Some(entry));
+                }
+            }
+        }
+    }
 }

@@ -326,15 +326,13 @@ impl gix::objs::Find for Checked<'_> {
             self.stopped_at
                 .set(ObjectId::from_bytes(id.as_bytes()).ok().map(|id| (id, is_missing)));
         };
-        match self.objects.repository.objects.try_find(id, buffer)? {
-            Some(data) => {
-                data.verify_checksum(id).inspect_err(|_| stop(false))?;
-                Ok(Some(data))
-            }
-            None => {
-                stop(true);
-                Err(gix::Error::from_error(std::io::Error::other("missing object")))
-            }
+        let found = self.objects.repository.objects.try_find(id, buffer);
+        if let Some(data) = found.inspect_err(|_| stop(false))? {
+            data.verify_checksum(id).inspect_err(|_| stop(false))?;
+            Ok(Some(data))
+        } else {
+            stop(true);
+            Err(gix::Error::from_error(std::io::Error::other("missing object")))
         }
     }
 }

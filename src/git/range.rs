@@ -126,7 +126,7 @@ impl Repository {
         match stopped_at {
             Some((_, true)) if self.is_shallow() => GitError::Shallow { commit: commit.clone() },
             Some((id, true)) => GitError::Missing { id, place, is_partial: false },
-            Some((id, false)) => GitError::HashMismatch { id, place, detail },
+            Some((id, false)) => GitError::Damaged { id, place, detail },
             None => GitError::Unreadable { detail },
         }
     }

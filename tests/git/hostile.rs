@@ -4,9 +4,11 @@
 
 use std::path::Path;
 
+use countersign::base::encoding::unhex;
 use countersign::base::name::Revision;
 use countersign::change::{ChainEnd, Step};
 use countersign::git::{ErrorKind, GitError};
+use serde_json::Value;
 
 use crate::scratch::Scratch;
 
@@ -195,6 +197,35 @@ fn attack_23_malformed_trees_are_an_integrity_error() {
     // Git sees no change between the old mode and the plain one, and neither does the document.
     let old = scratch.commit_tree(&tree(&[("100664", "a")]), &[&parent]);
     assert!(scratch.open().step(&old).unwrap().document.is_empty());
+}
+
+#[test]
+fn attack_23_what_fsck_refuses_is_refused() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("spec/vectors/change/trees.json");
+    let vectors: Value = serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
+    let mut refused_by_git = 0;
+    for case in vectors["cases"].as_array().unwrap() {
+        let name = case["name"].as_str().unwrap();
+        let mut tree = unhex(case["tree"].as_str().unwrap()).unwrap();
+        let accepted = case["accepted"].as_bool().unwrap();
+        // The vectors name an object that is not there: put the ids of ones that are in its place.
+        let scratch = Scratch::new();
+        let empty_tree = unhex(&scratch.object("tree", b"")).unwrap();
+        let empty_blob = unhex(&scratch.object("blob", b"")).unwrap();
+        while let Some(at) = tree.windows(20).position(|window| window == [7; 20]) {
+            let entry = tree[..at].windows(5).rposition(|window| window.starts_with(b"40000"));
+            let file = tree[..at].windows(4).rposition(|window| window.starts_with(b"100"));
+            let id = if entry > file { &empty_tree } else { &empty_blob };
+            tree[at..at + 20].copy_from_slice(id);
+        }
+        let id = scratch.object("tree", &tree);
+        let revision = scratch.commit_tree(&id, &[]);
+        let fsck = scratch.try_git(&["fsck", "--strict", "--no-dangling"], b"").status.success();
+        assert_eq!(scratch.open().step(&revision).is_ok(), accepted, "{name}");
+        assert!(fsck || !accepted, "{name}: git refuses it");
+        refused_by_git += usize::from(!fsck);
+    }
+    assert!(refused_by_git >= 14, "{refused_by_git}");
 }
 
 #[test]

@@ -168,3 +168,52 @@ fn another_users_repository_is_refused_as_git_refuses_it() {
     assert!(matches!(error, GitError::NotOwned { .. }), "{error:?}");
     assert!(error.hint().contains("safe.directory"), "{}", error.hint());
 }
+
+/// Run by [`hooks_and_safe_directories_are_honoured`] in an environment of its own.
+#[test]
+#[ignore = "a part of another test"]
+fn opens_in_this_environment() {
+    let variable =
+        |name: &str| std::env::vars().find(|(key, _)| key == name).map(|(_, value)| value);
+    let (Some(directory), Some(head)) = (variable("OPEN_DIRECTORY"), variable("OPEN_HEAD")) else {
+        return;
+    };
+    let repository = Repository::open(std::path::Path::new(&directory)).unwrap();
+    assert_eq!(repository.resolve("HEAD").unwrap().as_str(), head);
+    let chain = repository.chain(None, &repository.resolve("HEAD").unwrap()).unwrap();
+    assert_eq!(repository.steps(&chain.commits).unwrap().len(), 70);
+}
+
+#[test]
+fn hooks_and_safe_directories_are_honoured() {
+    let scratch = Scratch::new();
+    history(&scratch, 70);
+    let (head, elsewhere) = (scratch.head(), Scratch::empty());
+    let opens = |directory: &std::path::Path, variables: &[(&str, &std::path::Path)]| {
+        std::process::Command::new(std::env::current_exe().unwrap())
+            .args(["--ignored", "--exact", "opening::opens_in_this_environment"])
+            .env("OPEN_DIRECTORY", directory)
+            .env("OPEN_HEAD", head.as_str())
+            .envs(variables.iter().copied())
+            .output()
+            .unwrap()
+            .status
+            .success()
+    };
+    assert!(opens(scratch.path(), &[]));
+    assert!(!opens(elsewhere.path(), &[]));
+    // Git runs hooks with GIT_DIR set, wherever they stand.
+    let git_dir = scratch.path().join(".git");
+    assert!(opens(elsewhere.path(), &[("GIT_DIR", &git_dir)]));
+
+    let owned = [scratch.path(), &git_dir];
+    if owned.iter().any(|path| std::os::unix::fs::chown(path, Some(65_534), None).is_err()) {
+        println!("skipped: only root can give a folder away");
+        return;
+    }
+    assert!(!opens(scratch.path(), &[]));
+    elsewhere.write("config", format!("[safe]\n\tdirectory = {}\n", scratch.path().display()));
+    let config = elsewhere.path().join("config");
+    std::os::unix::fs::chown(&config, Some(0), None).unwrap();
+    assert!(opens(scratch.path(), &[("GIT_CONFIG_GLOBAL", &config)]));
+}
