@@ -1,7 +1,7 @@
 //! Goal: every document equals the oracle's. Method: one history that goes through each kind of
 //! change, in both object formats, a random one, and the repository that this file is in.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
 
@@ -36,8 +36,9 @@ fn compare_all(scratch: &Scratch, repository: &Repository, revision: &str) -> us
     rows
 }
 
-/// The sum of the steps is the whole, and every way of going through them agrees.
-fn compare_chain(repository: &Repository, head: &Revision) {
+/// The sum of the steps is the whole, each step brings in what `git rev-list` says, and a merge has
+/// an author of its own where git's combined diff shows a path.
+fn compare_chain(scratch: &Scratch, repository: &Repository, head: &Revision) {
     let chain = repository.chain(None, head).unwrap();
     assert_eq!(chain.end, ChainEnd::Root);
     let steps = repository.steps(&chain.commits).unwrap();
@@ -46,6 +47,19 @@ fn compare_chain(repository: &Repository, head: &Revision) {
     assert_eq!(Document::compose(&documents).unwrap(), whole);
     for pair in steps.windows(2) {
         assert_eq!(pair[1].parent.as_ref(), Some(&pair[0].commit));
+    }
+    for step in &steps {
+        let commit = step.commit.as_str();
+        let hidden = step.parent.as_ref().map(|parent| format!("^{parent}"));
+        let listed = scratch.git(&["rev-list", commit, hidden.as_deref().unwrap_or("--")]);
+        let expected: BTreeSet<&str> = listed.lines().collect();
+        let found: BTreeSet<&str> = step.commits.iter().map(|one| one.id.as_str()).collect();
+        assert_eq!(found, expected, "{commit}");
+        if step.commits[0].parents.len() > 1 {
+            let combined = ["diff-tree", "-c", "-r", "--no-renames", "--name-only"];
+            let own = scratch.git(&[&combined[..], &["--no-commit-id", commit]].concat());
+            assert_eq!(step.author_counts, !own.is_empty(), "{commit}: {own}");
+        }
     }
 }
 
@@ -72,7 +86,7 @@ fn history_of_every_kind(scratch: &Scratch, format: &str) {
     scratch.write("binary", [0, 159, 146, 150, 0, 10]);
     scratch.write(
         "big.iso",
-        "version https://git-lfs.github.com/spec/v1\noid sha256:4d7a214614ab2935c943f9e0ff69d22\nsize 12345\n",
+        "version https://git-lfs.github.com/spec/v1\noid sha256:4d7a21\nsize 12345\n",
     );
     scratch.write("tab\there", "odd\n");
     let odd: &std::ffi::OsStr = std::os::unix::ffi::OsStrExt::from_bytes(b"\xff\xfe\n name");
@@ -112,7 +126,7 @@ fn every_kind_of_change_is_what_git_says() {
         let repository = scratch.open();
         assert_eq!(repository.object_format().as_str(), format);
         assert!(compare_all(&scratch, &repository, "HEAD") > 30);
-        compare_chain(&repository, &scratch.head());
+        compare_chain(&scratch, &repository, &scratch.head());
         // The same again out of a pack with deltas.
         scratch.git(&["gc", "-q"]);
         compare_all(&scratch, &scratch.open(), "HEAD");
@@ -192,7 +206,7 @@ fn random_histories_are_what_git_says() {
         }
         let repository = scratch.open();
         compare_all(&scratch, &repository, "HEAD");
-        compare_chain(&repository, &scratch.head());
+        compare_chain(&scratch, &repository, &scratch.head());
     }
 }
 
@@ -212,7 +226,7 @@ fn this_repository_is_what_git_says() {
     scratch.git(&["clone", "-q", "--bare", common.to_str().unwrap(), ".git"]);
     let head = repository.resolve("HEAD").unwrap();
     assert!(compare_all(&scratch, &scratch.open(), head.as_str()) > 10);
-    compare_chain(&repository, &head);
+    compare_chain(&scratch, &repository, &head);
 }
 
 #[test]
