@@ -173,7 +173,7 @@ impl<'check, S: Store + ?Sized> Walk<'check, S> {
             self.entry(EntryIndex::new(index), TreeSize::new(size))?;
         }
         self.note_root(newest.as_ref(), &mut newest_root);
-        self.tiles(false)?;
+        self.partial_tiles()?;
         if let Some(head) = self.head.take() {
             let result = self.check_head(&head, origin, keys);
             self.head = Some(head);
@@ -238,7 +238,7 @@ impl<'check, S: Store + ?Sized> Walk<'check, S> {
         self.tree.append(&hash);
         self.last = (hash, leaf.time());
         if self.tree.size().get().is_multiple_of(TILE_WIDTH) {
-            self.tiles(true)?;
+            self.full_tiles()?;
         }
         Ok(())
     }
@@ -280,19 +280,24 @@ impl<'check, S: Store + ?Sized> Walk<'check, S> {
         })
     }
 
-    /// Compares the tiles that changed since the last call with the stored ones.
-    fn tiles(&mut self, only_full: bool) -> Result<(), Stop> {
-        for (tile, bytes) in self.tree.take_changed() {
-            if only_full && !tile.is_full() {
-                continue;
-            }
-            let stored = located(Place::Tile(tile), self.store.tile(tile))?;
-            if stored.as_ref() != Some(&bytes) {
-                let what = if stored.is_some() { "differs from the entries" } else { "missing" };
-                return Err(Stop::at(Place::Tile(tile), what));
-            }
+    /// Compares the tiles that were filled since the last call with the stored ones.
+    fn full_tiles(&mut self) -> Result<(), Stop> {
+        let changed = self.tree.take_changed().into_iter();
+        changed.filter(|(tile, _)| tile.is_full()).try_for_each(|tile| self.compare(tile))
+    }
+
+    /// Compares the partial tile of each level with the stored one.
+    fn partial_tiles(&self) -> Result<(), Stop> {
+        (0..8).filter_map(|level| self.tree.partial(level)).try_for_each(|tile| self.compare(tile))
+    }
+
+    fn compare(&self, (tile, bytes): (Tile, Vec<u8>)) -> Result<(), Stop> {
+        let stored = located(Place::Tile(tile), self.store.tile(tile))?;
+        if stored.as_ref() == Some(&bytes) {
+            return Ok(());
         }
-        Ok(())
+        let what = if stored.is_some() { "differs from the entries" } else { "missing" };
+        Err(Stop::at(Place::Tile(tile), what))
     }
 
     fn check_head(&mut self, head: &Head, origin: &str, keys: &[VerifierKey]) -> Result<(), Stop> {

@@ -104,6 +104,9 @@ impl SledStore {
     fn join(&self, index: EntryIndex, first: &[u8]) -> Result<Vec<u8>, StoreError> {
         let damaged = |why: &str| StoreError::integrity(format!("entry {index}"), why);
         let (parts, first) = first.split_first().ok_or_else(|| damaged("an empty value"))?;
+        if *parts == 0 {
+            return Err(damaged("a leaf of no parts"));
+        }
         let mut leaf = first.to_vec();
         for number in 1..*parts {
             let part = self.get(&part_key(index, number))?;
