@@ -292,7 +292,9 @@ mod tests {
         fn new(count: u64) -> Self {
             let mut tree = TileTree::new();
             let leaves: Vec<_> = (0..count).map(|n| leaf_hash(&n.to_be_bytes())).collect();
-            leaves.iter().for_each(|leaf| tree.append(leaf));
+            for leaf in &leaves {
+                tree.append(leaf);
+            }
             let changed = tree.take_changed().into_iter();
             let tiles = changed.map(|(tile, bytes)| ((tile.level, tile.index), bytes)).collect();
             Self { leaves, tiles }

@@ -240,6 +240,6 @@ mod tests {
         assert_eq!(unbundle(&bytes[..bytes.len() - 1]), Err(BundleError::Malformed));
         assert_eq!(unbundle(&[0]), Err(BundleError::Malformed));
         assert_eq!(unbundle(&[0; 2 * 257]), Err(BundleError::Malformed));
-        assert!(bundle([&[0; 65_536][..]]).is_err());
+        assert!(bundle([&vec![0; 65_536][..]]).is_err());
     }
 }

@@ -260,7 +260,9 @@ fn shared_appends_are_all_there_once() {
     });
     let indexes: BTreeSet<_> = receipts.iter().map(|receipt| receipt.index).collect();
     assert_eq!(indexes.len(), 400);
-    receipts.iter().for_each(|receipt| receipt.verify().unwrap());
+    for receipt in &receipts {
+        receipt.verify().unwrap();
+    }
     assert_eq!(shared.read(|ledger, _| ledger.checkpoint().size()), TreeSize::new(400));
     let refused = shared.append(&FixedClock, b"{\"refuse\":1}".to_vec()).unwrap();
     assert!(refused.is_err());

@@ -1,5 +1,7 @@
 //! The ledger over its stores: one behaviour, damage located, faults survived.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests are tests")]
+
 mod behaviour;
 mod damage;
 mod faults;
