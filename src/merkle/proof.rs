@@ -25,18 +25,18 @@ pub enum ProofError {
     Root,
 }
 
-/// Makes proofs for one tree from its tiles, keeping every node that it computed.
+/// Makes proofs for one tree from its tiles, keeping every tile that it read.
 pub struct Prover<R> {
     size: u64,
     read: R,
-    rows: HashMap<(u8, u64), Vec<[u8; 32]>>,
-    nodes: HashMap<(u32, u64), [u8; 32]>,
+    /// By level and position: the nodes of a tile, each row half as long as the one before.
+    tiles: HashMap<(u8, u64), Vec<Vec<[u8; 32]>>>,
 }
 
 impl<E: From<TileError>, R: FnMut(Tile) -> Result<Option<Vec<u8>>, E>> Prover<R> {
     /// A prover for the tree of `size` leaves whose tiles `read` gives, each as wide as asked.
     pub fn new(size: TreeSize, read: R) -> Self {
-        Self { size: size.get(), read, rows: HashMap::new(), nodes: HashMap::new() }
+        Self { size: size.get(), read, tiles: HashMap::new() }
     }
 
     /// The root of the first `size` leaves.
@@ -125,36 +125,34 @@ impl<E: From<TileError>, R: FnMut(Tile) -> Result<Option<Vec<u8>>, E>> Prover<R>
 
     /// The node over the leaves from `index * 2^height` on, `2^height` of them.
     fn node(&mut self, height: u32, index: u64) -> Result<[u8; 32], E> {
-        if let Some(node) = self.nodes.get(&(height, index)) {
-            return Ok(*node);
-        }
-        let node = if height.is_multiple_of(8) {
-            let level = u8::try_from(height / 8).unwrap_or(u8::MAX);
-            self.hash(level, index)?
-        } else {
-            let left = self.node(height - 1, index * 2)?;
-            let right = self.node(height - 1, index * 2 + 1)?;
-            node_hash(&left, &right)
-        };
-        self.nodes.insert((height, index), node);
-        Ok(node)
-    }
-
-    /// One hash of a tile's level, from its tile.
-    fn hash(&mut self, level: u8, index: u64) -> Result<[u8; 32], E> {
-        let place = (level, index / TILE_WIDTH);
+        // A tile has eight heights of nodes; the next is the lowest of the tile above.
+        let level = u8::try_from(height / 8).unwrap_or(u8::MAX);
+        let row = height % 8;
+        let place = (level, index >> (8 - row));
         let missing = || TileError { tile: Tile { level, index: place.1, width: 1 } };
-        if !self.rows.contains_key(&place) {
+        if !self.tiles.contains_key(&place) {
             // Level 8 alone is above all tiles: 2^64 leaves, which no tree has.
-            let tile =
-                Tile::within(level, place.1, TreeSize::new(self.size)).ok_or_else(missing)?;
-            let row = read_row(tile, &mut self.read)?;
-            self.rows.insert(place, row);
+            let tile = Tile::within(level, place.1, TreeSize::new(self.size));
+            let hashes = read_row(tile.ok_or_else(missing)?, &mut self.read)?;
+            self.tiles.insert(place, rows_above(hashes));
         }
-        let offset = usize::try_from(index % TILE_WIDTH).unwrap_or(usize::MAX);
-        let found = self.rows.get(&place).and_then(|row| row.get(offset));
-        found.copied().ok_or_else(|| missing().into())
+        let at = usize::try_from(index % (TILE_WIDTH >> row)).unwrap_or(usize::MAX);
+        let rows = self.tiles.get(&place);
+        let row = rows.and_then(|rows| rows.get(usize::try_from(row).unwrap_or(usize::MAX)));
+        row.and_then(|row| row.get(at)).copied().ok_or_else(|| missing().into())
     }
+}
+
+/// The hashes of a tile and, row by row, the nodes above them that the tile holds whole.
+fn rows_above(hashes: Vec<[u8; 32]>) -> Vec<Vec<[u8; 32]>> {
+    let mut rows = Vec::with_capacity(8);
+    let mut row = hashes;
+    while rows.len() < 8 {
+        let pairs = row.as_chunks::<2>().0;
+        let above = pairs.iter().map(|[left, right]| node_hash(left, right)).collect();
+        rows.push(std::mem::replace(&mut row, above));
+    }
+    rows
 }
 
 /// An entry that this tree does not have, told as the tile that would hold it.
