@@ -285,7 +285,8 @@ fn leaves() -> Vec<Leaf> {
         [(1_767_225_600_000, "e30="), (1_767_225_600_000, "e30K"), (1_767_225_600_001, "")]
     {
         let envelope = format!(
-            "{{\"payload\":\"{payload}\",\"payloadType\":\"application/vnd.in-toto+json\",\"signatures\":[]}}"
+            "{{\"payload\":\"{payload}\",\
+             \"payloadType\":\"application/vnd.in-toto+json\",\"signatures\":[]}}"
         );
         let time = Timestamp::from_milliseconds(time);
         let leaf = Leaf::new(time, prev, envelope.into_bytes()).unwrap();

@@ -27,7 +27,8 @@ pub struct Tile {
 pub struct TilePathError;
 
 impl Tile {
-    /// The tile at a position, as wide as a tree of `size` entries has it; `None` where it has none.
+    /// The tile at a position, as wide as a tree of `size` entries has it; `None` where it has
+    /// none.
     #[must_use]
     pub fn within(level: u8, index: u64, size: TreeSize) -> Option<Self> {
         if level > LEVEL_MAX {

@@ -76,22 +76,28 @@ impl FromStr for VerifierKey {
 
     fn from_str(text: &str) -> Result<Self, NoteError> {
         let (name, id, public_key) = split(text)?;
-        let key = Self::new(name, public_key)?;
+        let key = Self::new(name, *public_key)?;
         if id == key.id() { Ok(key) } else { Err(NoteError::Key) }
     }
 }
 
-/// The parts of `NAME+ID+BASE64`: base64 may hold plus signs, names may not.
-fn split(text: &str) -> Result<(&str, u32, [u8; 32]), NoteError> {
+/// The parts of `NAME+ID+BASE64`: base64 may hold plus signs, names may not. The key may be a
+/// secret one, so every copy of it is wiped.
+fn split(text: &str) -> Result<(&str, u32, Zeroizing<[u8; 32]>), NoteError> {
     let mut parts = text.splitn(3, '+');
     let mut part = || parts.next().ok_or(NoteError::Key);
     let (name, id, key) = (part()?, part()?, part()?);
     let id = encoding::unhex_array(id).map_err(|_| NoteError::Key)?;
-    let key = Zeroizing::new(encoding::unbase64_array::<33>(key).map_err(|_| NoteError::Key)?);
-    match key.split_first_chunk::<1>() {
-        Some(([ALGORITHM_ED25519], bytes)) => {
-            let bytes = bytes.try_into().map_err(|_| NoteError::Key)?;
-            Ok((name, u32::from_be_bytes(id), bytes))
+    // An algorithm byte and 32 bytes of key are 44 letters; nothing longer is decoded.
+    if key.len() != 44 {
+        return Err(NoteError::Key);
+    }
+    let key = Zeroizing::new(encoding::unbase64(key).map_err(|_| NoteError::Key)?);
+    match key.split_first() {
+        Some((&ALGORITHM_ED25519, bytes)) if bytes.len() == 32 => {
+            let mut copy = Zeroizing::new([0; 32]);
+            copy.copy_from_slice(bytes);
+            Ok((name, u32::from_be_bytes(id), copy))
         }
         _ => Err(NoteError::Key),
     }
@@ -124,7 +130,7 @@ impl NoteSigner {
         let line = text.strip_suffix('\n').unwrap_or(text);
         let rest = line.strip_prefix(SECRET_PREFIX).ok_or(NoteError::Key)?;
         let (name, id, seed) = split(rest)?;
-        let signer = Self::new(name, &Zeroizing::new(seed))?;
+        let signer = Self::new(name, &seed)?;
         if id == signer.verifier_key().id() { Ok(signer) } else { Err(NoteError::Key) }
     }
 
