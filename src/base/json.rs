@@ -8,6 +8,7 @@
 use std::collections::HashSet;
 use std::fmt;
 
+use serde::Serialize;
 use serde::de::{self, DeserializeOwned, DeserializeSeed, MapAccess, SeqAccess, Visitor};
 
 use super::limits::{INTEGER_MAX, JSON_DEPTH_MAX};
@@ -38,6 +39,33 @@ pub enum JsonError {
 pub fn parse<T: DeserializeOwned>(bytes: &[u8], limit_bytes: usize) -> Result<T, JsonError> {
     check(bytes, limit_bytes)?;
     serde_json::from_slice(bytes).map_err(|error| JsonError::Malformed(error.to_string()))
+}
+
+/// Parses one strict JSON object, and refuses what `T` would write in another way.
+///
+/// A derived reader also takes an array for an object, `null` for an absent member, an empty list
+/// where none is written, and `{"word":null}` for `"word"`. Each is a second spelling, and another
+/// implementation may read it otherwise. Only the order of members, white space between them and
+/// escapes are free.
+///
+/// # Errors
+/// As [`parse`], and [`JsonError::Malformed`] on a second spelling.
+pub fn parse_exact<T>(bytes: &[u8], limit_bytes: usize) -> Result<T, JsonError>
+where
+    T: DeserializeOwned + Serialize,
+{
+    let value: T = parse(bytes, limit_bytes)?;
+    let malformed = |error: serde_json::Error| JsonError::Malformed(error.to_string());
+    let found: serde_json::Value = serde_json::from_slice(bytes).map_err(malformed)?;
+    if serde_json::to_value(&value).map_err(malformed)? == found {
+        Ok(value)
+    } else {
+        Err(JsonError::Malformed(
+            "a member is spelt otherwise than it is written (null, an empty list, or an array \
+             for an object)"
+                .to_owned(),
+        ))
+    }
 }
 
 /// Checks the strict grammar alone.
@@ -177,5 +205,33 @@ mod tests {
             assert!(check(&bytes, 1_000_000).is_err(), "{}", String::from_utf8_lossy(&bytes));
         }
         assert_eq!(check(b"{\"a\":1}", 6), Err(JsonError::TooLarge { found: 7, limit: 6 }));
+    }
+
+    #[derive(Debug, PartialEq, serde::Deserialize, Serialize)]
+    #[serde(deny_unknown_fields)]
+    struct Outer {
+        #[serde(skip_serializing_if = "Option::is_none")]
+        inner: Option<Inner>,
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        list: Vec<u8>,
+    }
+
+    #[derive(Debug, PartialEq, serde::Deserialize, Serialize)]
+    #[serde(deny_unknown_fields)]
+    struct Inner {
+        number: u8,
+    }
+
+    /// ATTACKS 36: what a derived reader takes besides the one spelling is refused.
+    #[test]
+    fn a_second_spelling_of_a_member_is_refused() {
+        let exact = |text: &str| parse_exact::<Outer>(text.as_bytes(), 1000);
+        assert_eq!(exact("{}").unwrap(), Outer { inner: None, list: Vec::new() });
+        let whole = Outer { inner: Some(Inner { number: 1 }), list: vec![2] };
+        assert_eq!(exact(r#"{ "l\u0069st":[2], "inner":{"number":1}}"#).unwrap(), whole);
+        for text in [r#"{"inner":null}"#, r#"{"inner":[1]}"#, r#"{"list":[]}"#] {
+            assert!(parse::<Outer>(text.as_bytes(), 1000).is_ok(), "{text}");
+            assert!(exact(text).is_err(), "{text}");
+        }
     }
 }

@@ -26,6 +26,8 @@ pub const REFERENCE_BYTES_MAX: usize = 255;
 pub const FREE_TEXT_BYTES_MAX: usize = 8 * 1024;
 /// Largest policy text in bytes: it is signed whole.
 pub const POLICY_BYTES_MAX: usize = 24 * 1024;
+/// Longest verifier key of a ledger in a statement, in bytes.
+pub const LEDGER_KEY_BYTES_MAX: usize = 255;
 /// Most rules of one policy.
 pub const RULES_MAX: usize = 500;
 /// Most levels of one policy.

@@ -94,7 +94,7 @@ impl Envelope {
     /// [`EnvelopeError`] where it is not strict JSON, has unknown members or breaks a limit.
     pub fn parse(bytes: &[u8]) -> Result<Self, EnvelopeError> {
         let bytes = bytes.trim_ascii();
-        let wire: WireEnvelope = json::parse(bytes, ENVELOPE_BYTES_MAX)?;
+        let wire: WireEnvelope = json::parse_exact(bytes, ENVELOPE_BYTES_MAX)?;
         if wire.payload_type != PAYLOAD_TYPE {
             let start = wire.payload_type.chars().take(60).collect();
             return Err(EnvelopeError::PayloadType(start));

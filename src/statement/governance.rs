@@ -126,8 +126,8 @@ pub struct RevokeKey {
     pub key: KeyId,
     /// `retired`, or `leaked`.
     pub cause: Revocation,
-    /// `leaked`: what this key signed from this entry on gives no permission. `retired`: the
-    /// first entry that it no longer signs, which is the entry of this statement.
+    /// Only with `leaked`: what this key signed from this entry on gives no permission. Absent:
+    /// from the entry of this statement on.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub since: Option<EntryIndex>,
 }

@@ -146,8 +146,7 @@ struct Predicate<B> {
     seen: Option<Seen>,
     says: B,
     /// The one place for members that this version does not know; nothing reads it.
-    #[serde(default, skip_serializing)]
-    #[allow(dead_code, reason = "accepted and checked for strictness, never read")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     annotations: Option<serde_json::Map<String, serde_json::Value>>,
 }
 
@@ -179,7 +178,7 @@ impl Statement {
     /// [`StatementError`] where it is not strict JSON, has members that this version does not
     /// know, or breaks a rule of its kind.
     pub fn parse(payload: &[u8]) -> Result<Self, StatementError> {
-        let shell: Shell<Box<RawValue>> = json::parse(payload, PAYLOAD_BYTES_MAX)?;
+        let shell: Shell<Box<RawValue>> = json::parse_exact(payload, PAYLOAD_BYTES_MAX)?;
         if shell.statement_type != STATEMENT_TYPE {
             return Err(StatementError::UnknownType(start(&shell.statement_type)));
         }
@@ -201,12 +200,11 @@ impl Statement {
         }
     }
 
-    fn read<B: DeserializeOwned>(
+    fn read<B: DeserializeOwned + Serialize>(
         predicate: &str,
         says: fn(B) -> Says,
     ) -> Result<Self, StatementError> {
-        let predicate: Predicate<B> = serde_json::from_str(predicate)
-            .map_err(|error| JsonError::Malformed(error.to_string()))?;
+        let predicate: Predicate<B> = json::parse_exact(predicate.as_bytes(), PAYLOAD_BYTES_MAX)?;
         let Predicate { ledger, by, nonce, seen, says: body, annotations: _ } = predicate;
         Ok(Self { ledger, by, nonce, seen, says: says(body) })
     }
@@ -225,10 +223,8 @@ impl Statement {
             Says::Decision(body) => self.write(body),
             Says::Deployment(body) => self.write(body),
         };
-        if payload.len() > PAYLOAD_BYTES_MAX {
-            let found = payload.len();
-            return Err(JsonError::TooLarge { found, limit: PAYLOAD_BYTES_MAX }.into());
-        }
+        // Too large, or an integer that no reader takes: nobody signs what nobody can read.
+        json::check(&payload, PAYLOAD_BYTES_MAX)?;
         Ok(payload)
     }
 

@@ -4,9 +4,13 @@ use super::approval::{Approval, ApprovalRow};
 use super::change::Declaration;
 use super::governance::{Governance, Operation, SetMember};
 use super::pipeline::{Decision, Deployment};
-use super::words::{ApprovalVerdict, Assistance, DecisionVerdict, Outcome, SubjectType};
+use super::words::{
+    ApprovalVerdict, Assistance, DecisionVerdict, Outcome, Revocation, SubjectType,
+};
 use super::{Says, Statement, StatementError};
-use crate::base::limits::{LIST_ITEMS_MAX, OPERATIONS_MAX, POLICY_BYTES_MAX, SUBJECTS_MAX};
+use crate::base::limits::{
+    LEDGER_KEY_BYTES_MAX, LIST_ITEMS_MAX, OPERATIONS_MAX, POLICY_BYTES_MAX, SUBJECTS_MAX,
+};
 
 type Rule = Result<(), &'static str>;
 
@@ -49,8 +53,18 @@ fn governance(body: &Governance) -> Rule {
         body.genesis.is_some() != body.base.is_some(),
         "base stands in every statement but entry 0, which has genesis instead",
     )?;
+    body.genesis.iter().try_for_each(|genesis| ledger_key(&genesis.ledger_key))?;
     rule((1..=OPERATIONS_MAX).contains(&body.operations.len()), "expected 1 to 500 operations")?;
     body.operations.iter().try_for_each(operation)
+}
+
+/// What a verifier key is in full is judged where it is used; here it is kept one printable word.
+fn ledger_key(text: &str) -> Rule {
+    let printable = text.bytes().all(|byte| byte.is_ascii_graphic());
+    rule(
+        (1..=LEDGER_KEY_BYTES_MAX).contains(&text.len()) && printable,
+        "a ledger key is 1 to 255 printable ASCII characters without spaces",
+    )
 }
 
 fn operation(operation: &Operation) -> Rule {
@@ -69,10 +83,14 @@ fn operation(operation: &Operation) -> Rule {
             body.replaces.is_some() == body.reason.is_some(),
             "a baseline says why exactly where it says what it replaces",
         ),
-        Operation::RevokeKey(_)
-        | Operation::RetireMember(_)
+        // A retirement with an earlier entry would look as if it voided something.
+        Operation::RevokeKey(body) => rule(
+            body.since.is_none() || body.cause == Revocation::Leaked,
+            "since stands only with the cause leaked",
+        ),
+        Operation::RotateLedgerKey(body) => ledger_key(&body.ledger_key),
+        Operation::RetireMember(_)
         | Operation::AddKey(_)
-        | Operation::RotateLedgerKey(_)
         | Operation::Lift(_)
         | Operation::ConfirmClock(_) => Ok(()),
     }
