@@ -34,6 +34,14 @@ struct Case {
 }
 
 impl Case {
+    /// What this program says of it: for people, it binds nobody.
+    fn error(&self) -> Option<String> {
+        match Envelope::parse(&self.envelope) {
+            Err(error) => Some(error.to_string()),
+            Ok(envelope) => Statement::parse(envelope.payload()).err().map(|e| e.to_string()),
+        }
+    }
+
     fn text(&self) -> String {
         let mut text = format!("expect: {}\ncomment: {}\n", self.expect, self.comment);
         for key in &self.keys {
@@ -43,6 +51,9 @@ impl Case {
             let bare = Envelope::new(payload.clone(), Vec::new());
             writeln!(text, "statement: {}", bare.statement_id()).unwrap();
             writeln!(text, "payload: {}", std::str::from_utf8(payload).unwrap()).unwrap();
+        }
+        if let Some(error) = self.error() {
+            writeln!(text, "error: {error}").unwrap();
         }
         if let Ok(envelope) = Envelope::parse(&self.envelope) {
             let canonical = String::from_utf8(envelope.to_canonical()).unwrap();
@@ -351,6 +362,7 @@ fn url_safe() -> Case {
 fn grammar() -> Vec<Case> {
     let approval = &samples::approval();
     let nested = |depth: usize| format!("{}1{}", "{\"a\":".repeat(depth), "}".repeat(depth));
+    let root = encoding::hex(&samples::bytes("root 40"));
     let (by, size) = ("\"by\":\"ada\"", "\"size\":40");
     let annotated = |value: &str| format!("{by},\"annotations\":{{\"a\":{value}}}");
     let mut deep =
@@ -412,7 +424,7 @@ fn grammar() -> Vec<Case> {
             by,
             &annotated("\"\\ud800\""),
         ),
-        edited("trailing_space", "bytes after the object", approval, "{\"_type\"", " {\"_type\""),
+        edited("leading_space", "bytes around the object", approval, "{\"_type\"", " {\"_type\""),
         edited(
             "null_member",
             "null where a member is absent",
@@ -438,8 +450,8 @@ fn grammar() -> Vec<Case> {
             "upper_case_digest",
             "ATTACKS y: digests are lower case",
             approval,
-            "\"ledger\":\"",
-            "\"ledger\":\"A",
+            &root,
+            &root.to_uppercase(),
         ),
         edited("nonce_too_short", "16 bytes", approval, &"30".repeat(16), &"30".repeat(15)),
         edited(
@@ -835,6 +847,7 @@ fn a_refused_statement_is_refused_for_its_own_reason() {
         ("statement_allow_without_cover", "an allow names its start and its cover"),
         ("statement_policy_too_long", "at most 24 KiB"),
         ("statement_teams_unsorted", "teams are a sorted list"),
+        ("statement_upper_case_digest", "not lower-case hexadecimal"),
         ("statement_no_authors", "authors are a sorted list, not empty"),
         ("statement_start_of_a_start", "not itself a beginning"),
         ("statement_checklist_unsorted", "sorted by item"),
