@@ -58,9 +58,9 @@ fn entry() -> impl Strategy<Value = EntryReference> {
         .prop_map(|(index, leaf)| EntryReference { index, leaf: LeafHash::from_bytes(leaf) })
 }
 
-fn name<T: std::str::FromStr>(pattern: &'static str) -> impl Strategy<Value = T>
+fn name<T>(pattern: &'static str) -> impl Strategy<Value = T>
 where
-    T: std::fmt::Debug,
+    T: std::str::FromStr + std::fmt::Debug,
     T::Err: std::fmt::Debug,
 {
     // No regular expressions: letters of the pattern, first one plain.
