@@ -11,12 +11,16 @@ use countersign::base::digest::{
     ChangeHash, Commitment, ContentDigest, EmailDigest, LeafHash, RootHash, StatementId,
 };
 use countersign::base::limits::PAYLOAD_BYTES_MAX;
-use countersign::base::name::{ChecklistItem, MemberId, RequestId, Revision};
+use countersign::base::name::{
+    ChecklistItem, EnvironmentName, MemberId, Origin, ReferenceName, RequestId, Revision,
+    ServiceName,
+};
 use countersign::base::position::{EntryIndex, TreeSize};
 use countersign::base::time::Timestamp;
 use countersign::key::{Signature, Signer as _};
 use countersign::statement::approval::{Approval, ApprovalRow, ChecklistAnswer};
 use countersign::statement::change::{Declaration, DeclaredAuthor};
+use countersign::statement::commitment::{EmailSalt, Opening};
 use countersign::statement::envelope::{Envelope, EnvelopeSignature};
 use countersign::statement::governance::{
     Accepted, AddKey, ConfirmClock, EntryReference, Genesis, Governance, Lift, Operation,
@@ -570,4 +574,87 @@ fn body_of(statement: &mut Statement) -> &mut Governance {
 fn a_repeated_sign_off_is_another_statement() {
     let again = Statement { nonce: Nonce::from_bytes([0xfe; 16]), ..samples::approval() };
     assert_ne!(samples::id(&again), samples::id(&samples::approval()));
+}
+
+/// ATTACKS 37, h: the values of section 5 of the specification.
+#[test]
+fn salted_fields_are_what_the_specification_says() {
+    let salt: [u8; 32] = std::array::from_fn(|at| u8::try_from(at).unwrap());
+    let opening = Opening::new(salt, "rollback: redeploy 41c09aa").unwrap();
+    let email_salt = EmailSalt::from_bytes(salt);
+    let values = [
+        opening.commitment().unwrap().to_string(),
+        email_salt.digest(b"Ada@Shop.Example").to_string(),
+        email_salt.commitment().to_string(),
+    ];
+    assert_eq!(
+        values,
+        [
+            "67078a83c348a9286e9bc27a2174dd4940470689d39223310f78bec59ca45c5c",
+            "094c87362bd5b7ada903c5da80eb9812bc1c747577b457a3e9cb3c3200e0afa5",
+            "2105e03e6623cc45c2ce091d99db891345f0b9a8a8b9d8cf460dc1fe92c56b25",
+        ]
+    );
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/spec/statement.md");
+    let specification = std::fs::read_to_string(path).unwrap();
+    for value in values {
+        assert!(specification.contains(&value), "{value}");
+    }
+    assert!(!format!("{email_salt:?}").contains("00"), "a salt is never printed");
+}
+
+/// Section 6: each grammar at its edges.
+#[test]
+fn names_have_the_grammars_of_section_6() {
+    fn check<T: std::str::FromStr>(good: &[&str], bad: &[&str]) {
+        for text in good {
+            assert!(text.parse::<T>().is_ok(), "{text:?}");
+        }
+        for text in bad {
+            assert!(text.parse::<T>().is_err(), "{text:?}");
+        }
+    }
+    let long = "a".repeat(100);
+    let longer = "a".repeat(101);
+    check::<MemberId>(
+        &["a", "0", "m4f0c1", "a._-9", &long],
+        &["", "_a", ".a", "-a", "A", "a/b", "a b", "a@b", "\u{e4}", &longer],
+    );
+    check::<ServiceName>(
+        &["checkout", "shop/api", "a/b/c"],
+        &["", "/a", "a/", "a//b", "a/-b", "a/.b", "A/b", &format!("a/{longer}")],
+    );
+    let reference = |length: usize| format!("refs/heads/{}", "a".repeat(length - 11));
+    check::<ReferenceName>(
+        &["refs/heads/main", "refs/tags/v1.0", "refs/heads/A@b", &reference(255)],
+        &[
+            "main",
+            "refs/",
+            "refs/heads/",
+            "refs/heads/a..b",
+            "refs/heads/a@{1",
+            "refs/heads/a.",
+            "refs/heads/.a",
+            "refs/heads/a.lock",
+            "refs/heads/a.lock/b",
+            "refs/heads/a b",
+            "refs/heads/a^",
+            "refs/heads/a:b",
+            "refs/heads/\\",
+            &reference(256),
+        ],
+    );
+    let digits = "0123456789abcdef0123456789abcdef01234567";
+    let upper = digits.to_uppercase();
+    check::<Revision>(&[digits, &"0".repeat(64)], &["", "HEAD", &digits[1..], &upper, &long]);
+    check::<RequestId>(
+        &["SHOP-4711", "https://ci.example/runs/77?a=1&b", &"!".repeat(200)],
+        &["", "a b", "a\"", "a'", "a\\", "a`", "\u{7f}", &"!".repeat(201)],
+    );
+    check::<ChecklistItem>(
+        &["blast radius", "\"quoted\" \\ `too`", &long],
+        &["", " a", "a ", "a  b", "a\tb", "\u{202e}", &longer],
+    );
+    check::<Origin>(&["shop.example/ledger", "L"], &["", "a+b", "a b", &longer]);
+    assert_eq!("production/eu-1".parse::<EnvironmentName>().unwrap().group(), "production");
 }
