@@ -36,9 +36,13 @@ impl Log {
         log
     }
 
-    /// Appends a statement; each gets a nonce, and so an identity, of its own.
+    /// Appends a statement; each gets a nonce, and so an identity, of its own, and has seen all
+    /// that is there.
     fn push(&mut self, mut statement: Statement, seed: u8) -> StatementId {
         let number = self.entries.len();
+        if let Some(seen) = &mut statement.seen {
+            seen.size = self.view.size();
+        }
         statement.nonce = Nonce::from_bytes([u8::try_from(number).unwrap(); 16]);
         let id = samples::id(&statement);
         apply(&mut self.view, &statement, seed);
