@@ -402,3 +402,29 @@ fn a_resumed_fold_equals_a_fresh_one() {
         assert_eq!(serde_json::to_vec(&resumed).unwrap(), serde_json::to_vec(&log.view).unwrap());
     }
 }
+
+/// ATTACKS 31: a reject that the gate had not seen yet was not weighed.
+#[test]
+fn a_reject_that_the_gate_had_not_seen_prevents_settling() {
+    let mut log = Log::new();
+    log.push(samples::verdict_on(ApprovalVerdict::Reject, 0), ADA); // entry 1
+    let mut statement = samples::decision(DecisionVerdict::Allow);
+    let Says::Decision(body) = &mut statement.says else { unreachable!("a decision") };
+    (body.revision, body.newest) = (revision("one"), Some(EntryIndex::new(0)));
+    statement.seen.as_mut().unwrap().size = TreeSize::new(1); // push() overwrites: apply directly
+    apply(&mut log.view, &statement, GATE); // entry 2
+    log.deploy("one", Some(samples::id(&statement)));
+    assert_eq!(log.settled(), [0]);
+}
+
+/// ATTACKS 29: what a later entry says never changes what an earlier size sees.
+#[test]
+fn a_later_leak_does_not_revive_a_retired_key_as_of_earlier() {
+    let mut log = Log::new();
+    let revoke = |cause, since| Operation::RevokeKey(RevokeKey { key: key(BEN), cause, since });
+    log.govern(vec![revoke(Revocation::Retired, None)]);
+    log.govern(vec![samples::policy("")]);
+    let before = log.view.roster().keys_of(&member("ben"), TreeSize::new(3));
+    log.govern(vec![revoke(Revocation::Leaked, Some(EntryIndex::new(0)))]);
+    assert_eq!(log.view.roster().keys_of(&member("ben"), TreeSize::new(3)), before);
+}

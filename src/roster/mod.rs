@@ -59,7 +59,8 @@ pub struct KeyRecord {
     owners: Vec<(EntryIndex, MemberId)>,
     /// The first accepted statement of this key.
     first_used: Option<EntryIndex>,
-    revoked: Option<Revoked>,
+    /// In the order of their entries: a later one never changes what an earlier size sees.
+    revocations: Vec<Revoked>,
 }
 
 /// When and why a key was revoked.
@@ -138,10 +139,20 @@ impl KeyRecord {
         self.first_used.is_some()
     }
 
-    /// The revocation, if it was entered below a size.
+    /// The first revocation, if it was entered below a size: from there on nothing is signed.
     #[must_use]
     pub fn revoked(&self, as_of: TreeSize) -> Option<Revoked> {
-        self.revoked.filter(|revoked| as_of.covers(revoked.entry))
+        self.revocations.first().copied().filter(|revoked| as_of.covers(revoked.entry))
+    }
+
+    /// The first entry whose permission is void, as far as is known as of a size.
+    #[must_use]
+    pub fn leaked_since(&self, as_of: TreeSize) -> Option<EntryIndex> {
+        let leaks = self
+            .revocations
+            .iter()
+            .filter(|revoked| revoked.cause == Revocation::Leaked && as_of.covers(revoked.entry));
+        leaks.map(|leak| leak.since).min()
     }
 
     /// Whether the key may sign the entry at `index`.
@@ -212,10 +223,8 @@ impl Roster {
         if !record.signs_at(index) {
             return KeyStanding::NotValid;
         }
-        match record.revoked(as_of) {
-            Some(revoked) if revoked.cause == Revocation::Leaked && index >= revoked.since => {
-                KeyStanding::Leaked
-            }
+        match record.leaked_since(as_of) {
+            Some(since) if index >= since => KeyStanding::Leaked,
             _ => KeyStanding::Good,
         }
     }
@@ -239,7 +248,7 @@ impl Roster {
             key: key.clone(),
             owners: Vec::new(),
             first_used: None,
-            revoked: None,
+            revocations: Vec::new(),
         });
         record.owners.push((entry, owner.clone()));
     }
@@ -247,14 +256,7 @@ impl Roster {
     /// Revokes a key.
     pub(crate) fn revoke(&mut self, id: &KeyId, revoked: Revoked) {
         if let Some(record) = self.keys.get_mut(id) {
-            // The earliest leak counts, and a leak outweighs a retirement.
-            let keeps = record.revoked.is_some_and(|old| {
-                old.cause == Revocation::Leaked
-                    && (revoked.cause == Revocation::Retired || old.since <= revoked.since)
-            });
-            if !keeps {
-                record.revoked = Some(revoked);
-            }
+            record.revocations.push(revoked);
         }
     }
 

@@ -85,6 +85,6 @@ impl Cover {
     /// # Errors
     /// [`JsonError`] where it is no strict JSON of this shape.
     pub fn parse(bytes: &[u8]) -> Result<Self, JsonError> {
-        json::parse(bytes, SIDE_BLOB_BYTES_MAX)
+        json::parse_exact(bytes, SIDE_BLOB_BYTES_MAX)
     }
 }

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::{Doubts, Fact};
 use crate::base::digest::{ContentDigest, StatementId};
 use crate::base::name::{RepositoryName, Revision};
+use crate::base::position::TreeSize;
 use crate::base::time::Timestamp;
 use crate::statement::governance::EntryReference;
 use crate::statement::pipeline::{Decision, Deployment};
@@ -50,11 +51,17 @@ pub struct LiveDeployment {
     pub revision: Revision,
     /// Whether it is a settled point.
     pub settled: bool,
+    /// The identity of its statement, which its outcome names.
+    pub id: StatementId,
+    /// What became of it, as far as is recorded.
+    pub outcome: Outcome,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 struct OpenDecision {
     entry: EntryReference,
+    /// What the gate had seen: a doubt at or above it was not weighed.
+    seen: TreeSize,
     repository: RepositoryName,
     revision: Revision,
     artifacts: Vec<ContentDigest>,
@@ -110,6 +117,7 @@ impl SettledPoints {
         if said.verdict == DecisionVerdict::Allow && said.newest == newest {
             let open = OpenDecision {
                 entry: fact.entry,
+                seen: fact.statement.seen.map(|seen| seen.size).unwrap_or_default(),
                 repository: said.repository.clone(),
                 revision: said.revision.clone(),
                 artifacts: said.artifacts.clone(),
@@ -120,26 +128,31 @@ impl SettledPoints {
     }
 
     /// A deployment settles if it names an open allow decision for the same revision and
-    /// artifacts, and nothing took permission away in that repository since the decision (ATTACKS
-    /// 3, 31). Whether the doubt concerns a fact that was used is not asked: deciding again is
+    /// artifacts, and nothing took permission away in that repository since what the gate had seen
+    /// (ATTACKS 3, 31). Whether the doubt concerns a fact that was used is not asked: deciding again is
     /// cheap, and a fold that asked would need the cover.
     pub(super) fn deployed(&mut self, fact: &Fact<'_>, said: &Deployment, doubts: &Doubts) {
         let (entry, time) = (fact.entry, fact.time);
-        if said.started.is_some() {
+        if let Some(started) = said.started {
+            // An outcome says what became of a deployment. It settles nothing, and it unsettles
+            // nothing: what was signed off stays signed off where it failed to start.
+            if let Some(live) = self.live.as_mut().filter(|live| live.id == started) {
+                live.outcome = said.outcome;
+            }
             return;
         }
         let decision = said.decision.and_then(|named| {
             let open = self.open.get(&named)?;
             let same = open.revision == said.revision && open.artifacts == said.artifacts;
             let doubt = doubts.newest(&open.repository);
-            let undoubted = doubt.is_none_or(|doubt| doubt < open.entry.index);
+            let undoubted = doubt.is_none_or(|doubt| open.seen.covers(doubt));
             (same && undoubted).then(|| open.clone())
         });
         let happened = matches!(said.outcome, Outcome::Started | Outcome::Succeeded);
         let settled = happened && decision.is_some();
         if said.outcome != Outcome::Failed {
-            let revision = said.revision.clone();
-            self.live = Some(LiveDeployment { entry, time, revision, settled });
+            let (revision, id, outcome) = (said.revision.clone(), fact.id, said.outcome);
+            self.live = Some(LiveDeployment { entry, time, revision, settled, id, outcome });
         }
         if let Some(decision) = decision.filter(|_| happened) {
             self.settle(SettledPoint {
