@@ -64,17 +64,35 @@ pub fn entry<S: Store + ?Sized>(
     if !checkpoint.size().covers(index) {
         return Ok(None);
     }
-    let what = || format!("entry {index}");
-    let bytes = store.leaf(index)?.ok_or_else(|| StoreError::integrity(what(), "missing"))?;
-    let leaf = Leaf::parse(&bytes).map_err(|error| StoreError::integrity(what(), error))?;
-    let receipt = Receipt {
-        index,
-        leaf_hash: merkle::leaf_hash(&bytes),
-        checkpoint: checkpoint.clone(),
-        proof: prover(store, checkpoint.size()).inclusion(index)?,
+    let entries = entries(store, [index], checkpoint)?;
+    Ok(entries.into_iter().next())
+}
+
+/// Reads entries and proves each under a checkpoint that covers them all, in the order of
+/// `indexes`. Their proofs share tiles, so many cost little more than one.
+///
+/// # Errors
+/// As [`entry`]; [`StoreError::Integrity`] also where the checkpoint does not cover one.
+pub fn entries<S: Store + ?Sized>(
+    store: &S,
+    indexes: impl IntoIterator<Item = EntryIndex>,
+    checkpoint: &VerifiedCheckpoint,
+) -> Result<Vec<VerifiedEntry>, StoreError> {
+    let mut prover = prover(store, checkpoint.size());
+    let mut read = |index: EntryIndex| {
+        let what = || format!("entry {index}");
+        let bytes = store.leaf(index)?.ok_or_else(|| StoreError::integrity(what(), "missing"))?;
+        let leaf = Leaf::parse(&bytes).map_err(|error| StoreError::integrity(what(), error))?;
+        let receipt = Receipt {
+            index,
+            leaf_hash: merkle::leaf_hash(&bytes),
+            checkpoint: checkpoint.clone(),
+            proof: prover.inclusion(index)?,
+        };
+        receipt.verify().map_err(|error| StoreError::integrity(what(), error))?;
+        Ok(VerifiedEntry { leaf, receipt })
     };
-    receipt.verify().map_err(|error| StoreError::integrity(what(), error))?;
-    Ok(Some(VerifiedEntry { leaf, receipt }))
+    indexes.into_iter().map(&mut read).collect()
 }
 
 /// The consistency proof from an older size to a newer one, both in the store.

@@ -40,7 +40,7 @@ pub use self::error::{SessionError, SessionErrorKind};
 pub use self::folder::{LedgerFolder, LedgerKeyFile};
 pub use self::genesis::{Beginning, begin};
 pub use self::random::{fresh_nonce, random};
-use self::replay::StoreLog;
+pub use self::replay::{StoreLog, replay};
 
 /// An opened ledger.
 #[derive(Debug)]
@@ -175,7 +175,12 @@ impl Session {
         for topic in topics {
             indexes.extend(self.store.entries_of(&topic)?);
         }
-        indexes.into_iter().map(|index| self.entry(index)).collect()
+        let found = read::entries(&self.store, indexes, &self.checkpoint)?;
+        let roster = self.view.roster();
+        let verify = |entry: &read::VerifiedEntry| {
+            Ok(VerifiedEntry::verify(entry.index(), &entry.leaf().to_bytes(), roster)?)
+        };
+        found.iter().map(verify).collect()
     }
 
     /// The positions of the entries under a topic, oldest first.

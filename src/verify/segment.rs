@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::entry::VerifiedEntry;
 use super::evidence::{Question, SeenAuthor, SeenKind, StepEvidence};
 use super::signoff::{self, Discounted, Reject};
-use crate::base::digest::{ChangeHash, ContentDigest};
+use crate::base::digest::{ChangeHash, ContentDigest, EmailDigest};
 use crate::base::name::{MemberId, Revision};
 use crate::change::Document;
 use crate::policy::{
@@ -25,6 +25,8 @@ pub struct Judge<'a> {
     policy: &'a Policy,
     service: &'a Service,
     entries: &'a [VerifiedEntry],
+    /// Who is meant by an address, as of the view's size.
+    addresses: BTreeMap<EmailDigest, &'a Member>,
 }
 
 /// A segment and what was found about it.
@@ -61,14 +63,22 @@ pub struct Segment {
 impl<'a> Judge<'a> {
     /// A judge for a question under one policy.
     #[must_use]
-    pub const fn new(
+    pub fn new(
         question: &'a Question,
         view: &'a View,
         policy: &'a Policy,
         service: &'a Service,
         entries: &'a [VerifiedEntry],
     ) -> Self {
-        Self { question, view, policy, service, entries }
+        let members = view.roster().members(view.size());
+        let addresses =
+            members.flat_map(|member| member.emails.iter().map(move |email| (*email, member)));
+        Self { question, view, policy, service, entries, addresses: addresses.collect() }
+    }
+
+    /// The member whose commits carry an address.
+    fn member_of(&self, email: EmailDigest) -> Option<&'a Member> {
+        self.addresses.get(&email).copied()
     }
 
     pub(super) const fn question(&self) -> &'a Question {
@@ -179,9 +189,10 @@ type Authors = BTreeMap<(Option<MemberId>, String), Author>;
 fn add_author(authors: &mut Authors, author: Author) {
     // A member is one author however often named; others are told apart by how they are called.
     let label = if author.member.is_some() { String::new() } else { author.label.clone() };
-    let slot = authors.entry((author.member.clone(), label)).or_insert_with(|| author.clone());
+    let standing = author.standing;
+    let slot = authors.entry((author.member.clone(), label)).or_insert(author);
     // The strongest proof of an authorship counts (the weakest standing is the greatest).
-    slot.standing = slot.standing.min(author.standing);
+    slot.standing = slot.standing.min(standing);
 }
 
 fn member_author(member: &Member, standing: Standing, label: String) -> Author {
@@ -220,11 +231,10 @@ fn add_member(
 
 /// Authors as the commits name them: claimed, until somebody signs for it (ATTACKS 9).
 fn seen_authors(judge: &Judge<'_>, steps: &[&StepEvidence]) -> Authors {
-    let size = judge.view.size();
     let mut authors = Authors::new();
     for seen in steps.iter().flat_map(|step| &step.authors) {
         let SeenAuthor { kind, email, label } = seen;
-        match (kind, judge.view.roster().member_of_email(*email, size)) {
+        match (kind, judge.member_of(*email)) {
             (_, Some(member)) => add_member(judge, &mut authors, member, Standing::Claimed, label),
             (kind, None) => {
                 let kind = match kind {
@@ -281,8 +291,8 @@ fn declared(judge: &Judge<'_>, hashes: &[ChangeHash], authors: &mut Authors) -> 
         for named in &said.authors {
             add_declared(judge, authors, by, named);
         }
-        if is_author && let Some(author) = authors.get_mut(&(Some(by.clone()), String::new())) {
-            author.standing = Standing::Proved;
+        if is_author {
+            add_member(judge, authors, signer, Standing::Proved, by.as_str());
         }
     }
     declared.requests.sort_unstable();
@@ -300,7 +310,7 @@ fn add_declared(judge: &Judge<'_>, authors: &mut Authors, by: &MemberId, named: 
     let standing = if is_service { Standing::Attested } else { Standing::Claimed };
     let member = match named {
         DeclaredAuthor::Member(id) => roster.member(id, size),
-        DeclaredAuthor::Email(email) => roster.member_of_email(*email, size),
+        DeclaredAuthor::Email(email) => judge.member_of(*email),
     };
     match (member, named) {
         (Some(member), _) => {
@@ -328,7 +338,8 @@ fn path_facts(steps: &[&StepEvidence], document: &Document) -> Vec<PathFact> {
     // Rules see every path that a step touched, also where later steps took the change back.
     let mut paths: std::collections::BTreeSet<&[u8]> =
         document.paths().map(crate::change::ChangePath::as_bytes).collect();
-    paths.extend(steps.iter().flat_map(|s| s.step.document.paths()).map(|path| path.as_bytes()));
+    let touched = steps.iter().flat_map(|step| step.step.document.paths());
+    paths.extend(touched.map(crate::change::ChangePath::as_bytes));
     let fact = |path: &[u8]| PathFact { path: path.to_vec(), opaque: opaque.contains(path) };
     paths.into_iter().map(fact).collect()
 }

@@ -1,0 +1,8 @@
+//! The verdict and admission (`spec/verdict.md`, `spec/ledger.md` section 6) on the memory store:
+//! real signatures, real admission, made-up changes. Numbers are those of the threat list.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod admission;
+mod judged;
+mod world;
