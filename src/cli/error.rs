@@ -13,6 +13,7 @@ use std::path::Path;
 use super::exit::ExitStatus;
 use super::ui::{Role, Ui};
 use crate::config::ConfigError;
+use crate::git::{self, GitError};
 use crate::verify::trust::TrustError;
 
 /// What an error means for who called.
@@ -158,6 +159,21 @@ impl From<ConfigError> for CliError {
             ConfigError::ManyLedgers(_) => this.hint("name one with --ledger"),
             ConfigError::Changed { .. } => this.hint("run the command again"),
             _ => this,
+        }
+    }
+}
+
+impl From<GitError> for CliError {
+    fn from(error: GitError) -> Self {
+        let kind = match error.kind() {
+            git::ErrorKind::Usage => ErrorKind::Usage,
+            git::ErrorKind::Integrity => ErrorKind::Integrity,
+            git::ErrorKind::Unavailable => ErrorKind::Unavailable,
+        };
+        let this = Self::from_error(kind, &error);
+        match error.hint() {
+            hint if hint.is_empty() => this,
+            hint => this.hint(hint),
         }
     }
 }

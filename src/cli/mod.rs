@@ -8,6 +8,7 @@ pub(crate) mod desk;
 pub mod env;
 pub mod error;
 pub mod exit;
+mod history;
 mod style;
 mod table;
 pub mod text;

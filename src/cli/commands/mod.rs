@@ -5,7 +5,9 @@
 //! lines here: the module, and its place in the list of commands.
 
 mod completions;
+mod hash;
 mod man;
+mod policy;
 mod trust;
 
 use super::Context;
@@ -34,6 +36,8 @@ macro_rules! commands {
 }
 
 commands! {
+    Hash = hash,
+    Policy = policy,
     Trust = trust,
     Completions = completions,
     Man = man,

@@ -1,0 +1,78 @@
+//! `hash`: the change hash, which is what reviewers sign.
+
+use std::path::PathBuf;
+
+use serde::Serialize;
+
+use crate::base::digest::ChangeHash;
+use crate::base::name::Revision;
+use crate::cli::Context;
+use crate::cli::error::CliError;
+use crate::cli::exit::ExitStatus;
+use crate::cli::history;
+use crate::store::durable;
+
+/// Print the change hash: what reviewers sign
+#[derive(Debug, clap::Args)]
+#[command(after_help = "It stays the same through squash, rebase and merge queue as long as \
+    nobody else touched\na file that the change touches.\n\nExamples:\n  countersign hash\n  \
+    countersign hash main..feature\n  countersign hash v1.2.0\n  \
+    countersign hash --document | sha256sum")]
+pub(crate) struct Args {
+    /// A..B, A...B, or a commit against its first parent; by default what the branch adds to
+    /// the remote's main, and on main the newest commit
+    range: Option<String>,
+    /// Print the change document, byte for byte: the hash is its SHA-256
+    #[arg(long)]
+    document: bool,
+    /// Write the change document to FILE instead
+    #[arg(short, long, value_name = "FILE")]
+    output: Option<PathBuf>,
+}
+
+/// The hash as an answer.
+#[derive(Serialize)]
+struct Report {
+    change: ChangeHash,
+    base: Option<Revision>,
+    head: Revision,
+    paths: usize,
+}
+
+/// Runs the command.
+pub(crate) fn run(context: &mut Context, args: &Args) -> Result<ExitStatus, CliError> {
+    let repository = history::open(context)?;
+    let range = history::range(&repository, args.range.as_deref())?;
+    let document = repository.document(range.base.as_ref(), &range.head)?;
+    if let Some(path) = &args.output {
+        let path = context.environment.resolve(path);
+        durable::replace(&path, &document.to_bytes(), 0o644).map_err(|error| {
+            CliError::unavailable(format!("cannot write {}", path.display())).because(&error)
+        })?;
+    }
+    if args.document && args.output.is_none() {
+        context.ui.document(&document.to_bytes());
+        return Ok(ExitStatus::Yes);
+    }
+    let report = Report {
+        change: document.hash(),
+        base: range.base,
+        head: range.head,
+        paths: document.rows().len(),
+    };
+    context.ui.json(&report);
+    context.ui.line(&report.change.to_string());
+    context.ui.line(&describe(&report));
+    Ok(ExitStatus::Yes)
+}
+
+/// What the hash is of, in one line.
+fn describe(report: &Report) -> String {
+    let base = report.base.as_ref().map_or("the empty tree", Revision::short);
+    let paths = match report.paths {
+        0 => "nothing changed, so there is nothing to sign".to_owned(),
+        1 => "1 path".to_owned(),
+        count => format!("{count} paths"),
+    };
+    format!("of {base}..{}, {paths}", report.head.short())
+}

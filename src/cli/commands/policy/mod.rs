@@ -1,0 +1,64 @@
+//! `policy`: what a policy says, whether it is sound, and what it would have asked.
+
+mod check;
+mod explain;
+mod show;
+
+use std::path::Path;
+
+use crate::base::limits::POLICY_BYTES_MAX;
+use crate::cli::Context;
+use crate::cli::error::CliError;
+use crate::cli::exit::ExitStatus;
+use crate::policy::{Policy, PolicyErrors};
+
+/// Show, check or try out a policy
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    #[command(subcommand)]
+    action: Action,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Action {
+    Show(show::Args),
+    Check(check::Args),
+    Explain(explain::Args),
+}
+
+/// Runs the command.
+pub(crate) fn run(context: &mut Context, args: &Args) -> Result<ExitStatus, CliError> {
+    match &args.action {
+        Action::Show(args) => show::run(context, args),
+        Action::Check(args) => check::run(context, args),
+        Action::Explain(args) => explain::run(context, args),
+    }
+}
+
+/// Reads a policy text; `Err` inside are the mistakes of a text that is no policy.
+fn parse(context: &Context, file: &Path) -> Result<Result<Policy, PolicyErrors>, CliError> {
+    let bytes = context.read(file, POLICY_BYTES_MAX)?;
+    let text = String::from_utf8(bytes).map_err(|error| {
+        CliError::usage(format!("{} is no text", file.display())).because(&error.utf8_error())
+    })?;
+    Ok(Policy::parse(&text))
+}
+
+/// A policy to work with: that of a file, else the built-in one.
+fn load(context: &Context, file: Option<&Path>) -> Result<Policy, CliError> {
+    /// More are not shown where one wants to do something else with the policy.
+    const SHOWN_MAX: usize = 5;
+    let Some(file) = file else {
+        return Policy::parse(Policy::built_in())
+            .map_err(|errors| CliError::integrity("the built-in policy").because(&errors));
+    };
+    parse(context, file)?.map_err(|errors| {
+        let mut error = CliError::usage(format!("{} is no policy", file.display()));
+        let mistakes = errors.as_slice();
+        error.causes.extend(mistakes.iter().take(SHOWN_MAX).map(ToString::to_string));
+        if mistakes.len() <= SHOWN_MAX {
+            return error;
+        }
+        error.hint(format!("see all {}: countersign policy check FILE", mistakes.len()))
+    })
+}

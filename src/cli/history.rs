@@ -1,0 +1,99 @@
+//! The repository that commands look at, and what they look at where nobody names a range.
+
+use super::Context;
+use super::error::CliError;
+use crate::base::name::Revision;
+use crate::change::{Chain, ChainEnd};
+use crate::git::{GitError, Range, Repository};
+
+/// What a remote's main branch may be called, the likeliest first.
+const MAIN_NAMES: [&str; 5] = ["origin/HEAD", "origin/main", "origin/master", "main", "master"];
+
+/// The repository that the current folder is in.
+pub(super) fn open(context: &Context) -> Result<Repository, CliError> {
+    Ok(Repository::open(&context.environment.current_directory)?)
+}
+
+/// The commit that is checked out; a repository without any is told so in one line.
+pub(super) fn head(repository: &Repository) -> Result<Revision, CliError> {
+    repository.resolve("HEAD").map_err(|error| {
+        let has_no_commit = matches!(error, GitError::UnknownRevision { .. })
+            && repository.branches().is_ok_and(|branches| branches.is_empty());
+        if has_no_commit {
+            return CliError::usage("this repository has no commit yet").hint("git commit");
+        }
+        error.into()
+    })
+}
+
+/// The range that `text` names; without a text, what the branch adds to the remote's main, and
+/// on main itself the newest commit.
+pub(super) fn range(repository: &Repository, text: Option<&str>) -> Result<Range, CliError> {
+    let head = head(repository)?;
+    if let Some(text) = text {
+        return Ok(repository.range(text)?);
+    }
+    for name in MAIN_NAMES {
+        let main = match repository.resolve(name) {
+            Ok(main) => main,
+            Err(GitError::UnknownRevision { .. } | GitError::UnknownCommit { .. }) => continue,
+            Err(error) => return Err(error.into()),
+        };
+        let base = repository.merge_base(&main, &head)?;
+        if base != head {
+            return Ok(Range { base: Some(base), head });
+        }
+        break;
+    }
+    Ok(repository.range("HEAD")?)
+}
+
+/// Commits along first parents.
+pub(super) struct Walked {
+    /// The commits whose first parent is known, oldest first.
+    pub(super) commits: Vec<Revision>,
+    /// Where the history of a shallow clone is cut off: the last commit that is there, of which
+    /// nobody can say what it changed.
+    pub(super) cut_off_at: Option<Revision>,
+}
+
+/// The newest `count_max` commits from the head along first parents, as many as there are.
+pub(super) fn newest(repository: &Repository, count_max: usize) -> Result<Walked, CliError> {
+    let mut id = head(repository)?;
+    let mut walked = Walked { commits: Vec::new(), cut_off_at: None };
+    while walked.commits.len() < count_max {
+        let parent = match repository.resolve(&format!("{id}~1")) {
+            Ok(parent) => Some(parent),
+            // The commit itself is there, so what is not known is its parent: it has none.
+            Err(GitError::UnknownRevision { .. }) => None,
+            Err(GitError::Shallow { .. }) => {
+                walked.cut_off_at = Some(id);
+                break;
+            }
+            Err(error) => return Err(error.into()),
+        };
+        walked.commits.push(id);
+        let Some(parent) = parent else { break };
+        id = parent;
+    }
+    walked.commits.reverse();
+    Ok(walked)
+}
+
+/// The commits of a range along the first parents of its head, oldest first. Where the base lies
+/// beside them, they start where the base branched off, as in `git log --first-parent`.
+pub(super) fn first_parents(
+    repository: &Repository,
+    range: &Range,
+) -> Result<Vec<Revision>, CliError> {
+    let Range { base, head } = range;
+    let Chain { commits, end } = repository.chain(base.as_ref(), head)?;
+    let (ChainEnd::Root, Some(base)) = (end, base) else { return Ok(commits) };
+    let others = repository.chain(None, base)?.commits;
+    let shared = commits.iter().zip(&others).take_while(|(mine, theirs)| mine == theirs).count();
+    if shared == 0 {
+        let (one, other) = (base.clone(), head.clone());
+        return Err(GitError::NoMergeBase { one, other }.into());
+    }
+    Ok(commits[shared..].to_vec())
+}
