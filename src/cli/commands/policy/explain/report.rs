@@ -17,6 +17,8 @@ use crate::statement::words::Assistance;
 const TOOLS_SHOWN_MAX: usize = 3;
 /// Most wishes that are listed one by one.
 const WISHES_SHOWN_MAX: usize = 4;
+/// Columns for a rule's name.
+const BECAUSE_COLUMNS_MAX: usize = 30;
 
 /// All that is answered.
 #[derive(Serialize)]
@@ -115,9 +117,9 @@ fn sentence(tally: &Tally) -> String {
         count => format!("{count} want another human"),
     };
     let named = match named {
-        0 => "none of those names one".to_owned(),
-        1 => "1 of those names one".to_owned(),
-        count => format!("{count} of those name one"),
+        0 => "none names one".to_owned(),
+        1 => "1 names one".to_owned(),
+        count => format!("{count} name one"),
     };
     format!("{of} {assisted}, {wanting_words}, {named}.")
 }
@@ -138,8 +140,8 @@ fn heading(answer: &Answer<'_>) -> String {
 /// A row of the table of facts.
 fn fact(table: &mut Table, name: &str, count: usize, of: usize, detail: String) {
     let share = match (count * 100).checked_div(of) {
-        Some(0) if count > 0 => "<1 %".to_owned(),
-        Some(percent) if of > 1 => format!("{percent:>2} %"),
+        Some(0) if count > 0 => " <1 %".to_owned(),
+        Some(percent) if of > 1 => format!("{percent:>3} %"),
         _ => String::new(),
     };
     table.row([
@@ -192,9 +194,9 @@ fn facts(answer: &Answer<'_>) -> Table {
     if tally.wanting > 0 {
         let assisted = match tally.assisted_wanting {
             0 => String::new(),
-            count => format!("{} of the {count} AI-assisted; ", tally.assisted_and_named),
+            count => format!("; {} of {count} AI-assisted", tally.assisted_and_named),
         };
-        let detail = format!("{assisted}a trailer, which anybody can type");
+        let detail = format!("in trailers, unproved{assisted}");
         fact(&mut table, "name a reviewer", tally.wanting_and_named, tally.wanting, detail);
     }
     table
@@ -210,13 +212,18 @@ fn counts<K: AsRef<str> + Ord>(counts: &BTreeMap<K, usize>) -> String {
 }
 
 fn wishes(answer: &Answer<'_>) -> Table {
+    let shown = &answer.asked[..answer.asked.len().min(WISHES_SHOWN_MAX)];
+    let because = |wish: &Asked| match wish.because.as_str() {
+        FLOOR => "the floor".to_owned(),
+        rule => shortened(&format!("rule {rule:?}"), BECAUSE_COLUMNS_MAX),
+    };
+    let because_columns =
+        shown.iter().map(|asked| text::width(&because(asked.asked))).max().unwrap_or(0);
+    // The indent, and the count with two spaces on either side of what is asked.
+    let ask_columns = text::WIDTH_MAX - 2 - (5 + 2) - 2 - because_columns;
     let mut table = Table::new(2);
-    for asked in answer.asked.iter().take(WISHES_SHOWN_MAX) {
-        let wish = &asked.asked;
-        let because = match wish.because.as_str() {
-            FLOOR => "the floor, always there".to_owned(),
-            rule => format!("rule {rule:?}"),
-        };
+    for asked in shown {
+        let wish = asked.asked;
         let mut ask = wish.ask.clone();
         if !wish.checklist.is_empty() {
             ask.push_str(", checklist");
@@ -226,8 +233,8 @@ fn wishes(answer: &Answer<'_>) -> Table {
         }
         table.row([
             Cell::new(Role::Strong, format!("{:>5}", asked.changes)),
-            Cell::from(shortened(&ask, 40)),
-            Cell::new(Role::Faint, shortened(&because, 28)),
+            Cell::from(shortened(&ask, ask_columns)),
+            Cell::new(Role::Faint, because(wish)),
         ]);
     }
     let more = answer.asked.len().saturating_sub(WISHES_SHOWN_MAX);
@@ -257,7 +264,7 @@ fn remarks(tally: &Tally) -> Vec<String> {
     }
     if tally.unproved_asks_more > 0 {
         remarks.push(format!(
-            "Authors are believed here: {} of the changes want more people where no author signs.",
+            "Authors are believed here; {} changes want more people where no author signs.",
             tally.unproved_asks_more
         ));
     }
