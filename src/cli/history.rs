@@ -31,7 +31,7 @@ pub(super) fn head(repository: &Repository) -> Result<Revision, CliError> {
 pub(super) fn range(repository: &Repository, text: Option<&str>) -> Result<Range, CliError> {
     let head = head(repository)?;
     if let Some(text) = text {
-        return Ok(repository.range(text)?);
+        return named(repository, text);
     }
     for name in MAIN_NAMES {
         let main = match repository.resolve(name) {
@@ -45,7 +45,20 @@ pub(super) fn range(repository: &Repository, text: Option<&str>) -> Result<Range
         }
         break;
     }
-    Ok(repository.range("HEAD")?)
+    named(repository, "HEAD")
+}
+
+/// The range that `text` names, where both of its ends are there: the first parent of a commit
+/// may lie beyond the border of a shallow clone.
+pub(super) fn named(repository: &Repository, text: &str) -> Result<Range, CliError> {
+    let range = repository.range(text)?;
+    let is_cut_off = range.base.as_ref().is_some_and(|base| {
+        matches!(repository.resolve(base.as_str()), Err(GitError::UnknownCommit { .. }))
+    });
+    if is_cut_off && repository.is_shallow() {
+        return Err(GitError::Shallow { commit: range.head }.into());
+    }
+    Ok(range)
 }
 
 /// Commits along first parents.

@@ -53,6 +53,8 @@ enum Input {
 /// The terminal, or whatever stands in its place.
 pub struct Ui {
     out: Box<dyn Write>,
+    /// The same stream past all that looks after colour, which would swallow control characters.
+    raw: Option<Box<dyn Write>>,
     talk: Box<dyn Write>,
     out_is_terminal: bool,
     out_is_closed: bool,
@@ -74,6 +76,7 @@ impl Ui {
         Self {
             out_is_terminal: io::stdout().is_terminal(),
             out: Box::new(BufWriter::new(anstream::AutoStream::new(io::stdout(), choice))),
+            raw: Some(Box::new(io::stdout())),
             talk: Box::new(anstream::AutoStream::new(io::stderr(), choice)),
             out_is_closed: false,
             failure: None,
@@ -97,6 +100,7 @@ impl Ui {
         let input = if answers.is_empty() { Input::Nobody } else { Input::Script(answers.into()) };
         Self {
             out: strip(out),
+            raw: None,
             talk: strip(talk),
             out_is_terminal: false,
             out_is_closed: false,
@@ -195,8 +199,15 @@ impl Ui {
             for line in bytes.strip_suffix(b"\n").unwrap_or(bytes).split(|byte| *byte == b'\n') {
                 self.write_out(format!("{}\n", text::escape_bytes(line)).as_bytes());
             }
-        } else {
-            self.write_out(bytes);
+            return;
+        }
+        self.flush_out();
+        match self.raw.as_mut().filter(|_| !self.out_is_closed) {
+            Some(raw) => {
+                let outcome = raw.write_all(bytes).and_then(|()| raw.flush());
+                self.keep(outcome);
+            }
+            None => self.write_out(bytes),
         }
     }
 

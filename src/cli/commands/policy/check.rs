@@ -7,7 +7,7 @@ use serde::Serialize;
 use crate::cli::Context;
 use crate::cli::error::CliError;
 use crate::cli::exit::ExitStatus;
-use crate::cli::ui::{Table, Word};
+use crate::cli::ui::{Role, Table, Word};
 use crate::policy::{Lint, PolicyError};
 
 /// Check a policy: every mistake and every weak spot, with its line
@@ -67,7 +67,7 @@ pub(crate) fn run(context: &mut Context, args: &Args) -> Result<ExitStatus, CliE
         table.row([line, warning.what.clone()]);
     }
     ui.table(&table);
-    ui.line(&format!("next: countersign policy explain --policy {file}"));
+    ui.lead(Role::Strong, "next:", &format!("countersign policy explain --policy {file}"));
     Ok(ExitStatus::Yes)
 }
 

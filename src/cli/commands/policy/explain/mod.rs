@@ -76,12 +76,11 @@ fn walk(repository: &Repository, range: Option<&str>) -> Result<Walked, CliError
     let Some(text) = range else { return history::newest(repository, CHANGES_USUAL) };
     // A repository without commits is told so, whatever was asked of it.
     history::head(repository)?;
-    let range = repository.range(text).map_err(|error| {
-        let usage = matches!(error, GitError::UnknownRevision { .. });
-        let error = CliError::from(error);
-        if usage && text.contains('~') {
+    let range = history::named(repository, text).map_err(|error| {
+        // The README's HEAD~200.. is more than a young repository has.
+        if text.contains('~') && !repository.is_shallow() {
             return error
-                .hint("leave the range out: countersign policy explain takes what is there");
+                .hint("without a range it takes what is there: countersign policy explain");
         }
         error
     })?;

@@ -17,8 +17,8 @@ use crate::statement::words::Assistance;
 const TOOLS_SHOWN_MAX: usize = 3;
 /// Most wishes that are listed one by one.
 const WISHES_SHOWN_MAX: usize = 4;
-/// Columns for a rule's name.
-const BECAUSE_COLUMNS_MAX: usize = 30;
+/// Columns that are left for a rule's name, however long its wish is.
+const BECAUSE_COLUMNS_MIN: usize = 17;
 
 /// All that is answered.
 #[derive(Serialize)]
@@ -213,28 +213,29 @@ fn counts<K: AsRef<str> + Ord>(counts: &BTreeMap<K, usize>) -> String {
 
 fn wishes(answer: &Answer<'_>) -> Table {
     let shown = &answer.asked[..answer.asked.len().min(WISHES_SHOWN_MAX)];
+    let ask = |wish: &Asked| {
+        let checklist = if wish.checklist.is_empty() { "" } else { ", checklist" };
+        let touched = if wish.presence > Presence::NoTouch { ", key touched" } else { "" };
+        format!("{}{checklist}{touched}", wish.ask)
+    };
     let because = |wish: &Asked| match wish.because.as_str() {
         FLOOR => "the floor".to_owned(),
-        rule => shortened(&format!("rule {rule:?}"), BECAUSE_COLUMNS_MAX),
+        rule => format!("{rule:?}"),
     };
-    let because_columns =
-        shown.iter().map(|asked| text::width(&because(asked.asked))).max().unwrap_or(0);
-    // The indent, and the count with two spaces on either side of what is asked.
-    let ask_columns = text::WIDTH_MAX - 2 - (5 + 2) - 2 - because_columns;
+    let widest = |words: &dyn Fn(&Asked) -> String| {
+        shown.iter().map(|asked| text::width(&words(asked.asked))).max().unwrap_or(0)
+    };
+    // Beside the indent, the count and the spaces between; what is asked comes first.
+    let columns = text::WIDTH_MAX - 2 - (5 + 2) - 2;
+    let because_columns = widest(&because).min(BECAUSE_COLUMNS_MIN);
+    let ask_columns = widest(&ask).min(columns - because_columns);
     let mut table = Table::new(2);
     for asked in shown {
         let wish = asked.asked;
-        let mut ask = wish.ask.clone();
-        if !wish.checklist.is_empty() {
-            ask.push_str(", checklist");
-        }
-        if wish.presence > Presence::NoTouch {
-            ask.push_str(", key touched");
-        }
         table.row([
             Cell::new(Role::Strong, format!("{:>5}", asked.changes)),
-            Cell::from(shortened(&ask, ask_columns)),
-            Cell::new(Role::Faint, because(wish)),
+            Cell::from(shortened(&ask(wish), ask_columns)),
+            Cell::new(Role::Faint, shortened(&because(wish), columns - ask_columns)),
         ]);
     }
     let more = answer.asked.len().saturating_sub(WISHES_SHOWN_MAX);
