@@ -62,7 +62,9 @@ impl Scratch {
     fn output(&self, arguments: &[&str]) -> Output {
         let mut command = Command::new(env!("CARGO_BIN_EXE_countersign"));
         command.args(arguments).current_dir(self.0.join("work")).stdin(Stdio::null());
-        command.env_clear().env("HOME", &self.0).output().unwrap()
+        // The build folder may lie in a repository, which is none of these tests' business.
+        command.env_clear().env("HOME", &self.0).env("GIT_CEILING_DIRECTORIES", &self.0);
+        command.output().unwrap()
     }
 
     /// Status, stdout and stderr; nothing is ever wider than 80 columns.
@@ -292,7 +294,7 @@ fn rules_of_a_file_are_counted_one_by_one() {
     let refused = scratch.refused(&[&arguments[..], &["--service", "shops"]].concat());
     assert!(refused.contains("(did you mean \"shop\"?)"), "{refused}");
     let two = format!("{POLICY}[service.desk]\nrepository = \"desk\"\n");
-    scratch.write("../policy.toml", two.replace("environment.production", "environment.live"));
+    scratch.write("../policy.toml", two.replace("production", "live"));
     let refused = scratch.refused(&arguments);
     assert!(refused.contains("the policy lists several environments: live, staging"), "{refused}");
     let refused = scratch.refused(&[&arguments[..], &["--env", "live"]].concat());
@@ -426,12 +428,6 @@ fn what_cannot_be_read_is_said_in_one_line() {
     assert!(scratch.refused(&["policy", "explain", "HEAD.."]).contains("holds no commit"));
     fs::remove_dir_all(scratch.0.join("work/.git")).unwrap();
     for command in [&["hash"][..], &["policy", "explain"]] {
-        let output = scratch.git_command(&["rev-parse"]).output().unwrap();
-        if output.status.success() {
-            // The build folder itself may lie in a repository.
-            eprintln!("skipped: the test's folder lies in a repository");
-            return;
-        }
         assert!(scratch.refused(command).contains("not in a git repository"));
     }
 }
