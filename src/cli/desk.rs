@@ -366,17 +366,6 @@ impl From<&Refusal> for CliError {
     }
 }
 
-impl From<git::GitError> for CliError {
-    fn from(error: git::GitError) -> Self {
-        let kind = match error.kind() {
-            git::ErrorKind::Usage => ErrorKind::Usage,
-            git::ErrorKind::Integrity => ErrorKind::Integrity,
-            git::ErrorKind::Unavailable => ErrorKind::Unavailable,
-        };
-        Self::from_error(kind, &error).hint(error.hint())
-    }
-}
-
 impl From<ChooseError> for CliError {
     fn from(error: ChooseError) -> Self {
         let this = Self::from_error(ErrorKind::Usage, &error);
