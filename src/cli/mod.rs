@@ -9,6 +9,8 @@ pub mod env;
 pub mod error;
 pub mod exit;
 mod history;
+pub(crate) mod governance;
+pub(crate) mod people;
 mod style;
 mod table;
 pub mod text;

@@ -6,6 +6,7 @@
 
 mod completions;
 mod hash;
+mod init;
 mod man;
 mod policy;
 mod trust;
@@ -38,6 +39,7 @@ macro_rules! commands {
 commands! {
     Hash = hash,
     Policy = policy,
+    Init = init,
     Trust = trust,
     Completions = completions,
     Man = man,

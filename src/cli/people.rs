@@ -1,0 +1,117 @@
+//! People as an admin names them, turned into operations of governance.
+
+use crate::base::digest::EmailDigest;
+use crate::base::encoding;
+use crate::base::name::{LevelName, MemberId, TeamName};
+use crate::cli::desk::Profile;
+use crate::cli::error::{CliError, ErrorKind};
+use crate::key::PublicKey;
+use crate::session::random;
+use crate::statement::commitment::{EmailSalt, Opening};
+use crate::statement::governance::{AddKey, Operation, SetMember};
+use crate::statement::words::{Duty, MemberKind};
+
+/// A member as the roster is to say it, with the profile in the clear.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Person {
+    /// The opaque id.
+    pub(crate) id: MemberId,
+    /// Set once.
+    pub(crate) kind: MemberKind,
+    /// A level of the policy.
+    pub(crate) level: Option<LevelName>,
+    /// Teams.
+    pub(crate) teams: Vec<TeamName>,
+    /// Duties.
+    pub(crate) duties: Vec<Duty>,
+    /// The human who answers for an agent.
+    pub(crate) operator: Option<MemberId>,
+    /// Name, e-mail addresses, handles: kept beside the ledger, never in it.
+    pub(crate) profile: Profile,
+    /// Keys to enrol.
+    pub(crate) keys: Vec<PublicKey>,
+}
+
+impl Person {
+    /// A person with a fresh id.
+    pub(crate) fn new(kind: MemberKind, profile: Profile, duties: &[Duty]) -> Self {
+        Self {
+            id: fresh_member_id(),
+            kind,
+            level: None,
+            teams: Vec::new(),
+            duties: duties.to_vec(),
+            operator: None,
+            profile,
+            keys: Vec::new(),
+        }
+    }
+
+    /// Digests of the e-mail addresses, sorted.
+    pub(crate) fn email_digests(&self, salt: &EmailSalt) -> Vec<EmailDigest> {
+        sorted(self.profile.emails.iter().map(|email| salt.digest(email.as_bytes())))
+    }
+
+    /// The operation that says all of this but the keys, and the opening of the profile, which
+    /// must be kept before the operation becomes an entry.
+    ///
+    /// # Errors
+    /// Where the profile is too long to be kept.
+    pub(crate) fn set_member(
+        &self,
+        salt: &EmailSalt,
+    ) -> Result<(Operation, Option<Opening>), CliError> {
+        let opening = match &self.profile {
+            profile if *profile == Profile::default() => None,
+            profile => Some(open(&serde_json::to_string(profile).unwrap_or_default())?),
+        };
+        let said = SetMember {
+            member: self.id.clone(),
+            kind: self.kind,
+            level: self.level.clone(),
+            teams: sorted(self.teams.iter().cloned()),
+            duties: sorted(self.duties.iter().copied()),
+            operator: self.operator.clone(),
+            profile: opening.as_ref().and_then(Opening::commitment),
+            emails: self.email_digests(salt),
+        };
+        Ok((Operation::SetMember(said), opening))
+    }
+
+    /// The operations that enrol the keys.
+    pub(crate) fn add_keys(&self) -> impl Iterator<Item = Operation> + '_ {
+        let add = |key: &PublicKey| {
+            let (member, key) = (self.id.clone(), key.clone());
+            Operation::AddKey(AddKey { member, key, attestation: None })
+        };
+        self.keys.iter().map(add)
+    }
+
+    /// What the person is called in a plan, before there is any opening.
+    pub(crate) fn called(&self) -> String {
+        match (self.profile.name.as_str(), self.profile.emails.first()) {
+            ("", None) => self.id.to_string(),
+            ("", Some(email)) => email.clone(),
+            (name, None) => name.to_owned(),
+            (name, Some(email)) => format!("{name} <{email}>"),
+        }
+    }
+}
+
+/// `m` and eight random hexadecimal digits: an id says nothing of whom it is.
+pub(crate) fn fresh_member_id() -> MemberId {
+    let text = format!("m{}", encoding::hex(&random::<4>()));
+    MemberId::new(text).unwrap_or_else(|_| unreachable!("hexadecimal digits are an id"))
+}
+
+/// A free text under a fresh salt: what is signed is a commitment to it.
+///
+/// # Errors
+/// Where it is too long to be kept.
+pub(crate) fn open(text: &str) -> Result<Opening, CliError> {
+    Opening::new(random(), text).map_err(|error| CliError::from_error(ErrorKind::Usage, &error))
+}
+
+fn sorted<T: Ord>(items: impl Iterator<Item = T>) -> Vec<T> {
+    items.collect::<std::collections::BTreeSet<T>>().into_iter().collect()
+}

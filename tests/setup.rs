@@ -1,0 +1,97 @@
+//! Commands of an admin: `init`, `key`, `roster`, `policy apply`, `baseline`, `submit`.
+
+#![cfg(feature = "cli")]
+#![expect(clippy::unwrap_used, reason = "a test's helpers fail with the test")]
+
+mod common;
+
+use common::{Output, Stage};
+
+#[test]
+fn init_needs_no_flags_where_git_signs_with_a_key_file() {
+    let stage = Stage::new("init-file");
+    let answer = stage.run(["init", "-y"]);
+    let out = answer.ok();
+    assert!(out.lines().count() <= 20 && out.lines().all(|line| line.len() <= 80), "{out}");
+    for words in ["BEGUN", "localhost/shop", "single admin", "trust root", "one trusted host"] {
+        assert!(out.contains(words), "{words}: {out}");
+    }
+    assert!(out.lines().last().unwrap().starts_with("next: countersign roster add"), "{out}");
+    assert!(stage.ledger().join("checkpoint").exists() && stage.gate_key().exists());
+    let shown = stage.run(["trust", "show", "--json"]).json();
+    assert!(out.contains(shown["digest"].as_str().unwrap()), "{out}");
+    // A second one is refused in one line and a hint.
+    let again = stage.run(["init", "-y"]);
+    again.refused(2, "this repository has its ledger already: localhost/shop");
+    assert_eq!(again.talk.lines().count(), 2, "{}", again.talk);
+}
+
+#[test]
+fn init_takes_a_key_out_of_the_agent() {
+    let stage = Stage::new("init-agent");
+    let socket = stage.home().join("agent");
+    let mut agent = stage.program("ssh-agent");
+    let mut agent = agent.arg("-D").arg("-a").arg(&socket);
+    agent = agent.stdout(std::process::Stdio::null());
+    let mut agent = agent.spawn().unwrap();
+    for _ in 0..100 {
+        if socket.exists() {
+            break;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
+    let mut add = stage.program("ssh-add");
+    Output::of(add.arg("-q").arg(stage.key("ada")).env("SSH_AUTH_SOCK", &socket)).ok();
+    // git names the key literally, and its file is gone.
+    let line = std::fs::read_to_string(stage.key("ada").with_extension("pub")).unwrap();
+    stage.git(["config", "--global", "user.signingkey", &format!("key::{}", line.trim())]);
+    std::fs::remove_file(stage.key("ada")).unwrap();
+    let answer = Output::of(stage.command(["init", "-y"]).env("SSH_AUTH_SOCK", &socket));
+    let _ = agent.kill().and_then(|()| agent.wait());
+    assert!(answer.ok().contains("git signs with it"), "{}", answer.out);
+}
+
+#[test]
+fn init_without_any_key_says_how_to_make_one() {
+    let stage = Stage::new("init-none");
+    stage.git(["config", "--global", "--unset", "gpg.format"]);
+    let answer = stage.run(["init", "-y"]);
+    answer.refused(2, "there is no key to sign with hint: make one: countersign key generate");
+    assert!(!stage.ledger().exists() && !stage.gate_key().exists());
+}
+
+#[test]
+fn init_shows_entry_0_and_makes_nothing() {
+    let stage = Stage::new("init-dry");
+    let shown = stage.run(["init", "-n", "--json"]).json();
+    assert_eq!(shown["predicate"]["says"]["genesis"]["origin"], "localhost/shop");
+    assert!(!stage.home().join(".config").exists() && !stage.home().join(".local").exists());
+    // Nobody can be asked, and nothing was said.
+    stage.run(["init"]).refused(2, "add -y to go ahead");
+    assert!(!stage.home().join(".local").exists());
+}
+
+#[test]
+fn init_takes_the_first_roster_from_allowed_signers() {
+    let stage = Stage::new("init-allowed");
+    let mut text = String::new();
+    for name in ["ada", "ben", "cleo"] {
+        let key = std::fs::read_to_string(stage.key(name).with_extension("pub")).unwrap();
+        text.push_str(&format!("{name}@shop.example namespaces=\"git\" {key}"));
+    }
+    let file = stage.write(stage.home().join("allowed"), &text);
+    let file = file.to_str().unwrap();
+    stage.git(["config", "--global", "gpg.ssh.allowedSignersFile", file]);
+    stage.git(["remote", "add", "origin", "git@git.example:team/shop.git"]);
+    let answer = stage.run(["init", "-y", "--json"]).json();
+    assert_eq!(answer["origin"], "git.example/team/shop");
+    // ada stands in the list too and is no second member; the gate is the fourth.
+    assert_eq!(answer["members"], 4);
+}
+
+#[test]
+fn init_starts_an_empty_repository_from_nothing() {
+    let stage = Stage::new("init-unborn");
+    stage.git(["update-ref", "-d", "HEAD"]);
+    assert_eq!(stage.run(["init", "-y", "--json"]).json()["baseline"], "none");
+}
