@@ -198,7 +198,7 @@ impl Desk {
     pub(crate) fn names(&self) -> Names {
         let openings = self.session.openings();
         let mut names = BTreeMap::new();
-        for member in self.session.view().roster().members(self.session.size()) {
+        for member in self.session.view().roster().members_ever() {
             let text = member.profile.and_then(|profile| openings.text(profile).ok().flatten());
             let profile = text.and_then(|text| serde_json::from_str::<Profile>(&text).ok());
             if let Some(profile) = profile.filter(|profile| !profile.name.is_empty()) {
@@ -316,6 +316,11 @@ impl Desk {
 }
 
 impl Names {
+    /// Everyone whose name is known, by id.
+    pub(crate) const fn all(&self) -> &BTreeMap<MemberId, String> {
+        &self.0
+    }
+
     /// What a member is called: the name, or the id where the name is withheld.
     pub(crate) fn of(&self, id: &MemberId) -> String {
         self.0.get(id).cloned().unwrap_or_else(|| id.to_string())

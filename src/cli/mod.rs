@@ -11,6 +11,7 @@ pub mod exit;
 mod history;
 pub(crate) mod governance;
 pub(crate) mod people;
+pub(crate) mod said;
 mod style;
 mod table;
 pub mod text;

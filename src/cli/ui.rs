@@ -57,6 +57,7 @@ pub struct Ui {
     raw: Option<Box<dyn Write>>,
     talk: Box<dyn Write>,
     out_is_terminal: bool,
+    talk_is_terminal: bool,
     out_is_closed: bool,
     failure: Option<io::Error>,
     input: Input,
@@ -75,6 +76,7 @@ impl Ui {
         let person = io::stdin().is_terminal() && io::stderr().is_terminal();
         Self {
             out_is_terminal: io::stdout().is_terminal(),
+            talk_is_terminal: io::stderr().is_terminal(),
             out: Box::new(BufWriter::new(anstream::AutoStream::new(io::stdout(), choice))),
             raw: Some(Box::new(io::stdout())),
             talk: Box::new(anstream::AutoStream::new(io::stderr(), choice)),
@@ -103,6 +105,7 @@ impl Ui {
             raw: None,
             talk: strip(talk),
             out_is_terminal: false,
+            talk_is_terminal: false,
             out_is_closed: false,
             failure: None,
             input,
@@ -215,6 +218,14 @@ impl Ui {
     pub fn note(&mut self, text: &str) {
         if !self.manner.quiet {
             self.speak(Role::Plain, "", text);
+        }
+    }
+
+    /// How far something has come, over the line before; only on a terminal, silent with `-q`.
+    /// An empty text clears the line.
+    pub fn progress(&mut self, text: &str) {
+        if self.talk_is_terminal && !self.manner.quiet {
+            self.write_talk(&format!("\r{:<60}\r{}", "", text::escape(text)));
         }
     }
 

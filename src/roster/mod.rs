@@ -177,6 +177,16 @@ impl Roster {
         self.members.keys().filter_map(move |id| self.member(id, as_of))
     }
 
+    /// Everyone who ever was a member, as last described, by id: who left is still called by name.
+    pub fn members_ever(&self) -> impl Iterator<Item = &Member> {
+        let newest = |history: &'_ MemberHistory| {
+            history.versions.iter().rposition(|(_, member)| member.is_some())
+        };
+        self.members.values().filter_map(move |history| {
+            history.versions.get(newest(history)?).and_then(|(_, member)| member.as_ref())
+        })
+    }
+
     /// The kind that a member was given once, retired or not.
     #[must_use]
     pub fn kind_ever(&self, id: &MemberId) -> Option<MemberKind> {

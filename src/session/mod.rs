@@ -3,6 +3,7 @@
 //! Everything that a command asks of a ledger goes through a [`Session`]; it holds the ledger's
 //! lock until it is dropped.
 
+pub mod check;
 mod error;
 mod folder;
 mod genesis;
@@ -189,6 +190,55 @@ impl Session {
     /// [`SessionError`] where the store cannot be read.
     pub fn indexes_under(&self, topic: Topic) -> Result<Vec<EntryIndex>, SessionError> {
         Ok(self.store.entries_of(&topic)?)
+    }
+
+    /// The view as it was when the log had `size` entries, folded anew.
+    ///
+    /// # Errors
+    /// [`SessionError`] where the log cannot be read or an entry should not be in it.
+    pub fn view_as_of(&self, size: TreeSize) -> Result<View, SessionError> {
+        if size == self.size() {
+            return Ok(self.view.clone());
+        }
+        replay::catch_up(View::default(), &self.store, size)
+    }
+
+    /// How many entries the log had at a moment: those whose time is not later. Times never
+    /// fall, so a handful of entries is read.
+    ///
+    /// # Errors
+    /// [`SessionError`] where an entry cannot be read.
+    pub fn size_at(&self, moment: Timestamp) -> Result<TreeSize, SessionError> {
+        let (mut low, mut high) = (0, self.size().get());
+        while low < high {
+            let middle = low + (high - low) / 2;
+            if self.entry(EntryIndex::new(middle))?.time() <= moment {
+                low = middle + 1;
+            } else {
+                high = middle;
+            }
+        }
+        Ok(TreeSize::new(low))
+    }
+
+    /// The proof that an entry is in the ledger, under its newest checkpoint.
+    ///
+    /// # Errors
+    /// [`SessionError`] where there is no such entry, or it does not verify.
+    pub fn prove(&self, index: EntryIndex) -> Result<Receipt, SessionError> {
+        let found = read::entry(&self.store, index, &self.checkpoint)?;
+        let found = found.ok_or(SessionError::NoEntry { index, size: self.size() })?;
+        Ok(found.receipt().clone())
+    }
+
+    /// The bytes of an entry's leaf, proved under the newest checkpoint.
+    ///
+    /// # Errors
+    /// [`SessionError`] where there is no such entry, or it does not verify.
+    pub fn leaf(&self, index: EntryIndex) -> Result<Vec<u8>, SessionError> {
+        let found = read::entry(&self.store, index, &self.checkpoint)?;
+        let found = found.ok_or(SessionError::NoEntry { index, size: self.size() })?;
+        Ok(found.leaf().to_bytes())
     }
 
     /// A statement by `by`, for this ledger, resting on its newest checkpoint.

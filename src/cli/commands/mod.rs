@@ -9,6 +9,9 @@ mod hash;
 mod init;
 mod man;
 mod policy;
+mod ledger;
+mod log;
+mod show;
 mod trust;
 
 use super::Context;
@@ -40,6 +43,9 @@ commands! {
     Hash = hash,
     Policy = policy,
     Init = init,
+    Log = log,
+    Show = show,
+    Ledger = ledger,
     Trust = trust,
     Completions = completions,
     Man = man,
