@@ -12,6 +12,8 @@ mod history;
 pub(crate) mod governance;
 pub(crate) mod people;
 pub(crate) mod said;
+pub(crate) mod report;
+pub(crate) mod review;
 mod style;
 mod table;
 pub mod text;

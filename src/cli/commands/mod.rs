@@ -4,6 +4,7 @@
 //! and `pub(crate) fn run(&mut Context, &Args) -> Result<ExitStatus, CliError>`, and add two
 //! lines here: the module, and its place in the list of commands.
 
+mod check;
 mod completions;
 mod hash;
 mod init;
@@ -12,6 +13,8 @@ mod policy;
 mod ledger;
 mod log;
 mod show;
+mod queue;
+mod status;
 mod trust;
 
 use super::Context;
@@ -46,6 +49,9 @@ commands! {
     Log = log,
     Show = show,
     Ledger = ledger,
+    Status = status,
+    Check = check,
+    Queue = queue,
     Trust = trust,
     Completions = completions,
     Man = man,

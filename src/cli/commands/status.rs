@@ -1,0 +1,296 @@
+//! `status`: what a change would need and has. `check` asks the same, for a pipeline.
+
+use serde::Serialize;
+
+use crate::base::name::{EnvironmentName, Revision, ServiceName};
+use crate::base::position::TreeSize;
+use crate::cli::Context;
+use crate::cli::desk::Desk;
+use crate::cli::error::CliError;
+use crate::cli::exit::ExitStatus;
+use crate::cli::report::{Reporting, SegmentReport, count, person};
+use crate::cli::review::{Place, PlaceArgs, Subject};
+use crate::cli::time;
+use crate::cli::ui::{Cell, Role, Table, Ui, Word};
+use crate::evidence::gather;
+use crate::git::Repository;
+use crate::statement::words::Mode;
+use crate::verify::{Start, verdict};
+
+/// Show what a change needs and has: signed, missing, not counted and why
+#[derive(Debug, clap::Args)]
+#[command(after_help = "RANGE is a branch, A..B as in git, or a commit against its first parent. \
+    Without one it is\nwhat HEAD adds to the service's branch; there, what is not deployed \
+    yet.\n\nExamples:\n  countersign status\n  countersign status retry-capture\n  \
+    countersign status main..HEAD --env staging")]
+pub(crate) struct Args {
+    /// What to judge
+    range: Option<String>,
+    #[command(flatten)]
+    place: PlaceArgs,
+}
+
+/// Runs the command.
+pub(crate) fn run(context: &mut Context, args: &Args) -> Result<ExitStatus, CliError> {
+    // Whoever asks how things stand is answered, whatever the answer is.
+    answer(context, args, "status").map(|_| ExitStatus::Yes)
+}
+
+/// The answer for one change.
+#[derive(Serialize)]
+struct Answer<'a> {
+    answer: &'static str,
+    mode: Mode,
+    service: &'a ServiceName,
+    environment: &'a EnvironmentName,
+    policy: u64,
+    size: TreeSize,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    base: Option<&'a Revision>,
+    head: &'a Revision,
+    segments: Vec<SegmentReport>,
+}
+
+/// Judges, prints, and gives the status of a question: 1 for no, unless the policy only observes.
+pub(super) fn answer(
+    context: &mut Context,
+    args: &Args,
+    command: &str,
+) -> Result<ExitStatus, CliError> {
+    let desk = context.desk(command)?;
+    let place = Place::new(&desk, &args.place)?;
+    let repository = desk.need_repository()?;
+    let now = context.now();
+    let named = args.range.as_deref();
+    let range = match named {
+        Some(text) => Some(place.range(repository, text)?),
+        None => place.range_of_head(repository)?,
+    };
+    let Some(range) = range else { return landed(context, &desk, &place, repository) };
+    let branch = repository.head_branch()?;
+    let branch = branch.as_ref().map(|name| name.as_str().trim_start_matches("refs/heads/"));
+    let argument = named.or(branch).unwrap_or("HEAD");
+    let subject = Subject::load(&desk, &place, range, argument, now)?;
+    let names = desk.names();
+    let report = subject.report(&desk, &place, &names);
+    let word = word(&place, report.satisfied);
+    context.ui.json(&Answer {
+        answer: word_for_machines(word),
+        mode: place.mode(),
+        service: &place.service.name,
+        environment: &place.environment,
+        policy: place.policy_number,
+        size: desk.session.size(),
+        base: subject.range.base.as_ref(),
+        head: &subject.range.head,
+        segments: vec![report.clone()],
+    });
+    print_change(&mut context.ui, &desk, &place, &subject, &report);
+    desk.session.leak();
+    Ok(status(word))
+}
+
+fn word(place: &Place, satisfied: bool) -> Word {
+    match (satisfied, place.mode()) {
+        (true, _) => Word::Yes,
+        (false, Mode::Enforce) => Word::No,
+        (false, Mode::Observe) => Word::WouldRefuse,
+    }
+}
+
+const fn word_for_machines(word: Word) -> &'static str {
+    match word {
+        Word::Yes => "yes",
+        Word::WouldRefuse => "would_refuse",
+        _ => "no",
+    }
+}
+
+const fn status(word: Word) -> ExitStatus {
+    match word {
+        Word::Yes | Word::WouldRefuse => ExitStatus::Yes,
+        _ => ExitStatus::No,
+    }
+}
+
+fn print_change(
+    ui: &mut Ui,
+    desk: &Desk,
+    place: &Place,
+    subject: &Subject,
+    report: &SegmentReport,
+) {
+    let (argument, environment) = (&subject.argument, &place.environment);
+    let said = match report.reasons.first() {
+        None => format!("{argument} to {environment}: signed off"),
+        Some(_) if !report.rejects.is_empty() => {
+            format!("{argument} to {environment}: rejected")
+        }
+        Some(_) if report.denials.is_empty() => {
+            let missing: u32 = report.needs.iter().map(|needed| needed.missing).sum();
+            let missing = usize::try_from(missing).unwrap_or(usize::MAX);
+            let verb = if missing == 1 { "is" } else { "are" };
+            format!("{argument} to {environment}: {} {verb} missing", count(missing, "sign-off"))
+        }
+        Some(code) => format!("{argument} to {environment}: {code}"),
+    };
+    ui.answer(word(place, report.satisfied), &said);
+    let base = subject.range.base.as_ref().map_or("nothing", Revision::short);
+    let rests = format!(
+        "{} on {} {base}; change {}; policy {}, {}; ledger {}",
+        count(subject.commits(), "commit"),
+        place.branch(),
+        report.change.short(),
+        place.policy_number,
+        place.mode(),
+        desk.session.size()
+    );
+    ui.paragraph(4, &rests);
+    ui.blank();
+    ui.table(&needs_table(desk, report));
+    ui.blank();
+    ui.line(&format!("next: {}", next(report)));
+}
+
+fn needs_table(desk: &Desk, report: &SegmentReport) -> Table {
+    let mut table = Table::new(2);
+    let shown = |table: &mut Table, label: &str, role: Role, state: &str, said: String| {
+        table.row([Cell::from(label), Cell::new(role, state), Cell::from(said)]);
+    };
+    for needed in &report.needs {
+        let by: Vec<_> = report
+            .has
+            .iter()
+            .filter(|has| needed.filled_by.contains(&has.member))
+            .map(|has| {
+                let who = person(&has.name, has.level.as_ref(), has.presence);
+                let age = crate::base::time::Span::from_milliseconds(has.age_milliseconds);
+                format!("{who}, {} ago, entry {}", time::span(age), has.entry)
+            })
+            .collect();
+        if needed.missing == 0 {
+            shown(&mut table, &needed.ask, Role::Good, "ok", by.join("; "));
+        } else {
+            let ask = report
+                .ask
+                .iter()
+                .find(|ask| ask.because == needed.because && ask.need == needed.ask);
+            let who = ask.map_or_else(String::new, |ask| format!("ask {}", ask.who()));
+            let said = format!("{who} ({})", needed.because);
+            shown(&mut table, &needed.ask, Role::Bad, "missing", said);
+        }
+    }
+    for denial in &report.denials {
+        shown(&mut table, denial.code.as_str(), Role::Bad, "denied", denial.text.clone());
+    }
+    for reject in &report.rejects {
+        let said = format!("{}, entry {}", reject.name, reject.entry);
+        shown(&mut table, "rejected by", Role::Bad, "blocks", said);
+    }
+    for near in &report.near {
+        shown(&mut table, "near", Role::Caution, "stale", near.said());
+    }
+    for word in &report.not_counted {
+        shown(&mut table, "not counted", Role::Caution, word.code.as_str(), word.said());
+    }
+    for author in &report.authors {
+        let said = format!("{}, {}", author.shown(), standing(desk, author.standing));
+        shown(&mut table, "author", Role::Faint, "", said);
+    }
+    table
+}
+
+fn standing(_: &Desk, standing: crate::policy::Standing) -> &'static str {
+    match standing {
+        crate::policy::Standing::Proved => "signed for it",
+        crate::policy::Standing::Attested => "attested by a service",
+        crate::policy::Standing::Claimed => "claimed by the commit",
+    }
+}
+
+fn next(report: &SegmentReport) -> String {
+    if report.satisfied {
+        return "it may land".to_owned();
+    }
+    if let Some(reject) = report.rejects.first() {
+        return format!("{} runs  countersign withdraw {}", reject.name, reject.entry);
+    }
+    match report.ask.iter().find(|ask| !ask.people.is_empty()) {
+        Some(ask) => format!("{} runs  {}", ask.who(), ask.command),
+        None => "countersign roster show".to_owned(),
+    }
+}
+
+/// On the service's branch: what is not settled yet, one line a step.
+fn landed(
+    context: &mut Context,
+    desk: &Desk,
+    place: &Place,
+    repository: &Repository,
+) -> Result<ExitStatus, CliError> {
+    let head = repository.resolve("HEAD")?;
+    let question = place.question(&head, context.now());
+    let gathered = gather(&desk.session, repository, &question)?;
+    let found = verdict(&question, &gathered.evidence(&desk.session));
+    let names = desk.names();
+    let reporting = Reporting::new(&names, desk.session.view(), &place.policy);
+    let segments: Vec<_> = found
+        .segments
+        .iter()
+        .map(|segment| SegmentReport::new(&reporting, segment, &gathered.near, None))
+        .collect();
+    let open: Vec<_> = segments.iter().filter(|segment| !segment.satisfied).collect();
+    let word = word(place, open.is_empty() && found.problems.is_empty());
+    let ui = &mut context.ui;
+    let place_text = format!("{} {} to {}", place.branch(), head.short(), place.environment);
+    let said = match (found.problems.first(), open.len()) {
+        (_, missing) if missing > 0 => {
+            let verb = if missing == 1 { "is" } else { "are" };
+            format!("{missing} of {} {verb} not signed off", count(segments.len(), "change"))
+        }
+        (Some(problem), _) => problem.text.clone(),
+        (None, _) if segments.is_empty() => "nothing to sign".to_owned(),
+        (None, _) => format!("{}, signed off", count(segments.len(), "change")),
+    };
+    ui.answer(word, &format!("{place_text}: {said}"));
+    let since = match &found.start {
+        Start::Settled(point) => {
+            let commit = point.revision.as_ref().map_or("nothing", Revision::short);
+            format!("since entry {} ({commit}); ", point.entry.index)
+        }
+        Start::None => String::new(),
+    };
+    let (policy, mode, size) = (place.policy_number, place.mode(), desk.session.size());
+    ui.paragraph(4, &format!("{since}policy {policy}, {mode}; ledger {size}"));
+    if !open.is_empty() {
+        ui.blank();
+        let mut table = Table::new(2);
+        for segment in &open {
+            let missing: Vec<_> =
+                segment.missing().iter().map(|needed| needed.ask.clone()).collect();
+            let said = format!("{}: needs {}", segment.title, missing.join("; "));
+            table.row([segment.last.short().to_owned(), said]);
+        }
+        ui.table(&table);
+    }
+    ui.blank();
+    let ask = open.iter().flat_map(|segment| &segment.ask).find(|ask| !ask.people.is_empty());
+    let next = match (ask, found.problems.iter().find_map(|problem| problem.hint.clone())) {
+        (Some(ask), _) => format!("{} runs  {}", ask.who(), ask.command),
+        (None, Some(hint)) => hint,
+        (None, None) => "it may be deployed: countersign gate".to_owned(),
+    };
+    ui.line(&format!("next: {next}"));
+    ui.json(&Answer {
+        answer: word_for_machines(word),
+        mode: place.mode(),
+        service: &place.service.name,
+        environment: &place.environment,
+        policy: place.policy_number,
+        size: desk.session.size(),
+        base: None,
+        head: &head,
+        segments,
+    });
+    Ok(status(word))
+}

@@ -1,0 +1,72 @@
+//! How a verdict reads: for people, and as JSON with names of members that never change.
+
+mod segment;
+mod verdict;
+
+use std::collections::BTreeMap;
+
+use crate::base::name::MemberId;
+use crate::cli::desk::Names;
+use crate::cli::text;
+use crate::cli::ui::Ui;
+use crate::policy::{Policy, Presence};
+use crate::view::View;
+
+pub(crate) use segment::{SegmentReport, could_fill, person};
+pub(crate) use verdict::VerdictReport;
+
+/// What reports look names, levels and people up in.
+pub(crate) struct Reporting<'a> {
+    /// What people are called.
+    pub(crate) names: &'a Names,
+    /// Who is there.
+    pub(crate) view: &'a View,
+    /// What levels there are.
+    pub(crate) policy: &'a Policy,
+    /// How many changes wait for each member, where that is known.
+    pub(crate) waiting: BTreeMap<MemberId, usize>,
+}
+
+impl<'a> Reporting<'a> {
+    /// Without knowledge of who has how much to do.
+    pub(crate) const fn new(names: &'a Names, view: &'a View, policy: &'a Policy) -> Self {
+        Self { names, view, policy, waiting: BTreeMap::new() }
+    }
+}
+
+/// Columns before the text of a labelled line.
+const LABEL_COLUMNS: usize = 11;
+
+/// `    needs  TEXT                CODE`: a label, a text that wraps beside it, and a code at the
+/// right end of the first line.
+fn labelled(ui: &mut Ui, label: &str, said: &str, code: &str) {
+    let escaped = text::escape(said);
+    let code_columns = if code.is_empty() { 0 } else { text::width(code) + 2 };
+    let room = text::WIDTH_MAX - LABEL_COLUMNS;
+    // Only the first line is shorter for the code; the others have room to the edge.
+    let fits = text::width(&escaped) + code_columns <= room;
+    let lines = text::wrap(&escaped, 0, if fits { room } else { room - code_columns });
+    for (number, line) in lines.iter().enumerate() {
+        let start = if number == 0 { format!("    {label:<7}") } else { " ".repeat(LABEL_COLUMNS) };
+        if number == 0 && !code.is_empty() {
+            let gap = (room - code_columns + 2).saturating_sub(text::width(line)).max(2);
+            ui.line(&format!("{start}{line}{}{code}", " ".repeat(gap)));
+        } else {
+            ui.line(&format!("{start}{line}"));
+        }
+    }
+}
+
+/// `1 change`, `2 changes`.
+pub(crate) fn count(number: usize, one: &str) -> String {
+    if number == 1 { format!("1 {one}") } else { format!("{number} {one}s") }
+}
+
+/// What is said of a signature's presence; nothing where nobody touched a key.
+const fn presence_word(presence: Presence) -> &'static str {
+    match presence {
+        Presence::NoTouch => "",
+        Presence::TouchClaimed => "touch claimed",
+        Presence::Touch => "touch",
+    }
+}

@@ -1,0 +1,514 @@
+//! One segment: what it needs, what it has, what is near, what does not count, and whom to ask.
+
+use serde::Serialize;
+
+use super::{Reporting, labelled, presence_word};
+use crate::base::digest::ChangeHash;
+use crate::base::name::{LevelName, MemberId, Revision};
+use crate::base::position::EntryIndex;
+use crate::base::time::Timestamp;
+use crate::cli::desk::Names;
+use crate::cli::time;
+use crate::cli::ui::Ui;
+use crate::policy::{
+    AssistanceSource, AuthorKind, Denial, NotCounted, Presence, ReasonCode, Requirement, SignOff,
+    Standing,
+};
+use crate::roster::Member;
+use crate::statement::Says;
+use crate::statement::words::{Assistance, Duty};
+use crate::verify::{Segment, VerifiedEntry};
+
+/// At most so many people are asked for one requirement.
+const ASKED_MAX: usize = 3;
+
+/// A segment, as an answer.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct SegmentReport {
+    /// The change hash of the composed document.
+    pub(crate) change: ChangeHash,
+    /// Its first step.
+    pub(crate) first: Revision,
+    /// Its last step.
+    pub(crate) last: Revision,
+    /// How many steps it has.
+    pub(crate) steps: usize,
+    /// First line of the last commit's message.
+    pub(crate) title: String,
+    /// How many paths it changes.
+    pub(crate) paths: usize,
+    /// Requests that declarations name.
+    pub(crate) requests: Vec<String>,
+    /// Whether it is covered.
+    pub(crate) satisfied: bool,
+    /// `exact` or `carried`, where it is covered.
+    #[serde(rename = "match", skip_serializing_if = "Option::is_none")]
+    pub(crate) matched: Option<&'static str>,
+    /// The codes of what is missing.
+    pub(crate) reasons: Vec<ReasonCode>,
+    /// Who wrote it.
+    pub(crate) authors: Vec<AuthorReport>,
+    /// The assistance that counts.
+    pub(crate) assistance: Assistance,
+    /// Where that comes from.
+    pub(crate) assistance_from: AssistanceSource,
+    /// What the policy asks, whether or not it is there.
+    pub(crate) needs: Vec<Requirement>,
+    /// What denies whoever signs.
+    pub(crate) denials: Vec<Denial>,
+    /// Sign-offs that stand.
+    pub(crate) has: Vec<Has>,
+    /// Sign-offs of other versions.
+    pub(crate) near: Vec<Near>,
+    /// Words that do not count, and why.
+    pub(crate) not_counted: Vec<Discount>,
+    /// Rejects that block.
+    pub(crate) rejects: Vec<Blocking>,
+    /// Who could fill what is missing.
+    pub(crate) ask: Vec<Ask>,
+}
+
+/// An author.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct AuthorReport {
+    /// Who it is on the roster.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) member: Option<MemberId>,
+    /// What people call the author.
+    pub(crate) name: String,
+    /// What kind of author it is.
+    pub(crate) kind: AuthorKind,
+    /// The level.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) level: Option<LevelName>,
+    /// How the authorship is known.
+    pub(crate) standing: Standing,
+}
+
+/// A sign-off that stands.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct Has {
+    /// Whose.
+    pub(crate) member: MemberId,
+    /// What people call them.
+    pub(crate) name: String,
+    /// Their level.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) level: Option<LevelName>,
+    /// Whether a key was touched.
+    pub(crate) presence: Presence,
+    /// Where it stands.
+    pub(crate) entry: EntryIndex,
+    /// How old it is, in milliseconds.
+    pub(crate) age_milliseconds: u64,
+    /// What it counts for: rules by name.
+    pub(crate) counts_for: Vec<String>,
+}
+
+/// A sign-off of another version of the same change.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct Near {
+    /// Whose.
+    pub(crate) member: MemberId,
+    /// What people call them.
+    pub(crate) name: String,
+    /// Where it stands.
+    pub(crate) entry: EntryIndex,
+    /// Its time.
+    pub(crate) time: Timestamp,
+    /// The version that was signed.
+    pub(crate) change: ChangeHash,
+    /// The last commit that was read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) head: Option<Revision>,
+    /// Always `STALE_NEAR_MISS`.
+    pub(crate) code: ReasonCode,
+}
+
+/// A word that does not count.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct Discount {
+    /// Whose.
+    pub(crate) member: MemberId,
+    /// What people call them.
+    pub(crate) name: String,
+    /// Where it stands.
+    pub(crate) entry: EntryIndex,
+    /// Why, as a code.
+    pub(crate) code: ReasonCode,
+    /// The rule that it does not count for; it counts nowhere without one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) rule: Option<String>,
+    /// Why, in words.
+    pub(crate) text: String,
+}
+
+/// A reject that blocks.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct Blocking {
+    /// Whose.
+    pub(crate) member: MemberId,
+    /// What people call them.
+    pub(crate) name: String,
+    /// Where it stands.
+    pub(crate) entry: EntryIndex,
+}
+
+/// People who could fill a requirement, and the command for them.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct Ask {
+    /// The rule.
+    pub(crate) because: String,
+    /// What is missing.
+    pub(crate) need: String,
+    /// At most three people, fewest waiting first.
+    pub(crate) people: Vec<Asked>,
+    /// How many more could.
+    pub(crate) others: usize,
+    /// What they run.
+    pub(crate) command: String,
+}
+
+/// Somebody to ask.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct Asked {
+    /// Who.
+    pub(crate) member: MemberId,
+    /// What people call them.
+    pub(crate) name: String,
+    /// How many changes wait for them, where that is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) waiting: Option<usize>,
+}
+
+/// `Ada Ruiz, senior, touch`.
+pub(crate) fn person(name: &str, level: Option<&LevelName>, presence: Presence) -> String {
+    let mut said = name.to_owned();
+    for part in [level.map_or("", LevelName::as_str), presence_word(presence)] {
+        if !part.is_empty() {
+            said.push_str(", ");
+            said.push_str(part);
+        }
+    }
+    said
+}
+
+impl SegmentReport {
+    /// Reports a segment. `argument` is how `approve` names it; none where its steps name it.
+    pub(crate) fn new(
+        reporting: &Reporting<'_>,
+        segment: &Segment,
+        near: &[(ChangeHash, VerifiedEntry)],
+        argument: Option<&str>,
+    ) -> Self {
+        let names = reporting.names;
+        let argument = argument.map_or_else(|| argument_of(segment), str::to_owned);
+        let assessment = &segment.assessment;
+        Self {
+            change: segment.change,
+            first: segment.first.clone(),
+            last: segment.last.clone(),
+            steps: segment.steps,
+            title: segment.title.clone(),
+            paths: segment.paths,
+            requests: segment.requests.clone(),
+            satisfied: segment.satisfied,
+            matched: segment.satisfied.then(|| match_word(segment)),
+            reasons: segment.reasons(),
+            authors: authors(names, segment),
+            assistance: assessment.assistance,
+            assistance_from: assessment.assistance_from,
+            needs: assessment.requirements.clone(),
+            denials: assessment.denials.clone(),
+            has: segment.sign_offs.iter().map(|sign_off| has(names, segment, sign_off)).collect(),
+            near: near
+                .iter()
+                .filter_map(|(of, entry)| near_miss(names, segment, *of, entry))
+                .collect(),
+            not_counted: not_counted(names, segment),
+            rejects: segment
+                .rejects
+                .iter()
+                .map(|reject| Blocking {
+                    member: reject.member.clone(),
+                    name: names.of(&reject.member),
+                    entry: reject.entry,
+                })
+                .collect(),
+            ask: assessment
+                .requirements
+                .iter()
+                .filter(|requirement| requirement.missing > 0)
+                .map(|requirement| ask(reporting, segment, requirement, &argument))
+                .collect(),
+        }
+    }
+
+    /// What is missing, in a few words: `1 of at least senior; 1 of sre`.
+    pub(crate) fn missing(&self) -> Vec<&Requirement> {
+        self.needs.iter().filter(|needed| needed.missing > 0).collect()
+    }
+
+    /// `7be2d10 #1841 Retry card capture, Ben Ito (mid)`.
+    pub(crate) fn heading(&self) -> String {
+        let mut said = self.last.short().to_owned();
+        for request in &self.requests {
+            said.push(' ');
+            said.push_str(request);
+        }
+        said.push(' ');
+        said.push_str(&self.title);
+        if self.steps > 1 {
+            said = format!("{said} and {} before it", self.steps - 1);
+        }
+        let authors: Vec<_> = self.authors.iter().map(AuthorReport::shown).collect();
+        format!("{said}, by {}", authors.join(" and "))
+    }
+
+    /// The block of a segment that is not covered.
+    pub(crate) fn print(&self, ui: &mut Ui) {
+        ui.paragraph(2, &self.heading());
+        self.print_body(ui);
+    }
+
+    /// Needs, has, near, not counted and ask, without the heading.
+    pub(crate) fn print_body(&self, ui: &mut Ui) {
+        for needed in self.missing() {
+            let code = needed.code.as_str();
+            labelled(ui, "needs", &format!("{}: {}", needed.ask, needed.because), code);
+        }
+        for denial in &self.denials {
+            labelled(ui, "denied", &denial.text, denial.code.as_str());
+        }
+        for reject in &self.rejects {
+            let said = format!("{} rejected it, entry {}", reject.name, reject.entry);
+            labelled(ui, "no", &said, ReasonCode::Rejected.as_str());
+        }
+        for has in &self.has {
+            labelled(ui, "has", &has.said(), "");
+        }
+        for near in &self.near {
+            labelled(ui, "near", &near.said(), near.code.as_str());
+        }
+        for discount in &self.not_counted {
+            labelled(ui, "not", &discount.said(), discount.code.as_str());
+        }
+        for ask in merged(&self.ask) {
+            labelled(ui, "ask", &ask, "");
+        }
+    }
+}
+
+/// Who is to be asked, those with the same people in one line.
+fn merged(asks: &[Ask]) -> Vec<String> {
+    let mut lines: Vec<String> = asks.iter().map(Ask::said).collect();
+    lines.dedup();
+    lines
+}
+
+impl AuthorReport {
+    /// `Ben Ito (mid)`.
+    pub(crate) fn shown(&self) -> String {
+        match (&self.level, self.kind) {
+            (Some(level), _) => format!("{} ({level})", self.name),
+            (None, AuthorKind::Human) => self.name.clone(),
+            (None, kind) => format!("{} ({})", self.name, kind.as_str()),
+        }
+    }
+}
+
+impl Has {
+    fn said(&self) -> String {
+        let who = person(&self.name, self.level.as_ref(), self.presence);
+        let Some((first, rest)) = self.counts_for.split_first() else {
+            return format!("{who}, entry {}", self.entry);
+        };
+        let more =
+            if rest.is_empty() { String::new() } else { format!(" and {} more", rest.len()) };
+        format!("{who}, entry {}: counts for \"{first}\"{more}", self.entry)
+    }
+}
+
+impl Near {
+    /// `Mia Kern signed 5d20b1c7e8f1 on 18 Nov 2026 10:11 UTC`.
+    pub(crate) fn said(&self) -> String {
+        format!(
+            "{} signed {} on {}, entry {}; it has changed since",
+            self.name,
+            self.change.short(),
+            time::date(self.time),
+            self.entry
+        )
+    }
+}
+
+impl Discount {
+    pub(crate) fn said(&self) -> String {
+        let place =
+            self.rule.as_ref().map_or_else(String::new, |rule| format!(" (for \"{rule}\")"));
+        format!("{}, entry {}: {}{place}", self.name, self.entry, self.text)
+    }
+}
+
+impl Ask {
+    /// `mk (1 waiting) or jo`, or that nobody could.
+    pub(crate) fn who(&self) -> String {
+        let people: Vec<_> = self
+            .people
+            .iter()
+            .map(|asked| match asked.waiting {
+                Some(waiting) => format!("{} ({waiting} waiting)", asked.name),
+                None => asked.name.clone(),
+            })
+            .collect();
+        match (people.is_empty(), self.others) {
+            (true, _) => "nobody on the roster could".to_owned(),
+            (false, 0) => people.join(" or "),
+            (false, others) => format!("{} or {others} more", people.join(", ")),
+        }
+    }
+
+    fn said(&self) -> String {
+        if self.people.is_empty() {
+            return format!("{}: countersign roster show", self.who());
+        }
+        format!("{}: {}", self.who(), self.command)
+    }
+}
+
+/// How `approve` names a segment: its one step, or the range of its steps.
+fn argument_of(segment: &Segment) -> String {
+    if segment.steps == 1 {
+        return segment.last.short().to_owned();
+    }
+    format!("{}^..{}", segment.first.short(), segment.last.short())
+}
+
+fn match_word(segment: &Segment) -> &'static str {
+    let used: Vec<_> = segment
+        .assessment
+        .requirements
+        .iter()
+        .flat_map(|requirement| requirement.sign_offs.iter().copied())
+        .collect();
+    let carried = |sign_off: &SignOff| sign_off.carried && used.contains(&sign_off.entry);
+    if segment.sign_offs.iter().any(carried) { "carried" } else { "exact" }
+}
+
+fn authors(names: &Names, segment: &Segment) -> Vec<AuthorReport> {
+    let report = |author: &crate::policy::Author| AuthorReport {
+        member: author.member.clone(),
+        name: author.member.as_ref().map_or_else(|| author.label.clone(), |id| names.of(id)),
+        kind: author.kind,
+        level: author.level.clone(),
+        standing: author.standing,
+    };
+    segment.authors.iter().map(report).collect()
+}
+
+fn has(names: &Names, segment: &Segment, sign_off: &SignOff) -> Has {
+    let requirements = segment.assessment.requirements.iter();
+    let filled = requirements.filter(|filled| filled.sign_offs.contains(&sign_off.entry));
+    Has {
+        member: sign_off.member.clone(),
+        name: names.of(&sign_off.member),
+        level: sign_off.level.clone(),
+        presence: sign_off.presence,
+        entry: sign_off.entry,
+        age_milliseconds: sign_off.age.milliseconds(),
+        counts_for: filled.map(|filled| filled.because.clone()).collect(),
+    }
+}
+
+fn near_miss(
+    names: &Names,
+    segment: &Segment,
+    of: ChangeHash,
+    entry: &VerifiedEntry,
+) -> Option<Near> {
+    let Says::Approval(said) = &entry.statement().says else { return None };
+    let row = said.rows.first().filter(|_| of == segment.change)?;
+    // Who has signed this version too is not near it but there.
+    let there = segment.sign_offs.iter().any(|sign_off| sign_off.member == *entry.by());
+    (!there).then(|| Near {
+        member: entry.by().clone(),
+        name: names.of(entry.by()),
+        entry: entry.index(),
+        time: entry.time(),
+        change: ChangeHash::from_bytes(*row.hash.as_bytes()),
+        head: row.head.clone(),
+        code: ReasonCode::StaleNearMiss,
+    })
+}
+
+fn not_counted(names: &Names, segment: &Segment) -> Vec<Discount> {
+    let by_place = segment.discounted.iter().map(|word| Discount {
+        member: word.member.clone(),
+        name: names.of(&word.member),
+        entry: word.entry,
+        code: word.code,
+        rule: None,
+        text: word.text.clone(),
+    });
+    let by_policy = segment.assessment.not_counted.iter().map(|word: &NotCounted| Discount {
+        member: word.member.clone(),
+        name: names.of(&word.member),
+        entry: word.entry,
+        code: word.code,
+        rule: word.rule.clone(),
+        text: word.text.clone(),
+    });
+    by_place.chain(by_policy).collect()
+}
+
+/// Whether a member could fill a requirement: a human who reviews, no author, of the level and
+/// team, and not one who fills it already.
+pub(crate) fn could_fill(
+    reporting: &Reporting<'_>,
+    segment: &Segment,
+    requirement: &Requirement,
+    member: &Member,
+) -> bool {
+    let need = &requirement.need;
+    let level = need.level.as_ref().is_none_or(|wanted| {
+        member.level.as_ref().is_some_and(|held| reporting.policy.level_at_least(held, wanted))
+    });
+    let team = need.team.as_ref().is_none_or(|team| member.teams.contains(team));
+    let is_author = segment.authors.iter().any(|author| author.member.as_ref() == Some(&member.id));
+    let size = reporting.view.size();
+    let has_key = !reporting.view.roster().keys_of(&member.id, size).is_empty();
+    member.has_duty(Duty::Review)
+        && level
+        && team
+        && has_key
+        && !is_author
+        && !requirement.filled_by.contains(&member.id)
+}
+
+fn ask(
+    reporting: &Reporting<'_>,
+    segment: &Segment,
+    requirement: &Requirement,
+    argument: &str,
+) -> Ask {
+    let roster = reporting.view.roster();
+    let mut people: Vec<Asked> = roster
+        .members(reporting.view.size())
+        .filter(|member| could_fill(reporting, segment, requirement, member))
+        .map(|member| Asked {
+            member: member.id.clone(),
+            name: reporting.names.of(&member.id),
+            waiting: reporting.waiting.get(&member.id).copied(),
+        })
+        .collect();
+    people.sort_by_key(|asked| asked.waiting.unwrap_or(0));
+    let others = people.len().saturating_sub(ASKED_MAX);
+    people.truncate(ASKED_MAX);
+    Ask {
+        because: requirement.because.clone(),
+        need: requirement.ask.clone(),
+        people,
+        others,
+        command: format!("countersign approve {argument}"),
+    }
+}

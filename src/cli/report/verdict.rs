@@ -1,0 +1,260 @@
+//! The whole verdict, as `gate` and `verify` print it.
+
+use serde::Serialize;
+
+use super::{Reporting, SegmentReport, count, labelled};
+use crate::base::digest::{ChangeHash, ContentDigest};
+use crate::base::name::{EnvironmentName, MemberId, Revision, ServiceName};
+use crate::base::position::{EntryIndex, TreeSize};
+use crate::cli::exit::ExitStatus;
+use crate::cli::time;
+use crate::cli::ui::{Ui, Word};
+use crate::policy::ReasonCode;
+use crate::statement::words::{DecisionVerdict, Mode};
+use crate::verify::{Start, Verdict, VerifiedEntry};
+
+/// A verdict, as an answer.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct VerdictReport {
+    /// `allow` or `deny`.
+    pub(crate) answer: DecisionVerdict,
+    /// Whether a deny refuses.
+    pub(crate) mode: Mode,
+    /// The service.
+    pub(crate) service: ServiceName,
+    /// The environment.
+    pub(crate) environment: EnvironmentName,
+    /// The commit.
+    pub(crate) revision: Revision,
+    /// The artifacts, and who says what they were built from.
+    pub(crate) artifacts: Vec<ArtifactLine>,
+    /// The number of the policy in force.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) policy: Option<u64>,
+    /// Policies that were replaced lately and had to be passed as well.
+    pub(crate) policies_passed_as_well: Vec<u64>,
+    /// The size of the ledger.
+    pub(crate) size: TreeSize,
+    /// Where the chain starts.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) start: Option<StartLine>,
+    /// The codes of all that denies.
+    pub(crate) reasons: Vec<ReasonCode>,
+    /// What is wrong beside missing sign-offs.
+    pub(crate) problems: Vec<ProblemLine>,
+    /// Every segment, oldest first.
+    pub(crate) segments: Vec<SegmentReport>,
+    /// What the answer owes to whom.
+    pub(crate) trust: &'static str,
+}
+
+/// What is wrong, and what to do about it.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct ProblemLine {
+    code: ReasonCode,
+    text: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    hint: Option<String>,
+}
+
+/// An artifact, and the builders that speak of it.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct ArtifactLine {
+    artifact: ContentDigest,
+    built_by: Vec<MemberId>,
+}
+
+/// The settled point that a chain starts at.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct StartLine {
+    entry: EntryIndex,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    revision: Option<Revision>,
+    time: String,
+    /// `deployment` or `baseline`.
+    kind: &'static str,
+    #[serde(skip)]
+    date: String,
+}
+
+/// What a verdict of a ledger in one's own hands rests on.
+pub(crate) const TRUST_LINE: &str =
+    "operator trusted for completeness, order and time; gate key on this host";
+
+impl VerdictReport {
+    /// Reports a verdict; `near` are sign-offs of other versions, as they were gathered.
+    pub(crate) fn new(
+        reporting: &Reporting<'_>,
+        verdict: &Verdict,
+        near: &[(ChangeHash, VerifiedEntry)],
+    ) -> Self {
+        let start = match &verdict.start {
+            Start::None => None,
+            Start::Settled(point) => Some(StartLine {
+                entry: point.entry.index,
+                revision: point.revision.clone(),
+                time: time::rfc3339(point.time),
+                kind: if point.decision.is_some() { "deployment" } else { "baseline" },
+                date: time::date(point.time),
+            }),
+        };
+        let problem = |problem: &crate::verify::Problem| ProblemLine {
+            code: problem.code,
+            text: problem.text.clone(),
+            hint: problem.hint.clone(),
+        };
+        let artifact = |report: &crate::verify::verdict::ArtifactReport| ArtifactLine {
+            artifact: report.artifact,
+            built_by: report.built_by.iter().map(|(member, _)| member.clone()).collect(),
+        };
+        Self {
+            answer: verdict.answer,
+            mode: verdict.mode,
+            service: verdict.question.service.clone(),
+            environment: verdict.question.environment.clone(),
+            revision: verdict.question.revision.clone(),
+            artifacts: verdict.artifacts.iter().map(artifact).collect(),
+            policy: verdict.policy.map(|(number, _)| number),
+            policies_passed_as_well: verdict.policies_passed_as_well.clone(),
+            size: verdict.size,
+            start,
+            reasons: verdict.reasons(),
+            problems: verdict.problems.iter().map(problem).collect(),
+            segments: verdict
+                .segments
+                .iter()
+                .map(|segment| SegmentReport::new(reporting, segment, near, None))
+                .collect(),
+            trust: TRUST_LINE,
+        }
+    }
+
+    /// The first word.
+    pub(crate) fn word(&self) -> Word {
+        match (self.answer, self.mode) {
+            (DecisionVerdict::Allow, _) => Word::Yes,
+            (DecisionVerdict::Deny, Mode::Enforce) => Word::No,
+            (DecisionVerdict::Deny, Mode::Observe) => Word::WouldRefuse,
+        }
+    }
+
+    /// The exit status of a gate: observe mode refuses nothing.
+    pub(crate) fn status(&self) -> ExitStatus {
+        match self.word() {
+            Word::Yes | Word::WouldRefuse => ExitStatus::Yes,
+            _ => ExitStatus::No,
+        }
+    }
+
+    /// Prints the screen, or the JSON.
+    pub(crate) fn print(&self, ui: &mut Ui) {
+        ui.json(self);
+        ui.answer(self.word(), &self.first_line());
+        ui.paragraph(4, &self.second_line());
+        let uncovered: Vec<_> = self.segments.iter().filter(|one| !one.satisfied).collect();
+        if !uncovered.is_empty() || !self.problems.is_empty() {
+            ui.blank();
+        }
+        for problem in &self.problems {
+            labelled(ui, "denied", &problem.text, problem.code.as_str());
+            if let Some(hint) = &problem.hint {
+                labelled(ui, "do", hint, "");
+            }
+        }
+        for (number, segment) in uncovered.iter().enumerate() {
+            if number > 0 {
+                ui.blank();
+            }
+            segment.print(ui);
+        }
+        if ui.is_verbose() {
+            self.print_covered(ui);
+        }
+        ui.blank();
+        ui.paragraph(2, &self.counts());
+        ui.paragraph(2, &format!("trust: {}", self.trust));
+        ui.line(&format!("next: {}", self.next()));
+    }
+
+    fn first_line(&self) -> String {
+        let uncovered = self.segments.iter().filter(|one| !one.satisfied).count();
+        let said = match (self.answer, self.segments.len(), uncovered) {
+            (DecisionVerdict::Allow, 0, _) => "nothing new".to_owned(),
+            (DecisionVerdict::Allow, 1, _) => "1 change, signed off".to_owned(),
+            (DecisionVerdict::Allow, all, _) => format!("{all} changes, all signed off"),
+            (DecisionVerdict::Deny, _, 0) => self
+                .problems
+                .first()
+                .map_or_else(|| "denied".to_owned(), |problem| problem.code.to_string()),
+            (DecisionVerdict::Deny, all, missing) => {
+                let verb = if missing == 1 { "is" } else { "are" };
+                format!("{missing} of {} {verb} not signed off", count(all, "change"))
+            }
+        };
+        let (service, environment) = (&self.service, &self.environment);
+        format!("{service} {} to {environment}: {said}", self.revision.short())
+    }
+
+    fn second_line(&self) -> String {
+        let mut parts = Vec::new();
+        if let Some(start) = &self.start {
+            let commit = start.revision.as_ref().map_or("nothing", Revision::short);
+            let (kind, entry, date) = (start.kind, start.entry, &start.date);
+            parts.push(format!("since {kind} {entry} ({commit}, {date})"));
+        }
+        parts.push(self.policy.map_or_else(
+            || "no policy".to_owned(),
+            |number| format!("policy {number}{}", self.older_policies()),
+        ));
+        parts.push(format!("ledger {}", self.size));
+        parts.join("; ")
+    }
+
+    fn older_policies(&self) -> String {
+        let older: Vec<_> = self.policies_passed_as_well.iter().map(u64::to_string).collect();
+        if older.is_empty() { String::new() } else { format!(" and still {}", older.join(", ")) }
+    }
+
+    fn counts(&self) -> String {
+        let covered = self.segments.iter().filter(|one| one.satisfied);
+        let carried = covered.clone().filter(|one| one.matched == Some("carried")).count();
+        let all = covered.clone().count();
+        let mut people: Vec<_> =
+            covered.flat_map(|one| one.has.iter().map(|has| &has.member)).collect();
+        people.sort_unstable();
+        people.dedup();
+        let people = if people.len() == 1 {
+            "1 person".to_owned()
+        } else {
+            format!("{} people", people.len())
+        };
+        let listed =
+            if all > 0 && self.answer == DecisionVerdict::Deny { " (-v lists them)" } else { "" };
+        format!(
+            "{all} signed off: {} exact, {carried} carried; {people} signed{listed}",
+            all - carried
+        )
+    }
+
+    fn print_covered(&self, ui: &mut Ui) {
+        for segment in self.segments.iter().filter(|one| one.satisfied) {
+            ui.blank();
+            segment.print(ui);
+        }
+    }
+
+    /// What to do next: the deployment, or the first command that is missing.
+    fn next(&self) -> String {
+        if self.answer == DecisionVerdict::Allow {
+            return format!("deploy {}", self.revision.short());
+        }
+        if let Some(hint) = self.problems.iter().find_map(|problem| problem.hint.clone()) {
+            return hint;
+        }
+        let asks = self.segments.iter().flat_map(|segment| &segment.ask);
+        match asks.into_iter().find(|ask| !ask.people.is_empty()) {
+            Some(ask) => format!("{} runs  {}", ask.who(), ask.command),
+            None => "countersign queue".to_owned(),
+        }
+    }
+}

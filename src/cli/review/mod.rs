@@ -1,0 +1,77 @@
+//! What signing and asking about a change have in common: what is meant, how it is judged, how
+//! it is shown, and what waits.
+
+mod diff;
+mod place;
+mod queue;
+mod subject;
+mod summary;
+
+use std::collections::BTreeSet;
+
+use super::Context;
+use super::desk::Desk;
+use super::error::{CliError, ErrorKind};
+use crate::base::name::MemberId;
+use crate::evidence::GatherError;
+use crate::key::KeyId;
+use crate::roster::Member;
+use crate::signer;
+
+pub(crate) use diff::{Difference, differences};
+pub(crate) use place::{Place, PlaceArgs};
+pub(crate) use queue::{Waiting, WaitingKind, waiting};
+pub(crate) use subject::{Subject, declared_range, merge_ahead};
+pub(crate) use summary::print_summary;
+
+/// Whose key would sign, without opening it.
+///
+/// # Errors
+/// Where no key would, or it is on nobody's roster entry.
+pub(crate) fn me(context: &mut Context, desk: &Desk) -> Result<Member, CliError> {
+    let enrolled: BTreeSet<KeyId> = desk.enrolled();
+    let sources = context.key_sources()?;
+    let listed = signer::list(&sources, Some(&enrolled));
+    let chosen = listed.iter().find(|row| row.chosen).and_then(|row| row.candidate.key_id());
+    if let Some(key) = chosen {
+        return desk.owner(&key).cloned();
+    }
+    // No key of its own would sign: choosing one says why.
+    let signer = context.signer(Some(&enrolled))?;
+    desk.owner(&signer.public_key().fingerprint()).cloned()
+}
+
+/// The member that a text names, by id or by what people call them.
+///
+/// # Errors
+/// Where nobody or more than one is called so.
+pub(crate) fn member_named(desk: &Desk, text: &str) -> Result<MemberId, CliError> {
+    let names = desk.names();
+    let members: Vec<&Member> = desk.session.view().roster().members(desk.session.size()).collect();
+    if let Some(member) = members.iter().find(|member| member.id.as_str() == text) {
+        return Ok(member.id.clone());
+    }
+    let called = |member: &&&Member| names.of(&member.id).eq_ignore_ascii_case(text);
+    let found: Vec<_> = members.iter().filter(called).collect();
+    match found.as_slice() {
+        [one] => Ok(one.id.clone()),
+        [] => Err(CliError::usage(format!("nobody on the roster is called {text}"))
+            .hint("see who is there: countersign roster show")),
+        several => {
+            let ids: Vec<_> = several.iter().map(|member| member.id.to_string()).collect();
+            Err(CliError::usage(format!("several members are called {text}"))
+                .hint(format!("name one by id: {}", ids.join(", "))))
+        }
+    }
+}
+
+impl From<GatherError> for CliError {
+    fn from(error: GatherError) -> Self {
+        match error {
+            GatherError::Git(error) => error.into(),
+            GatherError::Session(error) => error.into(),
+            GatherError::TooManySteps { .. } => Self::from_error(ErrorKind::Usage, &error)
+                .hint("an admin may set a newer baseline: countersign baseline"),
+        }
+    }
+}

@@ -1,0 +1,138 @@
+//! For which service and environment a change is judged, and which branch it is meant for.
+
+use crate::base::name::{EnvironmentName, Revision, ServiceName};
+use crate::base::time::Timestamp;
+use crate::cli::desk::Desk;
+use crate::cli::error::CliError;
+use crate::git::{Range, Repository};
+use crate::policy::{Policy, Service};
+use crate::statement::words::Mode;
+use crate::verify::Question;
+
+/// Flags that say where a change goes.
+#[derive(Debug, Clone, Default, clap::Args)]
+pub(crate) struct PlaceArgs {
+    /// The service that is to be deployed
+    #[arg(long, short, value_name = "SERVICE")]
+    pub(crate) service: Option<ServiceName>,
+    /// The environment that it goes to
+    #[arg(long, value_name = "ENVIRONMENT")]
+    pub(crate) env: Option<EnvironmentName>,
+}
+
+/// Where a change goes, by the policy in force.
+#[derive(Debug, Clone)]
+pub(crate) struct Place {
+    /// The policy in force.
+    pub(crate) policy: Policy,
+    /// Its number.
+    pub(crate) policy_number: u64,
+    /// The service.
+    pub(crate) service: Service,
+    /// The environment.
+    pub(crate) environment: EnvironmentName,
+}
+
+impl Place {
+    /// The place that flags name, or the only one.
+    ///
+    /// # Errors
+    /// Where there is no policy, or the place is unknown or not clear.
+    pub(crate) fn new(desk: &Desk, args: &PlaceArgs) -> Result<Self, CliError> {
+        let policy = desk.policy()?;
+        let policy_number = desk.session.view().policy().map_or(0, |version| version.number);
+        let service = desk.service(&policy, args.service.as_ref())?.clone();
+        let environment = desk.environment(&policy, args.env.as_ref())?;
+        Ok(Self { policy, policy_number, service, environment })
+    }
+
+    /// Whether a deny refuses there.
+    pub(crate) fn mode(&self) -> Mode {
+        self.policy.mode(&self.service.name, &self.environment)
+    }
+
+    /// The question whether a revision may go there.
+    pub(crate) fn question(&self, revision: &Revision, time: Timestamp) -> Question {
+        Question {
+            service: self.service.name.clone(),
+            environment: self.environment.clone(),
+            revision: revision.clone(),
+            artifacts: Vec::new(),
+            time,
+        }
+    }
+
+    /// The branch as people call it: `main`.
+    pub(crate) fn branch(&self) -> &str {
+        let name = self.service.branch.as_str();
+        name.strip_prefix("refs/heads/").unwrap_or(name)
+    }
+
+    /// The newest commit of the service's branch that is known here: the local branch, or what
+    /// was fetched of it from `origin` where that is ahead.
+    ///
+    /// # Errors
+    /// Where the repository cannot be read, or has no such branch.
+    pub(crate) fn tip(&self, repository: &Repository) -> Result<Revision, CliError> {
+        let remote = format!("refs/remotes/origin/{}", self.branch());
+        let tips = repository.branches()?;
+        let find = |name: &str| {
+            tips.iter().find(|tip| tip.name.as_str() == name).map(|tip| tip.revision.clone())
+        };
+        match (find(self.service.branch.as_str()), find(&remote)) {
+            (Some(local), Some(remote)) => {
+                let is_behind =
+                    repository.merge_base(&local, &remote).is_ok_and(|base| base == local);
+                Ok(if is_behind { remote } else { local })
+            }
+            (Some(tip), None) | (None, Some(tip)) => Ok(tip),
+            (None, None) => Err(CliError::usage(format!(
+                "this repository has no branch {}, which {} is built from",
+                self.branch(),
+                self.service.name
+            ))
+            .hint(format!("git fetch origin {}", self.branch()))),
+        }
+    }
+
+    /// What a person means: `A..B` as git has it, a branch from where it left the service's
+    /// branch, or a single commit against its first parent.
+    ///
+    /// # Errors
+    /// Where the text names nothing, or what it names cannot be read.
+    pub(crate) fn range(&self, repository: &Repository, text: &str) -> Result<Range, CliError> {
+        if text.contains("..") || text.ends_with("^!") {
+            return Ok(repository.range(text)?);
+        }
+        let is_branch = |name: &str| {
+            [text.to_owned(), format!("refs/heads/{text}"), format!("refs/remotes/{text}")]
+                .iter()
+                .any(|full| full == name)
+        };
+        let tips = repository.branches()?;
+        let named = tips.into_iter().find(|tip| is_branch(tip.name.as_str()));
+        let head = match named {
+            Some(tip) => tip.revision,
+            None if text == "HEAD" || text == "@" => repository.resolve(text)?,
+            None => return Ok(repository.range(text)?),
+        };
+        let tip = self.tip(repository)?;
+        let base = repository.merge_base(&tip, &head)?;
+        if base == head {
+            return Err(CliError::usage(format!("{text} adds nothing to {}", self.branch()))
+                .hint("name a commit or a range: countersign approve COMMIT"));
+        }
+        Ok(Range { base: Some(base), head })
+    }
+
+    /// What the checked out commit adds to the service's branch; none where it is on it.
+    ///
+    /// # Errors
+    /// Where the repository cannot be read.
+    pub(crate) fn range_of_head(&self, repository: &Repository) -> Result<Option<Range>, CliError> {
+        let head = repository.resolve("HEAD")?;
+        let tip = self.tip(repository)?;
+        let base = repository.merge_base(&tip, &head)?;
+        Ok((base != head).then_some(Range { base: Some(base), head }))
+    }
+}

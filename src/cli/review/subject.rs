@@ -1,0 +1,174 @@
+//! One change that somebody asks about or signs: read, and judged as the policy in force does.
+
+use super::Place;
+use crate::base::digest::{ChangeHash, ContentDigest};
+use crate::base::name::MemberId;
+use crate::base::time::Timestamp;
+use crate::cli::desk::{Desk, Names};
+use crate::cli::error::CliError;
+use crate::cli::report::{Reporting, SegmentReport};
+use crate::evidence::{Gathered, gather_range};
+use crate::git::{Range, Repository};
+use crate::ledger::topics;
+use crate::statement::Says;
+use crate::statement::change::Declaration;
+use crate::statement::words::{ApprovalVerdict, SubjectType};
+use crate::verify::{Judge, Segment, VerifiedEntry, judge_change};
+
+/// A change, with all that is known of it.
+#[derive(Debug)]
+pub(crate) struct Subject {
+    /// Between which commits it lies.
+    pub(crate) range: Range,
+    /// How a command names it.
+    pub(crate) argument: String,
+    /// What it was judged from.
+    pub(crate) gathered: Gathered,
+    /// How it was judged.
+    pub(crate) segment: Segment,
+}
+
+impl Subject {
+    /// Reads and judges a range as one change.
+    ///
+    /// # Errors
+    /// Where the repository or the ledger cannot be read.
+    pub(crate) fn load(
+        desk: &Desk,
+        place: &Place,
+        range: Range,
+        argument: &str,
+        now: Timestamp,
+    ) -> Result<Self, CliError> {
+        let repository = desk.need_repository()?;
+        let gathered = gather_range(&desk.session, repository, &range)?;
+        let segment = judge(desk, place, &range, &gathered, now);
+        Ok(Self { range, argument: argument.to_owned(), gathered, segment })
+    }
+
+    /// Judges once more, by what the ledger holds now.
+    ///
+    /// # Errors
+    /// As [`Subject::load`].
+    pub(crate) fn again(
+        &self,
+        desk: &Desk,
+        place: &Place,
+        now: Timestamp,
+    ) -> Result<Self, CliError> {
+        Self::load(desk, place, self.range.clone(), &self.argument, now)
+    }
+
+    /// The hash of the change.
+    pub(crate) const fn change(&self) -> ChangeHash {
+        self.segment.change
+    }
+
+    /// How many commits it brings in.
+    pub(crate) fn commits(&self) -> usize {
+        self.gathered.steps.iter().map(|step| step.step.commits.len()).sum()
+    }
+
+    /// Whether a member is one of its authors.
+    pub(crate) fn is_by(&self, member: &MemberId) -> bool {
+        self.segment.authors.iter().any(|author| author.member.as_ref() == Some(member))
+    }
+
+    /// Whether a member has signed it off or rejected it.
+    pub(crate) fn has_word_of(&self, member: &MemberId) -> bool {
+        let signed = self.segment.sign_offs.iter().any(|sign_off| sign_off.member == *member);
+        signed || self.segment.rejects.iter().any(|reject| reject.member == *member)
+    }
+
+    /// The report on it.
+    pub(crate) fn report(&self, desk: &Desk, place: &Place, names: &Names) -> SegmentReport {
+        let reporting = Reporting::new(names, desk.session.view(), &place.policy);
+        SegmentReport::new(&reporting, &self.segment, &self.gathered.near, Some(&self.argument))
+    }
+
+    /// The newest version that a member had signed before: of the same request, or the declared
+    /// predecessor.
+    pub(crate) fn signed_before_by(&self, member: &MemberId) -> Option<ContentDigest> {
+        let mine = self.gathered.near.iter().filter(|(_, entry)| entry.by() == member);
+        let (_, newest) = mine.max_by_key(|(_, entry)| entry.index())?;
+        let Says::Approval(said) = &newest.statement().says else { return None };
+        let is_sign_off =
+            said.verdict == ApprovalVerdict::Approve && said.subject_type == SubjectType::Change;
+        said.rows.first().filter(|_| is_sign_off).map(|row| row.hash)
+    }
+}
+
+fn judge(
+    desk: &Desk,
+    place: &Place,
+    range: &Range,
+    gathered: &Gathered,
+    now: Timestamp,
+) -> Segment {
+    let question = place.question(&range.head, now);
+    let view = desk.session.view();
+    let judge = Judge::new(&question, view, &place.policy, &place.service, &gathered.entries);
+    let steps: Vec<_> = gathered.steps.iter().collect();
+    judge_change(&judge, &steps, &gathered.difference)
+}
+
+/// The range of a change that was declared, from the newest declaration of it.
+///
+/// # Errors
+/// Where nobody declared it, several could be meant, or its commits are not here.
+pub(crate) fn declared_range(desk: &Desk, place: &Place, hash: &str) -> Result<Range, CliError> {
+    let is_prefix = (12..=64).contains(&hash.len())
+        && hash.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
+    if !is_prefix {
+        return Err(CliError::usage(format!("{hash} is no change hash"))
+            .hint("write at least its first 12 digits"));
+    }
+    let entries = desk.session.entries_under([topics::declared(&place.service.repository)])?;
+    let said: Vec<(&VerifiedEntry, &Declaration)> = entries
+        .iter()
+        .filter_map(|entry| match &entry.statement().says {
+            Says::Change(said) if said.change.to_string().starts_with(hash) => Some((entry, said)),
+            _ => None,
+        })
+        .collect();
+    let Some((_, newest)) = said.last() else {
+        return Err(CliError::usage(format!("nobody has declared the change {hash}"))
+            .hint("name it by its branch or commits: countersign approve BRANCH"));
+    };
+    if said.iter().any(|(_, other)| other.change != newest.change) {
+        return Err(
+            CliError::usage(format!("several changes begin with {hash}")).hint("write more digits")
+        );
+    }
+    let repository = desk.need_repository()?;
+    let wanted = newest.base.iter().chain(std::iter::once(&newest.head));
+    for commit in wanted {
+        if repository.commit_bytes(commit).is_err() {
+            return Err(CliError::usage(format!(
+                "the change {} was declared with commit {}, which is not here",
+                newest.change.short(),
+                commit.short()
+            ))
+            .hint(format!("git fetch origin {commit}")));
+        }
+    }
+    let range = Range { base: newest.base.clone(), head: newest.head.clone() };
+    if repository.document(range.base.as_ref(), &range.head)?.hash() == newest.change {
+        return Ok(range);
+    }
+    Err(CliError::usage(format!(
+        "the declaration of {} names commits with another difference",
+        newest.change.short()
+    ))
+    .hint("its author declares it anew: countersign declare"))
+}
+
+/// What a branch adds to the service's branch; none where it adds nothing, or shares no history.
+pub(crate) fn merge_ahead(
+    repository: &Repository,
+    tip: &crate::base::name::Revision,
+    head: &crate::base::name::Revision,
+) -> Option<Range> {
+    let base = repository.merge_base(tip, head).ok()?;
+    (base != *head).then(|| Range { base: Some(base), head: head.clone() })
+}
