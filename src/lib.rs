@@ -10,34 +10,34 @@ pub mod base;
 
 // Floor 1
 pub mod key;
-pub mod merkle;
 pub mod note;
+pub mod merkle;
 pub mod statement;
 
 // Floor 2
 pub mod change;
-pub mod ledger;
-pub mod policy;
 pub mod roster;
-pub mod verify;
+pub mod policy;
 pub mod view;
+pub mod ledger;
+pub mod verify;
 
 // Floor 3
+pub mod store;
+#[cfg(feature = "cli")]
+pub mod signer;
+#[cfg(feature = "git")]
+pub mod git;
 #[cfg(feature = "cli")]
 pub mod blobs;
 #[cfg(feature = "cli")]
 pub mod config;
-#[cfg(feature = "git")]
-pub mod git;
-#[cfg(feature = "cli")]
-pub mod signer;
-pub mod store;
 
 // Floor 4
 #[cfg(feature = "cli")]
-pub mod evidence;
-#[cfg(feature = "cli")]
 pub mod session;
+#[cfg(feature = "cli")]
+pub mod evidence;
 
 // Floor 5
 #[cfg(feature = "cli")]
