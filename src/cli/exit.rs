@@ -12,7 +12,8 @@ use std::process::ExitCode;
 /// | 3 | integrity | something parses as ours, should verify, and does not |
 /// | 4 | unavailable | locked, unreachable or full: the answer is not known |
 ///
-/// A gate fails closed on all but 0.
+/// A gate fails closed on all but 0. `gate -- CMD` ends as CMD does, once CMD has run: its own
+/// status is passed on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[must_use]
 pub enum ExitStatus {
@@ -26,10 +27,12 @@ pub enum ExitStatus {
     Integrity,
     /// Locked, unreachable or full.
     Unavailable,
+    /// The status of the command that `gate` ran.
+    Command(u8),
 }
 
 impl ExitStatus {
-    /// Every status, in the order of its number.
+    /// Every status of our own, in the order of its number.
     pub const ALL: [Self; 5] =
         [Self::Yes, Self::No, Self::Usage, Self::Integrity, Self::Unavailable];
 
@@ -42,6 +45,7 @@ impl ExitStatus {
             Self::Usage => 2,
             Self::Integrity => 3,
             Self::Unavailable => 4,
+            Self::Command(code) => code,
         }
     }
 
@@ -53,11 +57,13 @@ impl ExitStatus {
 
     const fn weight(self) -> u8 {
         match self {
-            Self::Yes => 0,
+            Self::Yes | Self::Command(0) => 0,
             Self::Unavailable => 1,
             Self::No => 2,
             Self::Integrity => 3,
             Self::Usage => 4,
+            // Whoever waits for the command must see how it ended.
+            Self::Command(_) => 5,
         }
     }
 }

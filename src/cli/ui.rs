@@ -326,7 +326,8 @@ impl Ui {
         }
     }
 
-    fn flush_out(&mut self) {
+    /// Writes out what is buffered, so that what others print next stands after it.
+    pub(crate) fn flush_out(&mut self) {
         if !self.out_is_closed {
             let outcome = self.out.flush();
             self.keep(outcome);

@@ -52,14 +52,14 @@ pub struct Gathered {
 impl Gathered {
     /// The evidence, for a verdict.
     #[must_use]
-    pub fn evidence<'a>(&self, session: &'a Session) -> Evidence<'a> {
+    pub fn evidence<'a>(&'a self, session: &'a Session) -> Evidence<'a> {
         Evidence {
             view: session.view(),
-            position: self.position.clone(),
-            steps: self.steps.clone(),
-            difference: self.difference.clone(),
-            entries: self.entries.clone(),
-            near: self.near.clone(),
+            position: &self.position,
+            steps: self.steps.as_slice(),
+            difference: &self.difference,
+            entries: self.entries.as_slice(),
+            near: self.near.as_slice(),
         }
     }
 }

@@ -70,18 +70,18 @@ pub enum Position {
 }
 
 /// All that a verdict rests on.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Copy)]
 pub struct Evidence<'a> {
     /// The state of the ledger.
     pub view: &'a View,
     /// How the revision lies to the settled points.
-    pub position: Position,
+    pub position: &'a Position,
     /// The steps of the chain, oldest first.
-    pub steps: Vec<StepEvidence>,
+    pub steps: &'a [StepEvidence],
     /// The difference from the start's tree to the revision's, read from the trees themselves.
-    pub difference: Document,
+    pub difference: &'a Document,
     /// Every entry about the steps' and the whole chain's changes, and about the artifacts.
-    pub entries: Vec<VerifiedEntry>,
+    pub entries: &'a [VerifiedEntry],
     /// Approvals of other versions of these changes, with the hash they are near to.
-    pub near: Vec<(ChangeHash, VerifiedEntry)>,
+    pub near: &'a [(ChangeHash, VerifiedEntry)],
 }

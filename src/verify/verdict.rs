@@ -89,6 +89,15 @@ impl Verdict {
         codes.into_iter().collect()
     }
 
+    /// The entry of the settled point that the chain starts at.
+    #[must_use]
+    pub fn start_entry(&self) -> Option<EntryIndex> {
+        match &self.start {
+            Start::None => None,
+            Start::Settled(point) => Some(point.entry.index),
+        }
+    }
+
     /// The segments that are not covered.
     pub fn uncovered(&self) -> impl Iterator<Item = &Segment> {
         self.segments.iter().filter(|segment| !segment.satisfied)
@@ -148,7 +157,7 @@ pub fn verdict(question: &Question, evidence: &Evidence<'_>) -> Verdict {
     // Step 4: each step lies in a covered segment, under each of the policies.
     for (_, policy) in &policies {
         if let Some(service) = policy.service(&question.service) {
-            let judge = Judge::new(question, view, policy, service, &evidence.entries);
+            let judge = Judge::new(question, view, policy, service, evidence.entries);
             merge(&mut verdict.segments, segments(&judge, evidence));
         }
     }
@@ -225,7 +234,7 @@ fn mode(question: &Question, policies: &[(&PolicyVersion, Policy)]) -> Mode {
 /// Step 2 (`spec/verdict.md` section 3).
 fn start<'a>(
     question: &Question,
-    evidence: &'a Evidence<'_>,
+    evidence: &Evidence<'a>,
     policy: &Policy,
 ) -> Result<&'a SettledPoint, Problem> {
     let points = evidence.view.settled(&question.service, &question.environment).all();
@@ -240,7 +249,7 @@ fn start<'a>(
         );
         return Err(problem(ReasonCode::BaselineMissing, text, hint));
     };
-    match evidence.position {
+    match *evidence.position {
         Position::After(index) if index + 1 == points.len() => Ok(newest),
         Position::FromRoot if newest.revision.is_none() => Ok(newest),
         Position::Behind => rollback(question, points, policy.defaults().rollback_within),
@@ -285,7 +294,7 @@ fn rollback<'a>(
 fn check_composition(evidence: &Evidence<'_>) -> Option<Problem> {
     let documents: Vec<_> = evidence.steps.iter().map(|step| &step.step.document).collect();
     let composed = Document::compose(&documents);
-    if composed.as_ref().is_ok_and(|composed| *composed == evidence.difference) {
+    if composed.as_ref().is_ok_and(|composed| composed == evidence.difference) {
         return None;
     }
     let text = "the steps do not add up to the difference that would be deployed";
@@ -301,7 +310,7 @@ fn segments(judge: &Judge<'_>, evidence: &Evidence<'_>) -> Vec<Segment> {
         return alone;
     }
     let all: Vec<_> = evidence.steps.iter().collect();
-    let whole = judge_change(judge, &all, &evidence.difference);
+    let whole = judge_change(judge, &all, evidence.difference);
     // A reject on a step blocks the whole as well (ATTACKS 27).
     let rejected = alone.iter().any(|segment| !segment.rejects.is_empty());
     if whole.satisfied && !rejected { vec![whole] } else { alone }

@@ -8,6 +8,7 @@ mod check;
 mod completions;
 mod hash;
 mod init;
+mod gate;
 mod man;
 mod policy;
 mod ledger;
@@ -52,6 +53,7 @@ commands! {
     Status = status,
     Check = check,
     Queue = queue,
+    Gate = gate,
     Trust = trust,
     Completions = completions,
     Man = man,

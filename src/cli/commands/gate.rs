@@ -1,0 +1,99 @@
+//! `gate`: may this be deployed? Decides, records the decision, runs the deployment.
+
+use std::ffi::OsString;
+
+use crate::base::digest::ContentDigest;
+use crate::base::name::{EnvironmentName, ServiceName};
+use crate::cli::Context;
+use crate::cli::desk::Desk;
+use crate::cli::error::CliError;
+use crate::cli::exit::ExitStatus;
+use crate::cli::gate::judge::{Inquiry, Judged, judge};
+use crate::cli::gate::key::PipelineKey;
+use crate::cli::gate::outcome::{Begun, carry_out};
+use crate::cli::gate::record::{Recorded, record};
+use crate::cli::gate::render;
+use crate::statement::words::{Duty, Mode};
+
+/// Decide whether a revision may be deployed, record that, and run the deployment
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Status: 0 passes, 1 is refused, all else is no answer and no permission.\n\
+    Where CMD ran, the status is CMD's own (128 and the signal's number where a\n\
+    signal ended it), and its outcome is recorded. CMD finds the decision's entry in\n\
+    COUNTERSIGN_DECISION_ENTRY. Where the policy only observes, a refusal prints\n\
+    WOULD REFUSE and passes.\n\n\
+    Examples:\n  countersign gate -n\n  countersign gate --env production -- ./deploy.sh\n  \
+    countersign gate --revision 41c09aa --artifact sha256:DIGEST"
+)]
+pub(crate) struct Args {
+    /// The service; may be left out where the repository has one
+    #[arg(long, value_name = "SERVICE")]
+    service: Option<ServiceName>,
+    /// The environment; production where it is left out and listed
+    #[arg(long = "env", value_name = "ENVIRONMENT")]
+    environment: Option<EnvironmentName>,
+    /// The commit that would be deployed
+    #[arg(long, value_name = "REVISION", default_value = "HEAD", hide_default_value = true)]
+    revision: String,
+    /// An artifact that would be deployed; may be given several times
+    #[arg(long = "artifact", value_name = "sha256:DIGEST", value_parser = artifact)]
+    artifacts: Vec<ContentDigest>,
+    /// Only decide: record and run nothing
+    #[arg(short = 'n', long = "dry-run", conflicts_with = "command")]
+    only_decide: bool,
+    /// The deployment, run only where it may be
+    #[arg(last = true, value_name = "CMD")]
+    command: Vec<OsString>,
+}
+
+/// An artifact's digest, as container tools write it.
+pub(crate) fn artifact(text: &str) -> Result<ContentDigest, String> {
+    let digest = text.strip_prefix("sha256:").unwrap_or(text);
+    digest.parse().map_err(|_| "expected sha256: and 64 lower-case hexadecimal digits".to_owned())
+}
+
+/// Runs the command.
+pub(crate) fn run(context: &mut Context, args: &Args) -> Result<ExitStatus, CliError> {
+    let mut desk = context.desk("gate")?;
+    let key = if args.only_decide { None } else { Some(gate_key(context, &desk, args)?) };
+    let inquiry = Inquiry {
+        service: args.service.as_ref(),
+        environment: args.environment.as_ref(),
+        revision: &args.revision,
+        artifacts: &args.artifacts,
+    };
+    let judged = judge(&desk, &inquiry, context.now())?;
+    let passes = judged.verdict.is_allowed() || judged.verdict.mode == Mode::Observe;
+    let status = if passes { ExitStatus::Yes } else { ExitStatus::No };
+    let runs = passes && !args.command.is_empty();
+    let recorded = match &key {
+        Some(key) => Some(record(context, &mut desk, key, &judged, runs)?),
+        None => None,
+    };
+    render::answer(context, &desk, &judged, recorded.as_ref());
+    let Some((key, Recorded { decision, started: Some(started), .. })) = key.zip(recorded) else {
+        desk.session.leak();
+        return Ok(status);
+    };
+    // Others may use the ledger while the deployment runs.
+    let deployment = judged.verdict.question;
+    drop(desk);
+    let begun = Begun { question: deployment, decision: decision.1, started };
+    Ok(carry_out(context, &key, &begun, decision.0, &args.command))
+}
+
+/// The gate's key, and what whose it is must be allowed to do. Asked before anything is judged:
+/// what cannot be recorded is not begun.
+fn gate_key(context: &mut Context, desk: &Desk, args: &Args) -> Result<PipelineKey, CliError> {
+    let key = PipelineKey::find(context, desk)?.ok_or_else(|| {
+        CliError::usage("the gate's key is not on this machine")
+            .hint("only decide, and record nothing: countersign gate -n")
+            .hint("or name the key of a service with the duty decide: --key FILE")
+    })?;
+    key.need(desk, Duty::Decide)?;
+    if !args.command.is_empty() {
+        key.need(desk, Duty::Deploy)?;
+    }
+    Ok(key)
+}
