@@ -1,0 +1,8 @@
+//! Pipelines: `gate` and `record`, on real repositories with real keys.
+
+#![cfg(feature = "cli")]
+#![expect(clippy::unwrap_used, reason = "a test's helpers fail with the test")]
+
+mod gate;
+mod running;
+mod stage;
