@@ -16,6 +16,7 @@ mod log;
 mod show;
 mod queue;
 mod status;
+mod record;
 mod trust;
 
 use super::Context;
@@ -44,6 +45,8 @@ macro_rules! commands {
 }
 
 commands! {
+    Gate = gate,
+    Record = record,
     Hash = hash,
     Policy = policy,
     Init = init,
@@ -53,7 +56,6 @@ commands! {
     Status = status,
     Check = check,
     Queue = queue,
-    Gate = gate,
     Trust = trust,
     Completions = completions,
     Man = man,

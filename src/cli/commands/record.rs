@@ -1,0 +1,86 @@
+//! `record`: what pipelines say beside the gate: builds and deployments.
+
+mod build;
+mod deployment;
+
+use crate::base::position::EntryIndex;
+use crate::cli::Context;
+use crate::cli::desk::{Desk, write_envelope};
+use crate::cli::error::CliError;
+use crate::cli::exit::ExitStatus;
+use crate::cli::gate::key::PipelineKey;
+use crate::cli::governance::{SigningFlags, show_statement};
+use crate::statement::Says;
+use crate::statement::words::Duty;
+
+/// Record a build or a deployment; for pipelines
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    #[command(subcommand)]
+    action: Action,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Action {
+    /// Say which commit an artifact was built from
+    #[command(after_help = "Examples:\n  \
+        countersign record build --artifact sha256:DIGEST --key builder\n  \
+        countersign record build --artifact sha256:DIGEST --provenance slsa.json")]
+    Build(build::Args),
+    /// Record a deployment, or what became of one
+    ///
+    /// gate -- CMD does this by itself. A deployment that rests on an allow decision is where the
+    /// next one starts; any other is a fact that settles nothing.
+    #[command(after_help = "Examples:\n  \
+        countersign record deployment\n  \
+        countersign record deployment --decision 311 --run 4711\n  \
+        countersign record deployment --started 312 --outcome failed")]
+    Deployment(deployment::Args),
+}
+
+/// Runs the command.
+pub(crate) fn run(context: &mut Context, args: &Args) -> Result<ExitStatus, CliError> {
+    match &args.action {
+        Action::Build(args) => build::run(context, args),
+        Action::Deployment(args) => deployment::run(context, args),
+    }
+}
+
+/// An entry, with or without its `#`.
+fn entry(text: &str) -> Result<EntryIndex, String> {
+    let number = text.strip_prefix('#').unwrap_or(text);
+    let index = crate::base::encoding::undecimal(number);
+    index.map(EntryIndex::new).map_err(|_| "expected the number of an entry".to_owned())
+}
+
+/// Signs what is said and hands it in; nothing where it was only shown or written to a file.
+fn say(
+    context: &mut Context,
+    desk: &mut Desk,
+    duty: Duty,
+    says: Says,
+    flags: &SigningFlags,
+) -> Result<Option<EntryIndex>, CliError> {
+    let key = match PipelineKey::find(context, desk)? {
+        Some(key) => key,
+        None => {
+            let signer = context.signer(Some(&desk.enrolled()))?;
+            let member = desk.owner(&signer.public_key().fingerprint())?.id.clone();
+            PipelineKey { signer, member }
+        }
+    };
+    key.need(desk, duty)?;
+    if flags.dry_run {
+        show_statement(context, &desk.session.statement(&key.member, says))?;
+        return Ok(None);
+    }
+    let envelope = desk.sign(key.signer.as_ref(), &key.member, says)?;
+    if let Some(path) = &flags.output {
+        write_envelope(&context.environment.resolve(path), &envelope)?;
+        context.ui.line(&format!("signed: {}", path.display()));
+        context.ui.line(&format!("next: countersign submit {}", path.display()));
+        return Ok(None);
+    }
+    let receipts = desk.submit(context.now(), &[envelope])?;
+    Ok(receipts.first().map(|receipt| receipt.index))
+}

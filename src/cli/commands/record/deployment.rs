@@ -1,0 +1,189 @@
+//! `record deployment`.
+
+use serde::Serialize;
+
+use super::{entry, say};
+use crate::base::digest::{ContentDigest, StatementId};
+use crate::base::name::{EnvironmentName, RequestId, Revision, ServiceName};
+use crate::base::position::EntryIndex;
+use crate::cli::Context;
+use crate::cli::commands::gate::artifact;
+use crate::cli::desk::Desk;
+use crate::cli::error::CliError;
+use crate::cli::exit::ExitStatus;
+use crate::cli::governance::SigningFlags;
+use crate::ledger::topics;
+use crate::statement::Says;
+use crate::statement::pipeline::{Decision, Deployment};
+use crate::statement::words::{DecisionVerdict, Duty, Outcome};
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// The service; may be left out where the repository has one
+    #[arg(long, value_name = "SERVICE")]
+    service: Option<ServiceName>,
+    /// The environment; production where it is left out and listed
+    #[arg(long = "env", value_name = "ENVIRONMENT")]
+    environment: Option<EnvironmentName>,
+    /// The commit that was deployed [default: the decision's, else HEAD]
+    #[arg(long, value_name = "REVISION")]
+    revision: Option<String>,
+    /// An artifact that was deployed; may be given several times
+    #[arg(long = "artifact", value_name = "sha256:DIGEST", value_parser = artifact)]
+    artifacts: Vec<ContentDigest>,
+    /// The decision that it rests on [default: the newest that allows it]
+    #[arg(long, value_name = "ENTRY", value_parser = entry)]
+    decision: Option<EntryIndex>,
+    /// The deployment whose outcome this is
+    #[arg(long, value_name = "ENTRY", value_parser = entry,
+        conflicts_with_all = ["decision", "revision", "artifacts"])]
+    started: Option<EntryIndex>,
+    /// started, succeeded, failed or unknown
+    #[arg(long, default_value = "succeeded", hide_default_value = true, value_parser = outcome)]
+    outcome: Outcome,
+    /// Who or what set it off
+    #[arg(long, value_name = "ID")]
+    trigger: Option<RequestId>,
+    /// The pipeline run
+    #[arg(long, value_name = "ID")]
+    run: Option<RequestId>,
+    #[command(flatten)]
+    flags: SigningFlags,
+}
+
+fn outcome(text: &str) -> Result<Outcome, String> {
+    Outcome::from_word(text).ok_or_else(|| "started, succeeded, failed or unknown".to_owned())
+}
+
+#[derive(Serialize)]
+struct Report<'a> {
+    entry: EntryIndex,
+    #[serde(flatten)]
+    deployment: &'a Deployment,
+    settled: bool,
+}
+
+pub(super) fn run(context: &mut Context, args: &Args) -> Result<ExitStatus, CliError> {
+    let mut desk = context.desk("record deployment")?;
+    let said = match args.started {
+        Some(index) => end_of(&desk, index, args)?,
+        None => deployed(&desk, args)?,
+    };
+    let says = Says::Deployment(said.clone());
+    let Some(entry) = say(context, &mut desk, Duty::Deploy, says, &args.flags)? else {
+        return Ok(ExitStatus::Yes);
+    };
+    let points = desk.session.view().settled(&said.service, &said.environment);
+    let settled = points.newest().is_some_and(|point| point.entry.index == entry);
+    context.ui.json(&Report { entry, deployment: &said, settled });
+    context.ui.line(&format!(
+        "recorded: {} {} in {}, {}, entry {entry}",
+        said.service,
+        said.revision.short(),
+        said.environment,
+        said.outcome
+    ));
+    if said.started.is_none() {
+        context.ui.paragraph(2, meaning(&said, settled));
+    }
+    desk.session.leak();
+    Ok(ExitStatus::Yes)
+}
+
+fn meaning(said: &Deployment, settled: bool) -> &'static str {
+    match (settled, said.decision) {
+        (true, _) => "settled: the next decision starts here",
+        (false, None) => "no decision allows it: it settles nothing, and audits show it so",
+        (false, Some(_)) => {
+            "it settles nothing: its decision is not one that still allows it here"
+        }
+    }
+}
+
+/// The outcome of a deployment that began earlier.
+fn end_of(desk: &Desk, index: EntryIndex, args: &Args) -> Result<Deployment, CliError> {
+    let found = desk.session.entry(index)?;
+    let Says::Deployment(began) = &found.statement().says else {
+        return Err(CliError::usage(format!("entry {index} is no deployment"))
+            .hint(format!("see what it is: countersign show {index}")));
+    };
+    Ok(Deployment {
+        started: Some(found.id()),
+        outcome: args.outcome,
+        trigger: args.trigger.clone(),
+        run: args.run.clone(),
+        ..began.clone()
+    })
+}
+
+fn deployed(desk: &Desk, args: &Args) -> Result<Deployment, CliError> {
+    let named = args.decision.map(|index| decision_at(desk, index)).transpose()?;
+    let policy = desk.policy()?;
+    let said = named.as_ref().map(|(_, said)| said);
+    let service = args.service.as_ref().or_else(|| said.map(|said| &said.service));
+    let environment = args.environment.as_ref().or_else(|| said.map(|said| &said.environment));
+    let service = desk.service(&policy, service)?.name.clone();
+    let environment = desk.environment(&policy, environment)?;
+    let revision: Revision = match (&args.revision, said) {
+        (None, Some(said)) => said.revision.clone(),
+        (text, _) => desk.need_repository()?.resolve(text.as_deref().unwrap_or("HEAD"))?,
+    };
+    let mut artifacts = args.artifacts.clone();
+    artifacts.sort_unstable();
+    artifacts.dedup();
+    if let (true, Some(said)) = (artifacts.is_empty(), said) {
+        artifacts.clone_from(&said.artifacts);
+    }
+    let mut deployment = Deployment {
+        service,
+        environment,
+        revision,
+        artifacts,
+        decision: None,
+        started: None,
+        outcome: args.outcome,
+        trigger: args.trigger.clone(),
+        run: args.run.clone(),
+    };
+    deployment.decision = match named {
+        Some((id, said)) if allows(&said, &deployment) => Some(id),
+        Some(_) => {
+            return Err(CliError::usage("the decision is about another deployment")
+                .hint("leave --decision out, and the newest that allows it is taken"));
+        }
+        None => newest_allow(desk, &deployment)?,
+    };
+    Ok(deployment)
+}
+
+fn decision_at(desk: &Desk, index: EntryIndex) -> Result<(StatementId, Decision), CliError> {
+    let found = desk.session.entry(index)?;
+    match &found.statement().says {
+        Says::Decision(said) => Ok((found.id(), said.clone())),
+        _ => Err(CliError::usage(format!("entry {index} is no decision"))
+            .hint(format!("see what it is: countersign show {index}"))),
+    }
+}
+
+/// Whether a decision is about that deployment; a deny in observe mode is too.
+fn allows(said: &Decision, deployment: &Deployment) -> bool {
+    said.service == deployment.service
+        && said.environment == deployment.environment
+        && said.revision == deployment.revision
+        && said.artifacts == deployment.artifacts
+}
+
+/// The newest decision that allows this deployment.
+fn newest_allow(desk: &Desk, deployment: &Deployment) -> Result<Option<StatementId>, CliError> {
+    let place = topics::place(&deployment.service, &deployment.environment);
+    for index in desk.session.indexes_under(place)?.into_iter().rev() {
+        let found = desk.session.entry(index)?;
+        if let Says::Decision(said) = &found.statement().says
+            && said.verdict == DecisionVerdict::Allow
+            && allows(said, deployment)
+        {
+            return Ok(Some(found.id()));
+        }
+    }
+    Ok(None)
+}
