@@ -8,16 +8,13 @@ pub(crate) mod desk;
 pub mod env;
 pub mod error;
 pub mod exit;
-<<<<<<< HEAD
 mod history;
 pub(crate) mod governance;
 pub(crate) mod people;
 pub(crate) mod said;
 pub(crate) mod report;
 pub(crate) mod review;
-=======
 mod gate;
->>>>>>> 1b6aa32 (cli: gate decides, records and runs the deployment)
 mod style;
 mod table;
 pub mod text;
