@@ -4,7 +4,9 @@
 #![cfg(feature = "cli")]
 #![expect(clippy::unwrap_used, reason = "a test's helpers fail with the test")]
 
+use std::fmt::Write as _;
 use std::fs;
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
@@ -147,7 +149,7 @@ Of 8 changes 2 are AI-assisted, 7 want another human, 2 name one.
     GitHub Copilot      1   12 %  author 1
   opaque paths          1   12 %  binary 1
   by automations        1   12 %  dependency updaters and pipelines
-  empty                 1   12 %  nothing changed, nobody asked
+  nobody asked          1   12 %  empty 1
   name a reviewer       2   28 %  in trailers, unproved; 1 of 2 AI-assisted
 
   What the built-in policy would have asked for:
@@ -156,7 +158,7 @@ Of 8 changes 2 are AI-assisted, 7 want another human, 2 name one.
 
   A missing mark proves nothing: undeclared = \"generated\" (the default) takes
   the other 6 for generated, and asks no more of them.
-  Authors are believed here; 6 changes want more people where no author signs.
+  Authors are believed here; 6 changes want more people if no author signs.
 
 next:  countersign init
 "
@@ -273,14 +275,14 @@ fn rules_of_a_file_are_counted_one_by_one() {
     let out = scratch.answer(&arguments);
     for line in [
         "Of 9 changes 2 are AI-assisted, 7 want another human, 2 name one.",
-        "  exempt                1   11 %  the policy lifts the floor from them",
+        "  nobody asked          2   22 %  empty 1, exempt 1",
         "  What ../policy.toml would have asked for shop in production:",
         "      7  1 human who is not an author                          the floor",
         "      2  1 of at least senior                                  \"machine-writt...",
         "      1  1 human who is not an author, checklist, key touched  \"nobody can re...",
         "  A missing mark proves nothing: undeclared = \"generated\" (here none) takes the",
         "  other 7 for generated, and asks more of 6.",
-        "  1 rule rests on the roster: without one every author is unknown and below",
+        "  1 rule rests on the roster; without one every author is below every level.",
     ] {
         assert!(out.lines().any(|found| found == line), "{line:?} is not in\n{out}");
     }
@@ -299,6 +301,73 @@ fn rules_of_a_file_are_counted_one_by_one() {
     assert!(refused.contains("the policy lists several environments: live, staging"), "{refused}");
     let refused = scratch.refused(&[&arguments[..], &["--env", "live"]].concat());
     assert!(refused.ends_with("services: desk, shop hint: name one with --service"), "{refused}");
+}
+
+#[test]
+fn the_fullest_screen_has_24_lines() {
+    let scratch = Scratch::new("full");
+    history(&scratch);
+    scratch.write("docs/a.md", "text\n");
+    scratch.commit(ADA, "words");
+    for (number, mark) in
+        ["Made-with: Cursor", "AI-assistant: Codex", "Assisted-by: Gemini CLI"].iter().enumerate()
+    {
+        scratch.write("a", format!("more {number}\n"));
+        scratch.commit(ADA, &format!("more\n\n{mark}"));
+    }
+    scratch.write("A", "collides\n");
+    scratch.commit(ADA, "case");
+    let rules = (1..=9).map(|count| {
+        format!("[[rule]]\nname = \"{count} of them\"\nrequire = [{{ count = {count} }}]\n")
+    });
+    let policy = POLICY.replace("unproved_authors = \"accept\"", "allow_collisions = true");
+    let rules = rules.collect::<String>() + "when = { opaque = true }\n";
+    scratch.write("../policy.toml", policy + &rules);
+    let out = scratch.answer(&["policy", "explain", "--policy", "../policy.toml"]);
+    for part in ["  others ", "by automations", "nobody asked", "colliding paths", "with --json"] {
+        assert!(out.contains(part), "{part:?} is not in\n{out}");
+    }
+    for part in ["missing mark", "are believed", "on the roster"] {
+        assert!(out.contains(part), "{part:?} is not in\n{out}");
+    }
+    assert_eq!(out.lines().count(), 24, "{out}");
+}
+
+/// Histories of any length are read in pieces; without a range the newest 200 are enough.
+#[test]
+fn long_histories_are_counted_whole() {
+    let scratch = Scratch::new("long");
+    let mut stream = String::new();
+    for number in 0..300 {
+        let message = match number % 3 {
+            0 => "change\n\nCo-Authored-By: Claude <noreply@anthropic.com>\n",
+            _ => "change\n",
+        };
+        write!(
+            stream,
+            "commit refs/heads/main\nauthor {ADA} {number} +0000\ncommitter {BEN} {number} +0000\n\
+             data {}\n{message}M 100644 inline f{}\ndata 4\n{number:03}\n\n",
+            message.len(),
+            number % 7,
+        )
+        .unwrap();
+    }
+    let mut command = scratch.git_command(&["fast-import", "--quiet"]);
+    let mut child = command.stdin(Stdio::piped()).spawn().unwrap();
+    child.stdin.take().unwrap().write_all(stream.as_bytes()).unwrap();
+    assert!(child.wait().unwrap().success());
+    let newest = scratch.json(&["policy", "explain", "--json"]);
+    assert_eq!((&newest["changes"], &newest["assisted"]), (&json!(200), &json!(66)));
+    let most = scratch.json(&["policy", "explain", "--json", "-v", "main~299.."]);
+    assert_eq!((&most["changes"], &most["assisted"]), (&json!(299), &json!(99)));
+    let listed = scratch.git(&["rev-list", "--reverse", "--first-parent", "main~299..main"]);
+    let told: Vec<&str> = most["each"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|row| row["commit"].as_str().unwrap())
+        .collect();
+    assert_eq!(told, listed.lines().collect::<Vec<_>>());
 }
 
 #[test]

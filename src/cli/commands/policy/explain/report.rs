@@ -13,10 +13,10 @@ use crate::cli::ui::{Cell, Role, Table, Ui};
 use crate::policy::{FLOOR, Presence};
 use crate::statement::words::Assistance;
 
-/// Most tools that are listed one by one.
-const TOOLS_SHOWN_MAX: usize = 3;
-/// Most wishes that are listed one by one.
-const WISHES_SHOWN_MAX: usize = 4;
+/// Most rows about tools; the screen is to hold everything in 24 lines.
+const TOOL_ROWS_MAX: usize = 3;
+/// Most rows about what is asked.
+const WISH_ROWS_MAX: usize = 4;
 /// Columns that are left for a rule's name, however long its wish is.
 const BECAUSE_COLUMNS_MIN: usize = 17;
 
@@ -170,25 +170,18 @@ fn facts(answer: &Answer<'_>) -> Table {
         count => format!("{count} with a tool as author"),
     };
     fact(&mut table, "AI-assisted", tally.assisted, of, generated);
-    let mut tools: Vec<_> = tally.tools.iter().collect();
-    tools.sort_by_key(|(_, tool)| std::cmp::Reverse(tool.changes));
-    for (name, tool) in tools.iter().take(TOOLS_SHOWN_MAX) {
-        fact(&mut table, &format!("  {name}"), tool.changes, of, counts(&tool.signs));
-    }
-    if let Some(others) = tools.get(TOOLS_SHOWN_MAX..).filter(|others| !others.is_empty()) {
-        let names: Vec<&str> = others.iter().map(|(name, _)| name.as_str()).collect();
-        let count = others.iter().map(|(_, tool)| tool.changes).sum();
-        fact(&mut table, "  others", count, of, shortened(&names.join(", "), 40));
-    }
+    let not_asked = BTreeMap::from([("exempt", tally.exempt), ("empty", tally.empty)]);
+    let rare = [
+        ("by automations", tally.automation, "dependency updaters and pipelines".to_owned()),
+        ("nobody asked", tally.exempt + tally.empty, counts(&not_asked)),
+        ("colliding paths", tally.colliding, "denied: equal where case is ignored".to_owned()),
+    ];
+    let is_crowded = rare.iter().all(|(_, count, _)| *count > 0);
+    tools(&mut table, tally, TOOL_ROWS_MAX - usize::from(is_crowded));
     fact(&mut table, "opaque paths", tally.opaque, of, counts(&tally.opaque_kinds));
-    for (name, count, detail) in [
-        ("by automations", tally.automation, "dependency updaters and pipelines"),
-        ("exempt", tally.exempt, "the policy lifts the floor from them"),
-        ("colliding paths", tally.colliding, "denied: equal where case is ignored"),
-        ("empty", tally.empty, "nothing changed, nobody asked"),
-    ] {
+    for (name, count, detail) in rare {
         if count > 0 {
-            fact(&mut table, name, count, of, detail.to_owned());
+            fact(&mut table, name, count, of, detail);
         }
     }
     if tally.wanting > 0 {
@@ -202,9 +195,25 @@ fn facts(answer: &Answer<'_>) -> Table {
     table
 }
 
-/// `co-author 38, author 2`, the most first.
+/// A row a tool, the busiest first, in at most so many rows.
+fn tools(table: &mut Table, tally: &Tally, rows_max: usize) {
+    let mut tools: Vec<_> = tally.tools.iter().collect();
+    tools.sort_by_key(|(_, tool)| std::cmp::Reverse(tool.changes));
+    let shown = if tools.len() > rows_max { rows_max - 1 } else { tools.len() };
+    let (shown, others) = tools.split_at(shown);
+    for (name, tool) in shown {
+        fact(table, &format!("  {name}"), tool.changes, tally.changes, counts(&tool.signs));
+    }
+    if !others.is_empty() {
+        let names: Vec<&str> = others.iter().map(|(name, _)| name.as_str()).collect();
+        let count = others.iter().map(|(_, tool)| tool.changes).sum();
+        fact(table, "  others", count, tally.changes, shortened(&names.join(", "), 40));
+    }
+}
+
+/// `co-author 38, author 2`, the most first; what is 0 is left out.
 fn counts<K: AsRef<str> + Ord>(counts: &BTreeMap<K, usize>) -> String {
-    let mut counts: Vec<_> = counts.iter().collect();
+    let mut counts: Vec<_> = counts.iter().filter(|(_, count)| **count > 0).collect();
     counts.sort_by_key(|(_, count)| std::cmp::Reverse(**count));
     let parts: Vec<String> =
         counts.iter().map(|(name, count)| format!("{} {count}", name.as_ref())).collect();
@@ -212,7 +221,9 @@ fn counts<K: AsRef<str> + Ord>(counts: &BTreeMap<K, usize>) -> String {
 }
 
 fn wishes(answer: &Answer<'_>) -> Table {
-    let shown = &answer.asked[..answer.asked.len().min(WISHES_SHOWN_MAX)];
+    let wishes = answer.asked.len();
+    let shown = if wishes > WISH_ROWS_MAX { WISH_ROWS_MAX - 1 } else { wishes };
+    let shown = &answer.asked[..shown];
     let ask = |wish: &Asked| {
         let checklist = if wish.checklist.is_empty() { "" } else { ", checklist" };
         let touched = if wish.presence > Presence::NoTouch { ", key touched" } else { "" };
@@ -238,7 +249,7 @@ fn wishes(answer: &Answer<'_>) -> Table {
             Cell::new(Role::Faint, shortened(&because(wish), columns - ask_columns)),
         ]);
     }
-    let more = answer.asked.len().saturating_sub(WISHES_SHOWN_MAX);
+    let more = wishes - shown.len();
     if more > 0 {
         table.row([Cell::from(""), Cell::from(format!("and {more} more, with --json"))]);
     }
@@ -265,7 +276,7 @@ fn remarks(tally: &Tally) -> Vec<String> {
     }
     if tally.unproved_asks_more > 0 {
         remarks.push(format!(
-            "Authors are believed here; {} changes want more people where no author signs.",
+            "Authors are believed here; {} changes want more people if no author signs.",
             tally.unproved_asks_more
         ));
     }
@@ -274,9 +285,8 @@ fn remarks(tally: &Tally) -> Vec<String> {
             1 => "1 rule rests".to_owned(),
             count => format!("{count} rules rest"),
         };
-        remarks.push(format!(
-            "{rules} on the roster: without one every author is unknown and below every level."
-        ));
+        remarks
+            .push(format!("{rules} on the roster; without one every author is below every level."));
     }
     remarks
 }
