@@ -1,6 +1,5 @@
 //! The repository that commands look at, and what they look at where nobody names a range.
 
-use super::Context;
 use super::error::CliError;
 use crate::base::name::Revision;
 use crate::change::{Chain, ChainEnd};
@@ -8,11 +7,6 @@ use crate::git::{GitError, Range, Repository};
 
 /// What a remote's main branch may be called, the likeliest first.
 const MAIN_NAMES: [&str; 5] = ["origin/HEAD", "origin/main", "origin/master", "main", "master"];
-
-/// The repository that the current folder is in.
-pub(super) fn open(context: &Context) -> Result<Repository, CliError> {
-    Ok(Repository::open(&context.environment.current_directory)?)
-}
 
 /// The commit that is checked out; a repository without any is told so in one line.
 pub(super) fn head(repository: &Repository) -> Result<Revision, CliError> {

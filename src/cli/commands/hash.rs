@@ -7,10 +7,10 @@ use serde::Serialize;
 use crate::base::digest::ChangeHash;
 use crate::base::name::Revision;
 use crate::cli::Context;
+use crate::cli::desk::write_file;
 use crate::cli::error::CliError;
 use crate::cli::exit::ExitStatus;
 use crate::cli::history;
-use crate::store::durable;
 
 /// Print the change hash: what reviewers sign
 #[derive(Debug, clap::Args)]
@@ -41,14 +41,11 @@ struct Report {
 
 /// Runs the command.
 pub(crate) fn run(context: &mut Context, args: &Args) -> Result<ExitStatus, CliError> {
-    let repository = history::open(context)?;
+    let repository = context.repository()?;
     let range = history::range(&repository, args.range.as_deref())?;
     let document = repository.document(range.base.as_ref(), &range.head)?;
     if let Some(path) = &args.output {
-        let path = context.environment.resolve(path);
-        durable::replace(&path, &document.to_bytes(), 0o644).map_err(|error| {
-            CliError::unavailable(format!("cannot write {}", path.display())).because(&error)
-        })?;
+        write_file(&context.environment.resolve(path), &document.to_bytes())?;
     }
     if args.document && args.output.is_none() {
         context.ui.document(&document.to_bytes());

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use serde::Serialize;
 
 use crate::base::digest::ContentDigest;
+use crate::base::name::LevelName;
 use crate::cli::Context;
 use crate::cli::error::CliError;
 use crate::cli::exit::ExitStatus;
@@ -45,7 +46,7 @@ pub(crate) fn run(context: &mut Context, args: &Args) -> Result<ExitStatus, CliE
     let environments = policy.environments().iter();
     context.ui.json(&Report {
         digest: ContentDigest::of(policy.text().as_bytes()),
-        levels: policy.levels().iter().map(|level| level.as_str()).collect(),
+        levels: policy.levels().iter().map(LevelName::as_str).collect(),
         environments: environments
             .map(|listed| Listed { name: listed.name.as_str(), mode: listed.mode.as_str() })
             .collect(),

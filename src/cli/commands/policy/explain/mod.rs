@@ -53,7 +53,7 @@ pub(crate) struct Args {
 pub(crate) fn run(context: &mut Context, args: &Args) -> Result<ExitStatus, CliError> {
     let policy = load(context, args.policy.as_deref())?;
     let place = place(&policy, args)?;
-    let repository = history::open(context)?;
+    let repository = context.repository()?;
     let walked = walk(&repository, args.range.as_deref())?;
     if walked.commits.is_empty() {
         return Err(nothing(&walked));
