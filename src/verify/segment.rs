@@ -183,14 +183,23 @@ impl Segment {
     }
 }
 
-/// Authors by who they are: a member by id, anybody else by address.
-type Authors = BTreeMap<(Option<MemberId>, String), Author>;
+/// Authors by who they are. A member is one author however often named.
+type Authors = BTreeMap<Who, Author>;
 
-fn add_author(authors: &mut Authors, author: Author) {
-    // A member is one author however often named; others are told apart by how they are called.
-    let label = if author.member.is_some() { String::new() } else { author.label.clone() };
+/// Who an author is.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+enum Who {
+    /// Somebody on the roster.
+    Member(MemberId),
+    /// An address that is nobody's on the roster; names are not unique.
+    Address(EmailDigest),
+    /// A member whom a declaration names and the roster no longer has.
+    Gone(MemberId),
+}
+
+fn add_author(authors: &mut Authors, who: Who, author: Author) {
     let standing = author.standing;
-    let slot = authors.entry((author.member.clone(), label)).or_insert(author);
+    let slot = authors.entry(who).or_insert(author);
     // The strongest proof of an authorship counts (the weakest standing is the greatest).
     slot.standing = slot.standing.min(standing);
 }
@@ -213,7 +222,8 @@ fn add_member(
     standing: Standing,
     label: &str,
 ) {
-    add_author(authors, member_author(member, standing, label.to_owned()));
+    let who = Who::Member(member.id.clone());
+    add_author(authors, who, member_author(member, standing, label.to_owned()));
     if member.kind != MemberKind::Agent {
         return;
     }
@@ -226,7 +236,8 @@ fn add_member(
     // The agent's own signature attests that it worked for its operator.
     let standing = if standing == Standing::Proved { Standing::Attested } else { standing };
     let label = format!("{} (operator)", operator.id);
-    add_author(authors, member_author(operator, standing, label));
+    let who = Who::Member(operator.id.clone());
+    add_author(authors, who, member_author(operator, standing, label));
 }
 
 /// Authors as the commits name them: claimed, until somebody signs for it (ATTACKS 9).
@@ -278,7 +289,7 @@ fn declared(judge: &Judge<'_>, hashes: &[ChangeHash], authors: &mut Authors) -> 
     let mut declared = Declared::default();
     for ((by, _), (entry, said)) in newest {
         let Some(signer) = roster.member(by, size) else { continue };
-        let is_author = authors.contains_key(&(Some(by.clone()), String::new()));
+        let is_author = authors.contains_key(&Who::Member(by.clone()));
         if !is_author && !signer.has_duty(Duty::Declare) {
             continue;
         }
@@ -319,7 +330,8 @@ fn add_declared(judge: &Judge<'_>, authors: &mut Authors, by: &MemberId, named: 
         (None, DeclaredAuthor::Member(id)) => {
             let label = format!("{id} (declared)");
             let kind = AuthorKind::Unknown;
-            add_author(authors, Author { member: None, kind, level: None, standing, label });
+            let author = Author { member: None, kind, level: None, standing, label };
+            add_author(authors, Who::Gone(id.clone()), author);
         }
         // An address that is nobody's: the commits name it as well, or it changes nothing that
         // the roster could weigh.
