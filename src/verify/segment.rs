@@ -253,10 +253,8 @@ fn seen_authors(judge: &Judge<'_>, steps: &[&StepEvidence]) -> Authors {
                     SeenKind::Person => AuthorKind::Unknown,
                 };
                 let (standing, label) = (Standing::Claimed, label.clone());
-                add_author(
-                    &mut authors,
-                    Author { member: None, kind, level: None, standing, label },
-                );
+                let author = Author { member: None, kind, level: None, standing, label };
+                add_author(&mut authors, Who::Address(*email), author);
             }
         }
     }
