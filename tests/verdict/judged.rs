@@ -259,11 +259,11 @@ fn attack_01_steps_must_add_up_to_the_difference() {
     let question = world.question(&change.step.commit);
     let evidence = Evidence {
         view: &world.view,
-        position: Position::After(0),
-        steps: vec![change],
-        difference: document("a", None, Some("something else")),
-        entries: world.entries(),
-        near: Vec::new(),
+        position: &Position::After(0),
+        steps: &[change],
+        difference: &document("a", None, Some("something else")),
+        entries: &world.entries(),
+        near: &[],
     };
     assert_eq!(codes(&verdict(&question, &evidence)), ["COMPOSITION_MISMATCH"]);
 }
@@ -280,11 +280,11 @@ fn attack_02_a_rewound_revision_is_a_rollback() {
         let question = world.question(&commit(label));
         let evidence = Evidence {
             view: &world.view,
-            position: Position::Behind,
-            steps: Vec::new(),
-            difference: countersign::change::Document::new(Vec::new()).unwrap(),
-            entries: Vec::new(),
-            near: Vec::new(),
+            position: &Position::Behind,
+            steps: &[],
+            difference: &countersign::change::Document::new(Vec::new()).unwrap(),
+            entries: &[],
+            near: &[],
         };
         codes(&verdict(&question, &evidence))
     };

@@ -269,11 +269,11 @@ impl World {
         let documents: Vec<_> = steps.iter().map(|step| &step.step.document).collect();
         let evidence = Evidence {
             view: &self.view,
-            position: Position::After(points - 1),
-            steps: steps.to_vec(),
-            difference: Document::compose(&documents).unwrap(),
-            entries: self.entries(),
-            near: Vec::new(),
+            position: &Position::After(points - 1),
+            steps,
+            difference: &Document::compose(&documents).unwrap(),
+            entries: &self.entries(),
+            near: &[],
         };
         verdict(question, &evidence)
     }
