@@ -38,6 +38,8 @@ pub mod config;
 pub mod session;
 #[cfg(feature = "cli")]
 pub mod evidence;
+#[cfg(feature = "cli")]
+pub mod audit;
 
 // Floor 5
 #[cfg(feature = "cli")]

@@ -203,6 +203,17 @@ impl Session {
         replay::catch_up(View::default(), &self.store, size)
     }
 
+    /// Folds a view on to `size` entries, for who looks at one moment after another.
+    ///
+    /// # Errors
+    /// As [`Session::view_as_of`].
+    pub fn advance(&self, view: View, size: TreeSize) -> Result<View, SessionError> {
+        if view.size() > size {
+            return self.view_as_of(size);
+        }
+        replay::catch_up(view, &self.store, size)
+    }
+
     /// How many entries the log had at a moment: those whose time is not later. Times never
     /// fall, so a handful of entries is read.
     ///

@@ -1,0 +1,380 @@
+//! One change of a deployment: who wrote it, what it needed, who signed it off.
+
+use std::collections::BTreeSet;
+
+use serde::Serialize;
+
+use super::report::{Auditor, CoverState, cover};
+use super::{AuditError, as_rfc3339};
+use crate::base::digest::{ChangeHash, Commitment, ContentDigest};
+use crate::base::name::{
+    ChecklistItem, LevelName, MemberId, RequestId, Revision, TeamName, ToolName,
+};
+use crate::base::position::EntryIndex;
+use crate::base::time::Timestamp;
+use crate::change::{ChainEnd, Document};
+use crate::evidence::step_evidence;
+use crate::git::Repository;
+use crate::key::{KeyId, Presence};
+use crate::ledger::store::Topic;
+use crate::ledger::topics;
+use crate::policy::{AssistanceSource, AuthorKind, Policy, Standing};
+use crate::session::SessionError;
+use crate::statement::Says;
+use crate::statement::change::DeclaredAuthor;
+use crate::statement::pipeline::Decision;
+use crate::statement::words::{Assistance, Shown};
+use crate::verify::cover::{CoverRow, Match};
+use crate::verify::{Judge, Question, Segment, StepEvidence, VerifiedEntry, judge_change};
+use crate::view::View;
+
+/// A change and what it rests on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ChangeReport {
+    /// The change hash.
+    pub change: ChangeHash,
+    /// Its first step.
+    pub first: Revision,
+    /// Its last step.
+    pub last: Revision,
+    /// First line of the last commit's message, where the repository is here.
+    pub title: Option<String>,
+    /// Requests that declarations name.
+    pub requests: Vec<RequestId>,
+    /// Who wrote it; of the declarations alone where the repository is not here.
+    pub authors: Vec<AuthorReport>,
+    /// What was declared of it.
+    pub declared: Vec<DeclaredReport>,
+    /// The assistance that counted, and where that came from, where it was judged again.
+    pub assistance: Option<(Assistance, AssistanceSource)>,
+    /// What the policy asked for, where it was judged again.
+    pub needed: Vec<NeededReport>,
+    /// The sign-offs that the decision rests on.
+    pub signed: Vec<SignedReport>,
+    /// How they match what landed.
+    #[serde(rename = "match")]
+    pub matched: Match,
+    /// Whether judging it again here gave the same; none where the repository is not here.
+    pub judged_again: Option<bool>,
+}
+
+/// An author.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct AuthorReport {
+    /// Who it is on the roster.
+    pub member: Option<MemberId>,
+    /// How commits call the author.
+    pub label: String,
+    /// What kind of author it is, where that is known.
+    pub kind: Option<AuthorKind>,
+    /// The level at that time.
+    pub level: Option<LevelName>,
+    /// How the authorship is known, where it was judged again.
+    pub standing: Option<Standing>,
+}
+
+/// A declaration.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct DeclaredReport {
+    /// Its entry.
+    pub entry: EntryIndex,
+    /// Who declared.
+    pub by: MemberId,
+    /// How much of it a machine wrote.
+    pub assistance: Assistance,
+    /// The tools that helped.
+    pub tools: Vec<ToolName>,
+}
+
+/// What the policy asked for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct NeededReport {
+    /// Who was needed: `1 of at least senior`.
+    pub ask: String,
+    /// The rule.
+    pub because: String,
+    /// Who filled it.
+    pub filled_by: Vec<MemberId>,
+    /// How many were missing.
+    pub missing: u32,
+}
+
+/// A sign-off.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct SignedReport {
+    /// Its entry.
+    pub entry: EntryIndex,
+    /// The time of that entry.
+    #[serde(serialize_with = "as_rfc3339")]
+    pub time: Timestamp,
+    /// Who signed.
+    pub member: MemberId,
+    /// The level when it was signed.
+    pub level: Option<LevelName>,
+    /// The teams when it was signed.
+    pub teams: Vec<TeamName>,
+    /// The key.
+    pub key: Option<KeyId>,
+    /// What the signature says of somebody's presence.
+    pub presence: &'static str,
+    /// What the signer's program showed, as that program claims.
+    pub shown: Option<Shown>,
+    /// The comment: its text, or none where it was withheld.
+    pub comment: Option<AnswerReport>,
+    /// Answers to the checklist.
+    pub checklist: Vec<AnswerReport>,
+}
+
+/// A text that was committed to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct AnswerReport {
+    /// The item of the checklist; none for a comment.
+    pub item: Option<ChecklistItem>,
+    /// The text; none where it was withheld or deleted.
+    pub text: Option<String>,
+}
+
+/// The changes that a decision covers.
+pub(super) fn changes(
+    auditor: &mut Auditor<'_>,
+    entry: &VerifiedEntry,
+    said: &Decision,
+) -> Result<(CoverState, Vec<ChangeReport>), AuditError> {
+    let (state, found) = cover(auditor.session(), said)?;
+    let Some(cover) = found else { return Ok((state, Vec::new())) };
+    let steps = steps(auditor, said)?;
+    let mut reports = Vec::new();
+    for row in &cover.segments {
+        let mut report = plain(auditor, entry, row)?;
+        if let Some(segment) = judge_again(auditor, entry, said, row, &steps)? {
+            complete(&mut report, row, segment);
+        }
+        reports.push(report);
+    }
+    Ok((state, reports))
+}
+
+/// The steps between the start and the revision, where the repository is here and has them.
+fn steps(auditor: &Auditor<'_>, said: &Decision) -> Result<Vec<StepEvidence>, AuditError> {
+    let Some(repository) = auditor.repository_of(&said.repository) else { return Ok(Vec::new()) };
+    let session = auditor.session();
+    let points = session.view().settled(&said.service, &said.environment).all();
+    let start = points.iter().find(|point| Some(point.entry.index) == said.start);
+    let Some(start) = start else { return Ok(Vec::new()) };
+    let has = |revision: &Revision| repository.commit_bytes(revision).is_ok();
+    if !has(&said.revision) || !start.revision.as_ref().is_none_or(has) {
+        return Ok(Vec::new());
+    }
+    let walked = repository.chain(start.revision.as_ref(), &said.revision)?;
+    if start.revision.is_some() && walked.end != ChainEnd::MetStart {
+        return Ok(Vec::new());
+    }
+    let found = repository_steps(repository, &walked.commits);
+    Ok(found.into_iter().map(|step| step_evidence(step, session.salt())).collect())
+}
+
+/// Steps that cannot be read any more, in a shallow clone for instance, are reported without
+/// what only the repository knows.
+fn repository_steps(repository: &Repository, commits: &[Revision]) -> Vec<crate::change::Step> {
+    repository.steps(commits).unwrap_or_default()
+}
+
+/// What ledger and side store alone say of a change.
+fn plain(
+    auditor: &Auditor<'_>,
+    decision: &VerifiedEntry,
+    row: &CoverRow,
+) -> Result<ChangeReport, AuditError> {
+    let session = auditor.session();
+    let mut report = ChangeReport {
+        change: row.change,
+        first: row.first.clone(),
+        last: row.last.clone(),
+        title: None,
+        requests: Vec::new(),
+        authors: Vec::new(),
+        declared: Vec::new(),
+        assistance: None,
+        needed: Vec::new(),
+        signed: Vec::new(),
+        matched: row.matched,
+        judged_again: None,
+    };
+    for entry in session.entries_under([topics::change(row.change)])? {
+        let Says::Change(said) = &entry.statement().says else { continue };
+        if entry.index() > decision.index() || said.change != row.change {
+            continue;
+        }
+        report.requests.extend(said.request.clone());
+        report.declared.push(DeclaredReport {
+            entry: entry.index(),
+            by: entry.by().clone(),
+            assistance: said.assistance,
+            tools: said.tools.clone(),
+        });
+        for author in &said.authors {
+            let author = declared_author(auditor, decision.index(), author);
+            if !report.authors.contains(&author) {
+                report.authors.push(author);
+            }
+        }
+    }
+    report.requests.sort_unstable();
+    report.requests.dedup();
+    for index in &row.approvals {
+        report.signed.push(signed(auditor, &session.entry(*index)?, row.change)?);
+    }
+    Ok(report)
+}
+
+fn declared_author(
+    auditor: &Auditor<'_>,
+    decision: EntryIndex,
+    author: &DeclaredAuthor,
+) -> AuthorReport {
+    let roster = auditor.session().view().roster();
+    let size = decision.size_after();
+    let (member, label) = match author {
+        DeclaredAuthor::Member(id) => (roster.member(id, size), id.to_string()),
+        DeclaredAuthor::Email(email) => {
+            (roster.member_of_email(*email, size), format!("e-mail {}", email.short()))
+        }
+    };
+    AuthorReport {
+        label: member.map_or(label, |member| member.id.to_string()),
+        level: member.and_then(|member| member.level.clone()),
+        member: member.map(|member| member.id.clone()),
+        kind: None,
+        standing: None,
+    }
+}
+
+/// A sign-off, its signer as the roster had them then.
+fn signed(
+    auditor: &Auditor<'_>,
+    entry: &VerifiedEntry,
+    change: ChangeHash,
+) -> Result<SignedReport, AuditError> {
+    let openings = auditor.session().openings();
+    let text = |what: Commitment| openings.text(what).map_err(SessionError::from);
+    let member = auditor.session().view().roster().member(entry.by(), entry.index().size_after());
+    let mut report = SignedReport {
+        entry: entry.index(),
+        time: entry.time(),
+        member: entry.by().clone(),
+        level: member.and_then(|member| member.level.clone()),
+        teams: member.map(|member| member.teams.clone()).unwrap_or_default(),
+        key: entry.keys().first().copied(),
+        presence: match entry.presence() {
+            Presence::None => "no_touch",
+            Presence::TouchClaimed => "touch_claimed",
+            Presence::VerifiedClaimed => "touch_and_pin_claimed",
+        },
+        shown: None,
+        comment: None,
+        checklist: Vec::new(),
+    };
+    if let Says::Approval(said) = &entry.statement().says {
+        let hash = ContentDigest::from_bytes(*change.as_bytes());
+        report.shown = said.rows.iter().find(|row| row.hash == hash).map(|row| row.shown);
+        if let Some(comment) = said.comment {
+            report.comment = Some(AnswerReport { item: None, text: text(comment)? });
+        }
+        for answer in &said.checklist {
+            let item = Some(answer.item.clone());
+            report.checklist.push(AnswerReport { item, text: text(answer.answer)? });
+        }
+    }
+    Ok(report)
+}
+
+/// Judges a change as the gate did: with the policy that it names and the ledger that it had
+/// seen. None where the repository does not have the change.
+fn judge_again(
+    auditor: &mut Auditor<'_>,
+    entry: &VerifiedEntry,
+    said: &Decision,
+    row: &CoverRow,
+    steps: &[StepEvidence],
+) -> Result<Option<Segment>, AuditError> {
+    let Some((own, document)) = segment_of(row, steps) else { return Ok(None) };
+    let session = auditor.session();
+    // What counted was what the gate had seen, never what lay between that and its entry.
+    let size = entry.statement().seen.map(|seen| seen.size).unwrap_or_default();
+    let mut hashes: BTreeSet<Topic> =
+        own.iter().map(|step| topics::change(step.step.document.hash())).collect();
+    hashes.insert(topics::change(row.change));
+    let mut entries = session.entries_under(hashes)?;
+    entries.retain(|entry| size.covers(entry.index()));
+    let question = Question {
+        service: said.service.clone(),
+        environment: said.environment.clone(),
+        revision: said.revision.clone(),
+        artifacts: said.artifacts.clone(),
+        time: entry.time(),
+    };
+    let view: &View = auditor.view_as_of(size)?;
+    let text = view.policies().iter().find(|version| version.entry == said.policy);
+    let Some(policy) = text.and_then(|version| Policy::parse(&version.text).ok()) else {
+        return Ok(None);
+    };
+    let Some(service) = policy.service(&said.service) else { return Ok(None) };
+    let judge = Judge::new(&question, view, &policy, service, &entries);
+    Ok(Some(judge_change(&judge, &own, &document)))
+}
+
+/// The steps of a row, if they are here and have the row's hash.
+fn segment_of<'s>(
+    row: &CoverRow,
+    steps: &'s [StepEvidence],
+) -> Option<(Vec<&'s StepEvidence>, Document)> {
+    let first = steps.iter().position(|step| step.step.commit == row.first)?;
+    let last = steps.iter().position(|step| step.step.commit == row.last)?;
+    let own: Vec<&StepEvidence> = steps.get(first..=last)?.iter().collect();
+    let documents: Vec<_> = own.iter().map(|step| &step.step.document).collect();
+    let document = match documents.as_slice() {
+        [one] => (*one).clone(),
+        _ => Document::compose(&documents).ok()?,
+    };
+    (document.hash() == row.change).then_some((own, document))
+}
+
+/// Adds what judging again told.
+fn complete(report: &mut ChangeReport, row: &CoverRow, segment: Segment) {
+    let same = {
+        let mut found: Vec<_> = segment
+            .assessment
+            .requirements
+            .iter()
+            .flat_map(|requirement| requirement.sign_offs.iter().copied())
+            .collect();
+        found.sort_unstable();
+        found.dedup();
+        found == row.approvals
+    };
+    report.judged_again = Some(segment.satisfied && same);
+    report.title = Some(segment.title);
+    report.authors = segment
+        .authors
+        .into_iter()
+        .map(|author| AuthorReport {
+            member: author.member,
+            label: author.label,
+            kind: Some(author.kind),
+            level: author.level,
+            standing: Some(author.standing),
+        })
+        .collect();
+    report.assistance = Some((segment.assessment.assistance, segment.assessment.assistance_from));
+    report.needed = segment
+        .assessment
+        .requirements
+        .into_iter()
+        .map(|requirement| NeededReport {
+            ask: requirement.ask,
+            because: requirement.because,
+            filled_by: requirement.filled_by,
+            missing: requirement.missing,
+        })
+        .collect();
+}

@@ -1,0 +1,448 @@
+//! What a deployment rests on, as data: each line says whether it is proved, or who attests it.
+
+use serde::Serialize;
+
+use super::change::{ChangeReport, changes};
+use super::timeline::{Deployed, Timeline};
+use super::{AuditError, as_rfc3339};
+use crate::base::digest::{ChangeHash, ContentDigest};
+use crate::base::name::{
+    EnvironmentName, MemberId, RepositoryName, RequestId, Revision, ServiceName,
+};
+use crate::base::position::{EntryIndex, TreeSize};
+use crate::base::time::Timestamp;
+use crate::git::Repository;
+use crate::ledger::topics;
+use crate::policy::Policy;
+use crate::session::Session;
+use crate::statement::Says;
+use crate::statement::pipeline::{Decision, Deployment};
+use crate::statement::words::{ApprovalVerdict, DecisionVerdict, Duty, Mode, Outcome, Revocation};
+use crate::verify::VerifiedEntry;
+use crate::verify::cover::Cover;
+use crate::view::{SettledPoint, View};
+
+pub use super::change::{AnswerReport, AuthorReport, DeclaredReport, NeededReport, SignedReport};
+
+/// What a statement of a report rests on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Basis {
+    /// Anybody who has the ledger and the repository gets the same.
+    Proved,
+    /// Somebody's signed word.
+    AttestedBy(MemberId),
+}
+
+/// A deployment and what it rests on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct DeploymentReport {
+    /// Its entry.
+    pub entry: EntryIndex,
+    /// The time of that entry.
+    #[serde(serialize_with = "as_rfc3339")]
+    pub time: Timestamp,
+    /// Who recorded it.
+    pub by: MemberId,
+    /// The service.
+    pub service: ServiceName,
+    /// The environment or cell.
+    pub environment: EnvironmentName,
+    /// The commit.
+    pub revision: Revision,
+    /// First line of the commit's message, where the repository is here.
+    pub title: Option<String>,
+    /// The artifacts, and who says that they were built from the commit.
+    pub artifacts: Vec<BuiltReport>,
+    /// The newest word on its outcome.
+    pub outcome: Outcome,
+    /// The entry of that word.
+    pub outcome_entry: EntryIndex,
+    /// Who or what set it off.
+    pub trigger: Option<RequestId>,
+    /// The pipeline run.
+    pub run: Option<RequestId>,
+    /// Whether it is what is thought to be live.
+    pub live: bool,
+    /// Whether it is a settled point: everything up to it is signed off or was accepted.
+    pub settled: bool,
+    /// Whether it went through only because the policy was observed, not enforced.
+    pub would_refuse: bool,
+    /// The decision that it rests on.
+    pub decision: Option<DecisionReport>,
+    /// The settled point before it, and whether it may be deployed again.
+    pub back: Option<BackReport>,
+    /// Whether the list of changes could be read.
+    pub cover: CoverState,
+    /// Every change that the decision covers, oldest first.
+    pub changes: Vec<ChangeReport>,
+    /// What became known later.
+    pub changed_since: Vec<SinceReport>,
+}
+
+/// An artifact and who says what it was built from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct BuiltReport {
+    /// SHA-256 of the artifact.
+    pub artifact: ContentDigest,
+    /// The builders who say that it was built from the revision, with the entry of each.
+    pub attested_by: Vec<(MemberId, EntryIndex)>,
+}
+
+/// The gate's answer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct DecisionReport {
+    /// Its entry.
+    pub entry: EntryIndex,
+    /// The time of that entry.
+    #[serde(serialize_with = "as_rfc3339")]
+    pub time: Timestamp,
+    /// The gate.
+    pub by: MemberId,
+    /// The commit.
+    pub revision: Revision,
+    /// The answer.
+    pub verdict: DecisionVerdict,
+    /// Whether a deny refused.
+    pub mode: Mode,
+    /// The number of the policy, for people.
+    pub policy: Option<u64>,
+    /// The entry of the policy.
+    pub policy_entry: EntryIndex,
+    /// Where the chain started.
+    pub start: Option<EntryIndex>,
+    /// Reason codes of a deny.
+    pub reasons: Vec<RequestId>,
+    /// The program that decided.
+    pub program: String,
+    /// Proved where every change was judged again from ledger and repository.
+    pub basis: Basis,
+}
+
+/// The settled point before a deployment.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct BackReport {
+    /// Its entry.
+    pub entry: EntryIndex,
+    /// The commit; none for a baseline of `none`.
+    pub revision: Option<Revision>,
+    /// Whether it may be deployed again with the same artifacts.
+    pub may_roll_back: bool,
+    /// Why not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub why_not: Option<String>,
+}
+
+/// Whether the cover of a decision could be read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CoverState {
+    /// The decision names none: it denied, or nothing was to be covered.
+    None,
+    /// Read and right.
+    Good,
+    /// The file is missing.
+    Missing,
+}
+
+/// Something that became known after a decision, and would count today.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct SinceReport {
+    /// The entry that says so.
+    pub entry: EntryIndex,
+    /// The change that it concerns.
+    pub change: ChangeHash,
+    /// Whose sign-off or word it is about.
+    pub member: MemberId,
+    /// What it is.
+    pub kind: SinceKind,
+    /// The sign-off that it concerns, if any.
+    pub sign_off: Option<EntryIndex>,
+}
+
+/// What became known later.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SinceKind {
+    /// The key had leaked when it signed: the sign-off would not count today.
+    KeyLeaked,
+    /// The key was retired; the sign-off stands.
+    KeyRetired,
+    /// The sign-off was withdrawn.
+    Withdrawn,
+    /// Somebody rejected the change.
+    Rejected,
+    /// The signer may no longer review.
+    NoReviewDuty,
+}
+
+/// Makes reports, each moment of the ledger folded once.
+pub struct Auditor<'a> {
+    session: &'a Session,
+    repository: Option<(&'a Repository, Option<&'a RepositoryName>)>,
+    /// Up to where the ledger is looked at.
+    size: TreeSize,
+    /// The moment that is reported on: how long a rollback stays allowed depends on it.
+    now: Timestamp,
+    /// The state at the newest moment that was asked for.
+    then: View,
+}
+
+impl<'a> Auditor<'a> {
+    /// An auditor of the first `size` entries. `repository` is used for changes of the
+    /// repository of that name; without a name for any whose commits it has.
+    #[must_use]
+    pub fn new(
+        session: &'a Session,
+        repository: Option<(&'a Repository, Option<&'a RepositoryName>)>,
+        size: TreeSize,
+        now: Timestamp,
+    ) -> Self {
+        Self { session, repository, size, now, then: View::default() }
+    }
+
+    /// The view as of a size, folded on from the last one that was asked for.
+    pub(super) fn view_as_of(&mut self, size: TreeSize) -> Result<&View, AuditError> {
+        if size == self.session.size() {
+            return Ok(self.session.view());
+        }
+        if self.then.size() != size {
+            let then = std::mem::take(&mut self.then);
+            self.then = self.session.advance(then, size)?;
+        }
+        Ok(&self.then)
+    }
+
+    pub(super) const fn session(&self) -> &'a Session {
+        self.session
+    }
+
+    pub(super) const fn size(&self) -> TreeSize {
+        self.size
+    }
+
+    /// The repository, if it is the one of that name.
+    pub(super) fn repository_of(&self, name: &RepositoryName) -> Option<&'a Repository> {
+        let (repository, known) = self.repository?;
+        known.is_none_or(|known| known == name).then_some(repository)
+    }
+
+    /// Reports on a deployment.
+    ///
+    /// # Errors
+    /// [`AuditError`] where ledger or repository cannot be read, or do not verify.
+    pub fn deployment(
+        &mut self,
+        timeline: &Timeline,
+        deployed: &Deployed,
+        said: &Deployment,
+    ) -> Result<DeploymentReport, AuditError> {
+        let entry = deployed.entry();
+        let live = timeline.live().is_some_and(|live| live.entry().index() == entry.index());
+        let (outcome_entry, outcome) = deployed.outcome();
+        let found = timeline.decision_of(said);
+        let points = self.session.view().settled(&timeline.service, &timeline.environment).all();
+        let settled = points.iter().position(|point| point.entry.index == entry.index());
+        let (cover, changes) = match found {
+            Some((entry, decision)) => changes(self, entry, decision)?,
+            None => (CoverState::None, Vec::new()),
+        };
+        let decision =
+            found.map(|(entry, decision)| self.decision(entry, decision, cover, &changes));
+        let would_refuse = decision.as_ref().is_some_and(|decision| {
+            decision.verdict == DecisionVerdict::Deny && decision.mode == Mode::Observe
+        });
+        let after = found.map_or(entry.index(), |(entry, _)| entry.index());
+        let title = found.and_then(|(_, decision)| {
+            self.repository_of(&decision.repository)?.short_summary(&said.revision).ok()
+        });
+        Ok(DeploymentReport {
+            entry: entry.index(),
+            time: entry.time(),
+            by: entry.by().clone(),
+            service: said.service.clone(),
+            environment: said.environment.clone(),
+            revision: said.revision.clone(),
+            title,
+            artifacts: self.artifacts(said)?,
+            outcome,
+            outcome_entry,
+            trigger: said.trigger.clone(),
+            run: said.run.clone(),
+            live,
+            settled: settled.is_some(),
+            would_refuse,
+            decision,
+            back: self.back(points, entry.index()),
+            cover,
+            changed_since: self.changed_since(&changes, after)?,
+            changes,
+        })
+    }
+
+    /// Reports on a decision whose changes are known.
+    fn decision(
+        &self,
+        entry: &VerifiedEntry,
+        said: &Decision,
+        cover: CoverState,
+        changes: &[ChangeReport],
+    ) -> DecisionReport {
+        let view = self.session.view();
+        let versions = view.policies().iter();
+        let policy = versions.rev().find(|version| version.entry == said.policy);
+        let judged = cover == CoverState::Good
+            && said.verdict == DecisionVerdict::Allow
+            && changes.iter().all(|change| change.judged_again == Some(true));
+        let basis = if judged { Basis::Proved } else { Basis::AttestedBy(entry.by().clone()) };
+        DecisionReport {
+            entry: entry.index(),
+            time: entry.time(),
+            by: entry.by().clone(),
+            revision: said.revision.clone(),
+            verdict: said.verdict,
+            mode: said.mode,
+            policy: policy.map(|version| version.number),
+            policy_entry: said.policy,
+            start: said.start,
+            reasons: said.reasons.clone(),
+            program: said.program.to_string(),
+            basis,
+        }
+    }
+
+    /// A decision that no deployment rests on.
+    ///
+    /// # Errors
+    /// [`AuditError`] as [`Auditor::deployment`].
+    pub fn lone_decision(
+        &mut self,
+        entry: &VerifiedEntry,
+        said: &Decision,
+    ) -> Result<(DecisionReport, CoverState, Vec<ChangeReport>), AuditError> {
+        let (cover, changes) = changes(self, entry, said)?;
+        Ok((self.decision(entry, said, cover, &changes), cover, changes))
+    }
+
+    fn artifacts(&self, said: &Deployment) -> Result<Vec<BuiltReport>, AuditError> {
+        let mut reports = Vec::new();
+        for artifact in &said.artifacts {
+            let mut attested_by = Vec::new();
+            for entry in self.session.entries_under([topics::artifact(*artifact)])? {
+                if let Says::Build(build) = &entry.statement().says
+                    && self.size.covers(entry.index())
+                    && build.artifact == *artifact
+                    && build.revision == said.revision
+                {
+                    attested_by.push((entry.by().clone(), entry.index()));
+                }
+            }
+            reports.push(BuiltReport { artifact: *artifact, attested_by });
+        }
+        Ok(reports)
+    }
+
+    /// The newest settled point before an entry that is of another commit.
+    fn back(&self, points: &[SettledPoint], index: EntryIndex) -> Option<BackReport> {
+        let point = points.iter().rev().find(|point| point.entry.index < index)?;
+        let policies = self.session.view().policies();
+        let policy = policies.iter().rev().find(|version| self.size.covers(version.entry));
+        let within = policy
+            .and_then(|version| Policy::parse(&version.text).ok())
+            .map(|policy| policy.defaults().rollback_within);
+        let why_not = match within {
+            _ if point.decision.is_none() => {
+                Some("it is a baseline: nothing was decided on it here".to_owned())
+            }
+            Some(within) if self.now.since(point.time) >= within => {
+                Some(format!("it was deployed longer than {within} ago"))
+            }
+            Some(_) => None,
+            None => Some("no policy says how long".to_owned()),
+        };
+        Some(BackReport {
+            entry: point.entry.index,
+            revision: point.revision.clone(),
+            may_roll_back: why_not.is_none(),
+            why_not,
+        })
+    }
+
+    /// What became known of the changes and their sign-offs after an entry.
+    fn changed_since(
+        &self,
+        changes: &[ChangeReport],
+        after: EntryIndex,
+    ) -> Result<Vec<SinceReport>, AuditError> {
+        let mut found = Vec::new();
+        for change in changes {
+            for signed in &change.signed {
+                found.extend(self.signer_since(change.change, signed, after));
+            }
+            for entry in self.session.entries_under([topics::change(change.change)])? {
+                let Says::Approval(said) = &entry.statement().says else { continue };
+                let kind = match said.verdict {
+                    ApprovalVerdict::Reject => SinceKind::Rejected,
+                    ApprovalVerdict::Withdraw => SinceKind::Withdrawn,
+                    ApprovalVerdict::Approve => continue,
+                };
+                if entry.index() > after && self.size.covers(entry.index()) {
+                    found.push(SinceReport {
+                        entry: entry.index(),
+                        change: change.change,
+                        member: entry.by().clone(),
+                        kind,
+                        sign_off: said.withdraws.map(|withdrawn| withdrawn.index),
+                    });
+                }
+            }
+        }
+        Ok(found)
+    }
+
+    /// What became of a signer's key and duty.
+    fn signer_since(
+        &self,
+        change: ChangeHash,
+        signed: &SignedReport,
+        after: EntryIndex,
+    ) -> Option<SinceReport> {
+        let roster = self.session.view().roster();
+        let report = |entry, kind| SinceReport {
+            entry,
+            change,
+            member: signed.member.clone(),
+            kind,
+            sign_off: Some(signed.entry),
+        };
+        let record = signed.key.as_ref().and_then(|key| roster.key(key));
+        if let Some(revoked) = record.and_then(|record| record.revoked(self.size))
+            && revoked.entry > after
+        {
+            let leaked = revoked.cause == Revocation::Leaked && signed.entry >= revoked.since;
+            let kind = if leaked { SinceKind::KeyLeaked } else { SinceKind::KeyRetired };
+            return Some(report(revoked.entry, kind));
+        }
+        let may_review = |size| {
+            roster.member(&signed.member, size).is_some_and(|member| member.has_duty(Duty::Review))
+        };
+        (may_review(after.size_after()) && !may_review(self.size))
+            .then(|| report(signed.entry, SinceKind::NoReviewDuty))
+    }
+}
+
+/// The cover that a decision names, read and checked.
+///
+/// # Errors
+/// [`AuditError`] where the file is not what the decision names.
+pub(super) fn cover(
+    session: &Session,
+    said: &Decision,
+) -> Result<(CoverState, Option<Cover>), AuditError> {
+    let Some(digest) = said.cover else { return Ok((CoverState::None, None)) };
+    let Some(bytes) = session.blobs().get(&digest)? else { return Ok((CoverState::Missing, None)) };
+    let cover = Cover::parse(&bytes).map_err(|error| {
+        crate::ledger::store::StoreError::integrity("the cover of a decision", error)
+    })?;
+    Ok((CoverState::Good, Some(cover)))
+}

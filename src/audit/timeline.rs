@@ -1,0 +1,137 @@
+//! What happened in one service and environment, as of a size of the ledger.
+
+use crate::base::digest::StatementId;
+use crate::base::name::{EnvironmentName, ServiceName};
+use crate::base::position::{EntryIndex, TreeSize};
+use crate::ledger::topics;
+use crate::session::{Session, SessionError};
+use crate::statement::Says;
+use crate::statement::pipeline::{Decision, Deployment};
+use crate::statement::words::Outcome;
+use crate::verify::VerifiedEntry;
+
+/// The decisions and deployments of a place, oldest first.
+#[derive(Debug)]
+pub struct Timeline {
+    /// The service.
+    pub service: ServiceName,
+    /// The environment or cell.
+    pub environment: EnvironmentName,
+    /// How many entries of the ledger were looked at.
+    pub size: TreeSize,
+    decisions: Vec<VerifiedEntry>,
+    deployments: Vec<Deployed>,
+}
+
+/// A deployment and what was said of its outcome later.
+#[derive(Debug)]
+pub struct Deployed {
+    entry: VerifiedEntry,
+    outcomes: Vec<(EntryIndex, Outcome)>,
+}
+
+impl Deployed {
+    /// The entry that recorded it first.
+    #[must_use]
+    pub const fn entry(&self) -> &VerifiedEntry {
+        &self.entry
+    }
+
+    /// What was said; none where the entry is no deployment, which no timeline holds.
+    #[must_use]
+    pub fn said(&self) -> Option<&Deployment> {
+        match &self.entry.statement().says {
+            Says::Deployment(said) => Some(said),
+            _ => None,
+        }
+    }
+
+    /// The newest word on its outcome, and the entry of it.
+    #[must_use]
+    pub fn outcome(&self) -> (EntryIndex, Outcome) {
+        let first = self.said().map_or(Outcome::Unknown, |said| said.outcome);
+        self.outcomes.last().copied().unwrap_or((self.entry.index(), first))
+    }
+}
+
+impl Timeline {
+    /// Reads a place out of the first `size` entries of the ledger.
+    ///
+    /// # Errors
+    /// [`SessionError`] where an entry cannot be read or does not verify.
+    pub fn read(
+        session: &Session,
+        service: &ServiceName,
+        environment: &EnvironmentName,
+        size: TreeSize,
+    ) -> Result<Self, SessionError> {
+        let mut this = Self {
+            service: service.clone(),
+            environment: environment.clone(),
+            size,
+            decisions: Vec::new(),
+            deployments: Vec::new(),
+        };
+        for entry in session.entries_under([topics::place(service, environment)])? {
+            if !size.covers(entry.index()) {
+                continue;
+            }
+            match &entry.statement().says {
+                // A topic is an aid, never evidence: the entry says itself where it belongs.
+                Says::Decision(said)
+                    if said.service == *service && said.environment == *environment =>
+                {
+                    this.decisions.push(entry);
+                }
+                Says::Deployment(said)
+                    if said.service == *service && said.environment == *environment =>
+                {
+                    let (started, outcome) = (said.started, said.outcome);
+                    match started {
+                        None => {
+                            this.deployments.push(Deployed { entry, outcomes: Vec::new() });
+                        }
+                        Some(started) => this.note_outcome(started, entry.index(), outcome),
+                    }
+                }
+                _ => {}
+            }
+        }
+        Ok(this)
+    }
+
+    fn note_outcome(&mut self, started: StatementId, index: EntryIndex, outcome: Outcome) {
+        if let Some(found) = self.deployments.iter_mut().find(|one| one.entry.id() == started) {
+            found.outcomes.push((index, outcome));
+        }
+    }
+
+    /// Every deployment, oldest first.
+    #[must_use]
+    pub fn deployments(&self) -> &[Deployed] {
+        &self.deployments
+    }
+
+    /// Every decision, oldest first.
+    #[must_use]
+    pub fn decisions(&self) -> &[VerifiedEntry] {
+        &self.decisions
+    }
+
+    /// What is thought to be live: the newest deployment that is not known to have failed.
+    #[must_use]
+    pub fn live(&self) -> Option<&Deployed> {
+        self.deployments.iter().rev().find(|one| one.outcome().1 != Outcome::Failed)
+    }
+
+    /// The decision that a deployment rests on, where it names one of this place.
+    #[must_use]
+    pub fn decision_of(&self, said: &Deployment) -> Option<(&VerifiedEntry, &Decision)> {
+        let named = said.decision?;
+        let entry = self.decisions.iter().find(|entry| entry.id() == named)?;
+        match &entry.statement().says {
+            Says::Decision(decision) => Some((entry, decision)),
+            _ => None,
+        }
+    }
+}
