@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::change::{ChangeReport, changes};
+use super::change::changes;
 use super::timeline::{Deployed, Timeline};
 use super::{AuditError, as_rfc3339};
 use crate::base::digest::{ChangeHash, ContentDigest};
@@ -22,7 +22,9 @@ use crate::verify::VerifiedEntry;
 use crate::verify::cover::Cover;
 use crate::view::{SettledPoint, View};
 
-pub use super::change::{AnswerReport, AuthorReport, DeclaredReport, NeededReport, SignedReport};
+pub use super::change::{
+    AnswerReport, AuthorReport, ChangeReport, DeclaredReport, NeededReport, SignedReport,
+};
 
 /// What a statement of a report rests on.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]

@@ -6,6 +6,7 @@ use serde_json::Value;
 use crate::base::digest::{LeafHash, StatementId};
 use crate::base::name::MemberId;
 use crate::base::position::{EntryIndex, TreeSize};
+use crate::base::time::Timestamp;
 use crate::cli::Context;
 use crate::cli::desk::{Desk, Names};
 use crate::cli::error::CliError;
@@ -91,6 +92,18 @@ impl Line {
             says: said::words(entry, desk.session.view(), names),
         }
     }
+
+    /// The entry in a line of at most 80 columns.
+    pub(crate) fn text(&self, names: &Names) -> String {
+        let who = fit(&names.of(&self.by), 14);
+        let time = date(Timestamp::from_milliseconds(self.time_ms));
+        let time = time.trim_end_matches(" UTC");
+        let number = format!("#{}", self.entry);
+        let pad = 14usize.saturating_sub(width(&who));
+        let head = format!("{number:>5}  {time:>17}  {:<10}  {who}{:pad$}  ", self.kind, "");
+        let room = WIDTH_MAX.saturating_sub(width(&head));
+        format!("{head}{}", fit(&self.says, room))
+    }
 }
 
 /// The member that a person means: an id, or a name that only one bears.
@@ -154,16 +167,8 @@ pub(crate) fn run(context: &mut Context, args: &Args) -> Result<ExitStatus, CliE
 
 fn print(context: &mut Context, names: &Names, answer: Answer) {
     let ui = &mut context.ui;
-    let digits = answer.size.get().to_string().len() + 1;
     for line in &answer.entries {
-        let who = fit(&names.of(&line.by), 14);
-        let time = date(crate::base::time::Timestamp::from_milliseconds(line.time_ms));
-        let time = time.trim_end_matches(" UTC").to_owned();
-        let number = format!("#{}", line.entry);
-        let pad = 14usize.saturating_sub(width(&who));
-        let head = format!("{number:>digits$}  {time:>17}  {:<10}  {who}{:pad$}  ", line.kind, "");
-        let room = WIDTH_MAX.saturating_sub(width(&head));
-        ui.line(&format!("{head}{}", fit(&line.says, room)));
+        ui.line(&line.text(names));
     }
     if answer.entries.is_empty() {
         ui.line("no such entry");

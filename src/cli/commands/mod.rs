@@ -5,6 +5,7 @@
 //! lines here: the module, and its place in the list of commands.
 
 mod check;
+mod audit;
 mod completions;
 mod hash;
 mod init;
@@ -50,6 +51,7 @@ commands! {
     Hash = hash,
     Policy = policy,
     Init = init,
+    Audit = audit,
     Log = log,
     Show = show,
     Ledger = ledger,

@@ -1,0 +1,457 @@
+//! Reports as people read them.
+
+use super::list::Listing;
+use super::{NOT_PROVED, TRUSTED, Work};
+use crate::audit::report::{
+    AnswerReport, Basis, CoverState, DecisionReport, DeploymentReport, SignedReport, SinceKind,
+    SinceReport,
+};
+use crate::audit::timeline::Timeline;
+use crate::base::name::{EnvironmentName, ServiceName};
+use crate::cli::commands::log::fit;
+use crate::cli::said::commit;
+use crate::cli::time::{date, span};
+use crate::cli::ui::{Role, Table, Ui};
+use crate::policy::AssistanceSource;
+use crate::statement::pipeline::Decision;
+use crate::statement::words::{DecisionVerdict, Mode, Outcome};
+use crate::verify::cover::Match;
+
+/// Changes that are shown without `-v`: more would push the last lines off the first screen.
+const CHANGES_SHOWN: usize = 2;
+
+type ChangeReport = crate::audit::report::ChangeReport;
+
+/// One deployment.
+pub(super) fn deployment(ui: &mut Ui, work: &Work<'_>, report: &DeploymentReport) {
+    let place = format!(
+        "Deployment {}: {} {} in {}",
+        report.entry,
+        report.service,
+        commit(&report.revision),
+        report.environment
+    );
+    let state = state(work, report);
+    let gap = 80usize.saturating_sub(place.chars().count() + state.chars().count()).max(2);
+    if place.chars().count() + gap + state.chars().count() <= 80 {
+        ui.line(&format!("{place}{:gap$}{state}", ""));
+    } else {
+        ui.line(&place);
+        ui.line(&format!("  {state}"));
+    }
+    let mut table = Table::new(2);
+    let trigger =
+        report.trigger.as_ref().map(|id| format!(", set off by {id}")).unwrap_or_default();
+    table.row([
+        "when".to_owned(),
+        format!(
+            "{} by {}, outcome {}{trigger}",
+            date(report.time),
+            work.name(&report.by),
+            report.outcome
+        ),
+    ]);
+    for built in &report.artifacts {
+        table.row(["image".to_owned(), artifact(work, built)]);
+    }
+    table.row(["gate".to_owned(), gate(work, report)]);
+    if let Some(decision) = &report.decision {
+        table.row(["".to_owned(), basis(work, &decision.basis)]);
+    }
+    table.row(["back".to_owned(), back(report)]);
+    ui.table(&table);
+    ui.blank();
+    changes(ui, work, report.cover, &report.changes);
+    since(ui, work, &report.changed_since);
+    last_lines(ui, work);
+}
+
+fn state(work: &Work<'_>, report: &DeploymentReport) -> String {
+    if report.outcome == Outcome::Failed {
+        return "FAILED".to_owned();
+    }
+    if !report.live {
+        return "replaced since".to_owned();
+    }
+    let settled = match (report.settled, report.would_refuse) {
+        (true, _) => "",
+        (false, true) => ", WOULD REFUSE",
+        (false, false) => ", not settled",
+    };
+    format!("LIVE for {}{settled}", span(work.moment.since(report.time)))
+}
+
+fn artifact(work: &Work<'_>, built: &crate::audit::report::BuiltReport) -> String {
+    let digest = built.artifact.short();
+    if built.attested_by.is_empty() {
+        return format!("sha256:{digest}..; nobody says what it was built from");
+    }
+    let by: Vec<_> = built
+        .attested_by
+        .iter()
+        .map(|(member, entry)| format!("{} (entry {entry})", work.name(member)))
+        .collect();
+    format!("sha256:{digest}.., built from this commit: attested by {}", by.join(", "))
+}
+
+fn gate(work: &Work<'_>, report: &DeploymentReport) -> String {
+    let Some(decision) = &report.decision else {
+        return "NOT ASKED: it names no decision, so it settles nothing".to_owned();
+    };
+    let refused = match (decision.verdict, decision.mode) {
+        (DecisionVerdict::Allow, _) => "allowed".to_owned(),
+        (DecisionVerdict::Deny, Mode::Observe) => "WOULD REFUSE (observed)".to_owned(),
+        (DecisionVerdict::Deny, Mode::Enforce) => "DENIED, and deployed all the same".to_owned(),
+    };
+    let mode = match decision.mode {
+        Mode::Enforce => "enforced",
+        Mode::Observe => "observed",
+    };
+    let policy =
+        decision.policy.map_or_else(|| "policy".to_owned(), |number| format!("policy {number}"));
+    let why: Vec<_> = decision.reasons.iter().map(ToString::to_string).collect();
+    let why = if why.is_empty() { String::new() } else { format!(": {}", why.join(", ")) };
+    format!(
+        "{refused}, entry {} by {}, {policy}, {mode}{why}",
+        decision.entry,
+        work.name(&decision.by)
+    )
+}
+
+fn basis(work: &Work<'_>, basis: &Basis) -> String {
+    match basis {
+        Basis::Proved => "proved: judged again from ledger and repository".to_owned(),
+        Basis::AttestedBy(by) => format!("attested by {}", work.name(by)),
+    }
+}
+
+fn back(report: &DeploymentReport) -> String {
+    let Some(back) = &report.back else {
+        return "nothing is settled before it: there is nothing to roll back to".to_owned();
+    };
+    let what = back.revision.as_ref().map_or_else(
+        || format!("entry {}", back.entry),
+        |revision| format!("{} ({})", back.entry, commit(revision)),
+    );
+    match (&back.why_not, &back.revision) {
+        (None, Some(revision)) => {
+            format!("{what} may be redeployed: countersign gate --revision {}", commit(revision))
+        }
+        (Some(why), _) => format!("{what} may not be redeployed: {why}"),
+        (None, None) => what,
+    }
+}
+
+fn changes(ui: &mut Ui, work: &Work<'_>, cover: CoverState, changes: &[ChangeReport]) {
+    match cover {
+        CoverState::Missing => {
+            ui.paragraph(
+                0,
+                "UNREACHABLE: the list of its changes is missing from the side store; \
+                 countersign ledger check tells more",
+            );
+            return;
+        }
+        CoverState::None => {
+            ui.line("No change of it is signed off: no allow decision covers it");
+            return;
+        }
+        CoverState::Good => {}
+    }
+    let authors: std::collections::BTreeSet<_> =
+        changes.iter().flat_map(|change| &change.authors).map(|author| &author.label).collect();
+    let assisted = changes.iter().filter(|change| is_assisted(change)).count();
+    let carried = changes.iter().filter(|change| change.matched == Match::Carried).count();
+    let noun = |count: usize, one: &str| {
+        if count == 1 { format!("1 {one}") } else { format!("{count} {one}s") }
+    };
+    ui.line(&format!(
+        "{} by {}, {assisted} AI-assisted; {} exact, {carried} carried",
+        noun(changes.len(), "change"),
+        noun(authors.len(), "author"),
+        changes.len() - carried
+    ));
+    let shown = if ui.is_verbose() { changes.len() } else { CHANGES_SHOWN };
+    for one in changes.iter().rev().take(shown) {
+        change(ui, work, one);
+    }
+    if changes.len() > shown {
+        ui.line(&format!("  {} more: -v, or -o report.csv", changes.len() - shown));
+    }
+}
+
+fn is_assisted(change: &ChangeReport) -> bool {
+    use crate::statement::words::Assistance;
+    let declared = change.declared.iter().map(|declared| declared.assistance).max();
+    let counted = change.assistance.map(|(assistance, _)| assistance).or(declared);
+    counted.is_some_and(|assistance| assistance != Assistance::None)
+}
+
+fn change(ui: &mut Ui, work: &Work<'_>, change: &ChangeReport) {
+    ui.blank();
+    let requests: Vec<_> = change.requests.iter().map(|id| format!("{id} ")).collect();
+    let title = change.title.clone().unwrap_or_else(|| {
+        format!("change {} (title: run this in the repository)", change.change.short())
+    });
+    ui.line(&fit(&format!("  {} {}{title}", commit(&change.last), requests.concat()), 80));
+    let mut table = Table::new(4);
+    table.row(["author".to_owned(), authors(work, change)]);
+    for (number, needed) in change.needed.iter().enumerate() {
+        let label = if number == 0 { "needed" } else { "" };
+        table.row([label.to_owned(), format!("{}: {}", needed.ask, needed.because)]);
+    }
+    for (number, signed) in change.signed.iter().enumerate() {
+        let label = if number == 0 { "signed" } else { "" };
+        table.row([label.to_owned(), sign_off(work, change, signed)]);
+        let said = signed.comment.iter().chain(&signed.checklist);
+        for said in said {
+            table.row([String::new(), said_text(said)]);
+        }
+    }
+    if change.signed.is_empty() {
+        table.row(["signed", "nobody: the policy exempts it"]);
+    }
+    if change.judged_again == Some(false) {
+        table.row(["WARNING", "judged again here, these sign-offs do not cover it"]);
+    }
+    ui.table(&table);
+}
+
+fn said_text(said: &AnswerReport) -> String {
+    let text = said.text.as_deref().unwrap_or("(withheld)");
+    match &said.item {
+        Some(item) => format!("{item}: {text}"),
+        None => format!("comment: {text}"),
+    }
+}
+
+fn authors(work: &Work<'_>, change: &ChangeReport) -> String {
+    let one = |author: &crate::audit::report::AuthorReport| {
+        let name = author.member.as_ref().map_or_else(|| author.label.clone(), |id| work.name(id));
+        let level = author.level.as_ref().map(|level| format!(", {level}")).unwrap_or_default();
+        let standing = match author.standing {
+            Some(crate::policy::Standing::Proved) => " (proved)",
+            Some(crate::policy::Standing::Attested) => " (attested)",
+            Some(crate::policy::Standing::Claimed) => " (claimed by the commit)",
+            None => "",
+        };
+        format!("{name}{level}{standing}")
+    };
+    let mut names: Vec<_> = change.authors.iter().map(one).collect();
+    if names.is_empty() {
+        names.push("not known here".to_owned());
+    }
+    let declared: Vec<_> = change
+        .declared
+        .iter()
+        .map(|declared| {
+            let tools: Vec<_> = declared.tools.iter().map(ToString::to_string).collect();
+            let tools =
+                if tools.is_empty() { String::new() } else { format!(" ({})", tools.join(", ")) };
+            format!("{}{tools}, declared by {}", declared.assistance, work.name(&declared.by))
+        })
+        .collect();
+    let assistance = match (change.assistance, declared.as_slice()) {
+        (Some((assistance, AssistanceSource::Default)), _) => {
+            format!("{assistance}, for nobody declared it")
+        }
+        (Some((assistance, AssistanceSource::Declared)), [one, ..])
+            if one.starts_with(assistance.as_str()) =>
+        {
+            one.clone()
+        }
+        (Some((assistance, AssistanceSource::Detected)), _) => {
+            format!("{assistance}, by marks in the commits")
+        }
+        (Some((assistance, _)), _) => assistance.to_string(),
+        (None, []) => "not declared".to_owned(),
+        (None, declared) => declared.join("; "),
+    };
+    format!("{}; AI: {assistance}", names.join(", "))
+}
+
+fn sign_off(work: &Work<'_>, change: &ChangeReport, signed: &SignedReport) -> String {
+    let level = signed.level.as_ref().map(|level| format!(", {level}")).unwrap_or_default();
+    let touch = match signed.presence {
+        "no_touch" => "",
+        "touch_claimed" => ", touch claimed",
+        _ => ", touch and PIN claimed",
+    };
+    let matched = match change.matched {
+        Match::Exact => "exact",
+        Match::Carried => "carried",
+    };
+    let name = work.name(&signed.member);
+    format!("{name}{level}{touch}, {}, entry {}, {matched}", date(signed.time), signed.entry)
+}
+
+fn since(ui: &mut Ui, work: &Work<'_>, found: &[SinceReport]) {
+    if found.is_empty() {
+        return;
+    }
+    ui.blank();
+    ui.lead(Role::Caution, "Changed since", "");
+    for one in found {
+        let who = work.name(&one.member);
+        let change = one.change.short();
+        let sign_off = one.sign_off.map(|entry| format!("entry {entry}")).unwrap_or_default();
+        let text = match one.kind {
+            SinceKind::KeyLeaked => format!(
+                "the key of {who} had leaked: the sign-off of {change} ({sign_off}) would not \
+                 count today"
+            ),
+            SinceKind::KeyRetired => {
+                format!("the key of {who} was retired; the sign-off of {change} stands")
+            }
+            SinceKind::Withdrawn => format!("{who} withdrew {sign_off} of {change}"),
+            SinceKind::Rejected => format!("{who} rejected {change}"),
+            SinceKind::NoReviewDuty => {
+                format!("{who}, who signed {change} ({sign_off}), may no longer review")
+            }
+        };
+        match one.kind {
+            SinceKind::NoReviewDuty => ui.paragraph(2, &text),
+            _ => ui.paragraph(2, &format!("entry {}: {text}", one.entry)),
+        }
+    }
+}
+
+fn last_lines(ui: &mut Ui, work: &Work<'_>) {
+    ui.blank();
+    let at = match &work.scope.at {
+        Some(at) => format!("as of {at} ({}), ledger {}", work.scope.zone, work.scope.size),
+        None => format!("ledger {}; times are {}", work.scope.size, work.scope.zone),
+    };
+    ui.line(&format!("Not proved: {NOT_PROVED}."));
+    ui.line(&format!("{TRUSTED}; {at}"));
+}
+
+/// A place where nothing was deployed.
+pub(super) fn nothing(
+    ui: &mut Ui,
+    work: &Work<'_>,
+    service: &ServiceName,
+    environment: &EnvironmentName,
+    timeline: &Timeline,
+) {
+    ui.line(&format!("Nothing of {service} was deployed to {environment}"));
+    match timeline.decisions().last() {
+        Some(decision) => ui.line(&format!(
+            "  newest decision: entry {}; countersign audit '#{}'",
+            decision.index(),
+            decision.index()
+        )),
+        None => ui.line("  the gate was never asked: countersign gate"),
+    }
+    last_lines(ui, work);
+}
+
+/// A decision that no deployment rests on.
+pub(super) fn decision(
+    ui: &mut Ui,
+    work: &Work<'_>,
+    said: &Decision,
+    report: &DecisionReport,
+    found: &[ChangeReport],
+) {
+    let answer = match (report.verdict, report.mode) {
+        (DecisionVerdict::Allow, _) => "allowed",
+        (DecisionVerdict::Deny, Mode::Enforce) => "refused",
+        (DecisionVerdict::Deny, Mode::Observe) => "WOULD REFUSE",
+    };
+    ui.line(&format!(
+        "Decision {}: {answer} {} {} in {}",
+        report.entry,
+        said.service,
+        commit(&said.revision),
+        said.environment
+    ));
+    let mut table = Table::new(2);
+    table.row(["when".to_owned(), format!("{} by {}", date(report.time), work.name(&report.by))]);
+    let why: Vec<_> = report.reasons.iter().map(ToString::to_string).collect();
+    if !why.is_empty() {
+        table.row(["why".to_owned(), why.join(", ")]);
+    }
+    table.row(["".to_owned(), basis(work, &report.basis)]);
+    table.row(["then".to_owned(), "no deployment rests on it".to_owned()]);
+    ui.table(&table);
+    if !found.is_empty() {
+        ui.blank();
+        changes(ui, work, CoverState::Good, found);
+    }
+    last_lines(ui, work);
+}
+
+/// Deployments, a line each; those that an enforced policy would have refused stand apart.
+pub(super) fn population(
+    ui: &mut Ui,
+    work: &Work<'_>,
+    reports: &[DeploymentReport],
+    is_period: bool,
+) {
+    let good: Vec<_> = reports.iter().filter(|report| report.settled).collect();
+    let observed: Vec<_> = reports.iter().filter(|report| report.would_refuse).collect();
+    let others: Vec<_> =
+        reports.iter().filter(|report| !report.settled && !report.would_refuse).collect();
+    let what = if is_period { "deployments in the period" } else { "places with something live" };
+    ui.line(&format!(
+        "{} {what}: {} signed off, {} WOULD REFUSE, {} not settled",
+        reports.len(),
+        good.len(),
+        observed.len(),
+        others.len()
+    ));
+    for (heading, group) in [
+        ("signed off", good),
+        ("WOULD REFUSE: the policy was observed, not enforced", observed),
+        ("not settled: failed, unasked, or overtaken", others),
+    ] {
+        if group.is_empty() {
+            continue;
+        }
+        ui.blank();
+        ui.line(heading);
+        let mut table = Table::new(2);
+        for report in group {
+            let why = report.decision.as_ref().map(|decision| {
+                let codes: Vec<_> = decision.reasons.iter().map(ToString::to_string).collect();
+                codes.join(", ")
+            });
+            let changes = format!("{} changes", report.changes.len());
+            let why = why.filter(|why| !why.is_empty()).unwrap_or(changes);
+            table.row([
+                format!("#{}", report.entry),
+                date(report.time).trim_end_matches(" UTC").to_owned(),
+                format!("{} {}", report.service, report.environment),
+                commit(&report.revision),
+                why,
+            ]);
+        }
+        ui.table(&table);
+    }
+    if ui.is_verbose() {
+        for report in reports {
+            ui.blank();
+            deployment(ui, work, report);
+        }
+        return;
+    }
+    last_lines(ui, work);
+    if let Some(report) = reports.last() {
+        ui.line(&format!("one of them: countersign audit '#{}'", report.entry));
+    }
+}
+
+/// Entries under a heading.
+pub(super) fn listing(ui: &mut Ui, work: &Work<'_>, listing: &Listing) {
+    ui.line(&listing.heading);
+    let shown = if ui.is_verbose() { usize::MAX } else { 18 };
+    let skipped = listing.lines.len().saturating_sub(shown);
+    for line in listing.lines.iter().skip(skipped) {
+        ui.line(&line.text(work.names));
+    }
+    if skipped > 0 {
+        ui.line(&format!("{skipped} older ones: -v"));
+    }
+    last_lines(ui, work);
+}
