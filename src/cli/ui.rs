@@ -161,6 +161,11 @@ impl Ui {
         self.put(&text::escape(text));
     }
 
+    /// A coloured line on stdout, however long: for what is read line by line.
+    pub fn line_as(&mut self, role: Role, text: &str) {
+        self.put(&role.paint(text));
+    }
+
     /// A paragraph on stdout, all of it indented and wrapped at 80 columns.
     pub fn paragraph(&mut self, indent: usize, text: &str) {
         let margin = " ".repeat(indent);

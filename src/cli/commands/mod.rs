@@ -4,6 +4,7 @@
 //! and `pub(crate) fn run(&mut Context, &Args) -> Result<ExitStatus, CliError>`, and add two
 //! lines here: the module, and its place in the list of commands.
 
+mod approve;
 mod check;
 mod audit;
 mod completions;
@@ -16,6 +17,7 @@ mod ledger;
 mod log;
 mod show;
 mod queue;
+mod reject;
 mod status;
 mod record;
 mod trust;
@@ -55,6 +57,8 @@ commands! {
     Log = log,
     Show = show,
     Ledger = ledger,
+    Approve = approve,
+    Reject = reject,
     Status = status,
     Check = check,
     Queue = queue,

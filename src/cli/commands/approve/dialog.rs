@@ -1,0 +1,140 @@
+//! Showing and asking: `[d]iff [s]ign [r]eject [n]ext [q]uit`.
+
+use super::Desired;
+use super::items::{Item, ItemKind};
+use crate::base::name::ChecklistItem;
+use crate::cli::Context;
+use crate::cli::desk::Desk;
+use crate::cli::error::CliError;
+use crate::cli::review::{Difference, Place, print_summary};
+use crate::cli::text;
+use crate::cli::ui::{Role, Ui};
+use crate::roster::Member;
+use crate::statement::words::{ApprovalVerdict, Shown};
+
+/// Lines of a difference between two questions whether to go on.
+const PAGE_LINES: usize = 40;
+
+/// What the person wants.
+pub(super) enum Outcome {
+    Sign,
+    Reject(String),
+    Next,
+}
+
+/// Prints what there is to know of each item.
+pub(super) fn show(
+    context: &mut Context,
+    desk: &Desk,
+    place: &Place,
+    reader: &Member,
+    items: &mut [Item],
+    desired: &Desired<'_>,
+) -> Result<(), CliError> {
+    // What nobody looks at was not shown.
+    let seen = context.ui.has_person() && !context.ui.is_json() && !context.settings.quiet;
+    if !seen || desired.signing.dry_run {
+        return Ok(());
+    }
+    for item in items {
+        match &item.kind {
+            ItemKind::Change(subject, difference) => {
+                print_summary(&mut context.ui, desk, place, subject, difference, reader);
+                item.shown = Shown::Summary;
+            }
+            ItemKind::Artifact(digest) => {
+                context.ui.line(&format!("artifact sha256:{digest}"));
+            }
+        }
+        context.ui.blank();
+    }
+    Ok(())
+}
+
+/// Asks until the person decides.
+pub(super) fn ask(
+    context: &mut Context,
+    items: &mut [Item],
+    verdict: ApprovalVerdict,
+) -> Result<Outcome, CliError> {
+    let question = match verdict {
+        ApprovalVerdict::Approve => "[d]iff  [s]ign  [r]eject  [n]ext  [q]uit:",
+        _ => "[d]iff  [r]eject  [n]ext  [q]uit:",
+    };
+    loop {
+        let answer = context.ui.prompt(question).unwrap_or_else(|| "q".to_owned());
+        match (answer.trim().to_ascii_lowercase().as_str(), verdict) {
+            ("d" | "diff", _) => {
+                for item in &mut *items {
+                    if let ItemKind::Change(_, difference) = &item.kind
+                        && print_difference(&mut context.ui, difference)
+                    {
+                        item.shown = Shown::Diff;
+                    }
+                }
+            }
+            ("s" | "sign", ApprovalVerdict::Approve) => return Ok(Outcome::Sign),
+            ("r" | "reject", ApprovalVerdict::Approve) => {
+                match context.ui.prompt("  why?").filter(|why| !why.trim().is_empty()) {
+                    Some(why) => return Ok(Outcome::Reject(why.trim().to_owned())),
+                    None => context.ui.note("a reject says why"),
+                }
+            }
+            ("r" | "reject", _) => return Ok(Outcome::Sign),
+            ("n" | "next", _) => return Ok(Outcome::Next),
+            ("q" | "quit", _) => return Err(CliError::usage("nothing was signed")),
+            _ => {}
+        }
+    }
+}
+
+/// Prints a difference page by page; whether all of it was shown.
+fn print_difference(ui: &mut Ui, difference: &Difference) -> bool {
+    let mut on_page = 0;
+    for row in &difference.rows {
+        let path = text::escape_bytes(row.path.as_bytes());
+        let modes =
+            row.modes.map_or_else(String::new, |(old, new)| format!(", mode {old} to {new}"));
+        let heading = format!("{} {path}  {}{modes}", row.status, row.counts());
+        let heading = std::iter::once((Role::Strong, heading));
+        for (role, line) in heading.chain(row.lines.iter().cloned()) {
+            if on_page == PAGE_LINES {
+                let answer = ui.prompt("-- more: [Enter] goes on, [q] back --");
+                if answer.is_none_or(|answer| answer.trim().eq_ignore_ascii_case("q")) {
+                    return false;
+                }
+                on_page = 0;
+            }
+            ui.line_as(role, &line);
+            on_page += 1;
+        }
+        ui.blank();
+    }
+    // A path that cannot be read was not shown, whatever was printed of it.
+    difference.rows.iter().all(|row| row.opaque.is_none())
+}
+
+/// Asks what the policy's rules want answered.
+pub(super) fn answer_checklist(
+    context: &mut Context,
+    wanted: &[ChecklistItem],
+    answers: &mut Vec<(ChecklistItem, String)>,
+    asks: bool,
+) -> Result<(), CliError> {
+    for item in wanted {
+        if answers.iter().any(|(answered, _)| answered == item) {
+            continue;
+        }
+        if !asks {
+            return Err(CliError::usage(format!("the policy asks: {item}?"))
+                .hint(format!("answer it: --check '{item}=ANSWER'")));
+        }
+        let answer = context.ui.prompt(&format!("  {item}?")).unwrap_or_default();
+        if answer.trim().is_empty() {
+            context.ui.note(&format!("without an answer it does not count where {item} is asked"));
+        } else {
+            answers.push((item.clone(), answer.trim().to_owned()));
+        }
+    }
+    Ok(())
+}

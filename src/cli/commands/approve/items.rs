@@ -1,0 +1,213 @@
+//! What is to be signed, and whether this reviewer may.
+
+use super::{Desired, Named};
+use crate::base::digest::ContentDigest;
+use crate::base::limits::SUBJECTS_MAX;
+use crate::base::name::ChecklistItem;
+use crate::base::time::Timestamp;
+use crate::cli::desk::Desk;
+use crate::cli::error::CliError;
+use crate::cli::report::{Reporting, could_fill};
+use crate::cli::review::{Difference, Place, Subject, declared_range, differences, waiting};
+use crate::roster::Member;
+use crate::statement::words::{ApprovalVerdict, Duty, Shown};
+
+/// Fewest digits of a hash that `--expect` takes.
+const EXPECTED_DIGITS_MIN: usize = 12;
+
+/// One subject of the statement.
+#[derive(Debug)]
+pub(in crate::cli::commands) struct Item {
+    /// What it is.
+    pub(in crate::cli::commands) kind: ItemKind,
+    /// What the person has seen of it.
+    pub(in crate::cli::commands) shown: Shown,
+    /// Whether it was named by its own hash.
+    named_by_hash: bool,
+}
+
+/// What is signed.
+#[derive(Debug)]
+pub(in crate::cli::commands) enum ItemKind {
+    /// A change, read.
+    Change(Box<Subject>, Difference),
+    /// An artifact, of which nothing but the digest is known.
+    Artifact(ContentDigest),
+}
+
+impl Item {
+    /// The hash as it is signed.
+    pub(in crate::cli::commands) fn hash(&self) -> ContentDigest {
+        match &self.kind {
+            ItemKind::Change(subject, _) => ContentDigest::from_bytes(*subject.change().as_bytes()),
+            ItemKind::Artifact(digest) => *digest,
+        }
+    }
+
+    /// What it is called in a message.
+    fn called(&self) -> String {
+        match &self.kind {
+            ItemKind::Change(subject, _) => format!("change {}", subject.change().short()),
+            ItemKind::Artifact(digest) => format!("artifact {}", digest.short()),
+        }
+    }
+}
+
+/// Everything that arguments name, for one envelope.
+pub(super) fn named(
+    desk: &Desk,
+    place: &Place,
+    named: &Named,
+    now: Timestamp,
+) -> Result<Vec<Item>, CliError> {
+    let are_changes = !named.ranges.is_empty() || !named.changes.is_empty();
+    if are_changes && !named.artifacts.is_empty() {
+        return Err(CliError::usage("changes and artifacts are signed apart")
+            .hint("run the command once for each sort"));
+    }
+    let mut items = Vec::new();
+    for text in &named.ranges {
+        let range = place.range(desk.need_repository()?, text)?;
+        items.push(change(desk, Subject::load(desk, place, range, text, now)?, false)?);
+    }
+    for hash in &named.changes {
+        let range = declared_range(desk, place, hash)?;
+        let argument = format!("--change {hash}");
+        items.push(change(
+            desk,
+            Subject::load(desk, place, range, &argument, now)?,
+            hash.len() == 64,
+        )?);
+    }
+    for text in &named.artifacts {
+        let digest = text.strip_prefix("sha256:").and_then(|digits| digits.parse().ok());
+        let digest = digest.ok_or_else(|| {
+            CliError::usage(format!("{text} is no artifact"))
+                .hint("write sha256: and 64 lower-case hexadecimal digits")
+        })?;
+        items.push(Item {
+            kind: ItemKind::Artifact(digest),
+            shown: Shown::None,
+            named_by_hash: true,
+        });
+    }
+    let mut hashes: Vec<_> = items.iter().map(Item::hash).collect();
+    hashes.sort_unstable();
+    if hashes.windows(2).any(|pair| pair[0] == pair[1]) {
+        return Err(CliError::usage("the same change is named twice"));
+    }
+    if items.len() > SUBJECTS_MAX {
+        return Err(CliError::usage(format!("at most {SUBJECTS_MAX} changes get one signature")));
+    }
+    Ok(items)
+}
+
+fn change(desk: &Desk, subject: Subject, named_by_hash: bool) -> Result<Item, CliError> {
+    if subject.gathered.difference.is_empty() {
+        return Err(CliError::usage(format!("{} changes nothing", subject.argument))
+            .hint("an empty change needs no sign-off"));
+    }
+    let difference = differences(desk.need_repository()?, &subject)?;
+    let kind = ItemKind::Change(Box::new(subject), difference);
+    Ok(Item { kind, shown: Shown::None, named_by_hash })
+}
+
+/// What waits, one envelope each; with `--expect`, only what is expected.
+pub(super) fn from_queue(
+    desk: &Desk,
+    place: &Place,
+    reader: &Member,
+    desired: &Desired<'_>,
+    now: Timestamp,
+) -> Result<Vec<Vec<Item>>, CliError> {
+    let expected = &desired.signing.expect;
+    let mut offered = Vec::new();
+    for waiting in waiting(desk, place, Some(&reader.id), now)? {
+        let hash = waiting.subject.change().to_string();
+        if expected.is_empty() || expected.iter().any(|expected| hash.starts_with(expected)) {
+            offered.push(vec![change(desk, waiting.subject, false)?]);
+        }
+    }
+    if offered.is_empty() && !expected.is_empty() {
+        return Err(CliError::usage("what you expect does not wait for you")
+            .hint("see what does: countersign queue"));
+    }
+    Ok(offered)
+}
+
+/// Whether this person may sign just that.
+pub(super) fn check(
+    desk: &Desk,
+    items: &[Item],
+    reader: &Member,
+    desired: &Desired<'_>,
+    verdict: ApprovalVerdict,
+) -> Result<(), CliError> {
+    if !reader.has_duty(Duty::Review) {
+        let name = desk.names().of(&reader.id);
+        return Err(CliError::usage(format!("{name} has no duty to review"))
+            .hint("an admin may give it: countersign roster apply"));
+    }
+    for item in items {
+        let is_own =
+            matches!(&item.kind, ItemKind::Change(subject, _) if subject.is_by(&reader.id));
+        if is_own && verdict == ApprovalVerdict::Approve {
+            let message = format!("{} is your own: somebody else signs it off", item.called());
+            return Err(CliError::usage(message).hint("what waits for you: countersign queue"));
+        }
+    }
+    check_expected(items, desired)
+}
+
+/// What is signed without being looked at must have been named by its hash (ATTACKS 22).
+fn check_expected(items: &[Item], desired: &Desired<'_>) -> Result<(), CliError> {
+    let expected = &desired.signing.expect;
+    let strip = |text: &str| text.strip_prefix("sha256:").unwrap_or(text).to_owned();
+    if let Some(short) = expected.iter().find(|text| strip(text).len() < EXPECTED_DIGITS_MIN) {
+        return Err(CliError::usage(format!("--expect {short} is too short"))
+            .hint(format!("write at least {EXPECTED_DIGITS_MIN} digits")));
+    }
+    let is_met = |item: &Item| {
+        let hash = item.hash().to_string();
+        expected.iter().any(|text| hash.starts_with(&strip(text)))
+    };
+    for item in items {
+        let hint = format!("if you have read it: --expect {}", item.hash());
+        if !expected.is_empty() && !is_met(item) {
+            let message = format!("{} is not what you expect", item.called());
+            return Err(CliError::usage(message).hint("nothing was signed").hint(hint));
+        }
+        if expected.is_empty() && !desired.asks && !item.named_by_hash && !desired.signing.dry_run {
+            let why = if desired.signing.yes { "with -y" } else { "without a terminal" };
+            let message = format!("{why} nothing is signed that you do not name by its hash");
+            return Err(CliError::usage(message).hint(hint));
+        }
+    }
+    Ok(())
+}
+
+/// The checklist items that count for what this reviewer could fill, in the policy's order.
+pub(super) fn checklist(
+    desk: &Desk,
+    place: &Place,
+    items: &[Item],
+    reader: &Member,
+) -> Vec<ChecklistItem> {
+    let names = desk.names();
+    let reporting = Reporting::new(&names, desk.session.view(), &place.policy);
+    let mut wanted: Vec<ChecklistItem> = Vec::new();
+    for item in items {
+        let ItemKind::Change(subject, _) = &item.kind else { continue };
+        for needed in &subject.segment.assessment.requirements {
+            if needed.missing == 0 || !could_fill(&reporting, &subject.segment, needed, reader) {
+                continue;
+            }
+            for item in &needed.checklist {
+                if !wanted.contains(item) {
+                    wanted.push(item.clone());
+                }
+            }
+        }
+    }
+    wanted
+}

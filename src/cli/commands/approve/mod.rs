@@ -1,0 +1,183 @@
+//! `approve`: the sign-off. `reject` goes the same way.
+
+mod dialog;
+mod items;
+mod submit;
+
+use std::path::PathBuf;
+
+use crate::base::name::ChecklistItem;
+use crate::cli::Context;
+use crate::cli::error::CliError;
+use crate::cli::exit::ExitStatus;
+use crate::cli::review::{Place, PlaceArgs, me};
+use crate::roster::Member;
+use crate::statement::words::ApprovalVerdict;
+
+use self::dialog::Outcome;
+use self::items::Item;
+pub(super) use self::submit::{Said, submit};
+
+/// Sign off on a change: the next in your queue, or what you name
+#[derive(Debug, clap::Args)]
+#[command(after_help = "RANGE is a branch, A..B as in git, or a commit against its first parent. \
+    Several of them\nget one signature. Without a terminal name what you have read: --expect \
+    HASH.\n\nExamples:\n  countersign approve\n  countersign approve retry-capture\n  \
+    countersign approve 41c09aa..7be2d10 -m 'read with Mia'\n  \
+    countersign approve --change 8c1f52e0a94b\n  \
+    countersign approve --artifact sha256:DIGEST --expect DIGEST")]
+pub(crate) struct Args {
+    #[command(flatten)]
+    named: Named,
+    #[command(flatten)]
+    signing: SigningArgs,
+    /// Answer an item of the policy's checklist
+    #[arg(long = "check", value_name = "ITEM=ANSWER")]
+    checks: Vec<String>,
+    #[command(flatten)]
+    place: PlaceArgs,
+}
+
+/// What is to be signed.
+#[derive(Debug, Clone, Default, clap::Args)]
+pub(super) struct Named {
+    /// What to sign off
+    #[arg(value_name = "RANGE")]
+    ranges: Vec<String>,
+    /// A change that was declared, by its hash or the first 12 digits of it
+    #[arg(long = "change", value_name = "HASH")]
+    changes: Vec<String>,
+    /// An artifact; it never stands for a change
+    #[arg(long = "artifact", value_name = "sha256:DIGEST")]
+    artifacts: Vec<String>,
+}
+
+/// Flags of every command that signs.
+#[derive(Debug, Clone, Default, clap::Args)]
+pub(super) struct SigningArgs {
+    /// A comment; it is kept beside the ledger and can be deleted
+    #[arg(short = 'm', long = "message", value_name = "COMMENT")]
+    pub(super) comment: Option<String>,
+    /// The change that you expect: nothing else is signed
+    #[arg(long, value_name = "HASH")]
+    pub(super) expect: Vec<String>,
+    /// Show the exact statement; sign nothing
+    #[arg(short = 'n', long)]
+    pub(super) dry_run: bool,
+    /// Ask nothing
+    #[arg(short = 'y', long)]
+    pub(super) yes: bool,
+    /// Write the envelope to a file instead of handing it in
+    #[arg(short = 'o', long, value_name = "FILE")]
+    pub(super) output: Option<PathBuf>,
+}
+
+/// Runs the command.
+pub(crate) fn run(context: &mut Context, args: &Args) -> Result<ExitStatus, CliError> {
+    let verdict = ApprovalVerdict::Approve;
+    sign_off(context, &args.named, &args.signing, &args.checks, &args.place, verdict)
+}
+
+/// What a person signs with, known before anything is asked.
+pub(super) struct Desired<'a> {
+    /// The flags.
+    pub(super) signing: &'a SigningArgs,
+    /// Answers that were given as flags.
+    pub(super) checks: Vec<(ChecklistItem, String)>,
+    /// Whether somebody can be asked.
+    pub(super) asks: bool,
+}
+
+impl Named {
+    const fn is_empty(&self) -> bool {
+        self.ranges.is_empty() && self.changes.is_empty() && self.artifacts.is_empty()
+    }
+}
+
+/// Whether questions may be asked, and their answers be seen.
+pub(super) fn asks(context: &Context, signing: &SigningArgs) -> bool {
+    context.ui.has_person() && !context.ui.is_json() && !context.settings.quiet && !signing.yes
+}
+
+/// Shows what is meant, asks, signs and hands in.
+pub(super) fn sign_off(
+    context: &mut Context,
+    named: &Named,
+    signing: &SigningArgs,
+    checks: &[String],
+    place_args: &PlaceArgs,
+    verdict: ApprovalVerdict,
+) -> Result<ExitStatus, CliError> {
+    let checks = checks.iter().map(|text| check(text)).collect::<Result<Vec<_>, _>>()?;
+    let desired = Desired { signing, checks, asks: asks(context, signing) };
+    let desk = context.desk("approve")?;
+    let place = Place::new(&desk, place_args)?;
+    let reader = me(context, &desk)?;
+    let now = context.now();
+    let offered = if named.is_empty() {
+        items::from_queue(&desk, &place, &reader, &desired, now)?
+    } else {
+        vec![items::named(&desk, &place, named, now)?]
+    };
+    drop(desk);
+    if offered.is_empty() {
+        context.ui.line("nothing waits for you");
+        return Ok(ExitStatus::Yes);
+    }
+    for items in offered {
+        if let Some(status) = one(context, &place, &reader, items, &desired, verdict)? {
+            return Ok(status);
+        }
+    }
+    context.ui.line("nothing more waits for you");
+    Ok(ExitStatus::Yes)
+}
+
+/// One signature; none where the person wants to see the next.
+fn one(
+    context: &mut Context,
+    place: &Place,
+    reader: &Member,
+    mut items: Vec<Item>,
+    desired: &Desired<'_>,
+    verdict: ApprovalVerdict,
+) -> Result<Option<ExitStatus>, CliError> {
+    let desk = context.desk("approve")?;
+    items::check(&desk, &items, reader, desired, verdict)?;
+    dialog::show(context, &desk, place, reader, &mut items, desired)?;
+    let wanted = items::checklist(&desk, place, &items, reader);
+    // Nobody waits for the ledger while a person reads.
+    drop(desk);
+    let mut said = Said {
+        verdict,
+        withdraws: None,
+        comment: desired.signing.comment.clone(),
+        answers: desired.checks.clone(),
+    };
+    if desired.asks {
+        match dialog::ask(context, &mut items, verdict)? {
+            Outcome::Sign => {}
+            Outcome::Reject(why) => {
+                said.verdict = ApprovalVerdict::Reject;
+                said.comment = Some(why);
+            }
+            Outcome::Next => return Ok(None),
+        }
+    }
+    if said.verdict == ApprovalVerdict::Approve {
+        dialog::answer_checklist(context, &wanted, &mut said.answers, desired.asks)?;
+    }
+    submit(context, place, reader, items, said, desired.signing).map(Some)
+}
+
+/// `ITEM=ANSWER`.
+fn check(text: &str) -> Result<(ChecklistItem, String), CliError> {
+    let parsed = text.split_once('=').and_then(|(item, answer)| {
+        let item = item.trim().parse().ok()?;
+        (!answer.trim().is_empty()).then(|| (item, answer.trim().to_owned()))
+    });
+    parsed.ok_or_else(|| {
+        CliError::usage(format!("--check {text} is no answer"))
+            .hint("write the item, =, and the answer: --check 'rollback plan=redeploy 41c09aa'")
+    })
+}

@@ -1,0 +1,265 @@
+//! The statement: made, signed, handed in.
+
+use serde::Serialize;
+
+use super::SigningArgs;
+use super::items::{Item, ItemKind};
+use crate::base::digest::{Commitment, ContentDigest};
+use crate::base::name::ChecklistItem;
+use crate::base::position::EntryIndex;
+use crate::cli::Context;
+use crate::cli::desk::{Desk, write_envelope};
+use crate::cli::error::{CliError, ErrorKind};
+use crate::cli::exit::ExitStatus;
+use crate::cli::report::SegmentReport;
+use crate::cli::review::Place;
+use crate::roster::Member;
+use crate::session::random;
+use crate::statement::approval::{Approval, ApprovalRow, ChecklistAnswer};
+use crate::statement::commitment::Opening;
+use crate::statement::envelope::Envelope;
+use crate::statement::governance::EntryReference;
+use crate::statement::words::{ApprovalVerdict, SubjectType};
+use crate::statement::{Says, Statement};
+
+/// What is said of the items.
+pub(in crate::cli::commands) struct Said {
+    /// Approve, reject or withdraw.
+    pub(in crate::cli::commands) verdict: ApprovalVerdict,
+    /// What is withdrawn.
+    pub(in crate::cli::commands) withdraws: Option<EntryReference>,
+    /// Why.
+    pub(in crate::cli::commands) comment: Option<String>,
+    /// Answers to the checklist.
+    pub(in crate::cli::commands) answers: Vec<(ChecklistItem, String)>,
+}
+
+/// What was signed.
+#[derive(Serialize)]
+struct Answer<'a> {
+    verdict: ApprovalVerdict,
+    subject_type: SubjectType,
+    subjects: Vec<ContentDigest>,
+    by: &'a Signer<'a>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    entry: Option<EntryIndex>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    file: Option<String>,
+    still_open: Vec<SegmentReport>,
+}
+
+/// The signer, as an answer names one.
+#[derive(Serialize)]
+struct Signer<'a> {
+    member: &'a str,
+    name: String,
+}
+
+/// Makes the statement, signs it, and hands it in or writes it to a file.
+pub(in crate::cli::commands) fn submit(
+    context: &mut Context,
+    place: &Place,
+    reader: &Member,
+    items: Vec<Item>,
+    said: Said,
+    signing: &SigningArgs,
+) -> Result<ExitStatus, CliError> {
+    let (mut openings, rows) = (Vec::new(), items.iter().map(|item| row(place, item, reader)));
+    let is_change = items.iter().any(|item| matches!(item.kind, ItemKind::Change(..)));
+    let subject_type = if is_change { SubjectType::Change } else { SubjectType::Artifact };
+    let rows = rows.collect();
+    let approval = approval(&said, subject_type, rows, &mut openings)?;
+    let signer = if signing.dry_run {
+        None
+    } else {
+        // The key is opened before the ledger is: a passphrase may take its time.
+        let enrolled = context.desk("approve")?.enrolled();
+        Some(context.signer(Some(&enrolled))?)
+    };
+    let mut desk = context.desk("approve")?;
+    let statement = desk.session.statement(&reader.id, Says::Approval(approval));
+    let Some(signer) = signer else {
+        return show_statement(context, &statement);
+    };
+    let owner = desk.owner(&signer.public_key().fingerprint())?;
+    if owner.id != reader.id {
+        return Err(
+            CliError::usage("another member's key would sign now").hint("run the command again")
+        );
+    }
+    keep(&desk, &items, &openings)?;
+    let envelope = crate::session::sign(&statement, signer.as_ref())?;
+    if let Some(path) = &signing.output {
+        return written(context, &desk, reader, &items, &said, &envelope, path);
+    }
+    let now = context.now();
+    let receipts = desk.submit(now, &[envelope])?;
+    let entry = receipts.first().map(|receipt| receipt.index);
+    let names = desk.names();
+    let mut still_open = Vec::new();
+    for item in &items {
+        if let ItemKind::Change(subject, _) = &item.kind {
+            still_open.push(subject.again(&desk, place, now)?.report(&desk, place, &names));
+        }
+    }
+    print_signed(context, &said, entry, &still_open);
+    context.ui.json(&Answer {
+        verdict: said.verdict,
+        subject_type,
+        subjects: items.iter().map(Item::hash).collect(),
+        by: &Signer { member: reader.id.as_str(), name: names.of(&reader.id) },
+        entry,
+        file: None,
+        still_open,
+    });
+    desk.session.leak();
+    Ok(ExitStatus::Yes)
+}
+
+fn approval(
+    said: &Said,
+    subject_type: SubjectType,
+    rows: Vec<ApprovalRow>,
+    openings: &mut Vec<Opening>,
+) -> Result<Approval, CliError> {
+    let comment = said.comment.as_deref().map(|text| commit(text, openings)).transpose()?;
+    let mut checklist = Vec::new();
+    for (item, answer) in &said.answers {
+        checklist.push(ChecklistAnswer { item: item.clone(), answer: commit(answer, openings)? });
+    }
+    checklist.sort_by(|one, other| one.item.cmp(&other.item));
+    checklist.dedup_by(|one, other| one.item == other.item);
+    let (verdict, withdraws) = (said.verdict, said.withdraws);
+    Ok(Approval { verdict, subject_type, rows, withdraws, comment, checklist })
+}
+
+/// Free text enters a statement as a salted commitment only (ATTACKS 37).
+fn commit(text: &str, openings: &mut Vec<Opening>) -> Result<Commitment, CliError> {
+    let opening = Opening::new(random(), text)
+        .map_err(|error| CliError::from_error(ErrorKind::Usage, &error))?;
+    let commitment =
+        opening.commitment().ok_or_else(|| CliError::integrity("a fresh salt is no salt"))?;
+    openings.push(opening);
+    Ok(commitment)
+}
+
+fn row(place: &Place, item: &Item, reader: &Member) -> ApprovalRow {
+    let hash = item.hash();
+    match &item.kind {
+        ItemKind::Change(subject, _) => ApprovalRow {
+            hash,
+            repository: Some(place.service.repository.clone()),
+            target: Some(place.service.branch.clone()),
+            base: subject.range.base.clone(),
+            head: Some(subject.range.head.clone()),
+            assistance_seen: Some(subject.segment.assessment.assistance),
+            shown: item.shown,
+            supersedes: subject.signed_before_by(&reader.id),
+        },
+        ItemKind::Artifact(_) => ApprovalRow {
+            hash,
+            repository: None,
+            target: None,
+            base: None,
+            head: None,
+            assistance_seen: None,
+            shown: item.shown,
+            supersedes: None,
+        },
+    }
+}
+
+/// Prints the exact statement, indented.
+pub(in crate::cli::commands) fn show_statement(
+    context: &mut Context,
+    statement: &Statement,
+) -> Result<ExitStatus, CliError> {
+    let unreadable = |error: &dyn std::error::Error| {
+        CliError::usage(format!("the statement cannot be made: {error}"))
+    };
+    let payload = statement.to_payload().map_err(|error| unreadable(&error))?;
+    let value: serde_json::Value =
+        serde_json::from_slice(&payload).map_err(|error| unreadable(&error))?;
+    let mut text = serde_json::to_vec_pretty(&value).map_err(|error| unreadable(&error))?;
+    text.push(b'\n');
+    context.ui.document(&text);
+    context.ui.note("nothing was signed (-n)");
+    Ok(ExitStatus::Yes)
+}
+
+/// Blobs and openings are durable before the entry that names them.
+fn keep(desk: &Desk, items: &[Item], openings: &[Opening]) -> Result<(), CliError> {
+    let unavailable = |error: &dyn std::error::Error| {
+        CliError::unavailable(format!("cannot keep what the statement names: {error}"))
+    };
+    for opening in openings {
+        desk.session.openings().put(opening).map_err(|error| unavailable(&error))?;
+    }
+    for item in items {
+        if let ItemKind::Change(subject, _) = &item.kind {
+            let bytes = subject.gathered.difference.to_bytes();
+            desk.session.blobs().put(&bytes).map_err(|error| unavailable(&error))?;
+        }
+    }
+    Ok(())
+}
+
+fn written(
+    context: &mut Context,
+    desk: &Desk,
+    reader: &Member,
+    items: &[Item],
+    said: &Said,
+    envelope: &Envelope,
+    path: &std::path::Path,
+) -> Result<ExitStatus, CliError> {
+    write_envelope(&context.environment.resolve(path), envelope)?;
+    let shown = path.display().to_string();
+    context.ui.line(&format!("signed: {shown}, not handed in yet"));
+    context.ui.line(&format!("next: countersign submit {shown}"));
+    let is_change = items.iter().any(|item| matches!(item.kind, ItemKind::Change(..)));
+    context.ui.json(&Answer {
+        verdict: said.verdict,
+        subject_type: if is_change { SubjectType::Change } else { SubjectType::Artifact },
+        subjects: items.iter().map(Item::hash).collect(),
+        by: &Signer { member: reader.id.as_str(), name: desk.names().of(&reader.id) },
+        entry: None,
+        file: Some(shown),
+        still_open: Vec::new(),
+    });
+    Ok(ExitStatus::Yes)
+}
+
+fn print_signed(
+    context: &mut Context,
+    said: &Said,
+    entry: Option<EntryIndex>,
+    reports: &[SegmentReport],
+) {
+    let word = match said.verdict {
+        ApprovalVerdict::Approve => "signed",
+        ApprovalVerdict::Reject => "rejected",
+        ApprovalVerdict::Withdraw => "withdrawn",
+    };
+    let entry = entry.map_or_else(String::new, |entry| format!("entry {entry}, "));
+    let mut open: Vec<String> = Vec::new();
+    for report in reports {
+        for needed in report.missing() {
+            let ask = report
+                .ask
+                .iter()
+                .find(|ask| ask.because == needed.because && ask.need == needed.ask);
+            let who = ask.map_or_else(String::new, |ask| format!(" ({})", ask.who()));
+            open.push(format!("{}{who}", needed.ask));
+        }
+        open.extend(report.rejects.iter().map(|reject| format!("{}'s reject", reject.name)));
+        open.extend(report.denials.iter().map(|denial| denial.code.to_string()));
+    }
+    open.dedup();
+    let open = match (reports.is_empty(), open.is_empty()) {
+        (true, _) => String::new(),
+        (false, true) => " Nothing is open.".to_owned(),
+        (false, false) => format!(" Still open: {}", open.join("; ")),
+    };
+    context.ui.paragraph(0, &format!("{word}: {entry}durable.{open}"));
+}
