@@ -8,6 +8,7 @@ mod approve;
 mod check;
 mod audit;
 mod completions;
+mod declare;
 mod hash;
 mod init;
 mod gate;
@@ -21,6 +22,7 @@ mod reject;
 mod status;
 mod record;
 mod trust;
+mod withdraw;
 
 use super::Context;
 use super::error::CliError;
@@ -48,6 +50,10 @@ macro_rules! commands {
 }
 
 commands! {
+    Approve = approve,
+    Reject = reject,
+    Withdraw = withdraw,
+    Declare = declare,
     Gate = gate,
     Record = record,
     Hash = hash,
@@ -57,8 +63,6 @@ commands! {
     Log = log,
     Show = show,
     Ledger = ledger,
-    Approve = approve,
-    Reject = reject,
     Status = status,
     Check = check,
     Queue = queue,

@@ -88,7 +88,7 @@ fn assistance(subject: &Subject, report: &SegmentReport) -> String {
 }
 
 /// The tools that the commits show marks of.
-pub(super) fn tools(subject: &Subject) -> Vec<String> {
+pub(crate) fn tools(subject: &Subject) -> Vec<String> {
     let mut tools = Vec::new();
     for commit in subject.gathered.steps.iter().flat_map(|step| &step.step.commits) {
         let found = marks(&CommitText {

@@ -16,7 +16,8 @@ use crate::statement::words::ApprovalVerdict;
 
 use self::dialog::Outcome;
 use self::items::Item;
-pub(super) use self::submit::{Said, submit};
+use self::submit::submit;
+pub(super) use self::submit::{Said, approval, keep};
 
 /// Sign off on a change: the next in your queue, or what you name
 #[derive(Debug, clap::Args)]

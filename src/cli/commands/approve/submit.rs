@@ -11,16 +11,17 @@ use crate::cli::Context;
 use crate::cli::desk::{Desk, write_envelope};
 use crate::cli::error::{CliError, ErrorKind};
 use crate::cli::exit::ExitStatus;
+use crate::cli::governance::show_statement;
 use crate::cli::report::SegmentReport;
 use crate::cli::review::Place;
 use crate::roster::Member;
 use crate::session::random;
+use crate::statement::Says;
 use crate::statement::approval::{Approval, ApprovalRow, ChecklistAnswer};
 use crate::statement::commitment::Opening;
 use crate::statement::envelope::Envelope;
 use crate::statement::governance::EntryReference;
 use crate::statement::words::{ApprovalVerdict, SubjectType};
-use crate::statement::{Says, Statement};
 
 /// What is said of the items.
 pub(in crate::cli::commands) struct Said {
@@ -79,7 +80,8 @@ pub(in crate::cli::commands) fn submit(
     let mut desk = context.desk("approve")?;
     let statement = desk.session.statement(&reader.id, Says::Approval(approval));
     let Some(signer) = signer else {
-        return show_statement(context, &statement);
+        show_statement(context, &statement)?;
+        return Ok(ExitStatus::Yes);
     };
     let owner = desk.owner(&signer.public_key().fingerprint())?;
     if owner.id != reader.id {
@@ -116,7 +118,8 @@ pub(in crate::cli::commands) fn submit(
     Ok(ExitStatus::Yes)
 }
 
-fn approval(
+/// The body of the statement; what is free text goes to `openings`.
+pub(in crate::cli::commands) fn approval(
     said: &Said,
     subject_type: SubjectType,
     rows: Vec<ApprovalRow>,
@@ -169,26 +172,12 @@ fn row(place: &Place, item: &Item, reader: &Member) -> ApprovalRow {
     }
 }
 
-/// Prints the exact statement, indented.
-pub(in crate::cli::commands) fn show_statement(
-    context: &mut Context,
-    statement: &Statement,
-) -> Result<ExitStatus, CliError> {
-    let unreadable = |error: &dyn std::error::Error| {
-        CliError::usage(format!("the statement cannot be made: {error}"))
-    };
-    let payload = statement.to_payload().map_err(|error| unreadable(&error))?;
-    let value: serde_json::Value =
-        serde_json::from_slice(&payload).map_err(|error| unreadable(&error))?;
-    let mut text = serde_json::to_vec_pretty(&value).map_err(|error| unreadable(&error))?;
-    text.push(b'\n');
-    context.ui.document(&text);
-    context.ui.note("nothing was signed (-n)");
-    Ok(ExitStatus::Yes)
-}
-
 /// Blobs and openings are durable before the entry that names them.
-fn keep(desk: &Desk, items: &[Item], openings: &[Opening]) -> Result<(), CliError> {
+pub(in crate::cli::commands) fn keep(
+    desk: &Desk,
+    items: &[Item],
+    openings: &[Opening],
+) -> Result<(), CliError> {
     let unavailable = |error: &dyn std::error::Error| {
         CliError::unavailable(format!("cannot keep what the statement names: {error}"))
     };

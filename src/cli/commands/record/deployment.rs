@@ -94,9 +94,7 @@ fn meaning(said: &Deployment, settled: bool) -> &'static str {
     match (settled, said.decision) {
         (true, _) => "settled: the next decision starts here",
         (false, None) => "no decision allows it: it settles nothing, and audits show it so",
-        (false, Some(_)) => {
-            "it settles nothing: its decision is not one that still allows it here"
-        }
+        (false, Some(_)) => "it settles nothing: its decision is not one that still allows it here",
     }
 }
 
