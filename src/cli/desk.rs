@@ -231,9 +231,12 @@ impl Desk {
         named: Option<&ServiceName>,
     ) -> Result<&'p Service, CliError> {
         if let Some(name) = named {
-            return policy
-                .known_service(name)
-                .map_err(|error| CliError::from_error(ErrorKind::Usage, &error));
+            return policy.known_service(name).map_err(|error| {
+                let names: Vec<_> =
+                    policy.services().iter().map(|service| service.name.to_string()).collect();
+                CliError::from_error(ErrorKind::Usage, &error)
+                    .hint(format!("the policy lists: {}", names.join(", ")))
+            });
         }
         let here = |service: &&Service| {
             self.repository_name.as_ref().is_none_or(|name| service.repository == *name)
@@ -262,9 +265,12 @@ impl Desk {
         named: Option<&EnvironmentName>,
     ) -> Result<EnvironmentName, CliError> {
         if let Some(name) = named {
-            policy
-                .environment(name)
-                .map_err(|error| CliError::from_error(ErrorKind::Usage, &error))?;
+            policy.environment(name).map_err(|error| {
+                let names: Vec<_> =
+                    policy.environments().iter().map(|listed| listed.name.to_string()).collect();
+                CliError::from_error(ErrorKind::Usage, &error)
+                    .hint(format!("the policy lists: {}", names.join(", ")))
+            })?;
             return Ok(name.clone());
         }
         let mut names = policy.environments().iter().map(|environment| &environment.name);

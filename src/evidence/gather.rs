@@ -151,7 +151,8 @@ fn chain(
         repository.commit_bytes(revision)?;
         return Ok((Position::FromRoot, Vec::new()));
     };
-    let walked = repository.chain(newest.revision.as_ref(), revision)?;
+    let walked = repository.chain(newest.revision.as_ref(), revision);
+    let walked = walked.map_err(|error| cut_off(repository, revision, error))?;
     if walked.end == ChainEnd::MetStart {
         return Ok((Position::After(last), walked.commits));
     }
@@ -164,6 +165,17 @@ fn chain(
     };
     let nearest = points.iter().rposition(on_chain);
     Ok((nearest.map_or(Position::FromRoot, Position::After), Vec::new()))
+}
+
+/// A start that a shallow clone does not have lies behind its border, and is not to be fetched
+/// alone.
+fn cut_off(repository: &Repository, revision: &Revision, error: GitError) -> GitError {
+    match error {
+        GitError::UnknownCommit { commit } if commit != *revision && repository.is_shallow() => {
+            GitError::Shallow { commit: revision.clone() }
+        }
+        error => error,
+    }
 }
 
 /// Approvals of other versions of the same changes: those that a declaration names as its

@@ -17,7 +17,7 @@ use crate::statement::governance::EntryReference;
 use crate::view::View;
 
 /// The log of a store, as admission asks it.
-pub(super) struct StoreLog<'a, S> {
+pub struct StoreLog<'a, S> {
     store: &'a S,
     /// Entries from here on do not count as found: they are being replayed.
     below: Option<EntryIndex>,
@@ -25,12 +25,12 @@ pub(super) struct StoreLog<'a, S> {
 
 impl<'a, S: Store> StoreLog<'a, S> {
     /// The whole log.
-    pub(super) fn new(store: &'a S) -> Self {
+    pub fn new(store: &'a S) -> Self {
         Self { store, below: None }
     }
 
     /// The log before an entry that is replayed.
-    pub(super) fn before(store: &'a S, index: EntryIndex) -> Self {
+    pub fn before(store: &'a S, index: EntryIndex) -> Self {
         Self { store, below: Some(index) }
     }
 }
@@ -69,7 +69,7 @@ impl<S: Store> Log for StoreLog<'_, S> {
 ///
 /// # Errors
 /// Why the entry should never have been admitted.
-pub(super) fn replay<S: Store>(
+pub fn replay<S: Store>(
     view: &mut View,
     store: &S,
     index: EntryIndex,

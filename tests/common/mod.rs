@@ -117,7 +117,7 @@ impl Stage {
             let key = stage.key(name).with_extension("pub");
             let email = format!("{name}@shop.example");
             let key = key.to_str().unwrap();
-            stage.run(["roster", "add", called, "--email", &email, "--key", key, "-y"]).ok();
+            stage.run(["roster", "add", called, "--email", &email, "--public-key", key, "-y"]).ok();
         }
         stage
     }

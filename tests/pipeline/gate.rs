@@ -106,9 +106,10 @@ fn observing_refuses_nothing_and_tells_new_from_old() {
     let again = stage.run(&["gate", "-n"]);
     assert_eq!(again.status, 0, "{again:?}");
     let place = |text: &str| again.out.find(text).unwrap_or_else(|| panic!("{text}: {again:?}"));
-    let (new, old) = (place("new since"), place("older"));
-    assert!(new < place(newer.short()).max(new) && new < old, "{again:?}");
+    let (new, old) = (place("1 new since deployment"), place("1 older, live already"));
+    assert!(new < place("Change b") && place("Change b") < old, "{again:?}");
     assert!(again.out[old..].contains(older.short()), "{again:?}");
+    assert!(again.out.ends_with(&format!("countersign approve {}\n", newer.short())), "{again:?}");
     let json: serde_json::Value =
         serde_json::from_str(&stage.run(&["gate", "-n", "--json"]).out).unwrap();
     assert_eq!(json["answer"], "deny");

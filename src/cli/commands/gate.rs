@@ -8,7 +8,7 @@ use crate::cli::Context;
 use crate::cli::desk::Desk;
 use crate::cli::error::CliError;
 use crate::cli::exit::ExitStatus;
-use crate::cli::gate::judge::{Inquiry, Judged, judge};
+use crate::cli::gate::judge::{Inquiry, judge};
 use crate::cli::gate::key::PipelineKey;
 use crate::cli::gate::outcome::{Begun, carry_out};
 use crate::cli::gate::record::{Recorded, record};

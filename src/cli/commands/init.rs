@@ -210,7 +210,8 @@ fn refuse_existing(
 fn key(context: &mut Context) -> Result<(Box<dyn Signer>, String), CliError> {
     let sources = context.key_sources()?;
     let chosen = list(&sources, None).into_iter().find(|row| row.chosen);
-    let why = chosen.map(|row| row.reason).unwrap_or_default();
+    let why = chosen.map(|row| format!("{} ({})", row.candidate.place, row.reason));
+    let why = why.unwrap_or_default();
     let ui = &mut context.ui;
     let mut prompt = |question: &str| ui.prompt_secret(question);
     match choose(&sources, None, &mut prompt) {
@@ -423,8 +424,8 @@ fn report(
     table.row(["its key", &at_home(ledger_key)]);
     table.row(["gate key", &at_home(gate_key)]);
     table.row(["admin", &format!("{}, single admin", plan.people[0].called())]);
-    table.row(["", &format!("signs with {}: {}", at_home_key(plan), plan.why_key)]);
     table.row(["", &key.to_string()]);
+    table.row(["", &at_home(plan.why_key.clone().into())]);
     table.row(["policy", "observe: all is decided and recorded, nothing refused"]);
     table.row(["baseline", &baseline_in_words(plan)]);
     table.row(["trust root", &root.digest().to_string()]);
@@ -449,14 +450,9 @@ fn report(
             0,
             "Alone there is never a YES: no author signs off their own change. Add somebody:",
         );
-        ui.line("next: countersign roster add \"NAME\" --email ADDRESS --key FILE.pub");
+        ui.line("next: countersign roster add \"NAME\" --email ADDRESS --public-key FILE.pub");
     }
     Ok(ExitStatus::Yes)
-}
-
-/// Where the admin's key is.
-fn at_home_key(plan: &Plan) -> String {
-    plan.signer.describe()
 }
 
 fn baseline_in_words(plan: &Plan) -> String {

@@ -8,19 +8,20 @@ mod approve;
 mod check;
 mod audit;
 mod completions;
+mod gate;
 mod declare;
 mod hash;
 mod init;
-mod gate;
 mod man;
 mod policy;
+mod record;
 mod ledger;
 mod log;
 mod show;
 mod queue;
 mod reject;
 mod status;
-mod record;
+mod roster;
 mod trust;
 mod withdraw;
 
@@ -66,6 +67,7 @@ commands! {
     Status = status,
     Check = check,
     Queue = queue,
+    Roster = roster,
     Trust = trust,
     Completions = completions,
     Man = man,

@@ -4,8 +4,10 @@ use crate::base::digest::ContentDigest;
 use crate::base::name::{EnvironmentName, RepositoryName, ServiceName};
 use crate::base::time::Timestamp;
 use crate::cli::desk::Desk;
-use crate::cli::error::{CliError, ErrorKind};
-use crate::evidence::{GatherError, Gathered, gather};
+use crate::cli::error::CliError;
+use crate::cli::report::LiveLine;
+use crate::evidence::{Gathered, gather};
+use crate::policy::Policy;
 use crate::verify::{Question, Verdict, verdict};
 
 /// What is asked, as the command line says it.
@@ -25,10 +27,14 @@ pub(crate) struct Inquiry<'a> {
 pub(crate) struct Judged {
     /// The repository of the service, as the policy names it.
     pub(crate) repository: RepositoryName,
+    /// The policy in force.
+    pub(crate) policy: Policy,
     /// What the verdict rests on.
     pub(crate) gathered: Gathered,
     /// The verdict.
     pub(crate) verdict: Verdict,
+    /// What was live before.
+    pub(crate) live: Option<LiveLine>,
 }
 
 /// Judges.
@@ -59,16 +65,25 @@ pub(crate) fn judge(
         artifacts,
         time: now,
     };
-    let gathered = gather(&desk.session, repository, &question).map_err(gather_error)?;
+    let gathered = gather(&desk.session, repository, &question)?;
     let verdict = verdict(&question, &gathered.evidence(&desk.session));
-    Ok(Judged { repository: service.repository.clone(), gathered, verdict })
+    let repository = service.repository.clone();
+    let live = live(desk, &gathered, &verdict);
+    Ok(Judged { repository, policy, gathered, verdict, live })
 }
 
-fn gather_error(error: GatherError) -> CliError {
-    match error {
-        GatherError::Git(error) => error.into(),
-        GatherError::Session(error) => error.into(),
-        GatherError::TooManySteps { .. } => CliError::from_error(ErrorKind::Usage, &error)
-            .hint("deploy in smaller steps, or let an admin set a newer baseline"),
-    }
+/// What is live, and how many of the segments it had.
+fn live(desk: &Desk, gathered: &Gathered, verdict: &Verdict) -> Option<LiveLine> {
+    let question = &verdict.question;
+    let points = desk.session.view().settled(&question.service, &question.environment);
+    let live = points.live()?;
+    let last = gathered.steps.iter().position(|step| step.step.commit == live.revision)?;
+    // Segments are runs of steps: those that end at or before the live commit are part of it.
+    let mut end = 0;
+    let had = verdict.segments.iter().take_while(|segment| {
+        end += segment.steps;
+        end <= last + 1
+    });
+    let segments = had.count();
+    Some(LiveLine { entry: live.entry.index, revision: live.revision.clone(), segments })
 }

@@ -162,7 +162,7 @@ fn equal_denial(
     if decision.verdict == DecisionVerdict::Allow {
         return Ok(None);
     }
-    let lasts: Span = desk.policy()?.defaults().decision_ttl;
+    let lasts: Span = judged.policy.defaults().decision_ttl;
     let place = topics::place(&decision.service, &decision.environment);
     for index in desk.session.indexes_under(place)?.into_iter().rev() {
         let entry = desk.session.entry(index)?;

@@ -4,18 +4,26 @@ use super::judge::Judged;
 use super::record::Recorded;
 use crate::cli::Context;
 use crate::cli::desk::Desk;
+use crate::cli::report::{RecordedLine, Reporting, VerdictReport};
 use crate::cli::ui::Word;
 
 /// Prints the answer, and what was recorded.
 pub(crate) fn answer(
     context: &mut Context,
-    _desk: &Desk,
+    desk: &Desk,
     judged: &Judged,
     recorded: Option<&Recorded>,
 ) {
-    let word = if judged.verdict.is_allowed() { Word::Yes } else { Word::No };
-    context.ui.answer(word, &format!("{:?}", judged.verdict.reasons()));
-    if let Some(recorded) = recorded {
-        context.ui.line(&format!("recorded: entry {}", recorded.decision.0));
+    let names = desk.names();
+    let reporting = Reporting::new(&names, desk.session.view(), &judged.policy);
+    let mut report = VerdictReport::new(&reporting, &judged.verdict, &judged.gathered.near);
+    report.recorded = recorded.map(|recorded| RecordedLine {
+        decision: recorded.decision.0,
+        repeated: recorded.is_repeated,
+        deployment: recorded.deployment,
+    });
+    if report.word() == Word::WouldRefuse {
+        report.live.clone_from(&judged.live);
     }
+    report.print(&mut context.ui);
 }

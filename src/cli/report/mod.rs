@@ -13,7 +13,7 @@ use crate::policy::{Policy, Presence};
 use crate::view::View;
 
 pub(crate) use segment::{SegmentReport, could_fill, person};
-pub(crate) use verdict::VerdictReport;
+pub(crate) use verdict::{LiveLine, RecordedLine, VerdictReport};
 
 /// What reports look names, levels and people up in.
 pub(crate) struct Reporting<'a> {

@@ -46,7 +46,41 @@ pub(crate) struct VerdictReport {
     pub(crate) segments: Vec<SegmentReport>,
     /// What the answer owes to whom.
     pub(crate) trust: &'static str,
+    /// What was recorded of it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) recorded: Option<RecordedLine>,
+    /// Where nothing is refused: what is live, of which the first segments are part.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) live: Option<LiveLine>,
 }
+
+/// The entries that hold a decision.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct RecordedLine {
+    /// The decision's entry.
+    pub(crate) decision: EntryIndex,
+    /// Whether an equal denial stood there already.
+    pub(crate) repeated: bool,
+    /// The entry of the deployment that began with it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) deployment: Option<EntryIndex>,
+}
+
+/// The newest deployment.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct LiveLine {
+    /// Its entry.
+    pub(crate) entry: EntryIndex,
+    /// Its commit.
+    pub(crate) revision: Revision,
+    /// How many of the segments, oldest first, it had already.
+    pub(crate) segments: usize,
+}
+
+/// At most so many changes are told in full, and so many of what is live already by name; `-v`
+/// tells all.
+const TOLD_MAX: usize = 3;
+const NAMED_MAX: usize = 5;
 
 /// What is wrong, and what to do about it.
 #[derive(Debug, Clone, Serialize)]
@@ -126,6 +160,8 @@ impl VerdictReport {
                 .map(|segment| SegmentReport::new(reporting, segment, near, None))
                 .collect(),
             trust: TRUST_LINE,
+            recorded: None,
+            live: None,
         }
     }
 
@@ -151,8 +187,7 @@ impl VerdictReport {
         ui.json(self);
         ui.answer(self.word(), &self.first_line());
         ui.paragraph(4, &self.second_line());
-        let uncovered: Vec<_> = self.segments.iter().filter(|one| !one.satisfied).collect();
-        if !uncovered.is_empty() || !self.problems.is_empty() {
+        if !self.problems.is_empty() {
             ui.blank();
         }
         for problem in &self.problems {
@@ -161,19 +196,58 @@ impl VerdictReport {
                 labelled(ui, "do", hint, "");
             }
         }
-        for (number, segment) in uncovered.iter().enumerate() {
-            if number > 0 {
-                ui.blank();
-            }
-            segment.print(ui);
-        }
+        self.print_uncovered(ui);
         if ui.is_verbose() {
             self.print_covered(ui);
         }
         ui.blank();
         ui.paragraph(2, &self.counts());
-        ui.paragraph(2, &format!("trust: {}", self.trust));
-        ui.line(&format!("next: {}", self.next()));
+        ui.paragraph(2, self.trust);
+        if let Some(recorded) = &self.recorded {
+            let already = if recorded.repeated { "already " } else { "" };
+            ui.line(&format!("  {already}recorded: entry {}", recorded.decision));
+        }
+        // Where the deployment begins at once, what is next is its own output.
+        if self.recorded.as_ref().is_none_or(|recorded| recorded.deployment.is_none()) {
+            ui.line(&format!("next: {}", self.next()));
+        }
+    }
+
+    /// What is not signed off. Where nothing is refused, what is new is told apart from what is
+    /// live already: only the first is this deployment's doing.
+    fn print_uncovered(&self, ui: &mut Ui) {
+        let live = self.live.as_ref().map_or(0, |live| live.segments).min(self.segments.len());
+        let (older, newer) = self.segments.split_at(live);
+        let missing = |segments: &'_ [SegmentReport]| {
+            segments.iter().filter(|one| !one.satisfied).cloned().collect::<Vec<_>>()
+        };
+        let (older, newer) = (missing(older), missing(newer));
+        let told_max = if ui.is_verbose() { usize::MAX } else { TOLD_MAX };
+        if let Some(live) = &self.live {
+            let (entry, commit) = (live.entry, live.revision.short());
+            ui.blank();
+            ui.line(&format!("{} new since deployment {entry} ({commit})", newer.len()));
+        }
+        for segment in newer.iter().take(told_max) {
+            ui.blank();
+            segment.print(ui);
+        }
+        if newer.len() > told_max {
+            ui.blank();
+            ui.line(&format!("  {} more: -v lists them", newer.len() - told_max));
+        }
+        if older.is_empty() {
+            return;
+        }
+        ui.blank();
+        ui.line(&format!("{} older, live already without sign-off", older.len()));
+        let named_max = if ui.is_verbose() { usize::MAX } else { NAMED_MAX };
+        for segment in older.iter().take(named_max) {
+            ui.paragraph(2, &segment.heading());
+        }
+        if older.len() > named_max {
+            ui.line(&format!("  {} more: -v lists them", older.len() - named_max));
+        }
     }
 
     fn first_line(&self) -> String {
@@ -245,13 +319,22 @@ impl VerdictReport {
 
     /// What to do next: the deployment, or the first command that is missing.
     fn next(&self) -> String {
+        if let (DecisionVerdict::Allow, Some(recorded)) = (self.answer, &self.recorded) {
+            let (commit, entry) = (self.revision.short(), recorded.decision);
+            return format!(
+                "deploy {commit}, then countersign record deployment --decision {entry}"
+            );
+        }
         if self.answer == DecisionVerdict::Allow {
-            return format!("deploy {}", self.revision.short());
+            return "countersign gate -- CMD decides, deploys and records both".to_owned();
         }
         if let Some(hint) = self.problems.iter().find_map(|problem| problem.hint.clone()) {
             return hint;
         }
-        let asks = self.segments.iter().flat_map(|segment| &segment.ask);
+        // What is new first: what is live already is older, and nobody waits for it.
+        let live = self.live.as_ref().map_or(0, |live| live.segments).min(self.segments.len());
+        let (older, newer) = self.segments.split_at(live);
+        let asks = newer.iter().chain(older).flat_map(|segment| &segment.ask);
         match asks.into_iter().find(|ask| !ask.people.is_empty()) {
             Some(ask) => format!("{} runs  {}", ask.who(), ask.command),
             None => "countersign queue".to_owned(),

@@ -1,0 +1,100 @@
+//! The roster as a file: what `roster apply` is given.
+
+use std::path::Path;
+
+use serde::Deserialize;
+
+use crate::base::limits::PUBLIC_KEY_LINE_BYTES_MAX;
+use crate::base::name::{LevelName, MemberId, TeamName};
+use crate::cli::Context;
+use crate::cli::error::CliError;
+use crate::key::PublicKey;
+use crate::statement::words::{Duty, MemberKind};
+
+/// Bytes of a roster file that are read: some 20,000 members.
+pub(super) const ROSTER_FILE_BYTES_MAX: usize = 8 * 1024 * 1024;
+
+/// The whole file.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RosterFile {
+    /// The admins, by id or e-mail address; left out, they stay.
+    #[serde(default)]
+    pub(super) admins: Option<Vec<String>>,
+    /// How many of them must sign; 1 where `admins` stands without it.
+    #[serde(default)]
+    pub(super) threshold: Option<u32>,
+    /// Members; who is not listed stays as is.
+    #[serde(default)]
+    pub(super) member: Vec<toml::Spanned<Entry>>,
+}
+
+/// All that is said of one member.
+#[derive(Debug, Default, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Entry {
+    pub(super) id: Option<MemberId>,
+    #[serde(default)]
+    pub(super) name: String,
+    pub(super) kind: Option<MemberKind>,
+    pub(super) level: Option<LevelName>,
+    #[serde(default)]
+    pub(super) teams: Vec<TeamName>,
+    #[serde(default)]
+    pub(super) duties: Vec<Duty>,
+    #[serde(default)]
+    pub(super) emails: Vec<String>,
+    #[serde(default)]
+    pub(super) handles: Vec<String>,
+    /// Public key lines, as OpenSSH writes them.
+    #[serde(default)]
+    pub(super) keys: Vec<String>,
+    /// The human who answers for an agent, by id or e-mail address.
+    pub(super) operator: Option<String>,
+    #[serde(default)]
+    pub(super) retired: bool,
+}
+
+/// A roster file as text, with what is wrong at which line.
+///
+/// # Errors
+/// Where it is not TOML, or has a field that a roster does not have.
+pub(super) fn parse(path: &Path, bytes: Vec<u8>) -> Result<(String, RosterFile), CliError> {
+    let text = String::from_utf8(bytes)
+        .map_err(|_| CliError::usage(format!("{} is no text", path.display())))?;
+    match toml::from_str::<RosterFile>(&text) {
+        Ok(file) => Ok((text, file)),
+        Err(error) => {
+            let line = error.span().map_or(1, |span| line_of(&text, span.start));
+            let message = error.message().lines().next().unwrap_or_default().to_owned();
+            Err(CliError::usage(format!("{}: line {line}: {message}", path.display())).hint(
+                "a [[member]] has id, name, kind, level, teams, duties, emails, handles, keys, \
+                 operator, retired",
+            ))
+        }
+    }
+}
+
+/// The line of a byte, from 1.
+pub(super) fn line_of(text: &str, position: usize) -> usize {
+    let before = text.as_bytes().get(..position).unwrap_or_default();
+    before.split(|byte| *byte == b'\n').count()
+}
+
+/// The public key in a file; `-` is stdin.
+///
+/// # Errors
+/// Where it cannot be read, or holds no Ed25519 key.
+pub(crate) fn public_key(context: &Context, path: &Path) -> Result<PublicKey, CliError> {
+    let bytes = context.read(path, PUBLIC_KEY_LINE_BYTES_MAX)?;
+    let text = String::from_utf8_lossy(&bytes);
+    if text.contains("PRIVATE KEY-----") {
+        return Err(CliError::usage(format!("{} is a private key", path.display()))
+            .hint(format!("hand in the public one: {}.pub", path.display())));
+    }
+    PublicKey::from_openssh(text.trim()).map_err(|error| {
+        CliError::usage(format!("{} is no public key that can sign here", path.display()))
+            .because(&error)
+            .hint("an Ed25519 key is needed: countersign key generate")
+    })
+}
