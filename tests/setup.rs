@@ -95,3 +95,287 @@ fn init_starts_an_empty_repository_from_nothing() {
     stage.git(["update-ref", "-d", "HEAD"]);
     assert_eq!(stage.run(["init", "-y", "--json"]).json()["baseline"], "none");
 }
+
+/// A roster file with one member for each of the names.
+fn roster_file(stage: &Stage, names: &[&str], more: &str) -> String {
+    let mut text = String::new();
+    for name in names {
+        let key = std::fs::read_to_string(stage.key(name).with_extension("pub")).unwrap();
+        let key = key.trim();
+        text.push_str(&format!(
+            "[[member]]\nname = \"{name}\"\nemails = [\"{name}@shop.example\"]\n\
+             duties = [\"review\"]\nkeys = [\"{key}\"]\n{more}\n"
+        ));
+    }
+    stage.write("roster.toml", &text);
+    text
+}
+
+fn member<'a>(roster: &'a serde_json::Value, name: &str) -> &'a serde_json::Value {
+    let members = roster["members"].as_array().unwrap();
+    let found = members.iter().find(|member| member["name"] == name);
+    found.unwrap_or_else(|| panic!("{name} does not stand in {roster:#}"))
+}
+
+fn fingerprint(stage: &Stage, name: &str) -> String {
+    let mut command = stage.program("ssh-keygen");
+    let answer = Output::of(command.arg("-lf").arg(stage.key(name)));
+    answer.ok().split(' ').nth(1).unwrap().to_owned()
+}
+
+#[test]
+fn people_are_added_with_one_line_each() {
+    let stage = Stage::begun("add");
+    let answer = stage.run(["roster", "show"]);
+    let out = answer.ok();
+    assert!(out.starts_with("ROSTER  4 members of localhost/shop\nsingle admin: Ada\n"), "{out}");
+    let roster = stage.run(["roster", "show", "--json"]).json();
+    let ben = member(&roster, "Ben");
+    assert_eq!(ben["keys"][0], fingerprint(&stage, "ben"));
+    assert_eq!(ben["duties"], serde_json::json!(["review"]));
+    // The same address again is refused, and so is a private key.
+    let add = |email: &str, key: &std::path::Path| {
+        let key = key.to_str().unwrap();
+        stage.run(["roster", "add", "B", "--email", email, "--public-key", key, "-y"])
+    };
+    let key = stage.key("dan");
+    add("Ben@Shop.example", &key.with_extension("pub")).refused(2, "is on the roster already: Ben");
+    add("dan@shop.example", &key).refused(2, "is a private key");
+}
+
+#[test]
+fn only_an_admin_on_the_roster_changes_it() {
+    let stage = Stage::begun("admins");
+    let add = ["roster", "add", "Eve", "--email", "eve@x.example", "-y"];
+    stage
+        .as_user("ben")
+        .run(add)
+        .refused(2, "Ben is no admin of this ledger hint: ask an admin: Ada");
+    // dan's key is on nobody's roster entry.
+    stage.as_user("dan").run(add).refused(2, "is not enrolled");
+    assert_eq!(stage.run(["roster", "show", "--json"]).json()["size"], 3);
+}
+
+#[test]
+fn a_roster_file_is_applied_once_and_changes_nothing_again() {
+    let stage = Stage::new("apply");
+    stage.run(["init", "-y"]).ok();
+    let text = roster_file(&stage, &["ben", "cleo"], "teams = [\"payments\"]");
+    let shown = stage.run(["roster", "apply", "roster.toml", "-n", "--json"]);
+    assert_eq!(shown.json()["predicate"]["says"]["operations"].as_array().unwrap().len(), 4);
+    assert!(
+        shown.talk.contains("add     ben <ben@shop.example>: human, teams payments"),
+        "{}",
+        shown.talk
+    );
+    assert_eq!(stage.run(["roster", "show", "--json"]).json()["size"], 1);
+
+    assert!(
+        stage.run(["roster", "apply", "roster.toml", "-y"]).ok().starts_with("DONE  entry 1\n")
+    );
+    let again = stage.run(["roster", "apply", "roster.toml"]);
+    assert!(again.ok().starts_with("NOTHING TO DO"), "{}", again.out);
+    assert_eq!(stage.run(["roster", "show", "--json"]).json()["size"], 2);
+
+    // One thing changed is one operation, told in words.
+    stage.write("roster.toml", &text.replacen("payments", "web", 1));
+    let change = stage.run(["roster", "apply", "roster.toml", "-y", "--json"]);
+    assert_eq!(change.json()["plan"], serde_json::json!(["change  ben: teams web (was payments)"]));
+    stage.write("roster.toml", "[[member]]\nemails = [\"ben@shop.example\"]\nretired = true\n");
+    let retire = stage.run(["roster", "apply", "roster.toml", "-y", "--json"]);
+    assert_eq!(retire.json()["plan"], serde_json::json!(["retire  ben"]));
+    assert_eq!(
+        stage.run(["roster", "show", "--json"]).json()["members"].as_array().unwrap().len(),
+        3
+    );
+}
+
+#[test]
+fn a_large_roster_is_signed_in_parts() {
+    let stage = Stage::new("parts");
+    stage.run(["init", "-y"]).ok();
+    let mut text = String::new();
+    for number in 0..300 {
+        text.push_str(&format!(
+            "[[member]]\nname = \"P{number}\"\nemails = [\"p{number}@shop.example\"]\n\
+             duties = [\"review\"]\n"
+        ));
+    }
+    stage.write("roster.toml", &text);
+    let answer = stage.run(["roster", "apply", "roster.toml", "-y", "--json"]).json();
+    assert!(answer["entries"].as_array().unwrap().len() > 1, "{}", answer["entries"]);
+    assert!(stage.run(["roster", "apply", "roster.toml"]).ok().starts_with("NOTHING TO DO"));
+    let roster = stage.run(["roster", "show", "--json"]).json();
+    assert_eq!(roster["members"].as_array().unwrap().len(), 302);
+}
+
+#[test]
+fn a_misspelt_field_is_told_with_its_line() {
+    let stage = Stage::begun("misspelt");
+    stage.write("roster.toml", "[[member]]\nemails = [\"x@x.example\"]\nteam = [\"web\"]\n");
+    stage
+        .run(["roster", "apply", "roster.toml", "-y"])
+        .refused(2, "roster.toml: line 3: unknown field `team`");
+    for (text, says) in [
+        ("\n[[member]]\nname = \"X\"\n", "line 2: a member without id and emails"),
+        ("[[member]]\nid = \"a1\"\nkeys = [\"ssh-rsa AAAA\"]\n", "line 1: a key that cannot sign"),
+        ("[[member]]\nid = \"a1\"\nduties = [\"reviews\"]\n", "line 3: unknown variant"),
+        (
+            "[[member]]\nid = \"a1\"\n[[member]]\nid = \"a1\"\n",
+            "line 3: the same member stands in line 1",
+        ),
+        ("[[member]]\nid = \"gate\"\nkind = \"human\"\n", "is a service: that was set once"),
+        (
+            "[[member]]\nid = \"a1\"\nkind = \"agent\"\noperator = \"nobody\"\n",
+            "nobody is no member",
+        ),
+    ] {
+        stage.write("roster.toml", text);
+        stage.run(["roster", "apply", "roster.toml", "-y"]).refused(2, says);
+    }
+    assert_eq!(stage.run(["roster", "show", "--json"]).json()["size"], 3);
+}
+
+#[test]
+fn a_weaker_policy_is_told_before_it_is_signed() {
+    let stage = Stage::begun("policy");
+    let observe = stage.run(["policy", "show"]).ok().to_owned();
+    assert!(observe.contains("[service.\"shop\"]"), "{observe}");
+    stage.write("policy.toml", &observe);
+    assert!(stage.run(["policy", "apply", "policy.toml"]).ok().starts_with("NOTHING TO DO"));
+
+    stage.write("policy.toml", &observe.replace("mode = \"observe\"", "mode = \"enforce\""));
+    let stricter = stage.run(["policy", "apply", "policy.toml", "-y"]);
+    stricter.ok();
+    assert!(!stricter.talk.contains("WEAKER"), "{}", stricter.talk);
+
+    stage.write("policy.toml", &observe);
+    let weaker = stage.run(["policy", "apply", "policy.toml"]);
+    weaker.refused(2, "without a terminal nobody can be asked");
+    assert!(weaker.talk.starts_with("WEAKER  "), "{}", weaker.talk);
+    assert!(weaker.talk.contains("- mode = \"enforce\""), "{}", weaker.talk);
+    assert!(stage.run(["policy", "show"]).ok().contains("mode = \"enforce\""));
+    stage.as_user("ben").run(["policy", "apply", "policy.toml", "-y"]).refused(2, "is no admin");
+    stage.run(["policy", "apply", "policy.toml", "-y"]).ok();
+    assert_eq!(stage.run(["policy", "show"]).ok(), observe);
+    stage.write("policy.toml", "version = 1\nrules = 3\n");
+    stage.run(["policy", "apply", "policy.toml", "-y"]).expect_status(2);
+}
+
+#[test]
+fn a_start_is_replaced_only_with_a_reason() {
+    let stage = Stage::begun("baseline");
+    assert!(stage.run(["baseline"]).ok().starts_with("NOTHING TO DO"));
+    let head = stage.as_user("ada").commit("a", "a\n", "More");
+    stage.run(["baseline", "-y"]).refused(2, "shop in production starts at entry 0 already");
+    stage.run(["baseline", "--replace", "-y"]).refused(2, "--message");
+    let shown = stage.run(["baseline", "--replace", "-m", "moved", "-n", "--json"]).json();
+    let said = &shown["predicate"]["says"]["operations"][0]["set_baseline"];
+    assert_eq!(
+        (said["accepted"].as_str(), said["replaces"].as_u64()),
+        (Some(head.as_str()), Some(0))
+    );
+    // The reason is a commitment; the words stay outside.
+    assert!(!shown.to_string().contains("moved"), "{shown}");
+    stage.run(["baseline", "--replace", "-m", "moved", "-y"]).ok();
+    assert!(stage.run(["baseline"]).ok().starts_with("NOTHING TO DO"));
+    let misspelt = stage.run(["baseline", "--env", "prodution", "-y"]);
+    misspelt.expect_status(2);
+    assert!(misspelt.talk.contains("did you mean"), "{}", misspelt.talk);
+}
+
+#[test]
+fn a_written_statement_is_submitted_once() {
+    let stage = Stage::begun("submit");
+    let key = fingerprint(&stage, "ben");
+    let written = stage.run(["key", "revoke", &key, "--retired", "-y", "-o", "revoke.json"]);
+    assert!(written.ok().contains("next: countersign submit revoke.json"), "{}", written.out);
+    assert_eq!(stage.run(["roster", "show", "--json"]).json()["size"], 3);
+    // Whoever hands it in: what counts is who signed.
+    let first = stage.as_user("dan").run(["submit", "revoke.json"]);
+    assert!(first.ok().starts_with("TAKEN UP  entry 3: governance by Ada"), "{}", first.out);
+    let again = stage.run(["submit", "revoke.json"]);
+    assert!(again.ok().starts_with("KNOWN  entry 3 already"), "{}", again.out);
+    stage.write("garbage", "{}");
+    stage.run(["submit", "revoke.json", "garbage"]).refused(2, "garbage is no signed statement");
+    stage.run(["submit", "nowhere"]).expect_status(2);
+    stage
+        .as_user("ben")
+        .run(["roster", "add", "E", "--email", "e@x.example", "-y"])
+        .refused(2, "not enrolled");
+}
+
+#[test]
+fn a_stale_statement_is_refused_with_what_to_do() {
+    let stage = Stage::begun("stale");
+    stage
+        .run(["key", "revoke", &fingerprint(&stage, "ben"), "--retired", "-y", "-o", "a.json"])
+        .ok();
+    stage.run(["roster", "add", "Dan", "--email", "dan@shop.example", "-y"]).ok();
+    stage.run(["submit", "a.json"]).refused(2, "another governance entry came in between");
+    stage.run(["sign", "a.json", "-y"]).refused(2, "another governance entry came in between");
+}
+
+#[test]
+fn a_key_has_one_owner_and_is_revoked_with_what_it_touches() {
+    let stage = Stage::begun("keys");
+    let dan = stage.key("dan").with_extension("pub");
+    let enroll = |whom: &str| stage.run(["key", "enroll", whom, dan.to_str().unwrap(), "-y"]);
+    enroll("eve@shop.example").refused(2, "eve@shop.example is no member");
+    enroll("ben@shop.example").ok();
+    assert!(enroll("BEN@shop.example").ok().starts_with("NOTHING TO DO"));
+    let key = fingerprint(&stage, "dan");
+    let revoke =
+        |since: &str| stage.run(["key", "revoke", &key, "--leaked-since", since, "-y", "--json"]);
+    revoke("99").refused(2, "there is no entry 99: the ledger has 4");
+    revoke("yesterday").refused(2, "neither an entry nor a time");
+    revoke("2999-01-01").refused(2, "there is no entry at or after 1 Jan 2999");
+    let plan = revoke("2020-01-01").json()["plan"][1].as_str().unwrap().to_owned();
+    assert_eq!(plan, "leaked since entry 0: 0 approvals from there on lose their effect");
+    enroll("ben@shop.example").refused(2, "the key was revoked at entry 4");
+    stage.run(["key", "revoke", &key]).refused(2, "--retired|--leaked-since");
+}
+
+#[test]
+fn two_admins_sign_one_file() {
+    let stage = Stage::begun("threshold");
+    stage.write(
+        "roster.toml",
+        "admins = [\"ada@shop.example\", \"ben@shop.example\"]\nthreshold = 2\n",
+    );
+    let answer = stage.run(["roster", "apply", "roster.toml", "-y", "--json"]).json();
+    assert_eq!(answer["plan"], serde_json::json!(["admins  Ada, Ben; 2 must sign"]));
+    assert!(stage.run(["roster", "apply", "roster.toml"]).ok().starts_with("NOTHING TO DO"));
+    let add = ["roster", "add", "Dan", "--email", "dan@shop.example", "-y"];
+    stage.run(add).refused(2, "2 admins must sign this hint: write it with -o FILE");
+    let written = stage.run(add.iter().copied().chain(["-o", "dan.json"]));
+    assert!(written.ok().contains("next: countersign sign dan.json"), "{}", written.out);
+    stage.run(["submit", "dan.json"]).refused(2, "1 of 2 admins have signed");
+    stage.run(["sign", "dan.json", "-y"]).refused(2, "Ada has signed this already");
+    stage.as_user("cleo").run(["sign", "dan.json", "-y"]).refused(2, "Cleo is no admin");
+    let signed = stage.as_user("ben").run(["sign", "dan.json", "-y"]);
+    assert!(signed.ok().starts_with("SIGNED  2 of 2 admins"), "{}", signed.out);
+    assert!(signed.talk.contains("proposed by Ada"), "{}", signed.talk);
+    stage.run(["submit", "dan.json"]).ok();
+    let roster = stage.run(["roster", "show", "--json"]).json();
+    assert_eq!(member(&roster, "Dan")["kind"], "human");
+}
+
+#[test]
+fn a_generated_key_begins_a_ledger() {
+    let stage = Stage::new("generate");
+    stage.git(["config", "--global", "--unset", "gpg.format"]);
+    stage.run(["key", "list"]).ok();
+    stage.run(["key", "generate"]).refused(2, "without a terminal no passphrase can be asked");
+    let made = stage.run(["key", "generate", "--no-passphrase", "--json"]).json();
+    let key = made["key"].as_str().unwrap();
+    stage.run(["key", "generate", "--no-passphrase"]).refused(2, "is there already");
+    stage.run(["init", "-y"]).ok();
+    let listed = stage.run(["key", "list", "--json"]).json();
+    assert_eq!(listed[0]["key"], key);
+    assert_eq!((&listed[0]["signs"], &listed[0]["member"]), (&true.into(), &"Ada".into()));
+    // OpenSSH reads what was made.
+    let mut check = stage.program("ssh-keygen");
+    let file = stage.home().join(".ssh/id_ed25519_countersign");
+    assert!(Output::of(check.arg("-lf").arg(file)).ok().contains(key));
+}

@@ -129,6 +129,15 @@ impl Context {
         Ok(Desk { session, trust, repository, repository_name })
     }
 
+    /// Whether a ledger is known here: for commands that also work without one.
+    ///
+    /// # Errors
+    /// Where settings or the repository cannot be read.
+    pub(crate) fn has_ledger(&self) -> Result<bool, CliError> {
+        let identity = self.repository_if_any()?.as_ref().map(identity);
+        Ok(self.configuration()?.ledger(identity.as_ref()).is_ok())
+    }
+
     /// Where keys may be: the agent, files, and what flags, settings and git name.
     pub(crate) fn key_sources(&self) -> Result<KeySources, CliError> {
         let configured = self.configuration()?.key()?.map(|key| match key.value {

@@ -40,7 +40,13 @@ pub(crate) struct SigningFlags {
 /// Where the statement is too large.
 pub(crate) fn show_statement(context: &mut Context, statement: &Statement) -> Result<(), CliError> {
     let payload = statement.to_payload().map_err(SessionError::from)?;
-    let value: serde_json::Value = serde_json::from_slice(&payload).unwrap_or_default();
+    show_payload(context, &payload);
+    Ok(())
+}
+
+/// Shows the payload of an envelope, all of it, laid out for reading.
+pub(crate) fn show_payload(context: &mut Context, payload: &[u8]) {
+    let value: serde_json::Value = serde_json::from_slice(payload).unwrap_or_default();
     if context.ui.is_json() {
         context.ui.json(&value);
     } else {
@@ -49,7 +55,6 @@ pub(crate) fn show_statement(context: &mut Context, statement: &Statement) -> Re
             context.ui.line(line);
         }
     }
-    Ok(())
 }
 
 /// Asks before something is signed.

@@ -11,6 +11,7 @@ pub mod exit;
 mod gate;
 pub(crate) mod governance;
 mod history;
+pub(crate) mod operations;
 pub(crate) mod people;
 pub(crate) mod report;
 pub(crate) mod review;

@@ -1,11 +1,16 @@
 //! People as an admin names them, turned into operations of governance.
 
+use std::path::Path;
+
 use crate::base::digest::EmailDigest;
 use crate::base::encoding;
+use crate::base::limits::PUBLIC_KEY_LINE_BYTES_MAX;
 use crate::base::name::{LevelName, MemberId, TeamName};
-use crate::cli::desk::Profile;
+use crate::cli::Context;
+use crate::cli::desk::{Desk, Profile};
 use crate::cli::error::{CliError, ErrorKind};
 use crate::key::PublicKey;
+use crate::roster::Member;
 use crate::session::random;
 use crate::statement::commitment::{EmailSalt, Opening};
 use crate::statement::governance::{AddKey, Operation, SetMember};
@@ -110,6 +115,38 @@ pub(crate) fn fresh_member_id() -> MemberId {
 /// Where it is too long to be kept.
 pub(crate) fn open(text: &str) -> Result<Opening, CliError> {
     Opening::new(random(), text).map_err(|error| CliError::from_error(ErrorKind::Usage, &error))
+}
+
+/// The public key in a file; `-` is stdin.
+///
+/// # Errors
+/// Where it cannot be read, or holds no Ed25519 key.
+pub(crate) fn public_key(context: &Context, path: &Path) -> Result<PublicKey, CliError> {
+    let bytes = context.read(path, PUBLIC_KEY_LINE_BYTES_MAX)?;
+    let text = String::from_utf8_lossy(&bytes);
+    if text.contains("PRIVATE KEY-----") {
+        return Err(CliError::usage(format!("{} is a private key", path.display()))
+            .hint(format!("hand in the public one: {}.pub", path.display())));
+    }
+    PublicKey::from_openssh(text.trim()).map_err(|error| {
+        CliError::usage(format!("{} is no public key that can sign here", path.display()))
+            .because(&error)
+            .hint("an Ed25519 key is needed: countersign key generate")
+    })
+}
+
+/// The member whom a text names, by id or e-mail address.
+///
+/// # Errors
+/// Where there is none.
+pub(crate) fn find<'d>(desk: &'d Desk, text: &str) -> Result<&'d Member, CliError> {
+    let (roster, size) = (desk.session.view().roster(), desk.session.size());
+    let digest = desk.session.salt().digest(text.as_bytes());
+    let by_id = || roster.member(&MemberId::new(text).ok()?, size);
+    roster.member_of_email(digest, size).or_else(by_id).ok_or_else(|| {
+        CliError::usage(format!("{text} is no member"))
+            .hint("name a member by id or e-mail address: countersign roster show")
+    })
 }
 
 fn sorted<T: Ord>(items: impl Iterator<Item = T>) -> Vec<T> {

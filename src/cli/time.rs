@@ -49,6 +49,15 @@ pub(crate) fn ago(time: Timestamp, now: Timestamp) -> String {
     }
 }
 
+/// A moment as people write it, in UTC: `2026-11-20`, `2026-11-20T09:00Z`, RFC 3339.
+#[must_use]
+pub(crate) fn parse(text: &str) -> Option<Timestamp> {
+    let utc = |time: jiff::civil::DateTime| Some(time.to_zoned(TimeZone::UTC).ok()?.timestamp());
+    let moment = text.parse::<jiff::Timestamp>().ok();
+    let moment = moment.or_else(|| utc(text.parse::<jiff::civil::DateTime>().ok()?))?;
+    Some(Timestamp::from_milliseconds(u64::try_from(moment.as_millisecond()).ok()?))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

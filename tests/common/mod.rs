@@ -4,6 +4,7 @@
 //! share one host, as with an embedded ledger: who acts is said by key and git identity.
 
 #![allow(dead_code, reason = "each test program uses what it needs")]
+#![allow(unreachable_pub, reason = "a module of several test programs")]
 #![allow(clippy::unwrap_used, reason = "a test's helpers fail with the test")]
 
 use std::ffi::OsStr;

@@ -5,23 +5,27 @@
 //! lines here: the module, and its place in the list of commands.
 
 mod approve;
-mod check;
 mod audit;
+mod baseline;
+mod check;
 mod completions;
-mod gate;
 mod declare;
+mod gate;
 mod hash;
 mod init;
-mod man;
-mod policy;
-mod record;
+mod key;
 mod ledger;
 mod log;
-mod show;
+mod man;
+mod policy;
 mod queue;
+mod record;
 mod reject;
-mod status;
 mod roster;
+mod show;
+mod sign;
+mod status;
+mod submit;
 mod trust;
 mod withdraw;
 
@@ -51,24 +55,28 @@ macro_rules! commands {
 }
 
 commands! {
+    Init = init,
     Approve = approve,
     Reject = reject,
     Withdraw = withdraw,
-    Declare = declare,
-    Gate = gate,
-    Record = record,
-    Hash = hash,
-    Policy = policy,
-    Init = init,
-    Audit = audit,
-    Log = log,
-    Show = show,
-    Ledger = ledger,
     Status = status,
     Check = check,
     Queue = queue,
+    Declare = declare,
+    Hash = hash,
+    Gate = gate,
+    Record = record,
+    Audit = audit,
+    Key = key,
     Roster = roster,
+    Policy = policy,
+    Baseline = baseline,
     Trust = trust,
+    Sign = sign,
+    Submit = submit,
+    Log = log,
+    Show = show,
+    Ledger = ledger,
     Completions = completions,
     Man = man,
 }

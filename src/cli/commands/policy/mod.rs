@@ -1,5 +1,6 @@
 //! `policy`: what a policy says, whether it is sound, and what it would have asked.
 
+mod apply;
 mod check;
 mod explain;
 mod show;
@@ -12,7 +13,7 @@ use crate::cli::error::CliError;
 use crate::cli::exit::ExitStatus;
 use crate::policy::{Policy, PolicyErrors};
 
-/// Show, check or try out a policy
+/// Show, check, apply or try out a policy
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     #[command(subcommand)]
@@ -23,6 +24,7 @@ pub(crate) struct Args {
 enum Action {
     Show(show::Args),
     Check(check::Args),
+    Apply(apply::Args),
     Explain(explain::Args),
 }
 
@@ -31,6 +33,7 @@ pub(crate) fn run(context: &mut Context, args: &Args) -> Result<ExitStatus, CliE
     match &args.action {
         Action::Show(args) => show::run(context, args),
         Action::Check(args) => check::run(context, args),
+        Action::Apply(args) => apply::run(context, args),
         Action::Explain(args) => explain::run(context, args),
     }
 }

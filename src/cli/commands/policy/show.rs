@@ -10,12 +10,12 @@ use crate::cli::Context;
 use crate::cli::error::CliError;
 use crate::cli::exit::ExitStatus;
 
-/// Show a policy: that of a file, or the built-in one
+/// Show a policy: that of a file, else the ledger's, else the built-in one
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:\n  countersign policy show\n  \
     countersign policy show > policy.toml\n  countersign policy show --json policy.toml")]
 pub(crate) struct Args {
-    /// The policy; - is standard input, and the built-in policy is the default
+    /// The policy; - is standard input, and the ledger's policy in force is the default
     file: Option<PathBuf>,
 }
 
@@ -38,7 +38,10 @@ struct Listed<'a> {
 
 /// Prints the text as it is, so that it can be redirected and edited.
 pub(crate) fn run(context: &mut Context, args: &Args) -> Result<ExitStatus, CliError> {
-    let policy = super::load(context, args.file.as_deref())?;
+    let policy = match &args.file {
+        None if context.has_ledger()? => context.desk("policy show")?.policy()?,
+        file => super::load(context, file.as_deref())?,
+    };
     if !context.ui.is_json() {
         context.ui.document(policy.text().as_bytes());
         return Ok(ExitStatus::Yes);

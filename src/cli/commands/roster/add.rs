@@ -3,15 +3,13 @@
 use std::path::PathBuf;
 
 use super::difference::want;
-use super::file::public_key;
-use crate::base::limits::FREE_TEXT_BYTES_MAX;
 use crate::base::name::{LevelName, TeamName};
 use crate::cli::Context;
 use crate::cli::desk::Profile;
 use crate::cli::error::CliError;
 use crate::cli::exit::ExitStatus;
 use crate::cli::governance::{Plan, SigningFlags, carry_out};
-use crate::cli::people::Person;
+use crate::cli::people::{Person, public_key};
 use crate::statement::words::{Duty, MemberKind};
 
 /// Add one person
@@ -49,7 +47,6 @@ fn duty(text: &str) -> Result<Duty, String> {
 /// Runs the command.
 pub(super) fn run(context: &mut Context, args: &Args) -> Result<ExitStatus, CliError> {
     let mut desk = context.desk("roster add")?;
-    debug_assert!(args.name.len() <= FREE_TEXT_BYTES_MAX);
     let view = desk.session.view();
     for email in &args.emails {
         let digest = desk.session.salt().digest(email.as_bytes());

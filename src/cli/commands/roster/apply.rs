@@ -10,7 +10,7 @@ use crate::cli::desk::{Desk, Profile};
 use crate::cli::error::CliError;
 use crate::cli::exit::ExitStatus;
 use crate::cli::governance::{Plan, SigningFlags, carry_out};
-use crate::cli::people::{Person, fresh_member_id};
+use crate::cli::people::{Person, find, fresh_member_id};
 use crate::cli::ui::Role;
 use crate::key::PublicKey;
 use crate::roster::Member;
@@ -160,14 +160,7 @@ fn whom(desk: &Desk, wanted: &[Wanted], text: &str) -> Result<MemberId, CliError
     if let Some(one) = wanted.iter().find(named) {
         return Ok(one.person.id.clone());
     }
-    let (roster, size) = (desk.session.view().roster(), desk.session.size());
-    let digest = desk.session.salt().digest(text.as_bytes());
-    let by_email = roster.member_of_email(digest, size);
-    let by_id = || roster.member(&MemberId::new(text).ok()?, size);
-    by_email.or_else(by_id).map(|member| member.id.clone()).ok_or_else(|| {
-        CliError::usage(format!("{text} is no member"))
-            .hint("name a member by id or e-mail address: countersign roster show")
-    })
+    find(desk, text).map(|member| member.id.clone())
 }
 
 fn resolve_operators(desk: &Desk, wanted: &mut [Wanted]) -> Result<(), Mistake> {

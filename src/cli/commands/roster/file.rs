@@ -4,11 +4,8 @@ use std::path::Path;
 
 use serde::Deserialize;
 
-use crate::base::limits::PUBLIC_KEY_LINE_BYTES_MAX;
 use crate::base::name::{LevelName, MemberId, TeamName};
-use crate::cli::Context;
 use crate::cli::error::CliError;
-use crate::key::PublicKey;
 use crate::statement::words::{Duty, MemberKind};
 
 /// Bytes of a roster file that are read: some 20,000 members.
@@ -79,22 +76,4 @@ pub(super) fn parse(path: &Path, bytes: Vec<u8>) -> Result<(String, RosterFile),
 pub(super) fn line_of(text: &str, position: usize) -> usize {
     let before = text.as_bytes().get(..position).unwrap_or_default();
     before.split(|byte| *byte == b'\n').count()
-}
-
-/// The public key in a file; `-` is stdin.
-///
-/// # Errors
-/// Where it cannot be read, or holds no Ed25519 key.
-pub(crate) fn public_key(context: &Context, path: &Path) -> Result<PublicKey, CliError> {
-    let bytes = context.read(path, PUBLIC_KEY_LINE_BYTES_MAX)?;
-    let text = String::from_utf8_lossy(&bytes);
-    if text.contains("PRIVATE KEY-----") {
-        return Err(CliError::usage(format!("{} is a private key", path.display()))
-            .hint(format!("hand in the public one: {}.pub", path.display())));
-    }
-    PublicKey::from_openssh(text.trim()).map_err(|error| {
-        CliError::usage(format!("{} is no public key that can sign here", path.display()))
-            .because(&error)
-            .hint("an Ed25519 key is needed: countersign key generate")
-    })
 }

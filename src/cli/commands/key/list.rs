@@ -1,0 +1,88 @@
+//! `key list`: the keys that are here, and which of them would sign.
+
+use serde::Serialize;
+
+use crate::cli::Context;
+use crate::cli::desk::Desk;
+use crate::cli::error::CliError;
+use crate::cli::exit::ExitStatus;
+use crate::cli::ui::{Cell, Role, Table};
+use crate::key::KeyId;
+use crate::signer::{Listed, list};
+
+/// List the keys that are here: which one would sign, and why
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:\n  countersign key list\n  countersign key list --json")]
+pub(crate) struct Args {}
+
+#[derive(Serialize)]
+struct Row {
+    signs: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    key: Option<KeyId>,
+    comment: String,
+    place: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    member: Option<String>,
+    reason: String,
+}
+
+/// Runs the command.
+pub(super) fn run(context: &mut Context, _: &Args) -> Result<ExitStatus, CliError> {
+    // Without a ledger every key may sign; a ledger that does not verify is told.
+    let desk = if context.has_ledger()? { Some(context.desk("key list")?) } else { None };
+    let enrolled = desk.as_ref().map(Desk::enrolled);
+    let found = list(&context.key_sources()?, enrolled.as_ref());
+    let rows: Vec<Row> = found.into_iter().map(|listed| row(desk.as_ref(), listed)).collect();
+    context.ui.json(&rows);
+    match rows.iter().find(|row| row.signs) {
+        Some(row) => {
+            let key = row.key.map(|key| key.to_string()).unwrap_or_default();
+            context.ui.lead(Role::Good, "SIGNS", &key);
+            let of = row.member.as_ref().map(|name| format!("{name}; ")).unwrap_or_default();
+            context.ui.paragraph(0, &format!("{of}{}: {}", row.place, row.reason));
+        }
+        None if rows.is_empty() => context.ui.lead(Role::Bad, "NO KEY", "was found"),
+        None => context.ui.lead(Role::Bad, "NO KEY", "would sign: name one with --key"),
+    }
+    if rows.len() > 1 || !rows.iter().any(|row| row.signs) {
+        context.ui.blank();
+        print(context, &rows);
+    }
+    if rows.is_empty() {
+        context.ui.line("next: countersign key generate");
+    }
+    Ok(ExitStatus::Yes)
+}
+
+fn row(desk: Option<&Desk>, listed: Listed) -> Row {
+    let key = listed.candidate.key_id();
+    let member = key.zip(desk).and_then(|(key, desk)| {
+        let member = desk.owner(&key).ok()?;
+        Some(desk.names().of(&member.id))
+    });
+    Row {
+        signs: listed.chosen,
+        key,
+        comment: listed.candidate.comment,
+        place: listed.candidate.place.to_string(),
+        member,
+        reason: listed.reason,
+    }
+}
+
+fn print(context: &mut Context, rows: &[Row]) {
+    let mut table = Table::new(0);
+    let head = ["", "KEY", "OF", "WHERE AND WHY"];
+    table.row(head.map(|word| Cell::new(Role::Strong, word)));
+    for row in rows {
+        let key = row.key.map(|key| key.to_string().chars().take(19).collect());
+        table.row([
+            if row.signs { "*".to_owned() } else { String::new() },
+            key.unwrap_or_else(|| "-".to_owned()),
+            row.member.clone().unwrap_or_else(|| "-".to_owned()),
+            format!("{}: {}", row.place, row.reason),
+        ]);
+    }
+    context.ui.table(&table);
+}

@@ -1,0 +1,113 @@
+//! `sign`: another admin's signature under what one wrote.
+
+use std::path::PathBuf;
+
+use super::submit::read;
+use crate::cli::Context;
+use crate::cli::desk::{Desk, write_envelope};
+use crate::cli::error::{CliError, ErrorKind};
+use crate::cli::exit::ExitStatus;
+use crate::cli::governance::{confirm, show_payload};
+use crate::cli::operations::in_words;
+use crate::cli::ui::Role;
+use crate::session::sign_again;
+use crate::statement::envelope::Envelope;
+use crate::statement::governance::{Governance, Operation};
+use crate::statement::{Says, Statement};
+
+/// Sign what another admin wrote
+///
+/// Shows in words what it does, asks, and adds your signature to the file.
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Examples:\n  countersign sign roster.json\n  countersign sign -n roster.json"
+)]
+pub(crate) struct Args {
+    /// The file that a command wrote with -o
+    file: PathBuf,
+    /// Show the exact statement and sign nothing
+    #[arg(short = 'n', long)]
+    dry_run: bool,
+    /// Ask nothing
+    #[arg(short, long)]
+    yes: bool,
+    /// Write to FILE instead of the same file
+    #[arg(short, long, value_name = "FILE")]
+    output: Option<PathBuf>,
+}
+
+/// Runs the command.
+pub(crate) fn run(context: &mut Context, args: &Args) -> Result<ExitStatus, CliError> {
+    let envelope = read(context, &args.file)?;
+    let statement = Statement::parse(envelope.payload()).map_err(|error| {
+        CliError::from_error(ErrorKind::Usage, &error).hint("ask its author to write it anew")
+    })?;
+    let desk = context.desk("sign")?;
+    let body = governance(&desk, &statement)?;
+    let names = desk.names();
+    context.ui.note(&format!("proposed by {}", names.of(&statement.by)));
+    for operation in &body.operations {
+        context.ui.note(&in_words(operation, &names));
+    }
+    if args.dry_run {
+        show_payload(context, envelope.payload());
+        return Ok(ExitStatus::Yes);
+    }
+    let signer = context.signer(Some(&desk.enrolled()))?;
+    let owner = desk.owner(&signer.public_key().fingerprint())?.id.clone();
+    let count = check_signer(&desk, &envelope, body, &owner)?;
+    confirm(context, args.yes, "Sign this?")?;
+    let envelope = sign_again(envelope, &*signer)?;
+    let file = args.output.as_ref().unwrap_or(&args.file);
+    write_envelope(&context.environment.resolve(file), &envelope)?;
+    let (signed, needed) = count;
+    context.ui.json(&serde_json::json!({ "signed": signed, "needed": needed }));
+    context.ui.lead(Role::Good, "SIGNED", &format!("{signed} of {needed} admins"));
+    let verb = if signed < needed { "sign" } else { "submit" };
+    context.ui.line(&format!("next: countersign {verb} {}", file.display()));
+    Ok(ExitStatus::Yes)
+}
+
+/// What admins sign together, if the statement is that, of this ledger, and still in time.
+fn governance<'a>(desk: &Desk, statement: &'a Statement) -> Result<&'a Governance, CliError> {
+    let Says::Governance(body) = &statement.says else {
+        let message = format!("this is a statement of kind {}", statement.says.kind());
+        return Err(CliError::usage(message).hint("only governance is signed by several people"));
+    };
+    let view = desk.session.view();
+    if statement.ledger != view.ledger().map(|ledger| ledger.id) {
+        return Err(
+            CliError::usage("this is for another ledger").hint("name that one with --ledger")
+        );
+    }
+    if body.base != view.newest_governance().map(|entry| entry.leaf) {
+        return Err(CliError::usage("another governance entry came in between")
+            .hint("its author plans again on the newest state"));
+    }
+    Ok(body)
+}
+
+/// How many admins will have signed, and how many must.
+fn check_signer(
+    desk: &Desk,
+    envelope: &Envelope,
+    body: &Governance,
+    signer: &crate::base::name::MemberId,
+) -> Result<(usize, usize), CliError> {
+    let (roster, size) = (desk.session.view().roster(), desk.session.size());
+    let names = desk.names();
+    let admins = roster.admins(size);
+    if !admins.is_some_and(|set| set.admins.contains(signer)) {
+        let message = format!("{} is no admin of this ledger", names.of(signer));
+        return Err(CliError::usage(message).hint("see who is: countersign roster show"));
+    }
+    let owner = |keyid| roster.key(keyid).and_then(|record| record.owner(size));
+    if envelope.signatures().iter().any(|one| owner(&one.keyid) == Some(signer)) {
+        return Err(CliError::usage(format!("{} has signed this already", names.of(signer)))
+            .hint("another admin signs it, or hand it in: countersign submit FILE"));
+    }
+    let threshold = admins.map_or(1, |set| set.threshold);
+    let only_reduces = body.operations.iter().all(Operation::only_reduces);
+    let needed = if only_reduces { 1 } else { usize::try_from(threshold).unwrap_or(usize::MAX) };
+    Ok((envelope.signatures().len() + 1, needed))
+}
