@@ -104,7 +104,7 @@ fn prepare(name: &str, entries: usize) -> Place {
     place.run(PROGRAM, &["init", "-y", "--origin", "bench.example/ledger"]);
     let ben = place.home("ben.pub");
     let ben = ben.to_str().unwrap();
-    place.run(PROGRAM, &["roster", "add", "Ben", "--email", "b@x.example", "--key", ben, "-y"]);
+    place.run(PROGRAM, &["roster", "add", "Ben", "--email", "b@x.example", "--public-key", ben, "-y"]);
     place.run("git", &["commit", "-q", "--allow-empty", "-m", "start"]);
     std::fs::write(place.repository().join("README.md"), "changed\n").unwrap();
     place.run("git", &["commit", "-q", "-a", "-m", "one change"]);
