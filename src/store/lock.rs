@@ -11,7 +11,7 @@ use super::durable::{MODE_PRIVATE, failed};
 use crate::ledger::store::StoreError;
 
 /// How long to sleep between two tries.
-const TRY_AGAIN_AFTER: Duration = Duration::from_millis(5);
+pub(super) const TRY_AGAIN_AFTER: Duration = Duration::from_millis(2);
 /// Most bytes of the holder's description that are read.
 const HOLDER_BYTES_MAX: u64 = 256;
 

@@ -15,10 +15,11 @@ use std::io::ErrorKind;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use super::durable::{create_folder, failed, sync_folder};
-use super::lock::LedgerLock;
+use super::lock::{LedgerLock, TRY_AGAIN_AFTER};
 use crate::base::digest::{LeafHash, RootHash};
 use crate::base::limits::{LEAF_BYTES_MAX, PAGE_LEAVES_MAX, STORE_VALUE_BYTES_MAX};
 use crate::base::position::{EntryIndex, TreeSize};
@@ -67,7 +68,7 @@ impl SledStore {
             .cache_capacity(CACHE_BYTES)
             .flush_every_ms(None);
         let is_new = !folder.join("db").exists();
-        let db = guard(|| config.open())?;
+        let db = open_free(&config, wait)?;
         let path = folder.join("db");
         let file = File::open(&path).map_err(|error| failed("cannot open", &path, &error))?;
         if is_new {
@@ -217,6 +218,22 @@ fn sweep(folder: &Path) -> Result<(), StoreError> {
         }
     }
     Ok(())
+}
+
+/// Opens sled once its file is free. We hold the ledger's lock, so whoever still has the file is a
+/// process that is ending: the system lets go of its locks one after the other.
+fn open_free(config: &::sled::Config, wait: Duration) -> Result<::sled::Db, StoreError> {
+    let start = Instant::now();
+    loop {
+        match guard(|| config.open()) {
+            Err(StoreError::Unavailable { why, .. })
+                if why.contains("could not acquire lock") && start.elapsed() < wait =>
+            {
+                thread::sleep(TRY_AGAIN_AFTER);
+            }
+            other => return other,
+        }
+    }
 }
 
 /// Runs a call into sled, whose panics mean that it found its own file inconsistent.
