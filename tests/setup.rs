@@ -5,6 +5,8 @@
 
 mod common;
 
+use std::fmt::Write as _;
+
 use common::{Output, Stage};
 
 #[test]
@@ -77,7 +79,7 @@ fn init_takes_the_first_roster_from_allowed_signers() {
     let mut text = String::new();
     for name in ["ada", "ben", "cleo"] {
         let key = std::fs::read_to_string(stage.key(name).with_extension("pub")).unwrap();
-        text.push_str(&format!("{name}@shop.example namespaces=\"git\" {key}"));
+        write!(text, "{name}@shop.example namespaces=\"git\" {key}").unwrap();
     }
     let file = stage.write(stage.home().join("allowed"), &text);
     let file = file.to_str().unwrap();
@@ -102,10 +104,12 @@ fn roster_file(stage: &Stage, names: &[&str], more: &str) -> String {
     for name in names {
         let key = std::fs::read_to_string(stage.key(name).with_extension("pub")).unwrap();
         let key = key.trim();
-        text.push_str(&format!(
+        write!(
+            text,
             "[[member]]\nname = \"{name}\"\nemails = [\"{name}@shop.example\"]\n\
              duties = [\"review\"]\nkeys = [\"{key}\"]\n{more}\n"
-        ));
+        )
+        .unwrap();
     }
     stage.write("roster.toml", &text);
     text
@@ -113,8 +117,7 @@ fn roster_file(stage: &Stage, names: &[&str], more: &str) -> String {
 
 fn member<'a>(roster: &'a serde_json::Value, name: &str) -> &'a serde_json::Value {
     let members = roster["members"].as_array().unwrap();
-    let found = members.iter().find(|member| member["name"] == name);
-    found.unwrap_or_else(|| panic!("{name} does not stand in {roster:#}"))
+    members.iter().find(|member| member["name"] == name).unwrap()
 }
 
 fn fingerprint(stage: &Stage, name: &str) -> String {
@@ -190,16 +193,62 @@ fn a_roster_file_is_applied_once_and_changes_nothing_again() {
     );
 }
 
+/// The example of `spec/roster-file.md` does what the text beside it says.
+#[test]
+fn the_example_of_the_specification_is_applied() {
+    let stage = Stage::begun("example");
+    let spec = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("spec/roster-file.md");
+    let spec = std::fs::read_to_string(spec).unwrap();
+    let example = spec.split("```toml\n").nth(1).unwrap().split("```").next().unwrap();
+    stage.write("roster.toml", example);
+    let apply = || stage.run(["roster", "apply", "roster.toml", "-y"]);
+    // A level that the policy does not list is refused.
+    apply().refused(2, "the level senior, which the policy does not list");
+    let policy = stage.run(["policy", "show"]).ok().to_owned();
+    let with_levels = "version = 1\nlevels = [\"junior\", \"senior\"]\n";
+    stage.write("policy.toml", &policy.replacen("version = 1\n", with_levels, 1));
+    stage.run(["policy", "apply", "policy.toml", "-y"]).ok();
+    apply().ok();
+    let roster = stage.run(["roster", "show", "--json"]).json();
+    assert_eq!((&roster["threshold"], roster["admins"].as_array().unwrap().len()), (&2.into(), 2));
+    let ben = member(&roster, "Ben Ode");
+    assert_eq!((&ben["level"], ben["keys"].as_array().unwrap().len()), (&"senior".into(), 2));
+    let coder = member(&roster, "Coder");
+    assert_eq!((&coder["id"], &coder["operator"]), (&"coder".into(), &ben["id"]));
+    let names: Vec<_> = roster["members"].as_array().unwrap().iter().map(|m| &m["name"]).collect();
+    assert!(!names.contains(&&"Cleo".into()), "{names:?}");
+    assert!(apply().ok().starts_with("NOTHING TO DO"));
+}
+
+/// ATTACKS 18: who alone decides is told so where it is about themselves.
+#[test]
+fn a_single_admin_is_told_when_it_is_about_themselves() {
+    let stage = Stage::begun("self");
+    let say = |text: &str| {
+        stage.write("roster.toml", text);
+        stage.run(["roster", "apply", "roster.toml", "-y"]).talk
+    };
+    let about_self = "this is about yourself, and you are the single admin";
+    let ada = "[[member]]\nemails = [\"ada@shop.example\"]\nteams = [\"web\"]\n";
+    assert!(say(ada).contains(about_self));
+    assert!(!say(&ada.replace("ada@", "ben@")).contains(about_self));
+    // With two admins, whoever signs is not alone.
+    say("admins = [\"ada@shop.example\", \"ben@shop.example\"]\n");
+    assert!(!say(&ada.replace("web", "pay")).contains(about_self));
+}
+
 #[test]
 fn a_large_roster_is_signed_in_parts() {
     let stage = Stage::new("parts");
     stage.run(["init", "-y"]).ok();
     let mut text = String::new();
     for number in 0..300 {
-        text.push_str(&format!(
+        write!(
+            text,
             "[[member]]\nname = \"P{number}\"\nemails = [\"p{number}@shop.example\"]\n\
              duties = [\"review\"]\n"
-        ));
+        )
+        .unwrap();
     }
     stage.write("roster.toml", &text);
     let answer = stage.run(["roster", "apply", "roster.toml", "-y", "--json"]).json();
@@ -322,7 +371,9 @@ fn a_key_has_one_owner_and_is_revoked_with_what_it_touches() {
     let dan = stage.key("dan").with_extension("pub");
     let enroll = |whom: &str| stage.run(["key", "enroll", whom, dan.to_str().unwrap(), "-y"]);
     enroll("eve@shop.example").refused(2, "eve@shop.example is no member");
-    enroll("ben@shop.example").ok();
+    // A second key under somebody's name is told (ATTACKS 18).
+    let talk = enroll("ben@shop.example").talk.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(talk.contains("beside the key that they have"), "{talk}");
     assert!(enroll("BEN@shop.example").ok().starts_with("NOTHING TO DO"));
     let key = fingerprint(&stage, "dan");
     let revoke =

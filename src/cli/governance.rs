@@ -57,6 +57,15 @@ pub(crate) fn show_payload(context: &mut Context, payload: &[u8]) {
     }
 }
 
+/// Tells what is about to be signed; where it is then asked, even to who wants quiet.
+pub(crate) fn tell(context: &mut Context, asks_nothing: bool, line: &str) {
+    if asks_nothing {
+        context.ui.note(line);
+    } else {
+        context.ui.speak(Role::Plain, "", line);
+    }
+}
+
 /// Asks before something is signed.
 ///
 /// # Errors
@@ -112,7 +121,11 @@ pub(crate) fn carry_out(
     let by = desk.owner(&signer.public_key().fingerprint())?.id.clone();
     check_admin(desk, &by, plan, flags)?;
     for line in &plan.words {
-        context.ui.note(line);
+        tell(context, flags.yes || flags.dry_run, line);
+    }
+    if is_own_judge(desk, &by, &plan.operations) {
+        let line = "note: this is about yourself, and you are the single admin";
+        tell(context, flags.yes || flags.dry_run, line);
     }
     let parts = parts(desk, &by, &plan.operations)?;
     if flags.dry_run {
@@ -143,7 +156,8 @@ pub(crate) fn carry_out(
     }
     for part in &parts {
         let envelope = sign(&statement(desk, &by, part), &*signer)?;
-        let receipts = desk.submit(context.now(), &[envelope])?;
+        let receipts = desk.submit(context.now(), &[envelope]);
+        let receipts = receipts.map_err(|error| with_hint(error, report.entries.len()))?;
         report.entries.extend(receipts.iter().map(|receipt| receipt.index));
     }
     context.ui.json(&report);
@@ -154,6 +168,15 @@ pub(crate) fn carry_out(
         context.ui.line(line);
     }
     Ok(ExitStatus::Yes)
+}
+
+/// Every refusal says what next, and what stands already.
+fn with_hint(error: CliError, parts_done: usize) -> CliError {
+    match parts_done {
+        0 if error.hints.is_empty() => error.hint("nothing was changed: mend it and try again"),
+        0 => error,
+        _ => error.hint("what went before stands: the same command goes on from there"),
+    }
 }
 
 /// Who else has to do something with the written file.
@@ -191,6 +214,17 @@ fn check_admin(
             .hint("write it with -o FILE; the others run countersign sign FILE"));
     }
     Ok(())
+}
+
+/// Whether the only admin changes what is said of themselves (ATTACKS 18).
+fn is_own_judge(desk: &Desk, by: &MemberId, operations: &[Operation]) -> bool {
+    let admins = desk.session.view().roster().admins(desk.session.size());
+    let is_own = |operation: &Operation| match operation {
+        Operation::SetMember(said) => said.member == *by,
+        Operation::AddKey(said) => said.member == *by,
+        _ => false,
+    };
+    admins.is_none_or(|set| set.admins.len() == 1) && operations.iter().any(is_own)
 }
 
 /// A statement of governance on the newest state.

@@ -20,7 +20,8 @@ pub(crate) fn in_words(operation: &Operation, names: &Names) -> String {
             _ => format!("revoke  {}, {}", said.key, said.cause),
         },
         Operation::SetAdmins(said) => {
-            let called: Vec<_> = said.admins.iter().map(|id| names.of(id)).collect();
+            let mut called: Vec<_> = said.admins.iter().map(|id| names.of(id)).collect();
+            called.sort_unstable();
             format!("admins  {}; {} must sign", called.join(", "), said.threshold)
         }
         Operation::RotateLedgerKey(said) => format!("ledger key  {}", said.ledger_key),
@@ -38,9 +39,8 @@ pub(crate) fn in_words(operation: &Operation, names: &Names) -> String {
 }
 
 fn member_in_words(said: &SetMember, names: &Names) -> String {
-    let list = |items: Vec<String>| match items.is_empty() {
-        true => "none".to_owned(),
-        false => items.join(", "),
+    let list = |items: Vec<String>| {
+        if items.is_empty() { "none".to_owned() } else { items.join(", ") }
     };
     let level = said.level.as_ref().map(|level| format!(", level {level}"));
     let operator = said.operator.as_ref().map(|id| format!(", operator {}", names.of(id)));

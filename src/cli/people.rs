@@ -149,6 +149,22 @@ pub(crate) fn find<'d>(desk: &'d Desk, text: &str) -> Result<&'d Member, CliErro
     })
 }
 
+/// How many keys a member has.
+pub(crate) fn key_count(desk: &Desk, member: &MemberId) -> usize {
+    desk.session.view().roster().keys_of(member, desk.session.size()).len()
+}
+
+/// A key to be enrolled, in words. Who has one already is told: a second key under somebody's
+/// name is how an admin would sign as them (ATTACKS 18).
+pub(crate) fn key_in_words(called: &str, key: &PublicKey, beside: usize) -> String {
+    let others = match beside {
+        0 => String::new(),
+        1 => ", beside the key that they have".to_owned(),
+        count => format!(", beside the {count} keys that they have"),
+    };
+    format!("key     {called}: {}{others}", key.fingerprint())
+}
+
 fn sorted<T: Ord>(items: impl Iterator<Item = T>) -> Vec<T> {
     items.collect::<std::collections::BTreeSet<T>>().into_iter().collect()
 }

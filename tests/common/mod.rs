@@ -12,7 +12,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-/// People with a key each: `<stage>/home/keys/NAME` and `NAME.pub`.
+/// People with a key each: `NAME` and `NAME.pub` in `keys` at home.
 pub const PEOPLE: [&str; 4] = ["ada", "ben", "cleo", "dan"];
 
 /// A temporary folder with `home/` and the repository `shop/` (branch `main`, one commit by ada).
@@ -73,9 +73,9 @@ impl Output {
     /// Standard output as JSON.
     #[track_caller]
     pub fn json(&self) -> serde_json::Value {
-        serde_json::from_str(&self.out).unwrap_or_else(|error| {
-            panic!("{error}\nstdout:\n{}\nstderr:\n{}", self.out, self.talk)
-        })
+        let parsed = serde_json::from_str(&self.out);
+        assert!(parsed.is_ok(), "stdout:\n{}\nstderr:\n{}", self.out, self.talk);
+        parsed.unwrap()
     }
 }
 
@@ -159,6 +159,7 @@ impl Stage {
     }
 
     /// A program in the repository with the stage's environment and nobody at the terminal.
+    #[allow(clippy::disallowed_methods, reason = "where programs are is the machine's")]
     pub fn program(&self, program: &str) -> Command {
         let mut command = Command::new(program);
         command.current_dir(self.repository()).stdin(Stdio::null()).env_clear();

@@ -1,22 +1,20 @@
 //! `init`: a ledger for this repository, with a first roster, policy and baseline.
 
 mod allowed;
+mod people;
 mod place;
+mod report;
 
 use std::path::PathBuf;
 
-use serde::Serialize;
-
-use crate::base::digest::ContentDigest;
 use crate::base::limits::FREE_TEXT_BYTES_MAX;
 use crate::base::name::{MemberId, Origin, ReferenceName, RepositoryName, ServiceName};
 use crate::cli::Context;
 use crate::cli::desk::{Profile, gate_key_file, identity, ledger_key_file};
 use crate::cli::error::{CliError, ErrorKind};
 use crate::cli::exit::ExitStatus;
-use crate::cli::governance::{SigningFlags, confirm, show_statement};
+use crate::cli::governance::{confirm, show_statement, tell};
 use crate::cli::people::Person;
-use crate::cli::ui::{Role, Table};
 use crate::config::{Configuration, LedgerSettings, RepositoryPlace, RepositorySettings, UserFile};
 use crate::git::Repository;
 use crate::key::{PublicKey, SeedSigner, Signer};
@@ -28,11 +26,6 @@ use crate::statement::governance::{Accepted, Operation, SetAdmins, SetBaseline, 
 use crate::statement::words::{Duty, MemberKind};
 use crate::store::durable;
 use crate::verify::trust::TrustRoot;
-
-/// People of the list of allowed signers that entry 0 has room for; the others are added later.
-const FIRST_PEOPLE_MAX: usize = 40;
-/// Bytes of a list of allowed signers that are read.
-const ALLOWED_SIGNERS_BYTES_MAX: usize = 1024 * 1024;
 
 /// Begin a ledger for this repository
 ///
@@ -83,24 +76,6 @@ struct Plan {
     why_key: String,
 }
 
-/// What was made, as an answer.
-#[derive(Serialize)]
-struct Report<'a> {
-    origin: &'a str,
-    repository: &'a str,
-    service: &'a str,
-    branch: &'a str,
-    baseline: String,
-    folder: String,
-    ledger_key_file: String,
-    gate_key_file: String,
-    admin: &'a MemberId,
-    key: String,
-    members: usize,
-    trust_root: ContentDigest,
-    trust_root_file: String,
-}
-
 /// Runs the command.
 pub(crate) fn run(context: &mut Context, args: &Args) -> Result<ExitStatus, CliError> {
     let configuration = context.configuration()?;
@@ -120,10 +95,16 @@ pub(crate) fn run(context: &mut Context, args: &Args) -> Result<ExitStatus, CliE
         plan.origin,
         plan.people[0].called()
     );
-    let flags = SigningFlags { yes: args.yes, ..SigningFlags::default() };
-    confirm(context, flags.yes, &asked)?;
+    // The list of allowed signers may lie in the tree that is judged (ATTACKS 4): whom it names
+    // is told, key by key, before anything is signed.
+    for person in &plan.people[1..] {
+        let keys: Vec<_> = person.keys.iter().map(|key| key.fingerprint().to_string()).collect();
+        let line = format!("reviewer  {}: {}", person.called(), keys.join(", "));
+        tell(context, args.yes, &line);
+    }
+    confirm(context, args.yes, &asked)?;
     let (root, trust_file) = make(context, &configuration, &repository, &plan, &beginning)?;
-    report(context, &configuration, &plan, &root, trust_file)
+    report::report(context, &configuration, &plan, &root, trust_file)
 }
 
 fn own(error: &(dyn std::error::Error + 'static)) -> CliError {
@@ -168,12 +149,10 @@ fn plan(
         None => ServiceName::new(name).map_err(|error| own(&error))?,
     };
     let branch = place::main_branch(repository, args.branch.as_deref())?;
-    let accepted = match args.from_nothing {
-        true => Accepted::Nothing,
-        false => place::start(repository, &branch)?,
-    };
+    let accepted =
+        if args.from_nothing { Accepted::Nothing } else { place::start(repository, &branch)? };
     let (signer, why_key) = key(context)?;
-    let (people, left_out) = people(context, repository, signer.public_key())?;
+    let (people, left_out) = people::people(context, repository, signer.public_key())?;
     let repository = repository_name;
     Ok(Plan {
         origin,
@@ -224,77 +203,6 @@ fn key(context: &mut Context) -> Result<(Box<dyn Signer>, String), CliError> {
         }
         Err(error) => Err(error.into()),
     }
-}
-
-/// The admin as git's settings say, and the people of its list of allowed signers.
-fn people(
-    context: &Context,
-    repository: &Repository,
-    key: &PublicKey,
-) -> Result<(Vec<Person>, usize), CliError> {
-    let email = repository.config_string("user.email").filter(|email| !email.is_empty());
-    let email = email.ok_or_else(|| {
-        CliError::usage("git does not know your e-mail address")
-            .hint("git config --global user.email YOU@EXAMPLE.ORG")
-    })?;
-    let name = repository.config_string("user.name").or_else(|| context.environment.user.clone());
-    let profile =
-        Profile { name: name.unwrap_or_default(), emails: vec![email], handles: Vec::new() };
-    let duties = [Duty::Review, Duty::Deploy, Duty::Override];
-    let mut admin = Person::new(MemberKind::Human, profile, &duties);
-    admin.keys.push(key.clone());
-    let mut people = vec![admin];
-    let (lines, mut left_out) = allowed_signers(context, repository)?;
-    for line in lines {
-        let is_same = |person: &&mut Person| {
-            let same = |email: &String| {
-                person.profile.emails.iter().any(|known| known.eq_ignore_ascii_case(email))
-            };
-            person.keys.contains(&line.key) || line.emails.iter().any(same)
-        };
-        let is_full = people.len() > FIRST_PEOPLE_MAX;
-        match people.iter_mut().find(is_same) {
-            Some(person) => add_to(person, line),
-            None if is_full => left_out += 1,
-            None => {
-                let name = line.emails[0].split('@').next().unwrap_or_default().to_owned();
-                let profile = Profile { name, emails: Vec::new(), handles: Vec::new() };
-                let mut person = Person::new(MemberKind::Human, profile, &[Duty::Review]);
-                add_to(&mut person, line);
-                people.push(person);
-            }
-        }
-    }
-    Ok((people, left_out))
-}
-
-fn add_to(person: &mut Person, line: allowed::Allowed) {
-    for email in line.emails {
-        if !person.profile.emails.iter().any(|known| known.eq_ignore_ascii_case(&email)) {
-            person.profile.emails.push(email);
-        }
-    }
-    if !person.keys.contains(&line.key) {
-        person.keys.push(line.key);
-    }
-}
-
-fn allowed_signers(
-    context: &Context,
-    repository: &Repository,
-) -> Result<(Vec<allowed::Allowed>, usize), CliError> {
-    let Some(text) = repository.config_string("gpg.ssh.allowedSignersFile") else {
-        return Ok((Vec::new(), 0));
-    };
-    let path = match (text.strip_prefix("~/"), &context.environment.home) {
-        (Some(rest), Some(home)) => home.join(rest),
-        _ => repository.work_dir().unwrap_or_default().join(&text),
-    };
-    if !path.exists() {
-        return Ok((Vec::new(), 0));
-    }
-    let bytes = context.read(&path, ALLOWED_SIGNERS_BYTES_MAX)?;
-    Ok(allowed::parse(&String::from_utf8_lossy(&bytes)))
 }
 
 /// What entry 0 does, and the openings that must be kept before it.
@@ -385,95 +293,4 @@ fn gate_key(configuration: &Configuration, origin: &Origin) -> Result<PublicKey,
         durable::create_folder(folder).map_err(SessionError::from)?;
     }
     generate(&path, &format!("gate of {origin}"), None).map_err(refused)
-}
-
-fn report(
-    context: &mut Context,
-    configuration: &Configuration,
-    plan: &Plan,
-    root: &TrustRoot,
-    trust_file: PathBuf,
-) -> Result<ExitStatus, CliError> {
-    let key = plan.signer.public_key().fingerprint();
-    let at_home = |path: PathBuf| match context.environment.home.as_ref() {
-        Some(home) => match path.strip_prefix(home) {
-            Ok(rest) => format!("~/{}", rest.display()),
-            Err(_) => path.display().to_string(),
-        },
-        None => path.display().to_string(),
-    };
-    let ledger_key = ledger_key_file(configuration, &plan.origin)?.path().to_owned();
-    let gate_key = gate_key_file(configuration, &plan.origin)?;
-    let answer = Report {
-        origin: plan.origin.as_str(),
-        repository: plan.repository.as_str(),
-        service: plan.service.as_str(),
-        branch: plan.branch.as_str(),
-        baseline: plan.accepted.to_string(),
-        folder: plan.folder.display().to_string(),
-        ledger_key_file: ledger_key.display().to_string(),
-        gate_key_file: gate_key.display().to_string(),
-        admin: &plan.people[0].id,
-        key: key.to_string(),
-        members: plan.people.len() + 1,
-        trust_root: root.digest(),
-        trust_root_file: trust_file.display().to_string(),
-    };
-    let mut table = Table::new(2);
-    table.row(["ledger", &at_home(plan.folder.clone())]);
-    table.row(["its key", &at_home(ledger_key)]);
-    table.row(["gate key", &at_home(gate_key)]);
-    table.row(["admin", &format!("{}, single admin", plan.people[0].called())]);
-    table.row(["", &key.to_string()]);
-    table.row(["", &at_home(plan.why_key.clone().into())]);
-    table.row(["policy", "observe: all is decided and recorded, nothing refused"]);
-    table.row(["baseline", &baseline_in_words(plan)]);
-    table.row(["trust root", &root.digest().to_string()]);
-    table.row(["", &at_home(trust_file)]);
-    if plan.people.len() > 1 || plan.left_out > 0 {
-        table.row(["reviewers", &reviewers_in_words(plan)]);
-    }
-    let ui = &mut context.ui;
-    ui.json(&answer);
-    ui.lead(Role::Good, "BEGUN", &format!("the ledger {}", plan.origin));
-    ui.table(&table);
-    ui.blank();
-    ui.paragraph(
-        0,
-        "This is for one trusted host: who can write the ledger and its key can rewrite both.",
-    );
-    if plan.people.len() > 1 {
-        ui.paragraph(0, "No author signs off their own change: that is for the others.");
-        ui.line("next: countersign status");
-    } else {
-        ui.paragraph(
-            0,
-            "Alone there is never a YES: no author signs off their own change. Add somebody:",
-        );
-        ui.line("next: countersign roster add \"NAME\" --email ADDRESS --public-key FILE.pub");
-    }
-    Ok(ExitStatus::Yes)
-}
-
-fn baseline_in_words(plan: &Plan) -> String {
-    let place = format!("{} in production", plan.service);
-    match &plan.accepted {
-        Accepted::Nothing => format!("{place} starts from nothing: every commit counts"),
-        Accepted::UpTo(revision) => {
-            format!("{place} is accepted up to {}", revision.short())
-        }
-    }
-}
-
-fn reviewers_in_words(plan: &Plan) -> String {
-    let others: Vec<_> = plan.people[1..].iter().map(Person::called).collect();
-    let mut text = match others.len() {
-        0 => "none of git's allowed signers".to_owned(),
-        1..=3 => format!("{}, from git's allowed signers", others.join(", ")),
-        count => format!("{count} people from git's allowed signers"),
-    };
-    if plan.left_out > 0 {
-        text.push_str(&format!("; {} lines left out", plan.left_out));
-    }
-    text
 }

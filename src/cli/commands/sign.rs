@@ -7,7 +7,7 @@ use crate::cli::Context;
 use crate::cli::desk::{Desk, write_envelope};
 use crate::cli::error::{CliError, ErrorKind};
 use crate::cli::exit::ExitStatus;
-use crate::cli::governance::{confirm, show_payload};
+use crate::cli::governance::{confirm, show_payload, tell};
 use crate::cli::operations::in_words;
 use crate::cli::ui::Role;
 use crate::session::sign_again;
@@ -45,9 +45,10 @@ pub(crate) fn run(context: &mut Context, args: &Args) -> Result<ExitStatus, CliE
     let desk = context.desk("sign")?;
     let body = governance(&desk, &statement)?;
     let names = desk.names();
-    context.ui.note(&format!("proposed by {}", names.of(&statement.by)));
+    let asks_nothing = args.yes || args.dry_run;
+    tell(context, asks_nothing, &format!("proposed by {}", names.of(&statement.by)));
     for operation in &body.operations {
-        context.ui.note(&in_words(operation, &names));
+        tell(context, asks_nothing, &in_words(operation, &names));
     }
     if args.dry_run {
         show_payload(context, envelope.payload());
@@ -55,15 +56,14 @@ pub(crate) fn run(context: &mut Context, args: &Args) -> Result<ExitStatus, CliE
     }
     let signer = context.signer(Some(&desk.enrolled()))?;
     let owner = desk.owner(&signer.public_key().fingerprint())?.id.clone();
-    let count = check_signer(&desk, &envelope, body, &owner)?;
+    let (count, needed) = check_signer(&desk, &envelope, body, &owner)?;
     confirm(context, args.yes, "Sign this?")?;
     let envelope = sign_again(envelope, &*signer)?;
     let file = args.output.as_ref().unwrap_or(&args.file);
     write_envelope(&context.environment.resolve(file), &envelope)?;
-    let (signed, needed) = count;
-    context.ui.json(&serde_json::json!({ "signed": signed, "needed": needed }));
-    context.ui.lead(Role::Good, "SIGNED", &format!("{signed} of {needed} admins"));
-    let verb = if signed < needed { "sign" } else { "submit" };
+    context.ui.json(&serde_json::json!({ "signed": count, "needed": needed }));
+    context.ui.lead(Role::Good, "SIGNED", &format!("{count} of {needed} admins"));
+    let verb = if count < needed { "sign" } else { "submit" };
     context.ui.line(&format!("next: countersign {verb} {}", file.display()));
     Ok(ExitStatus::Yes)
 }

@@ -197,7 +197,8 @@ fn admins(
         let new = wanted.iter().find(|one| one.person.id == *id);
         new.map_or_else(|| names.of(id), |one| one.person.called())
     };
-    let list: Vec<_> = admins.iter().map(called).collect();
+    let mut list: Vec<_> = admins.iter().map(called).collect();
+    list.sort_unstable();
     plan.words.push(format!("admins  {}; {threshold} must sign", list.join(", ")));
     plan.operations.push(Operation::SetAdmins(SetAdmins { admins, threshold }));
     Ok(())

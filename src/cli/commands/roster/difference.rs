@@ -1,9 +1,10 @@
 //! What a wanted member differs in from the roster, in words and operations.
 
+use crate::base::name::MemberId;
 use crate::cli::desk::{Desk, Names, Profile};
 use crate::cli::error::CliError;
 use crate::cli::governance::Plan;
-use crate::cli::people::Person;
+use crate::cli::people::{Person, key_count, key_in_words};
 use crate::key::PublicKey;
 use crate::roster::Member;
 use crate::statement::governance::{Operation, RetireMember};
@@ -55,8 +56,9 @@ pub(super) fn want(
         held.key(&key.fingerprint()).and_then(|record| record.owner(size)) != Some(&person.id)
     };
     let keys: Vec<PublicKey> = person.keys.iter().filter(is_new).cloned().collect();
+    let beside = key_count(desk, &person.id);
     for key in &keys {
-        plan.words.push(format!("key     {}: {}", person.called(), key.fingerprint()));
+        plan.words.push(key_in_words(&person.called(), key, beside));
     }
     let person = Person { keys, ..person.clone() };
     plan.operations.extend(person.add_keys());
@@ -119,9 +121,8 @@ fn changes(desk: &Desk, member: &Member, person: &Person) -> Vec<String> {
     differs("level", level(member.level.as_ref()), level(person.level.as_ref()));
     differs("teams", or_none(&member.teams), or_none(&teams));
     differs("duties", or_none(&member.duties), or_none(&duties));
-    let operator = |id: &Option<crate::base::name::MemberId>| {
-        id.as_ref().map_or_else(|| "none".to_owned(), ToString::to_string)
-    };
+    let operator =
+        |id: &Option<MemberId>| id.as_ref().map_or_else(|| "none".to_owned(), ToString::to_string);
     differs("operator", operator(&member.operator), operator(&person.operator));
     let known = profile_of(desk, member).unwrap_or_default();
     let wanted = &person.profile;
