@@ -104,7 +104,10 @@ fn prepare(name: &str, entries: usize) -> Place {
     place.run(PROGRAM, &["init", "-y", "--origin", "bench.example/ledger"]);
     let ben = place.home("ben.pub");
     let ben = ben.to_str().unwrap();
-    place.run(PROGRAM, &["roster", "add", "Ben", "--email", "b@x.example", "--public-key", ben, "-y"]);
+    place.run(
+        PROGRAM,
+        &["roster", "add", "Ben", "--email", "b@x.example", "--public-key", ben, "-y"],
+    );
     place.run("git", &["commit", "-q", "--allow-empty", "-m", "start"]);
     std::fs::write(place.repository().join("README.md"), "changed\n").unwrap();
     place.run("git", &["commit", "-q", "-a", "-m", "one change"]);
@@ -129,9 +132,8 @@ fn fill(place: &Place, entries: usize) {
     let _ = Origin::new("bench.example/ledger").unwrap();
     while session.size().get() < entries as u64 {
         let count = BATCH.min(entries - usize::try_from(session.size().get()).unwrap());
-        let envelopes: Vec<_> = (0..count)
-            .map(|_| sign(&session.statement(&by, approval()), &ben).unwrap())
-            .collect();
+        let envelopes: Vec<_> =
+            (0..count).map(|_| sign(&session.statement(&by, approval()), &ben).unwrap()).collect();
         let now = session.entry(EntryIndex::new(0)).unwrap().time();
         let now = Timestamp::from_milliseconds(now.milliseconds() + 1);
         for receipt in session.append(now, &envelopes).unwrap() {

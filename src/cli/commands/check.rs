@@ -11,10 +11,10 @@ use crate::cli::exit::ExitStatus;
     countersign check origin/main..HEAD --json")]
 pub(crate) struct Args {
     #[command(flatten)]
-    status: status::Args,
+    asked: status::Asked,
 }
 
 /// Runs the command.
 pub(crate) fn run(context: &mut Context, args: &Args) -> Result<ExitStatus, CliError> {
-    status::answer(context, &args.status, "check")
+    status::answer(context, &args.asked, "check")
 }

@@ -231,11 +231,11 @@ fn predecessor(
     let Some(request) = &args.request else { return Ok(None) };
     let topic = topics::request(&place.service.repository, request);
     let entries = desk.session.entries_under([topic])?;
-    let versions = entries.iter().filter_map(|entry| match &entry.statement().says {
+    let mut versions = entries.iter().filter_map(|entry| match &entry.statement().says {
         Says::Change(said) => Some(said.change),
         _ => None,
     });
-    Ok(versions.filter(|version| *version != change).last())
+    Ok(versions.rfind(|version| *version != change))
 }
 
 fn print(

@@ -7,7 +7,7 @@ use crate::base::name::{MemberId, Revision};
 use crate::cli::Context;
 use crate::cli::error::CliError;
 use crate::cli::exit::ExitStatus;
-use crate::cli::report::count;
+use crate::cli::report::{AuthorReport, count};
 use crate::cli::review::{Place, PlaceArgs, Waiting, WaitingKind, me, member_named, waiting};
 use crate::cli::time;
 use crate::cli::ui::Table;
@@ -60,7 +60,7 @@ pub(crate) fn run(context: &mut Context, args: &Args) -> Result<ExitStatus, CliE
     let line = |waiting: &'_ Waiting| {
         let report = waiting.subject.report(&desk, &place, &names);
         (
-            report.authors.iter().map(|author| author.shown()).collect::<Vec<_>>(),
+            report.authors.iter().map(AuthorReport::shown).collect::<Vec<_>>(),
             report.missing().iter().map(|needed| needed.ask.clone()).collect::<Vec<_>>(),
         )
     };

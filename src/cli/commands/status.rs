@@ -4,16 +4,18 @@ use serde::Serialize;
 
 use crate::base::name::{EnvironmentName, Revision, ServiceName};
 use crate::base::position::TreeSize;
+use crate::base::time::Span;
 use crate::cli::Context;
 use crate::cli::desk::Desk;
 use crate::cli::error::CliError;
 use crate::cli::exit::ExitStatus;
-use crate::cli::report::{Reporting, SegmentReport, count, person};
-use crate::cli::review::{Place, PlaceArgs, Subject};
+use crate::cli::report::{Reporting, SegmentReport, count, person, rule_words};
+use crate::cli::review::{Place, PlaceArgs, Subject, assistance_source};
 use crate::cli::time;
 use crate::cli::ui::{Cell, Role, Table, Ui, Word};
 use crate::evidence::gather;
 use crate::git::Repository;
+use crate::policy::{Requirement, Standing};
 use crate::statement::words::Mode;
 use crate::verify::{Start, verdict};
 
@@ -24,6 +26,13 @@ use crate::verify::{Start, verdict};
     yet.\n\nExamples:\n  countersign status\n  countersign status retry-capture\n  \
     countersign status main..HEAD --env staging")]
 pub(crate) struct Args {
+    #[command(flatten)]
+    asked: Asked,
+}
+
+/// What is asked about; `check` asks the same.
+#[derive(Debug, clap::Args)]
+pub(super) struct Asked {
     /// What to judge
     range: Option<String>,
     #[command(flatten)]
@@ -33,13 +42,14 @@ pub(crate) struct Args {
 /// Runs the command.
 pub(crate) fn run(context: &mut Context, args: &Args) -> Result<ExitStatus, CliError> {
     // Whoever asks how things stand is answered, whatever the answer is.
-    answer(context, args, "status").map(|_| ExitStatus::Yes)
+    answer(context, &args.asked, "status").map(|_| ExitStatus::Yes)
 }
 
 /// The answer for one change.
 #[derive(Serialize)]
 struct Answer<'a> {
-    answer: &'static str,
+    #[serde(rename = "answer")]
+    word: &'static str,
     mode: Mode,
     service: &'a ServiceName,
     environment: &'a EnvironmentName,
@@ -54,7 +64,7 @@ struct Answer<'a> {
 /// Judges, prints, and gives the status of a question: 1 for no, unless the policy only observes.
 pub(super) fn answer(
     context: &mut Context,
-    args: &Args,
+    args: &Asked,
     command: &str,
 ) -> Result<ExitStatus, CliError> {
     let desk = context.desk(command)?;
@@ -71,11 +81,11 @@ pub(super) fn answer(
     let branch = branch.as_ref().map(|name| name.as_str().trim_start_matches("refs/heads/"));
     let argument = named.or(branch).unwrap_or("HEAD");
     let subject = Subject::load(&desk, &place, range, argument, now)?;
-    let names = desk.names();
-    let report = subject.report(&desk, &place, &names);
-    let word = word(&place, report.satisfied);
+    let people = desk.names();
+    let report = subject.report(&desk, &place, &people);
+    let said = word(&place, report.satisfied);
     context.ui.json(&Answer {
-        answer: word_for_machines(word),
+        word: word_for_machines(said),
         mode: place.mode(),
         service: &place.service.name,
         environment: &place.environment,
@@ -87,7 +97,7 @@ pub(super) fn answer(
     });
     print_change(&mut context.ui, &desk, &place, &subject, &report);
     desk.session.leak();
-    Ok(status(word))
+    Ok(status(said))
 }
 
 fn word(place: &Place, satisfied: bool) -> Word {
@@ -135,9 +145,8 @@ fn print_change(
         Some(code) => format!("{argument} to {environment}: {code}"),
     };
     ui.answer(word(place, report.satisfied), &said);
-    let base = subject.range.base.as_ref().map_or("nothing", Revision::short);
     let rests = format!(
-        "{} on {} {base}; change {}; policy {}, {}; ledger {}",
+        "{} on {}; change {}; policy {}, {}; ledger {}",
         count(subject.commits(), "commit"),
         place.branch(),
         report.change.short(),
@@ -147,64 +156,65 @@ fn print_change(
     );
     ui.paragraph(4, &rests);
     ui.blank();
-    ui.table(&needs_table(desk, report));
+    ui.table(&needs_table(report));
     ui.blank();
     ui.line(&format!("next: {}", next(report)));
 }
 
-fn needs_table(desk: &Desk, report: &SegmentReport) -> Table {
+fn needs_table(report: &SegmentReport) -> Table {
     let mut table = Table::new(2);
-    let shown = |table: &mut Table, label: &str, role: Role, state: &str, said: String| {
-        table.row([Cell::from(label), Cell::new(role, state), Cell::from(said)]);
+    let mut shown = |role: Role, state: &str, said: String| {
+        table.row([Cell::new(role, state), Cell::from(said)]);
     };
     for needed in &report.needs {
-        let by: Vec<_> = report
-            .has
-            .iter()
-            .filter(|has| needed.filled_by.contains(&has.member))
-            .map(|has| {
-                let who = person(&has.name, has.level.as_ref(), has.presence);
-                let age = crate::base::time::Span::from_milliseconds(has.age_milliseconds);
-                format!("{who}, {} ago, entry {}", time::span(age), has.entry)
-            })
-            .collect();
         if needed.missing == 0 {
-            shown(&mut table, &needed.ask, Role::Good, "ok", by.join("; "));
-        } else {
-            let ask = report
-                .ask
-                .iter()
-                .find(|ask| ask.because == needed.because && ask.need == needed.ask);
-            let who = ask.map_or_else(String::new, |ask| format!("ask {}", ask.who()));
-            let said = format!("{who} ({})", needed.because);
-            shown(&mut table, &needed.ask, Role::Bad, "missing", said);
+            let by = filled_by(report, needed);
+            shown(Role::Good, "ok", format!("{}: {}", rule_words(&needed.because), by.join("; ")));
+            continue;
+        }
+        shown(Role::Bad, "missing", format!("{}: {}", needed.ask, rule_words(&needed.because)));
+        let mut asks = report.ask.iter();
+        if let Some(ask) = asks.find(|ask| ask.because == needed.because && ask.need == needed.ask)
+        {
+            shown(Role::Plain, "", format!("ask {}", ask.who()));
         }
     }
     for denial in &report.denials {
-        shown(&mut table, denial.code.as_str(), Role::Bad, "denied", denial.text.clone());
+        shown(Role::Bad, "denied", format!("{} ({})", denial.text, denial.code));
     }
     for reject in &report.rejects {
-        let said = format!("{}, entry {}", reject.name, reject.entry);
-        shown(&mut table, "rejected by", Role::Bad, "blocks", said);
+        shown(Role::Bad, "rejected", format!("{}, entry {}", reject.name, reject.entry));
     }
     for near in &report.near {
-        shown(&mut table, "near", Role::Caution, "stale", near.said());
+        shown(Role::Caution, "near", near.said());
     }
     for word in &report.not_counted {
-        shown(&mut table, "not counted", Role::Caution, word.code.as_str(), word.said());
+        shown(Role::Caution, "not counted", format!("{} ({})", word.said(), word.code));
     }
     for author in &report.authors {
-        let said = format!("{}, {}", author.shown(), standing(desk, author.standing));
-        shown(&mut table, "author", Role::Faint, "", said);
+        shown(Role::Faint, "author", format!("{}, {}", author.shown(), known(author.standing)));
     }
+    let from = assistance_source(report.assistance_from);
+    shown(Role::Faint, "AI", format!("{}, {from}", report.assistance));
     table
 }
 
-fn standing(_: &Desk, standing: crate::policy::Standing) -> &'static str {
+/// The sign-offs that fill a requirement.
+fn filled_by(report: &SegmentReport, needed: &Requirement) -> Vec<String> {
+    let filling = report.has.iter().filter(|has| needed.filled_by.contains(&has.member));
+    let said = filling.map(|has| {
+        let who = person(&has.name, has.level.as_ref(), has.presence);
+        let age = time::span(Span::from_milliseconds(has.age_milliseconds));
+        format!("{who}, {age} ago, entry {}", has.entry)
+    });
+    said.collect()
+}
+
+const fn known(standing: Standing) -> &'static str {
     match standing {
-        crate::policy::Standing::Proved => "signed for it",
-        crate::policy::Standing::Attested => "attested by a service",
-        crate::policy::Standing::Claimed => "claimed by the commit",
+        Standing::Proved => "signed for it",
+        Standing::Attested => "attested by a service",
+        Standing::Claimed => "claimed by the commit",
     }
 }
 
@@ -282,7 +292,7 @@ fn landed(
     };
     ui.line(&format!("next: {next}"));
     ui.json(&Answer {
-        answer: word_for_machines(word),
+        word: word_for_machines(word),
         mode: place.mode(),
         service: &place.service.name,
         environment: &place.environment,

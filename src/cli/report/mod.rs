@@ -9,10 +9,10 @@ use crate::base::name::MemberId;
 use crate::cli::desk::Names;
 use crate::cli::text;
 use crate::cli::ui::Ui;
-use crate::policy::{Policy, Presence};
+use crate::policy::{FLOOR, Policy, Presence};
 use crate::view::View;
 
-pub(crate) use segment::{SegmentReport, could_fill, person};
+pub(crate) use segment::{AuthorReport, SegmentReport, could_fill, person};
 pub(crate) use verdict::{LiveLine, RecordedLine, VerdictReport};
 
 /// What reports look names, levels and people up in.
@@ -55,6 +55,11 @@ fn labelled(ui: &mut Ui, label: &str, said: &str, code: &str) {
             ui.line(&format!("{start}{line}"));
         }
     }
+}
+
+/// The rule that asks, in short: the floor needs no explaining beside what it asks.
+pub(crate) fn rule_words(because: &str) -> &str {
+    if because == FLOOR { "the floor" } else { because }
 }
 
 /// `1 change`, `2 changes`.

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::{Reporting, labelled, presence_word};
+use super::{Reporting, labelled, presence_word, rule_words};
 use crate::base::digest::ChangeHash;
 use crate::base::name::{LevelName, MemberId, Revision};
 use crate::base::position::EntryIndex;
@@ -275,7 +275,12 @@ impl SegmentReport {
     pub(crate) fn print_body(&self, ui: &mut Ui) {
         for needed in self.missing() {
             let code = needed.code.as_str();
-            labelled(ui, "needs", &format!("{}: {}", needed.ask, needed.because), code);
+            labelled(
+                ui,
+                "needs",
+                &format!("{}: {}", needed.ask, rule_words(&needed.because)),
+                code,
+            );
         }
         for denial in &self.denials {
             labelled(ui, "denied", &denial.text, denial.code.as_str());
@@ -323,6 +328,7 @@ impl Has {
         let Some((first, rest)) = self.counts_for.split_first() else {
             return format!("{who}, entry {}", self.entry);
         };
+        let first = rule_words(first);
         let more =
             if rest.is_empty() { String::new() } else { format!(" and {} more", rest.len()) };
         format!("{who}, entry {}: counts for \"{first}\"{more}", self.entry)

@@ -134,12 +134,15 @@ fn compare(difference: &mut RowDifference, old: &[u8], new: &[u8]) {
     }
     for group in group_diff_ops(operations, CONTEXT_LINES) {
         let (Some(first), Some(last)) = (group.first(), group.last()) else { continue };
+        let (old_start, old_end) = (first.old_range().start, last.old_range().end);
+        let (new_start, new_end) = (first.new_range().start, last.new_range().end);
+        // As diff has it: where there are no lines, the line before them is named.
+        let old_line = old_start + usize::from(old_end > old_start);
+        let new_line = new_start + usize::from(new_end > new_start);
         let header = format!(
-            "@@ -{},{} +{},{} @@",
-            first.old_range().start + 1,
-            last.old_range().end - first.old_range().start,
-            first.new_range().start + 1,
-            last.new_range().end - first.new_range().start,
+            "@@ -{old_line},{} +{new_line},{} @@",
+            old_end - old_start,
+            new_end - new_start
         );
         difference.lines.push((Role::Faint, header));
         for operation in &group {

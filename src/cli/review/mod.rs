@@ -22,7 +22,7 @@ pub(crate) use diff::{Difference, differences};
 pub(crate) use place::{Place, PlaceArgs};
 pub(crate) use queue::{Waiting, WaitingKind, waiting};
 pub(crate) use subject::{Subject, declared_range, merge_ahead};
-pub(crate) use summary::{print_summary, tools};
+pub(crate) use summary::{assistance_source, print_summary, tools};
 
 /// Whose key would sign, without opening it.
 ///

@@ -3,7 +3,7 @@
 use super::{Difference, Place, Subject};
 use crate::change::marks::{CommitText, marks};
 use crate::cli::desk::Desk;
-use crate::cli::report::{Reporting, SegmentReport, could_fill, count};
+use crate::cli::report::{AuthorReport, Reporting, SegmentReport, could_fill, count, rule_words};
 use crate::cli::text::{self, WIDTH_MAX};
 use crate::cli::ui::{Table, Ui};
 use crate::policy::AssistanceSource;
@@ -28,7 +28,7 @@ pub(crate) fn print_summary(
     let report = subject.report(desk, place, &names);
     print_heading(ui, place, subject, &report);
     let (added, removed) = difference.totals();
-    let authors: Vec<_> = report.authors.iter().map(|author| author.shown()).collect();
+    let authors: Vec<_> = report.authors.iter().map(AuthorReport::shown).collect();
     let base = subject.range.base.as_ref().map_or("nothing", |base| base.short());
     ui.paragraph(
         2,
@@ -72,15 +72,20 @@ fn print_heading(ui: &mut Ui, place: &Place, subject: &Subject, report: &Segment
     }
 }
 
-/// `generated, declared; marks: Claude Code`.
-fn assistance(subject: &Subject, report: &SegmentReport) -> String {
-    let source = match report.assistance_from {
+/// Where the assistance that counts comes from, in words.
+pub(crate) const fn assistance_source(source: AssistanceSource) -> &'static str {
+    match source {
         AssistanceSource::Declared => "declared",
         AssistanceSource::Default => "nobody declared it",
         AssistanceSource::Detected => "the commits show it",
         AssistanceSource::AgentAuthor => "an author is an agent",
         AssistanceSource::ToolAuthor => "an author is a tool",
-    };
+    }
+}
+
+/// `generated, declared; marks of Claude Code`.
+fn assistance(subject: &Subject, report: &SegmentReport) -> String {
+    let source = assistance_source(report.assistance_from);
     let tools = tools(subject);
     let marks =
         if tools.is_empty() { String::new() } else { format!("; marks of {}", tools.join(", ")) };
@@ -150,7 +155,8 @@ fn print_wants(
         let all = usize::try_from(needed.need.count).unwrap_or(usize::MAX);
         let missing = usize::try_from(needed.missing).unwrap_or(usize::MAX);
         let state = if missing <= usize::from(mine) { "done" } else { "open" };
-        let said = text::escape(&format!("{}: {}", needed.ask, needed.because)).into_owned();
+        let said =
+            text::escape(&format!("{}: {}", needed.ask, rule_words(&needed.because))).into_owned();
         for (number, line) in text::wrap(&said, 2, WANT_COLUMNS).iter().enumerate() {
             let pad = " ".repeat(WANT_COLUMNS.saturating_sub(text::width(line)));
             if number == 0 {

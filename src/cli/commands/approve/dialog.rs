@@ -30,11 +30,11 @@ pub(super) fn show(
     reader: &Member,
     items: &mut [Item],
     desired: &Desired<'_>,
-) -> Result<(), CliError> {
+) {
     // What nobody looks at was not shown.
     let seen = context.ui.has_person() && !context.ui.is_json() && !context.settings.quiet;
     if !seen || desired.signing.dry_run {
-        return Ok(());
+        return;
     }
     for item in items {
         match &item.kind {
@@ -48,7 +48,6 @@ pub(super) fn show(
         }
         context.ui.blank();
     }
-    Ok(())
 }
 
 /// Asks until the person decides.
@@ -73,14 +72,15 @@ pub(super) fn ask(
                     }
                 }
             }
-            ("s" | "sign", ApprovalVerdict::Approve) => return Ok(Outcome::Sign),
             ("r" | "reject", ApprovalVerdict::Approve) => {
                 match context.ui.prompt("  why?").filter(|why| !why.trim().is_empty()) {
                     Some(why) => return Ok(Outcome::Reject(why.trim().to_owned())),
                     None => context.ui.note("a reject says why"),
                 }
             }
-            ("r" | "reject", _) => return Ok(Outcome::Sign),
+            ("s" | "sign", ApprovalVerdict::Approve) | ("r" | "reject", _) => {
+                return Ok(Outcome::Sign);
+            }
             ("n" | "next", _) => return Ok(Outcome::Next),
             ("q" | "quit", _) => return Err(CliError::usage("nothing was signed")),
             _ => {}

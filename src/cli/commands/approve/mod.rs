@@ -145,7 +145,7 @@ fn one(
 ) -> Result<Option<ExitStatus>, CliError> {
     let desk = context.desk("approve")?;
     items::check(&desk, &items, reader, desired, verdict)?;
-    dialog::show(context, &desk, place, reader, &mut items, desired)?;
+    dialog::show(context, &desk, place, reader, &mut items, desired);
     let wanted = items::checklist(&desk, place, &items, reader);
     // Nobody waits for the ledger while a person reads.
     drop(desk);
@@ -168,7 +168,7 @@ fn one(
     if said.verdict == ApprovalVerdict::Approve {
         dialog::answer_checklist(context, &wanted, &mut said.answers, desired.asks)?;
     }
-    submit(context, place, reader, items, said, desired.signing).map(Some)
+    submit(context, place, reader, &items, &said, desired.signing).map(Some)
 }
 
 /// `ITEM=ANSWER`.

@@ -61,15 +61,15 @@ pub(in crate::cli::commands) fn submit(
     context: &mut Context,
     place: &Place,
     reader: &Member,
-    items: Vec<Item>,
-    said: Said,
+    items: &[Item],
+    said: &Said,
     signing: &SigningArgs,
 ) -> Result<ExitStatus, CliError> {
     let (mut openings, rows) = (Vec::new(), items.iter().map(|item| row(place, item, reader)));
     let is_change = items.iter().any(|item| matches!(item.kind, ItemKind::Change(..)));
     let subject_type = if is_change { SubjectType::Change } else { SubjectType::Artifact };
     let rows = rows.collect();
-    let approval = approval(&said, subject_type, rows, &mut openings)?;
+    let approval = approval(said, subject_type, rows, &mut openings)?;
     let signer = if signing.dry_run {
         None
     } else {
@@ -89,22 +89,22 @@ pub(in crate::cli::commands) fn submit(
             CliError::usage("another member's key would sign now").hint("run the command again")
         );
     }
-    keep(&desk, &items, &openings)?;
+    keep(&desk, items, &openings)?;
     let envelope = crate::session::sign(&statement, signer.as_ref())?;
     if let Some(path) = &signing.output {
-        return written(context, &desk, reader, &items, &said, &envelope, path);
+        return written(context, &desk, reader, items, said, &envelope, path);
     }
     let now = context.now();
     let receipts = desk.submit(now, &[envelope])?;
     let entry = receipts.first().map(|receipt| receipt.index);
     let names = desk.names();
     let mut still_open = Vec::new();
-    for item in &items {
+    for item in items {
         if let ItemKind::Change(subject, _) = &item.kind {
             still_open.push(subject.again(&desk, place, now)?.report(&desk, place, &names));
         }
     }
-    print_signed(context, &said, entry, &still_open);
+    print_signed(context, said, entry, &still_open);
     context.ui.json(&Answer {
         verdict: said.verdict,
         subject_type,
