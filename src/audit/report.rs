@@ -353,9 +353,7 @@ impl<'a> Auditor<'a> {
             .and_then(|version| Policy::parse(&version.text).ok())
             .map(|policy| policy.defaults().rollback_within);
         let why_not = match within {
-            _ if point.decision.is_none() => {
-                Some("it is a baseline: nothing was decided on it here".to_owned())
-            }
+            _ if point.decision.is_none() => Some("it is a baseline, never decided on".to_owned()),
             Some(within) if self.now.since(point.time) >= within => {
                 Some(format!("it was deployed longer than {within} ago"))
             }

@@ -39,13 +39,16 @@ pub(crate) fn words(entry: &VerifiedEntry, view: &View, names: &Names) -> String
         Says::Change(body) => {
             let authors: Vec<_> =
                 body.authors.iter().map(|author| declared(author, names)).collect();
-            let authors = listed(&authors);
+            // Whoever declares their own change is named before the line already.
+            let own = matches!(body.authors.as_slice(),
+                [DeclaredAuthor::Member(author)] if author == entry.by());
+            let by = if own { String::new() } else { format!(" by {}", listed(&authors)) };
             let request = body.request.as_ref().map(|id| format!("{id} ")).unwrap_or_default();
-            format!("{request}{} by {authors}, AI: {}", body.change.short(), body.assistance)
+            format!("change {request}{}{by}, AI: {}", body.change.short(), body.assistance)
         }
         Says::Approval(body) => approval(body),
         Says::Build(Build { artifact, repository, revision, .. }) => {
-            format!("{} from {repository} {}", artifact.short(), commit(revision))
+            format!("build {} from {repository} {}", artifact.short(), commit(revision))
         }
         Says::Decision(body) => decision(body),
         Says::Deployment(body) => deployment(body),
@@ -92,12 +95,12 @@ fn artifacts(digests: &[ContentDigest]) -> String {
 fn decision(body: &Decision) -> String {
     let Decision { service, environment, revision, reasons, .. } = body;
     let verdict = match (body.verdict, body.mode) {
-        (DecisionVerdict::Deny, Mode::Observe) => "would refuse".to_owned(),
+        (DecisionVerdict::Deny, Mode::Observe) => "WOULD REFUSE".to_owned(),
         (verdict, _) => verdict.to_string(),
     };
     let why: Vec<_> = reasons.iter().map(ToString::to_string).collect();
     let why = if why.is_empty() { String::new() } else { format!(": {}", listed(&why)) };
-    format!("{verdict} {service} {} {environment}{why}", commit(revision))
+    format!("decision {verdict} {service} {} {environment}{why}", commit(revision))
 }
 
 fn deployment(body: &Deployment) -> String {

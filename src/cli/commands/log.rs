@@ -6,14 +6,13 @@ use serde_json::Value;
 use crate::base::digest::{LeafHash, StatementId};
 use crate::base::name::MemberId;
 use crate::base::position::{EntryIndex, TreeSize};
-use crate::base::time::Timestamp;
 use crate::cli::Context;
 use crate::cli::desk::{Desk, Names};
 use crate::cli::error::CliError;
 use crate::cli::exit::ExitStatus;
 use crate::cli::said;
 use crate::cli::text::{WIDTH_MAX, width};
-use crate::cli::time::{date, rfc3339};
+use crate::cli::time::rfc3339;
 use crate::verify::VerifiedEntry;
 
 /// Entries without a number of them asked for.
@@ -95,12 +94,12 @@ impl Line {
 
     /// The entry in a line of at most 80 columns.
     pub(crate) fn text(&self, names: &Names) -> String {
-        let who = fit(&names.of(&self.by), 14);
-        let time = date(Timestamp::from_milliseconds(self.time_ms));
-        let time = time.trim_end_matches(" UTC");
+        let who = fit(&names.of(&self.by), 12);
+        let time: String = self.time.chars().take(16).collect();
+        let time = time.replace('T', " ");
         let number = format!("#{}", self.entry);
-        let pad = 14usize.saturating_sub(width(&who));
-        let head = format!("{number:>5}  {time:>17}  {:<10}  {who}{:pad$}  ", self.kind, "");
+        let pad = 12usize.saturating_sub(width(&who));
+        let head = format!("{number:>4}  {time}  {who}{:pad$}  ", "");
         let room = WIDTH_MAX.saturating_sub(width(&head));
         format!("{head}{}", fit(&self.says, room))
     }

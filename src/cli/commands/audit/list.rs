@@ -9,6 +9,10 @@ use crate::cli::error::CliError;
 use crate::statement::Says;
 use crate::verify::VerifiedEntry;
 
+fn entries(count: usize) -> String {
+    if count == 1 { "1 entry".to_owned() } else { format!("{count} entries") }
+}
+
 /// Entries under a heading.
 pub(super) struct Listing {
     pub(super) heading: String,
@@ -34,7 +38,7 @@ impl Listing {
         let left = desk.session.view().roster().member(member, scope.size).is_none();
         let left = if left { ", no longer a member" } else { "" };
         let heading =
-            format!("{} ({member}{left}) signed {} entries", names.of(member), lines.len());
+            format!("{} ({member}{left}) signed {}", names.of(member), entries(lines.len()));
         Ok(Self { heading, lines })
     }
 
@@ -51,7 +55,7 @@ impl Listing {
             return Err(CliError::usage(format!("no entry names {start}"))
                 .hint("countersign log lists the entries"));
         }
-        Ok(Self { heading: format!("{start}: {} entries", lines.len()), lines })
+        Ok(Self { heading: format!("{start}: {}", entries(lines.len())), lines })
     }
 }
 

@@ -399,12 +399,17 @@ impl Work<'_> {
             format!("{}\n", crate::cli::text::escape_json(&json)).into_bytes()
         };
         write_file(&context.environment.resolve(path), &bytes)?;
-        let what = deployments.map_or(0, <[DeploymentReport]>::len);
+        let count = deployments.map_or(0, <[DeploymentReport]>::len)
+            + decisions.map_or(0, <[DecisionReport]>::len)
+            + entries.map_or(0, <[log::Line]>::len);
+        let rows = if count == 1 { "1 row" } else { "rows" };
+        let rows = if count == 1 { rows.to_owned() } else { format!("{count} {rows}") };
+        context.ui.line(&format!("wrote {}", path.display()));
+        let digest = crate::base::digest::ContentDigest::of(&bytes);
         context.ui.line(&format!(
-            "wrote {}: {what} deployments, ledger {}, sha256 {}",
-            path.display(),
+            "{rows} of ledger {}, sha256 {}",
             self.scope.size,
-            crate::base::digest::ContentDigest::of(&bytes).short(),
+            digest.short()
         ));
         Ok(false)
     }

@@ -12,7 +12,7 @@ use crate::cli::commands::log::fit;
 use crate::cli::said::commit;
 use crate::cli::time::{date, span};
 use crate::cli::ui::{Role, Table, Ui};
-use crate::policy::AssistanceSource;
+use crate::policy::{AssistanceSource, FLOOR};
 use crate::statement::pipeline::Decision;
 use crate::statement::words::{DecisionVerdict, Mode, Outcome};
 use crate::verify::cover::Match;
@@ -162,9 +162,6 @@ fn changes(ui: &mut Ui, work: &Work<'_>, cover: CoverState, changes: &[ChangeRep
         changes.iter().flat_map(|change| &change.authors).map(|author| &author.label).collect();
     let assisted = changes.iter().filter(|change| is_assisted(change)).count();
     let carried = changes.iter().filter(|change| change.matched == Match::Carried).count();
-    let noun = |count: usize, one: &str| {
-        if count == 1 { format!("1 {one}") } else { format!("{count} {one}s") }
-    };
     ui.line(&format!(
         "{} by {}, {assisted} AI-assisted; {} exact, {carried} carried",
         noun(changes.len(), "change"),
@@ -178,6 +175,10 @@ fn changes(ui: &mut Ui, work: &Work<'_>, cover: CoverState, changes: &[ChangeRep
     if changes.len() > shown {
         ui.line(&format!("  {} more: -v, or -o report.csv", changes.len() - shown));
     }
+}
+
+fn noun(count: usize, one: &str) -> String {
+    if count == 1 { format!("1 {one}") } else { format!("{count} {one}s") }
 }
 
 fn is_assisted(change: &ChangeReport) -> bool {
@@ -198,7 +199,8 @@ fn change(ui: &mut Ui, work: &Work<'_>, change: &ChangeReport) {
     table.row(["author".to_owned(), authors(work, change)]);
     for (number, needed) in change.needed.iter().enumerate() {
         let label = if number == 0 { "needed" } else { "" };
-        table.row([label.to_owned(), format!("{}: {}", needed.ask, needed.because)]);
+        let because = if needed.because == FLOOR { "the floor" } else { &needed.because };
+        table.row([label.to_owned(), format!("{} ({because})", needed.ask)]);
     }
     for (number, signed) in change.signed.iter().enumerate() {
         let label = if number == 0 { "signed" } else { "" };
@@ -248,7 +250,11 @@ fn authors(work: &Work<'_>, change: &ChangeReport) -> String {
             let tools: Vec<_> = declared.tools.iter().map(ToString::to_string).collect();
             let tools =
                 if tools.is_empty() { String::new() } else { format!(" ({})", tools.join(", ")) };
-            format!("{}{tools}, declared by {}", declared.assistance, work.name(&declared.by))
+            // Where it is the author's own word, the author is named already.
+            let own =
+                change.authors.iter().any(|author| author.member.as_ref() == Some(&declared.by));
+            let by = if own { String::new() } else { format!(" by {}", work.name(&declared.by)) };
+            format!("{}{tools}, declared{by}", declared.assistance)
         })
         .collect();
     let assistance = match (change.assistance, declared.as_slice()) {
@@ -318,12 +324,11 @@ fn since(ui: &mut Ui, work: &Work<'_>, found: &[SinceReport]) {
 
 fn last_lines(ui: &mut Ui, work: &Work<'_>) {
     ui.blank();
-    let at = match &work.scope.at {
-        Some(at) => format!("as of {at} ({}), ledger {}", work.scope.zone, work.scope.size),
-        None => format!("ledger {}; times are {}", work.scope.size, work.scope.zone),
-    };
     ui.line(&format!("Not proved: {NOT_PROVED}."));
-    ui.line(&format!("{TRUSTED}; {at}"));
+    if let Some(at) = &work.scope.at {
+        ui.line(&format!("As of {at} ({}): {} entries.", work.scope.zone, work.scope.size));
+    }
+    ui.line(&format!("{TRUSTED}; ledger {}, {}", work.scope.ledger_size, work.scope.zone));
 }
 
 /// A place where nothing was deployed.
@@ -393,10 +398,10 @@ pub(super) fn population(
     let observed: Vec<_> = reports.iter().filter(|report| report.would_refuse).collect();
     let others: Vec<_> =
         reports.iter().filter(|report| !report.settled && !report.would_refuse).collect();
-    let what = if is_period { "deployments in the period" } else { "places with something live" };
+    let what = if is_period { "deployment" } else { "live deployment" };
     ui.line(&format!(
-        "{} {what}: {} signed off, {} WOULD REFUSE, {} not settled",
-        reports.len(),
+        "{}: {} signed off, {} WOULD REFUSE, {} not settled",
+        noun(reports.len(), what),
         good.len(),
         observed.len(),
         others.len()
@@ -417,7 +422,7 @@ pub(super) fn population(
                 let codes: Vec<_> = decision.reasons.iter().map(ToString::to_string).collect();
                 codes.join(", ")
             });
-            let changes = format!("{} changes", report.changes.len());
+            let changes = noun(report.changes.len(), "change");
             let why = why.filter(|why| !why.is_empty()).unwrap_or(changes);
             table.row([
                 format!("#{}", report.entry),

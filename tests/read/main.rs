@@ -1,0 +1,9 @@
+//! Reading a ledger: `log`, `show`, `ledger check` and `audit` on real ledgers.
+
+#![cfg(feature = "cli")]
+#![expect(clippy::unwrap_used, reason = "a test's helpers fail with the test")]
+#![expect(clippy::disallowed_methods, reason = "a test's files need not survive a crash")]
+
+mod answers;
+mod damage;
+mod stage;
