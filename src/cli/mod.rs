@@ -4,6 +4,7 @@
 //! the environment and the clock.
 
 pub mod commands;
+mod demo;
 pub(crate) mod desk;
 pub mod env;
 pub mod error;

@@ -10,6 +10,7 @@ mod baseline;
 mod check;
 mod completions;
 mod declare;
+mod demo;
 mod gate;
 mod hash;
 mod init;
@@ -77,6 +78,7 @@ commands! {
     Log = log,
     Show = show,
     Ledger = ledger,
+    Demo = demo,
     Completions = completions,
     Man = man,
 }
