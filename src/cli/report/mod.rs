@@ -1,5 +1,6 @@
 //! How a verdict reads: for people, and as JSON with names of members that never change.
 
+mod ask;
 mod segment;
 mod verdict;
 
@@ -12,7 +13,8 @@ use crate::cli::ui::Ui;
 use crate::policy::{FLOOR, Policy, Presence};
 use crate::view::View;
 
-pub(crate) use segment::{AuthorReport, SegmentReport, could_fill, person};
+pub(crate) use ask::could_fill;
+pub(crate) use segment::{AuthorReport, SegmentReport, person};
 pub(crate) use verdict::{LiveLine, RecordedLine, VerdictReport};
 
 /// What reports look names, levels and people up in.
