@@ -387,6 +387,27 @@ fn a_key_has_one_owner_and_is_revoked_with_what_it_touches() {
     stage.run(["key", "revoke", &key]).refused(2, "--retired|--leaked-since");
 }
 
+/// ATTACKS 19: a time becomes an entry, and what loses its effect is counted before it is signed.
+#[test]
+fn a_leak_tells_which_approvals_lose_their_effect() {
+    let stage = Stage::begun("leak");
+    let commit = stage.as_user("ada").commit("a", "a\n", "More");
+    // Nothing is approved without a look but by its hash, which the refusal names.
+    let ben = stage.as_user("ben");
+    let refusal = ben.run(["approve", &commit, "-y"]).talk;
+    let hash = refusal.split_whitespace().find(|word| word.len() == 64).unwrap().to_owned();
+    ben.run(["approve", &commit, "-y", "--expect", &hash]).ok();
+    let key = fingerprint(&stage, "ben");
+    let plan = |since: &str| {
+        let shown = stage.run(["key", "revoke", &key, "--leaked-since", since, "-n"]);
+        shown.ok();
+        shown.talk.split_whitespace().collect::<Vec<_>>().join(" ")
+    };
+    assert!(plan("3").contains("leaked since entry 3: 1 approval from there on"), "{}", plan("3"));
+    assert!(plan("2020-01-01T00:00Z").contains("leaked since entry 0: 1 approval"));
+    assert_eq!(stage.run(["roster", "show", "--json"]).json()["size"], 4);
+}
+
 #[test]
 fn two_admins_sign_one_file() {
     let stage = Stage::begun("threshold");
