@@ -96,13 +96,12 @@ fn row(
             })
             .unwrap_or_default(),
     ];
-    match change {
-        Some(change) => cells.extend(change_cells(change, &name)),
-        None => {
-            cells.push(String::new());
-            cells.push(report.title.clone().unwrap_or_default());
-            cells.resize(HEADER.len(), String::new());
-        }
+    if let Some(change) = change {
+        cells.extend(change_cells(change, &name));
+    } else {
+        cells.push(String::new());
+        cells.push(report.title.clone().unwrap_or_default());
+        cells.resize(HEADER.len(), String::new());
     }
     cells
 }

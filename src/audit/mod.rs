@@ -36,6 +36,7 @@ pub fn rfc3339(time: Timestamp) -> String {
 }
 
 /// Serialises a moment as [`rfc3339`] writes it.
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands fields over by reference")]
 pub(crate) fn as_rfc3339<S: serde::Serializer>(
     time: &Timestamp,
     serializer: S,

@@ -219,10 +219,6 @@ impl<'a> Auditor<'a> {
         self.session
     }
 
-    pub(super) const fn size(&self) -> TreeSize {
-        self.size
-    }
-
     /// The repository, if it is the one of that name.
     pub(super) fn repository_of(&self, name: &RepositoryName) -> Option<&'a Repository> {
         let (repository, known) = self.repository?;

@@ -64,6 +64,7 @@ pub struct Damage {
 }
 
 impl Damage {
+    #[expect(clippy::needless_pass_by_value, reason = "texts and errors alike come by value")]
     fn new(place: impl Into<String>, what: impl ToString) -> Self {
         Self { place: place.into(), entry: None, what: what.to_string() }
     }
@@ -125,7 +126,7 @@ pub fn check_ledger(
     };
     let origin = trust.origin().as_str();
     let report = check::check(&store, &folder.checkpoint_file(), origin, &keys, &mut visit)?;
-    Ok(conclude(&folder, &store, &keys, walk, report))
+    Ok(conclude(&folder, &store, &keys, &walk, report))
 }
 
 /// The keys that may have signed checkpoints: the pinned one and those of rotations. Taken from
@@ -212,7 +213,7 @@ fn conclude(
     folder: &LedgerFolder,
     store: &SledStore,
     keys: &[VerifierKey],
-    walk: Walk,
+    walk: &Walk,
     report: Report,
 ) -> Checked {
     let mut checked = Checked {
@@ -236,9 +237,9 @@ fn conclude(
         checked.damage.push(found);
     }
     if log_is_good {
-        check_state(folder, store, keys, &walk, &mut checked);
+        check_state(folder, store, keys, walk, &mut checked);
     }
-    check_files(folder, &walk, &mut checked);
+    check_files(folder, walk, &mut checked);
     checked
 }
 

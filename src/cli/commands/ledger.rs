@@ -70,7 +70,8 @@ pub(crate) fn run(context: &mut Context, args: &Args) -> Result<ExitStatus, CliE
 
 #[derive(Serialize)]
 struct Answer<'a> {
-    answer: &'static str,
+    #[serde(rename = "answer")]
+    word: &'static str,
     folder: String,
     origin: &'a str,
     size: TreeSize,
@@ -134,7 +135,7 @@ fn check(context: &mut Context) -> Result<ExitStatus, CliError> {
     };
     let (status, word) = verdict(&checked);
     let answer = Answer {
-        answer: word.as_str(),
+        word: word.as_str(),
         folder: folder.display().to_string(),
         origin: trust.origin().as_str(),
         size: checked.size,
@@ -170,10 +171,9 @@ const fn verdict(checked: &Checked) -> (ExitStatus, Word) {
 }
 
 fn print(ui: &mut Ui, word: Word, checked: &Checked, answer: &Answer<'_>) {
-    let rest = match (checked.damage.first(), checked.missing.first()) {
-        (Some(first), _) => format!("{}: {}", first.place, first.what),
-        (None, Some(first)) => format!("{}: {}", first.place, first.what),
-        (None, None) => format!(
+    let rest = match checked.damage.first().or(checked.missing.first()) {
+        Some(first) => format!("{}: {}", first.place, first.what),
+        None => format!(
             "{}: all {} entries are good, and {} signatures",
             answer.origin, checked.size, checked.signatures
         ),
@@ -189,6 +189,7 @@ fn print(ui: &mut Ui, word: Word, checked: &Checked, answer: &Answer<'_>) {
     table.row(["checkpoint", signed.as_str()]);
     let absent = match checked.documents_absent {
         0 => String::new(),
+        1 => "; 1 document is not kept here".to_owned(),
         count => format!("; {count} documents are not kept here"),
     };
     table.row(["files", format!("{} good{absent}", checked.files_good).as_str()]);

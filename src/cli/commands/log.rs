@@ -160,11 +160,11 @@ pub(crate) fn run(context: &mut Context, args: &Args) -> Result<ExitStatus, CliE
             lines.push(Line::new(&desk, &names, &entry));
         }
     }
-    print(context, &names, Answer { size, entries: lines, next: next.map(Value::from) });
+    print(context, &names, &Answer { size, entries: lines, next: next.map(Value::from) });
     Ok(ExitStatus::Yes)
 }
 
-fn print(context: &mut Context, names: &Names, answer: Answer) {
+fn print(context: &mut Context, names: &Names, answer: &Answer) {
     let ui = &mut context.ui;
     for line in &answer.entries {
         ui.line(&line.text(names));
@@ -177,7 +177,7 @@ fn print(context: &mut Context, names: &Names, answer: Answer) {
     if let Some(next) = &answer.next {
         ui.note(&format!("more: countersign log --from {next}"));
     }
-    ui.json(&answer);
+    ui.json(answer);
 }
 
 /// The text within so many columns, cut with two dots.

@@ -190,7 +190,10 @@ fn related(desk: &Desk, entry: &VerifiedEntry) -> Result<Vec<Related>, CliError>
                 let Says::Governance(body) = session.entry(index)?.statement().says.clone() else {
                     continue;
                 };
-                let lifts = |operation: &Operation| matches!(operation, Operation::Lift(lift) if lift.entry == entry.entry());
+                let lifts = |operation: &Operation| match operation {
+                    Operation::Lift(lift) => lift.entry == entry.entry(),
+                    _ => false,
+                };
                 if body.operations.iter().any(lifts) {
                     add(index, "lifts it");
                 }

@@ -27,8 +27,8 @@ fn known(desk: &Desk) -> (BTreeSet<ServiceName>, BTreeSet<EnvironmentName>) {
 }
 
 /// Every service.
-pub(super) fn services(desk: &Desk) -> Result<BTreeSet<ServiceName>, CliError> {
-    Ok(known(desk).0)
+pub(super) fn services(desk: &Desk) -> BTreeSet<ServiceName> {
+    known(desk).0
 }
 
 /// Every place that something was decided or deployed in.

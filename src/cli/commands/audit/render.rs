@@ -1,26 +1,18 @@
 //! Reports as people read them.
 
+use super::changes::{changes, noun};
 use super::list::Listing;
 use super::{NOT_PROVED, TRUSTED, Work};
 use crate::audit::report::{
-    AnswerReport, Basis, CoverState, DecisionReport, DeploymentReport, SignedReport, SinceKind,
-    SinceReport,
+    Basis, ChangeReport, CoverState, DecisionReport, DeploymentReport, SinceKind, SinceReport,
 };
 use crate::audit::timeline::Timeline;
 use crate::base::name::{EnvironmentName, ServiceName};
-use crate::cli::commands::log::fit;
 use crate::cli::said::commit;
 use crate::cli::time::{date, span};
 use crate::cli::ui::{Role, Table, Ui};
-use crate::policy::{AssistanceSource, FLOOR};
 use crate::statement::pipeline::Decision;
 use crate::statement::words::{DecisionVerdict, Mode, Outcome};
-use crate::verify::cover::Match;
-
-/// Changes that are shown without `-v`: more would push the last lines off the first screen.
-const CHANGES_SHOWN: usize = 2;
-
-type ChangeReport = crate::audit::report::ChangeReport;
 
 /// One deployment.
 pub(super) fn deployment(ui: &mut Ui, work: &Work<'_>, report: &DeploymentReport) {
@@ -56,7 +48,7 @@ pub(super) fn deployment(ui: &mut Ui, work: &Work<'_>, report: &DeploymentReport
     }
     table.row(["gate".to_owned(), gate(work, report)]);
     if let Some(decision) = &report.decision {
-        table.row(["".to_owned(), basis(work, &decision.basis)]);
+        table.row([String::new(), basis(work, &decision.basis)]);
     }
     table.row(["back".to_owned(), back(report)]);
     ui.table(&table);
@@ -140,155 +132,6 @@ fn back(report: &DeploymentReport) -> String {
         (Some(why), _) => format!("{what} may not be redeployed: {why}"),
         (None, None) => what,
     }
-}
-
-fn changes(ui: &mut Ui, work: &Work<'_>, cover: CoverState, changes: &[ChangeReport]) {
-    match cover {
-        CoverState::Missing => {
-            ui.paragraph(
-                0,
-                "UNREACHABLE: the list of its changes is missing from the side store; \
-                 countersign ledger check tells more",
-            );
-            return;
-        }
-        CoverState::None => {
-            ui.line("No change of it is signed off: no allow decision covers it");
-            return;
-        }
-        CoverState::Good => {}
-    }
-    let authors: std::collections::BTreeSet<_> =
-        changes.iter().flat_map(|change| &change.authors).map(|author| &author.label).collect();
-    let assisted = changes.iter().filter(|change| is_assisted(change)).count();
-    let carried = changes.iter().filter(|change| change.matched == Match::Carried).count();
-    ui.line(&format!(
-        "{} by {}, {assisted} AI-assisted; {} exact, {carried} carried",
-        noun(changes.len(), "change"),
-        noun(authors.len(), "author"),
-        changes.len() - carried
-    ));
-    let shown = if ui.is_verbose() { changes.len() } else { CHANGES_SHOWN };
-    for one in changes.iter().rev().take(shown) {
-        change(ui, work, one);
-    }
-    if changes.len() > shown {
-        ui.line(&format!("  {} more: -v, or -o report.csv", changes.len() - shown));
-    }
-}
-
-fn noun(count: usize, one: &str) -> String {
-    if count == 1 { format!("1 {one}") } else { format!("{count} {one}s") }
-}
-
-fn is_assisted(change: &ChangeReport) -> bool {
-    use crate::statement::words::Assistance;
-    let declared = change.declared.iter().map(|declared| declared.assistance).max();
-    let counted = change.assistance.map(|(assistance, _)| assistance).or(declared);
-    counted.is_some_and(|assistance| assistance != Assistance::None)
-}
-
-fn change(ui: &mut Ui, work: &Work<'_>, change: &ChangeReport) {
-    ui.blank();
-    let requests: Vec<_> = change.requests.iter().map(|id| format!("{id} ")).collect();
-    let title = change.title.clone().unwrap_or_else(|| {
-        format!("change {} (title: run this in the repository)", change.change.short())
-    });
-    ui.line(&fit(&format!("  {} {}{title}", commit(&change.last), requests.concat()), 80));
-    let mut table = Table::new(4);
-    table.row(["author".to_owned(), authors(work, change)]);
-    for (number, needed) in change.needed.iter().enumerate() {
-        let label = if number == 0 { "needed" } else { "" };
-        let because = if needed.because == FLOOR { "the floor" } else { &needed.because };
-        table.row([label.to_owned(), format!("{} ({because})", needed.ask)]);
-    }
-    for (number, signed) in change.signed.iter().enumerate() {
-        let label = if number == 0 { "signed" } else { "" };
-        table.row([label.to_owned(), sign_off(work, change, signed)]);
-        let said = signed.comment.iter().chain(&signed.checklist);
-        for said in said {
-            table.row([String::new(), said_text(said)]);
-        }
-    }
-    if change.signed.is_empty() {
-        table.row(["signed", "nobody: the policy exempts it"]);
-    }
-    if change.judged_again == Some(false) {
-        table.row(["WARNING", "judged again here, these sign-offs do not cover it"]);
-    }
-    ui.table(&table);
-}
-
-fn said_text(said: &AnswerReport) -> String {
-    let text = said.text.as_deref().unwrap_or("(withheld)");
-    match &said.item {
-        Some(item) => format!("{item}: {text}"),
-        None => format!("comment: {text}"),
-    }
-}
-
-fn authors(work: &Work<'_>, change: &ChangeReport) -> String {
-    let one = |author: &crate::audit::report::AuthorReport| {
-        let name = author.member.as_ref().map_or_else(|| author.label.clone(), |id| work.name(id));
-        let level = author.level.as_ref().map(|level| format!(", {level}")).unwrap_or_default();
-        let standing = match author.standing {
-            Some(crate::policy::Standing::Proved) => " (proved)",
-            Some(crate::policy::Standing::Attested) => " (attested)",
-            Some(crate::policy::Standing::Claimed) => " (claimed by the commit)",
-            None => "",
-        };
-        format!("{name}{level}{standing}")
-    };
-    let mut names: Vec<_> = change.authors.iter().map(one).collect();
-    if names.is_empty() {
-        names.push("not known here".to_owned());
-    }
-    let declared: Vec<_> = change
-        .declared
-        .iter()
-        .map(|declared| {
-            let tools: Vec<_> = declared.tools.iter().map(ToString::to_string).collect();
-            let tools =
-                if tools.is_empty() { String::new() } else { format!(" ({})", tools.join(", ")) };
-            // Where it is the author's own word, the author is named already.
-            let own =
-                change.authors.iter().any(|author| author.member.as_ref() == Some(&declared.by));
-            let by = if own { String::new() } else { format!(" by {}", work.name(&declared.by)) };
-            format!("{}{tools}, declared{by}", declared.assistance)
-        })
-        .collect();
-    let assistance = match (change.assistance, declared.as_slice()) {
-        (Some((assistance, AssistanceSource::Default)), _) => {
-            format!("{assistance}, for nobody declared it")
-        }
-        (Some((assistance, AssistanceSource::Declared)), [one, ..])
-            if one.starts_with(assistance.as_str()) =>
-        {
-            one.clone()
-        }
-        (Some((assistance, AssistanceSource::Detected)), _) => {
-            format!("{assistance}, by marks in the commits")
-        }
-        (Some((assistance, _)), _) => assistance.to_string(),
-        (None, []) => "not declared".to_owned(),
-        (None, declared) => declared.join("; "),
-    };
-    format!("{}; AI: {assistance}", names.join(", "))
-}
-
-fn sign_off(work: &Work<'_>, change: &ChangeReport, signed: &SignedReport) -> String {
-    let level = signed.level.as_ref().map(|level| format!(", {level}")).unwrap_or_default();
-    let touch = match signed.presence {
-        "no_touch" => "",
-        "touch_claimed" => ", touch claimed",
-        _ => ", touch and PIN claimed",
-    };
-    let matched = match change.matched {
-        Match::Exact => "exact",
-        Match::Carried => "carried",
-    };
-    let name = work.name(&signed.member);
-    format!("{name}{level}{touch}, {}, entry {}, {matched}", date(signed.time), signed.entry)
 }
 
 fn since(ui: &mut Ui, work: &Work<'_>, found: &[SinceReport]) {
@@ -377,7 +220,7 @@ pub(super) fn decision(
     if !why.is_empty() {
         table.row(["why".to_owned(), why.join(", ")]);
     }
-    table.row(["".to_owned(), basis(work, &report.basis)]);
+    table.row([String::new(), basis(work, &report.basis)]);
     table.row(["then".to_owned(), "no deployment rests on it".to_owned()]);
     ui.table(&table);
     if !found.is_empty() {
