@@ -5,5 +5,8 @@
 #![expect(clippy::disallowed_methods, reason = "a test's files need not survive a crash")]
 
 mod answers;
+#[path = "../common/mod.rs"]
+mod common;
 mod damage;
 mod stage;
+mod whole;
