@@ -147,6 +147,11 @@ fn what_became_known_later_is_said() {
     })]);
     // The author's key took no permission: nothing changes. The signer's does.
     assert!(!stage.say(&["audit", "checkout"]).contains("Changed since"));
+    // A withdrawal after the deployment is known to the report, and to the entry itself.
+    assert_eq!(stage.withdraw(2).get(), 7);
+    let text = stage.say(&["audit", "checkout"]);
+    assert!(text.contains("entry 7: Ada Ruiz withdrew entry 2 of "), "{text}");
+    assert_eq!(stage.json(&["show", "2"])["related"][0]["how"], "withdraws it");
     let own = key("ada").public_key().fingerprint();
     stage.govern(vec![Operation::RevokeKey(RevokeKey {
         key: own,
@@ -155,7 +160,7 @@ fn what_became_known_later_is_said() {
     })]);
     let text = stage.say(&["audit", "checkout"]);
     assert!(text.contains("Changed since"), "{text}");
-    assert!(text.contains("entry 7: the key of Ada Ruiz had leaked"), "{text}");
+    assert!(text.contains("entry 8: the key of Ada Ruiz had leaked"), "{text}");
     assert!(text.contains("would not count"), "{text}");
     let json = stage.json(&["audit", "checkout"]);
     assert_eq!(json["deployments"][0]["changed_since"][0]["kind"], "key_leaked");

@@ -203,6 +203,17 @@ impl Stage {
         self.append(&mut session, "mia", says).index
     }
 
+    /// Ada takes back the approval at an entry.
+    pub(crate) fn withdraw(&mut self, index: u64) -> EntryIndex {
+        let mut session = self.session();
+        let entry = session.entry(EntryIndex::new(index)).unwrap();
+        let Says::Approval(mut said) = entry.statement().says.clone() else { unreachable!() };
+        said.verdict = ApprovalVerdict::Withdraw;
+        said.withdraws = Some(entry.entry());
+        said.comment = None;
+        self.append(&mut session, "ada", Says::Approval(said)).index
+    }
+
     pub(crate) fn work(&self) -> PathBuf {
         self.home.join("work")
     }
