@@ -179,7 +179,7 @@ fn open_once(folder: &Path) -> Duration {
 }
 
 fn main() {
-    let large = std::env::args().filter_map(|text| text.parse().ok()).next().unwrap_or(100_000);
+    let large = std::env::args().find_map(|text| text.parse().ok()).unwrap_or(100_000);
     println!("{:<10} {:<34} {:>9} {:>12}", "entries", "whole process, median", "ms", "git status");
     for entries in [100, large] {
         let place = prepare(&entries.to_string(), entries);

@@ -25,7 +25,7 @@ fn an_unsigned_change_is_refused_and_a_signed_one_passes() {
     let (deny, allow) = (&decisions[0].1, &decisions[1].1);
     assert_eq!((deny.verdict, deny.mode), (DecisionVerdict::Deny, Mode::Enforce));
     assert_eq!(
-        deny.reasons.iter().map(|code| code.as_str()).collect::<Vec<_>>(),
+        deny.reasons.iter().map(countersign::base::name::RequestId::as_str).collect::<Vec<_>>(),
         ["NEEDS_SIGN_OFF"]
     );
     assert_eq!((allow.verdict, &allow.revision), (DecisionVerdict::Allow, &change));

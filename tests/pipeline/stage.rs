@@ -30,10 +30,10 @@ use countersign::verify::VerifiedEntry;
 use countersign::verify::trust::TrustRoot;
 use countersign::view::View;
 
-pub const ORIGIN: &str = "shop.example/ledger";
+pub(crate) const ORIGIN: &str = "shop.example/ledger";
 
 /// A policy with `mode` for production.
-pub fn policy(mode: &str) -> String {
+pub(crate) fn policy(mode: &str) -> String {
     format!(
         "version = 1\nlevels = [\"mid\", \"senior\"]\n\n[defaults]\nundeclared = \"none\"\n\
          unproved_authors = \"accept\"\n\n[environment.production]\nmode = \"{mode}\"\n\n\
@@ -43,26 +43,26 @@ pub fn policy(mode: &str) -> String {
 }
 
 /// A temporary home with a repository of one commit and a ledger whose baseline is that commit.
-pub struct Stage {
-    pub root: PathBuf,
-    pub trust: TrustRoot,
+pub(crate) struct Stage {
+    pub(crate) root: PathBuf,
+    pub(crate) trust: TrustRoot,
 }
 
 /// What the program said.
-pub struct Said {
-    pub status: i32,
-    pub out: String,
-    pub talk: String,
+pub(crate) struct Said {
+    pub(crate) status: i32,
+    pub(crate) out: String,
+    pub(crate) talk: String,
 }
 
 impl Stage {
     /// With the policy of [`policy`] in that mode, and everything up to the first commit accepted.
-    pub fn new(test: &str, mode: &str) -> Self {
+    pub(crate) fn new(test: &str, mode: &str) -> Self {
         Self::with(test, &policy(mode), true)
     }
 
     /// `has_baseline`: up to the first commit; otherwise nothing is accepted.
-    pub fn with(test: &str, policy: &str, has_baseline: bool) -> Self {
+    pub(crate) fn with(test: &str, policy: &str, has_baseline: bool) -> Self {
         let root = Path::new(env!("CARGO_TARGET_TMPDIR"))
             .join(format!("pipeline-{test}-{}", std::process::id()));
         let _ = fs::remove_dir_all(&root);
@@ -83,16 +83,16 @@ impl Stage {
         Self { root, trust }
     }
 
-    pub fn repository(&self) -> PathBuf {
+    pub(crate) fn repository(&self) -> PathBuf {
         self.root.join("repo")
     }
 
     /// Commits a file on main; gives the commit.
-    pub fn commit(&self, path: &str, content: &str) -> Revision {
+    pub(crate) fn commit(&self, path: &str, content: &str) -> Revision {
         commit(&self.repository(), path, content, &format!("Change {path}"))
     }
 
-    pub fn session(&self) -> Session {
+    pub(crate) fn session(&self) -> Session {
         let key = LedgerKeyFile::new(
             self.root.join("config/countersign/keys").join(format!("{}.ledger", name())),
         );
@@ -106,7 +106,7 @@ impl Stage {
     }
 
     /// Somebody says something, through the library.
-    pub fn say(&self, who: &str, says: Says) -> EntryIndex {
+    pub(crate) fn say(&self, who: &str, says: Says) -> EntryIndex {
         let mut session = self.session();
         let statement = session.statement(&id(who), says);
         let envelope = sign(&statement, &key(&self.root, who)).unwrap();
@@ -115,7 +115,7 @@ impl Stage {
     }
 
     /// `who` signs off the step `revision` for main.
-    pub fn approve(&self, who: &str, revision: &Revision) -> EntryIndex {
+    pub(crate) fn approve(&self, who: &str, revision: &Revision) -> EntryIndex {
         let repository = Repository::open(&self.repository()).unwrap();
         let step = repository.step(revision).unwrap();
         let row = ApprovalRow {
@@ -141,7 +141,7 @@ impl Stage {
         )
     }
 
-    pub fn command(&self, arguments: &[&str]) -> Command {
+    pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_countersign"));
         command.args(arguments).current_dir(self.repository()).stdin(Stdio::null());
         command.env_clear().env("HOME", &self.root).env("PATH", path());
@@ -151,18 +151,18 @@ impl Stage {
         command
     }
 
-    pub fn run(&self, arguments: &[&str]) -> Said {
+    pub(crate) fn run(&self, arguments: &[&str]) -> Said {
         said(&self.command(arguments).output().unwrap())
     }
 
     /// Every entry, oldest first.
-    pub fn entries(&self) -> Vec<VerifiedEntry> {
+    pub(crate) fn entries(&self) -> Vec<VerifiedEntry> {
         let session = self.session();
         let all = 0..session.size().get();
         all.map(|index| session.entry(EntryIndex::new(index)).unwrap()).collect()
     }
 
-    pub fn decisions(&self) -> Vec<(VerifiedEntry, Decision)> {
+    pub(crate) fn decisions(&self) -> Vec<(VerifiedEntry, Decision)> {
         let pick = |entry: VerifiedEntry| match &entry.statement().says {
             Says::Decision(said) => Some((entry.clone(), said.clone())),
             _ => None,
@@ -170,7 +170,7 @@ impl Stage {
         self.entries().into_iter().filter_map(pick).collect()
     }
 
-    pub fn deployments(&self) -> Vec<(VerifiedEntry, Deployment)> {
+    pub(crate) fn deployments(&self) -> Vec<(VerifiedEntry, Deployment)> {
         let pick = |entry: VerifiedEntry| match &entry.statement().says {
             Says::Deployment(said) => Some((entry.clone(), said.clone())),
             _ => None,
@@ -179,23 +179,23 @@ impl Stage {
     }
 
     /// The commit that is settled in production.
-    pub fn settled(&self) -> Option<Revision> {
+    pub(crate) fn settled(&self) -> Option<Revision> {
         self.look(|view| {
             let place = (ServiceName::new("shop").unwrap(), production());
             view.settled(&place.0, &place.1).newest().unwrap().revision.clone()
         })
     }
 
-    pub fn look<T>(&self, at: impl FnOnce(&View) -> T) -> T {
+    pub(crate) fn look<T>(&self, at: impl FnOnce(&View) -> T) -> T {
         at(self.session().view())
     }
 }
 
-pub fn production() -> EnvironmentName {
+pub(crate) fn production() -> EnvironmentName {
     EnvironmentName::new("production").unwrap()
 }
 
-pub fn said(output: &Output) -> Said {
+pub(crate) fn said(output: &Output) -> Said {
     let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
     let status = output.status.code().unwrap_or(-1);
     Said { status, out: text(&output.stdout), talk: text(&output.stderr) }
@@ -208,7 +208,7 @@ impl std::fmt::Debug for Said {
 }
 
 /// Commits a file in a repository.
-pub fn commit(repository: &Path, path: &str, content: &str, title: &str) -> Revision {
+pub(crate) fn commit(repository: &Path, path: &str, content: &str, title: &str) -> Revision {
     let file = repository.join(path);
     fs::create_dir_all(file.parent().unwrap()).unwrap();
     fs::write(file, content).unwrap();
@@ -217,12 +217,12 @@ pub fn commit(repository: &Path, path: &str, content: &str, title: &str) -> Revi
     head(repository)
 }
 
-pub fn head(repository: &Path) -> Revision {
+pub(crate) fn head(repository: &Path) -> Revision {
     Revision::new(git(repository, &["rev-parse", "HEAD"])).unwrap()
 }
 
 /// git as Ben, without anybody's settings.
-pub fn git(folder: &Path, arguments: &[&str]) -> String {
+pub(crate) fn git(folder: &Path, arguments: &[&str]) -> String {
     let output = Command::new("git")
         .args(["-c", "user.name=Ben Ito", "-c", "user.email=ben@example.com"])
         .args(["-c", "commit.gpgsign=false", "-c", "protocol.file.allow=always"])
@@ -245,7 +245,7 @@ fn name() -> String {
     file_name_of(&Origin::new(ORIGIN).unwrap())
 }
 
-pub fn id(who: &str) -> MemberId {
+pub(crate) fn id(who: &str) -> MemberId {
     MemberId::new(who).unwrap()
 }
 
@@ -256,12 +256,12 @@ fn key_file(root: &Path, who: &str) -> PathBuf {
     }
 }
 
-pub fn key(root: &Path, who: &str) -> SeedSigner {
+pub(crate) fn key(root: &Path, who: &str) -> SeedSigner {
     file::load(&key_file(root, who), &mut |_| None).unwrap()
 }
 
 #[expect(clippy::disallowed_methods, reason = "the program under test has the real clock")]
-pub fn now() -> Timestamp {
+pub(crate) fn now() -> Timestamp {
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
     Timestamp::from_milliseconds(u64::try_from(now.as_millis()).unwrap())
 }
@@ -314,7 +314,7 @@ fn begin_ledger(root: &Path, policy: &str, has_baseline: bool) -> TrustRoot {
 
 impl Stage {
     /// An admin replaces the policy.
-    pub fn set_policy(&self, text: &str) {
+    pub(crate) fn set_policy(&self, text: &str) {
         let base: Option<LeafHash> =
             self.look(|view| view.newest_governance().map(|entry| entry.leaf));
         let operations = vec![Operation::SetPolicy(SetPolicy { text: text.to_owned() })];

@@ -61,13 +61,12 @@ fn say(
     says: Says,
     flags: &SigningFlags,
 ) -> Result<Option<EntryIndex>, CliError> {
-    let key = match PipelineKey::find(context, desk)? {
-        Some(key) => key,
-        None => {
-            let signer = context.signer(Some(&desk.enrolled()))?;
-            let member = desk.owner(&signer.public_key().fingerprint())?.id.clone();
-            PipelineKey { signer, member }
-        }
+    let key = if let Some(key) = PipelineKey::find(context, desk)? {
+        key
+    } else {
+        let signer = context.signer(Some(&desk.enrolled()))?;
+        let member = desk.owner(&signer.public_key().fingerprint())?.id.clone();
+        PipelineKey { signer, member }
     };
     key.need(desk, duty)?;
     if flags.dry_run {

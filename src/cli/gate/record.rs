@@ -45,13 +45,12 @@ pub(crate) fn record(
     let decision = decision(desk, judged)?;
     let earlier = equal_denial(desk, &decision, judged)?;
     let mut envelopes = Vec::new();
-    let id = match &earlier {
-        Some(entry) => entry.id(),
-        None => {
-            let said = Says::Decision(decision);
-            envelopes.push(desk.sign(key.signer.as_ref(), &key.member, said)?);
-            envelopes[0].statement_id()
-        }
+    let id = if let Some(entry) = &earlier {
+        entry.id()
+    } else {
+        let said = Says::Decision(decision);
+        envelopes.push(desk.sign(key.signer.as_ref(), &key.member, said)?);
+        envelopes[0].statement_id()
     };
     let mut started = None;
     if begin {
