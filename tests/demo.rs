@@ -86,7 +86,9 @@ impl Ground {
             "(exit status 3)",
             "next: countersign init\n",
         ] {
-            let Some(at) = rest.find(piece) else { panic!("{piece:?} is missing or late:\n{out}") };
+            let found = rest.find(piece);
+            assert!(found.is_some(), "{piece:?} is missing or late:\n{out}");
+            let at = found.unwrap_or_default();
             rest = &rest[at + piece.len()..];
         }
         let after = (files(&self.0.join("home")), files(&self.0.join("work")));

@@ -1,6 +1,11 @@
 //! What this ledger holds is read by programs that are not ours (`spec/statement.md` section 1).
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![allow(clippy::print_stderr, reason = "a skipped test says so")]
+#![allow(
+    clippy::disallowed_methods,
+    reason = "tests/run names the Python, and a file is handed to it"
+)]
 
 mod common;
 
@@ -15,7 +20,6 @@ use common::Stage;
 /// key or with another payload.
 #[test]
 fn securesystemslib_verifies_an_envelope_of_the_ledger() {
-    #[expect(clippy::disallowed_methods, reason = "tests/run names the Python that has it")]
     let Some(python) = std::env::var_os("COUNTERSIGN_PYTHON") else {
         eprintln!("skipped: COUNTERSIGN_PYTHON names no Python with securesystemslib");
         return;

@@ -241,10 +241,10 @@ impl Desk {
     ) -> Result<&'p Service, CliError> {
         if let Some(name) = named {
             return policy.known_service(name).map_err(|error| {
-                let names: Vec<_> =
+                let known: Vec<_> =
                     policy.services().iter().map(|service| service.name.to_string()).collect();
                 CliError::from_error(ErrorKind::Usage, &error)
-                    .hint(format!("the policy lists: {}", names.join(", ")))
+                    .hint(format!("the policy lists: {}", known.join(", ")))
             });
         }
         let here = |service: &&Service| {
@@ -256,39 +256,11 @@ impl Desk {
             (None, _) => Err(CliError::usage("the policy lists no service of this repository")
                 .hint("list it in the policy: countersign policy apply FILE")),
             (Some(_), Some(_)) => {
-                let names: Vec<_> =
+                let known: Vec<_> =
                     policy.services().iter().filter(here).map(|s| s.name.to_string()).collect();
                 Err(CliError::usage("several services are built from this repository")
-                    .hint(format!("name one with --service: {}", names.join(", "))))
+                    .hint(format!("name one with --service: {}", known.join(", "))))
             }
-        }
-    }
-
-    /// The environment that is named, `production` where the policy lists it, or the only one.
-    ///
-    /// # Errors
-    /// Where the policy does not list it, or several could be meant.
-    pub(crate) fn environment(
-        &self,
-        policy: &Policy,
-        named: Option<&EnvironmentName>,
-    ) -> Result<EnvironmentName, CliError> {
-        if let Some(name) = named {
-            policy.environment(name).map_err(|error| {
-                let names: Vec<_> =
-                    policy.environments().iter().map(|listed| listed.name.to_string()).collect();
-                CliError::from_error(ErrorKind::Usage, &error)
-                    .hint(format!("the policy lists: {}", names.join(", ")))
-            })?;
-            return Ok(name.clone());
-        }
-        let mut names = policy.environments().iter().map(|environment| &environment.name);
-        if let Some(name) = names.clone().find(|name| name.as_str() == "production") {
-            return Ok(name.clone());
-        }
-        match (names.next(), names.next()) {
-            (Some(name), None) => Ok(name.clone()),
-            _ => Err(CliError::usage("which environment?").hint("name one with --env")),
         }
     }
 
@@ -327,6 +299,33 @@ impl Desk {
     ) -> Result<Vec<Receipt>, CliError> {
         let receipts = self.session.append(now, envelopes)?;
         receipts.into_iter().map(|receipt| receipt.map_err(|refusal| (&refusal).into())).collect()
+    }
+}
+
+/// The environment that is named, `production` where the policy lists it, or the only one.
+///
+/// # Errors
+/// Where the policy does not list it, or several could be meant.
+pub(crate) fn environment(
+    policy: &Policy,
+    named: Option<&EnvironmentName>,
+) -> Result<EnvironmentName, CliError> {
+    if let Some(name) = named {
+        policy.environment(name).map_err(|error| {
+            let known: Vec<_> =
+                policy.environments().iter().map(|listed| listed.name.to_string()).collect();
+            CliError::from_error(ErrorKind::Usage, &error)
+                .hint(format!("the policy lists: {}", known.join(", ")))
+        })?;
+        return Ok(name.clone());
+    }
+    let mut listed = policy.environments().iter().map(|environment| &environment.name);
+    if let Some(name) = listed.clone().find(|name| name.as_str() == "production") {
+        return Ok(name.clone());
+    }
+    match (listed.next(), listed.next()) {
+        (Some(name), None) => Ok(name.clone()),
+        _ => Err(CliError::usage("which environment?").hint("name one with --env")),
     }
 }
 

@@ -5,12 +5,12 @@ use std::fmt::Write;
 
 use proptest::prelude::*;
 
-use super::super::fact::{Author, AuthorKind, Facts, PathFact, Presence, SignOff, Standing};
 use super::tests::{author, facts, path, policy, signed};
 use super::*;
 use crate::base::name::{ChecklistItem, EnvironmentName};
 use crate::base::position::EntryIndex;
 use crate::base::time::Span;
+use crate::policy::fact::{Author, AuthorKind, Facts, PathFact, Presence, SignOff, Standing};
 
 fn rule_strategy() -> impl Strategy<Value = String> {
     let when = prop::collection::vec(

@@ -283,7 +283,7 @@ fn rollback<'a>(
         return Ok(point);
     }
     let text = format!(
-        "{} lies behind what is settled, and was not deployed here with these artifacts within {within}",
+        "{} lies behind what is settled, and was not deployed here so within {within}",
         question.revision.short()
     );
     let hint = "roll back to a revision that was: countersign log --deployments";

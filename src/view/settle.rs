@@ -128,9 +128,9 @@ impl SettledPoints {
     }
 
     /// A deployment settles if it names an open allow decision for the same revision and
-    /// artifacts, and nothing took permission away in that repository since what the gate had seen
-    /// (ATTACKS 3, 31). Whether the doubt concerns a fact that was used is not asked: deciding again is
-    /// cheap, and a fold that asked would need the cover.
+    /// artifacts, and nothing took permission away in that repository since what the gate had
+    /// seen (ATTACKS 3, 31). Whether the doubt concerns a fact that was used is not asked:
+    /// deciding again is cheap, and a fold that asked would need the cover.
     pub(super) fn deployed(&mut self, fact: &Fact<'_>, said: &Deployment, doubts: &Doubts) {
         let (entry, time) = (fact.entry, fact.time);
         if let Some(started) = said.started {

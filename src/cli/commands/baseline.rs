@@ -45,7 +45,7 @@ pub(crate) fn run(context: &mut Context, args: &Args) -> Result<ExitStatus, CliE
     let mut desk = context.desk("baseline")?;
     let policy = desk.policy()?;
     let service = desk.service(&policy, args.service.as_ref())?.name.clone();
-    let environment = desk.environment(&policy, args.environment.as_ref())?;
+    let environment = crate::cli::desk::environment(&policy, args.environment.as_ref())?;
     let accepted = match args.revision.as_str() {
         "none" => Accepted::Nothing,
         text => Accepted::UpTo(desk.need_repository()?.resolve(text)?),

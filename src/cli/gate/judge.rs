@@ -49,7 +49,7 @@ pub(crate) fn judge(
     let repository = desk.need_repository()?;
     let policy = desk.policy()?;
     let service = desk.service(&policy, inquiry.service)?;
-    let environment = desk.environment(&policy, inquiry.environment)?;
+    let environment = crate::cli::desk::environment(&policy, inquiry.environment)?;
     if let Some(here) = desk.repository_name.as_ref().filter(|name| **name != service.repository) {
         let message =
             format!("{} is built from {}, and this is {here}", service.name, service.repository);

@@ -6,7 +6,6 @@ use super::{Reporting, SegmentReport, count, labelled};
 use crate::base::digest::{ChangeHash, ContentDigest};
 use crate::base::name::{EnvironmentName, MemberId, Revision, ServiceName};
 use crate::base::position::{EntryIndex, TreeSize};
-use crate::cli::exit::ExitStatus;
 use crate::cli::time;
 use crate::cli::ui::{Ui, Word};
 use crate::policy::ReasonCode;
@@ -171,14 +170,6 @@ impl VerdictReport {
             (DecisionVerdict::Allow, _) => Word::Yes,
             (DecisionVerdict::Deny, Mode::Enforce) => Word::No,
             (DecisionVerdict::Deny, Mode::Observe) => Word::WouldRefuse,
-        }
-    }
-
-    /// The exit status of a gate: observe mode refuses nothing.
-    pub(crate) fn status(&self) -> ExitStatus {
-        match self.word() {
-            Word::Yes | Word::WouldRefuse => ExitStatus::Yes,
-            _ => ExitStatus::No,
         }
     }
 

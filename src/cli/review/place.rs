@@ -42,7 +42,7 @@ impl Place {
         let policy = desk.policy()?;
         let policy_number = desk.session.view().policy().map_or(0, |version| version.number);
         let service = desk.service(&policy, args.service.as_ref())?.clone();
-        let environment = desk.environment(&policy, args.env.as_ref())?;
+        let environment = crate::cli::desk::environment(&policy, args.env.as_ref())?;
         Ok(Self { policy, policy_number, service, environment })
     }
 

@@ -78,6 +78,6 @@ pub(super) fn environment(
     let (_, environments) = known(desk);
     match environments.iter().find(|name| name.as_str() == "production") {
         Some(production) if used.is_empty() => Ok(production.clone()),
-        _ => desk.environment(&desk.policy()?, None),
+        _ => crate::cli::desk::environment(&desk.policy()?, None),
     }
 }

@@ -121,7 +121,7 @@ fn deployed(desk: &Desk, args: &Args) -> Result<Deployment, CliError> {
     let service = args.service.as_ref().or_else(|| said.map(|said| &said.service));
     let environment = args.environment.as_ref().or_else(|| said.map(|said| &said.environment));
     let service = desk.service(&policy, service)?.name.clone();
-    let environment = desk.environment(&policy, environment)?;
+    let environment = crate::cli::desk::environment(&policy, environment)?;
     let revision: Revision = match (&args.revision, said) {
         (None, Some(said)) => said.revision.clone(),
         (text, _) => desk.need_repository()?.resolve(text.as_deref().unwrap_or("HEAD"))?,
