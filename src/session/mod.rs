@@ -12,6 +12,7 @@ mod replay;
 mod view_file;
 
 use std::collections::BTreeSet;
+use std::num::NonZero;
 use std::path::Path;
 use std::time::Duration;
 
@@ -29,6 +30,7 @@ use crate::ledger::receipt::Receipt;
 use crate::ledger::store::{Store as _, Topic};
 use crate::note::checkpoint::VerifiedCheckpoint;
 use crate::note::key::{NoteSigner, VerifierKey};
+use crate::roster::Roster;
 use crate::statement::commitment::EmailSalt;
 use crate::statement::envelope::{Envelope, EnvelopeSignature};
 use crate::statement::{Says, Seen, Statement};
@@ -42,6 +44,9 @@ pub use self::folder::{LedgerFolder, LedgerKeyFile};
 pub use self::genesis::{Beginning, begin};
 pub use self::random::{fresh_nonce, random};
 pub use self::replay::{StoreLog, replay};
+
+/// Fewer entries than this are verified without other threads.
+const VERIFIED_ALONE_MAX: usize = 32;
 
 /// An opened ledger.
 #[derive(Debug)]
@@ -178,10 +183,7 @@ impl Session {
         }
         let found = read::entries(&self.store, indexes, &self.checkpoint)?;
         let roster = self.view.roster();
-        let verify = |entry: &read::VerifiedEntry| {
-            Ok(VerifiedEntry::verify(entry.index(), &entry.leaf().to_bytes(), roster)?)
-        };
-        found.iter().map(verify).collect()
+        verify_all(&found, roster)
     }
 
     /// The positions of the entries under a topic, oldest first.
@@ -329,6 +331,35 @@ pub fn sign_again(mut envelope: Envelope, signer: &dyn Signer) -> Result<Envelop
     let keyid: KeyId = signer.public_key().fingerprint();
     envelope.push_signature(EnvelopeSignature { keyid, signature });
     Ok(envelope)
+}
+
+/// Verifies entries on every processor: a release may rest on thousands of signatures.
+fn verify_all(
+    found: &[read::VerifiedEntry],
+    roster: &Roster,
+) -> Result<Vec<VerifiedEntry>, SessionError> {
+    let verify = |part: &[read::VerifiedEntry]| -> Result<Vec<_>, SessionError> {
+        let one = |entry: &read::VerifiedEntry| {
+            Ok(VerifiedEntry::verify(entry.index(), &entry.leaf().to_bytes(), roster)?)
+        };
+        part.iter().map(one).collect()
+    };
+    let threads = std::thread::available_parallelism().map_or(1, NonZero::get);
+    if found.len() < VERIFIED_ALONE_MAX || threads == 1 {
+        return verify(found);
+    }
+    let verify = &verify;
+    let parts: Vec<_> = std::thread::scope(|scope| {
+        let parts = found.chunks(found.len().div_ceil(threads));
+        let running: Vec<_> = parts.map(|part| scope.spawn(move || verify(part))).collect();
+        let broken = || SessionError::integrity("verification", "ended early");
+        running.into_iter().map(|part| part.join().unwrap_or_else(|_| Err(broken()))).collect()
+    });
+    let mut entries = Vec::with_capacity(found.len());
+    for part in parts {
+        entries.extend(part?);
+    }
+    Ok(entries)
 }
 
 /// The verifier keys that a ledger has had.

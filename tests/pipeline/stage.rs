@@ -6,7 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
-use countersign::base::digest::{ContentDigest, LeafHash};
+use countersign::base::digest::ContentDigest;
 use countersign::base::name::{
     EnvironmentName, LevelName, MemberId, Origin, RepositoryName, Revision, ServiceName,
 };
@@ -19,7 +19,7 @@ use countersign::session::{Beginning, LedgerKeyFile, Opening, Session, begin, si
 use countersign::signer::file;
 use countersign::statement::approval::{Approval, ApprovalRow};
 use countersign::statement::governance::{
-    Accepted, AddKey, Governance, Operation, SetAdmins, SetBaseline, SetMember, SetPolicy,
+    Accepted, AddKey, Operation, SetAdmins, SetBaseline, SetMember, SetPolicy,
 };
 use countersign::statement::pipeline::{Decision, Deployment};
 use countersign::statement::words::{
@@ -116,6 +116,11 @@ impl Stage {
 
     /// `who` signs off the step `revision` for main.
     pub(crate) fn approve(&self, who: &str, revision: &Revision) -> EntryIndex {
+        self.say(who, self.approval(revision))
+    }
+
+    /// What a reviewer says of the step `revision`.
+    pub(crate) fn approval(&self, revision: &Revision) -> Says {
         let repository = Repository::open(&self.repository()).unwrap();
         let step = repository.step(revision).unwrap();
         let row = ApprovalRow {
@@ -128,17 +133,14 @@ impl Stage {
             shown: Shown::Diff,
             supersedes: None,
         };
-        self.say(
-            who,
-            Says::Approval(Approval {
-                verdict: ApprovalVerdict::Approve,
-                subject_type: SubjectType::Change,
-                rows: vec![row],
-                withdraws: None,
-                comment: None,
-                checklist: Vec::new(),
-            }),
-        )
+        Says::Approval(Approval {
+            verdict: ApprovalVerdict::Approve,
+            subject_type: SubjectType::Change,
+            rows: vec![row],
+            withdraws: None,
+            comment: None,
+            checklist: Vec::new(),
+        })
     }
 
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
@@ -310,14 +312,4 @@ fn begin_ledger(root: &Path, policy: &str, has_baseline: bool) -> TrustRoot {
         LedgerKeyFile::new(root.join("config/countersign/keys").join(format!("{}.ledger", name())));
     let admins = [ada.public_key().fingerprint()];
     begin(&beginning, &root.join("ledger"), &file, &envelope, &admins, now()).unwrap()
-}
-
-impl Stage {
-    /// An admin replaces the policy.
-    pub(crate) fn set_policy(&self, text: &str) {
-        let base: Option<LeafHash> =
-            self.look(|view| view.newest_governance().map(|entry| entry.leaf));
-        let operations = vec![Operation::SetPolicy(SetPolicy { text: text.to_owned() })];
-        self.say("ada", Says::Governance(Governance { genesis: None, base, operations }));
-    }
 }
