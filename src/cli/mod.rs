@@ -142,7 +142,7 @@ impl Context {
         if bytes.len() > bytes_max {
             let message =
                 format!("{} is too large: at most {bytes_max} bytes are read", path.display());
-            return Err(CliError::usage(message));
+            return Err(CliError::usage(message).hint("is it the right file?"));
         }
         Ok(bytes)
     }

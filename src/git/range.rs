@@ -30,7 +30,16 @@ impl Repository {
             id
         } else {
             let found = self.gix().rev_parse_single(name);
-            let found = found.map_err(|error| unknown(detail(&error)))?;
+            let found = found.map_err(|error| {
+                // Most often the name is wrong, and what gix tried says nothing more to people.
+                let tried = detail(&error);
+                let is_name = tried.contains("could not be found");
+                unknown(if is_name {
+                    "no branch, tag or id is called so".to_owned()
+                } else {
+                    tried
+                })
+            })?;
             ObjectId::from_bytes(found.as_bytes()).map_err(|error| unknown(error.to_string()))?
         };
         // Tags may be of tags; git has no bound, people have.

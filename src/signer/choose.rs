@@ -45,7 +45,7 @@ pub enum ChooseError {
         wanted: String,
     },
     /// The key was found and cannot sign.
-    #[error("{place}: {reason}")]
+    #[error("{}", at_place(place, reason))]
     Unusable {
         /// Where it is.
         place: Place,
@@ -54,6 +54,15 @@ pub enum ChooseError {
         /// What to do.
         hint: Option<String>,
     },
+}
+
+/// The reason with the place before it, unless the reason names it already.
+fn at_place(place: &Place, reason: &str) -> String {
+    let place = place.to_string();
+    if reason.contains(place.trim_start_matches("key file ")) {
+        return reason.to_owned();
+    }
+    format!("{place}: {reason}")
 }
 
 impl ChooseError {

@@ -137,6 +137,9 @@ impl KeyFileError {
             Self::Exposed { path, .. } => {
                 Some(format!("close it with `chmod 600 {}`", path.display()))
             }
+            Self::Io { source, .. } if source.kind() == io::ErrorKind::NotFound => {
+                Some("see which keys there are: countersign key list".to_owned())
+            }
             Self::Key(_) => Some("make a key with `ssh-keygen -t ed25519`".to_owned()),
             Self::NotOpenSsh { path } => {
                 Some(format!("see what it is with `ssh-keygen -l -f {}`", path.display()))

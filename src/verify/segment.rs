@@ -97,8 +97,11 @@ impl<'a> Judge<'a> {
         self.service
     }
 
-    pub(super) const fn entries(&self) -> &'a [VerifiedEntry] {
-        self.entries
+    /// The entries that the question may rest on: those below the view's size, whatever else was
+    /// gathered.
+    pub(super) fn entries(&self) -> impl Iterator<Item = &'a VerifiedEntry> {
+        let size = self.view.size();
+        self.entries.iter().filter(move |entry| size.covers(entry.index()))
     }
 
     /// The declarations of a change or of one of its steps.
@@ -107,7 +110,7 @@ impl<'a> Judge<'a> {
         hashes: &[ChangeHash],
     ) -> impl Iterator<Item = (&'a VerifiedEntry, &'a Declaration)> {
         let repository = &self.service.repository;
-        self.entries.iter().filter_map(move |entry| match &entry.statement().says {
+        self.entries().filter_map(move |entry| match &entry.statement().says {
             Says::Change(said)
                 if hashes.contains(&said.change) && said.repository == *repository =>
             {

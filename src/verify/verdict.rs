@@ -386,7 +386,8 @@ fn builds(
             .keys()
             .iter()
             .all(|key| roster.standing(key, entry.index(), size) == KeyStanding::Good);
-        named && good && roster.member(entry.by(), size).is_some()
+        let member = roster.member(entry.by(), size);
+        size.covers(entry.index()) && named && good && member.is_some()
     };
     let mut builds = Vec::new();
     for entry in evidence.entries.iter().filter(|entry| counts(entry)) {

@@ -124,6 +124,10 @@ fn unknown_places_are_wrong_usage_and_never_a_weaker_rule() {
         &["gate", "-n", "--service", "shoop"],
         &["gate", "-n", "--revision", "no-such-branch"],
         &["gate", "-n", "--artifact", "sha256:abc"],
+        // Ambiguity y: one spelling of a digest; an image's tag is none.
+        &["gate", "-n", "--artifact", &format!("sha256:{}", "AB".repeat(32))],
+        &["gate", "-n", "--artifact", &"ab".repeat(32)],
+        &["gate", "-n", "--artifact", "shop:latest"],
     ] {
         let refused = stage.run(arguments);
         assert_eq!(refused.status, 2, "{arguments:?} {refused:?}");

@@ -388,3 +388,29 @@ fn attack_30_a_sign_off_expires() {
     world.now = Timestamp::from_milliseconds(world.now.milliseconds() + 1);
     assert_eq!(codes(&world.judge(&steps)), ["NEEDS_SIGN_OFF"]);
 }
+
+/// Ambiguity r: of each signer the newest declaration counts, of those that count the strongest.
+#[test]
+fn ambiguity_r_the_newest_declaration_of_each_signer() {
+    let mut world = World::new();
+    let steps = [step("one", "ben", "a", None, Some("1"))];
+    world.declare("ben", &steps[0], &["ben"], Assistance::Generated).unwrap();
+    world.declare("ben", &steps[0], &["ben"], Assistance::None).unwrap();
+    world.approve("cy", &steps[0]).unwrap();
+    assert!(world.judge(&steps).is_allowed(), "ben corrected himself");
+    world.declare("ci", &steps[0], &["ben"], Assistance::Assisted).unwrap();
+    assert_eq!(codes(&world.judge(&steps)), ["NEEDS_LEVEL"], "and the service says more");
+}
+
+/// Ambiguity s: a sign-off stands below the size that the decision saw, or not at all.
+#[test]
+fn ambiguity_s_a_sign_off_at_or_above_the_size_does_not_count() {
+    let mut world = World::new();
+    let steps = [step("one", "ben", "a", None, Some("1"))];
+    world.declare("ben", &steps[0], &["ben"], Assistance::None).unwrap();
+    let before = world.view.clone();
+    world.approve("ada", &steps[0]).unwrap();
+    assert!(world.judge(&steps).is_allowed());
+    world.view = before;
+    assert_eq!(codes(&world.judge(&steps)), ["NEEDS_SIGN_OFF"], "entries beyond the size");
+}

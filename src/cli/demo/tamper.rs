@@ -28,7 +28,16 @@ pub(super) fn change_sign_off(ledger: &Path, copy: &Path) -> Result<EntryIndex, 
 fn change(ledger: &Path, index: EntryIndex) -> Option<()> {
     /// Where in the statement the digit stands, in base64 digits.
     const DIGIT: usize = 200;
-    let database = ::sled::open(ledger.join("sled")).ok()?;
+    const TRIES_MAX: usize = 200;
+    // Who just had it open, a thread that is ending, may hold its lock an instant longer.
+    let tries = (0..TRIES_MAX).find_map(|_| {
+        let opened = ::sled::open(ledger.join("sled")).ok();
+        if opened.is_none() {
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        opened
+    });
+    let database = tries?;
     let key = [&b"e"[..], &index.get().to_be_bytes()].concat();
     let mut value = database.get(&key).ok()??.to_vec();
     let start = br#""payload":""#;
