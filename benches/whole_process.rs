@@ -1,6 +1,6 @@
 //! Whole processes beside `git status`, on a small and on a large ledger, in one run:
 //!
-//!     cargo bench --bench whole_process [-- ENTRIES]
+//!     cargo bench --bench whole_process [-- ENTRIES] [keep]
 //!
 //! Prints the median, and the ratio to the median of `git status` in the same repository. The
 //! repository is a clone of the one that this stands in; the ledgers are real, in sled.
@@ -14,7 +14,6 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use countersign::base::digest::ContentDigest;
-use countersign::base::name::Origin;
 use countersign::base::position::EntryIndex;
 use countersign::base::time::Timestamp;
 use countersign::session::{LedgerKeyFile, Opening, Session, random, sign};
@@ -129,7 +128,6 @@ fn fill(place: &Place, entries: usize) {
     let fingerprint = countersign::key::Signer::public_key(&ben).fingerprint();
     let by = session.view().roster().key(&fingerprint).unwrap();
     let by = by.owner(session.size()).unwrap().clone();
-    let _ = Origin::new("bench.example/ledger").unwrap();
     while session.size().get() < entries as u64 {
         let count = BATCH.min(entries - usize::try_from(session.size().get()).unwrap());
         let envelopes: Vec<_> =
@@ -203,6 +201,10 @@ fn main() {
             let milliseconds = time.as_secs_f64() * 1_000.0;
             println!("{entries:<10} {what:<34} {milliseconds:>9.1} {ratio:>11.1}x");
         }
-        std::fs::remove_dir_all(&place.folder).unwrap();
+        if std::env::args().any(|text| text == "keep") {
+            println!("{entries:<10} kept in {}", place.folder.display());
+        } else {
+            std::fs::remove_dir_all(&place.folder).unwrap();
+        }
     }
 }

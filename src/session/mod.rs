@@ -93,7 +93,9 @@ impl Session {
             Some(key) => view_file::load(&folder, key, &store, head.size),
             None => None,
         };
-        let view = replay::catch_up(view.unwrap_or_default(), &store, head.size)?;
+        let view = view.unwrap_or_default();
+        let remembered = view.size();
+        let view = replay::catch_up(view, &store, head.size)?;
         let keys = check_trust(&view, opening.trust)?;
         let origin = opening.trust.origin().as_str();
         let checkpoint = open_checkpoint(head.checkpoint.as_bytes(), origin, &keys)
@@ -107,7 +109,9 @@ impl Session {
             return Err(SessionError::integrity("the e-mail salt", "is not this ledger's"));
         }
         let session = Self { folder, store, view, checkpoint, ledger_key, salt };
-        session.save_view();
+        if remembered != session.size() {
+            session.save_view();
+        }
         Ok(session)
     }
 

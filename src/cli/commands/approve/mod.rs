@@ -8,6 +8,7 @@ use std::path::PathBuf;
 
 use crate::base::name::ChecklistItem;
 use crate::cli::Context;
+use crate::cli::desk::Held;
 use crate::cli::error::CliError;
 use crate::cli::exit::ExitStatus;
 use crate::cli::review::{Place, PlaceArgs, me};
@@ -111,22 +112,24 @@ pub(super) fn sign_off(
 ) -> Result<ExitStatus, CliError> {
     let checks = checks.iter().map(|text| check(text)).collect::<Result<Vec<_>, _>>()?;
     let desired = Desired { signing, checks, asks: asks(context, signing) };
-    let desk = context.desk("approve")?;
-    let place = Place::new(&desk, place_args)?;
-    let reader = me(context, &desk)?;
+    let mut held = Held::take(context, "approve")?;
+    let desk = held.desk(context)?;
+    let place = Place::new(desk, place_args)?;
+    let reader = me(context, desk)?;
     let now = context.now();
     let offered = if named.is_empty() {
-        items::from_queue(&desk, &place, &reader, &desired, now)?
+        items::from_queue(desk, &place, &reader, &desired, now)?
     } else {
-        vec![items::named(&desk, &place, named, now)?]
+        vec![items::named(desk, &place, named, now)?]
     };
-    drop(desk);
     if offered.is_empty() {
         context.ui.line("nothing waits for you");
         return Ok(ExitStatus::Yes);
     }
     for items in offered {
-        if let Some(status) = one(context, &place, &reader, items, &desired, verdict)? {
+        let status = one(context, &mut held, &place, &reader, items, &desired, verdict)?;
+        if let Some(status) = status {
+            held.leak();
             return Ok(status);
         }
     }
@@ -137,18 +140,20 @@ pub(super) fn sign_off(
 /// One signature; none where the person wants to see the next.
 fn one(
     context: &mut Context,
+    held: &mut Held,
     place: &Place,
     reader: &Member,
     mut items: Vec<Item>,
     desired: &Desired<'_>,
     verdict: ApprovalVerdict,
 ) -> Result<Option<ExitStatus>, CliError> {
-    let desk = context.desk("approve")?;
-    items::check(&desk, &items, reader, desired, verdict)?;
-    dialog::show(context, &desk, place, reader, &mut items, desired);
-    let wanted = items::checklist(&desk, place, &items, reader);
-    // Nobody waits for the ledger while a person reads.
-    drop(desk);
+    let desk = held.desk(context)?;
+    items::check(desk, &items, reader, desired, verdict)?;
+    dialog::show(context, desk, place, reader, &mut items, desired);
+    let wanted = items::checklist(desk, place, &items, reader);
+    if desired.asks {
+        held.leave();
+    }
     let mut said = Said {
         verdict,
         withdraws: None,
@@ -168,7 +173,7 @@ fn one(
     if said.verdict == ApprovalVerdict::Approve {
         dialog::answer_checklist(context, &wanted, &mut said.answers, desired.asks)?;
     }
-    submit(context, place, reader, &items, &said, desired.signing).map(Some)
+    submit(context, held, place, reader, &items, &said, desired.signing).map(Some)
 }
 
 /// `ITEM=ANSWER`.

@@ -8,7 +8,7 @@ use crate::base::digest::{Commitment, ContentDigest};
 use crate::base::name::ChecklistItem;
 use crate::base::position::EntryIndex;
 use crate::cli::Context;
-use crate::cli::desk::{Desk, write_envelope};
+use crate::cli::desk::{Desk, Held, write_envelope};
 use crate::cli::error::{CliError, ErrorKind};
 use crate::cli::exit::ExitStatus;
 use crate::cli::governance::show_statement;
@@ -59,6 +59,7 @@ struct Signer<'a> {
 /// Makes the statement, signs it, and hands it in or writes it to a file.
 pub(in crate::cli::commands) fn submit(
     context: &mut Context,
+    held: &mut Held,
     place: &Place,
     reader: &Member,
     items: &[Item],
@@ -73,11 +74,14 @@ pub(in crate::cli::commands) fn submit(
     let signer = if signing.dry_run {
         None
     } else {
-        // The key is opened before the ledger is: a passphrase may take its time.
-        let enrolled = context.desk("approve")?.enrolled();
+        let enrolled = held.desk(context)?.enrolled();
+        if context.ui.has_person() {
+            // A passphrase may take its time.
+            held.leave();
+        }
         Some(context.signer(Some(&enrolled))?)
     };
-    let mut desk = context.desk("approve")?;
+    let desk = held.desk(context)?;
     let statement = desk.session.statement(&reader.id, Says::Approval(approval));
     let Some(signer) = signer else {
         show_statement(context, &statement)?;
@@ -89,10 +93,10 @@ pub(in crate::cli::commands) fn submit(
             CliError::usage("another member's key would sign now").hint("run the command again")
         );
     }
-    keep(&desk, items, &openings)?;
+    keep(desk, items, &openings)?;
     let envelope = crate::session::sign(&statement, signer.as_ref())?;
     if let Some(path) = &signing.output {
-        return written(context, &desk, reader, items, said, &envelope, path);
+        return written(context, desk, reader, items, said, &envelope, path);
     }
     let now = context.now();
     let receipts = desk.submit(now, &[envelope])?;
@@ -101,7 +105,7 @@ pub(in crate::cli::commands) fn submit(
     let mut still_open = Vec::new();
     for item in items {
         if let ItemKind::Change(subject, _) = &item.kind {
-            still_open.push(subject.again(&desk, place, now)?.report(&desk, place, &names));
+            still_open.push(subject.again(desk, place, now)?.report(desk, place, &names));
         }
     }
     print_signed(context, said, entry, &still_open);
@@ -114,7 +118,6 @@ pub(in crate::cli::commands) fn submit(
         file: None,
         still_open,
     });
-    desk.session.leak();
     Ok(ExitStatus::Yes)
 }
 
