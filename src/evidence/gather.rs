@@ -13,6 +13,7 @@ use crate::ledger::topics;
 use crate::session::{Session, SessionError};
 use crate::statement::Says;
 use crate::statement::words::{ApprovalVerdict, SubjectType};
+use crate::verify::cover::Cover;
 use crate::verify::evidence::Position;
 use crate::verify::{Evidence, Question, StepEvidence, VerifiedEntry};
 use crate::view::SettledPoint;
@@ -47,6 +48,8 @@ pub struct Gathered {
     pub entries: Vec<VerifiedEntry>,
     /// Approvals of other versions, with the hash they are near to.
     pub near: Vec<(ChangeHash, VerifiedEntry)>,
+    /// For a revision that lies behind: what it was signed off with.
+    pub cover: Option<Cover>,
 }
 
 impl Gathered {
@@ -60,6 +63,7 @@ impl Gathered {
             difference: &self.difference,
             entries: self.entries.as_slice(),
             near: self.near.as_slice(),
+            cover: self.cover.as_ref(),
         }
     }
 }
@@ -89,9 +93,15 @@ pub fn gather(
     };
     let mut wanted: BTreeSet<Topic> = hashes(&steps, &difference).map(topics::change).collect();
     wanted.extend(question.artifacts.iter().copied().map(topics::artifact));
+    let cover = match position {
+        Position::Behind => covered(session, points, question)?,
+        _ => None,
+    };
+    let changes = cover.iter().flat_map(|cover| &cover.segments).map(|row| row.change);
+    wanted.extend(changes.map(topics::change));
     let entries = session.entries_under(wanted)?;
     let near = near(session, &entries)?;
-    Ok(Gathered { position, steps, difference, entries, near })
+    Ok(Gathered { position, steps, difference, entries, near, cover })
 }
 
 /// Gathers what the verdict on a range rests on that has not landed: as one change, from its base
@@ -120,7 +130,14 @@ pub fn gather_range(
     let steps = evidence_of(session, vec![step]);
     let entries = session.entries_under([topics::change(document.hash())])?;
     let near = near(session, &entries)?;
-    Ok(Gathered { position: Position::FromRoot, steps, difference: document, entries, near })
+    Ok(Gathered {
+        position: Position::FromRoot,
+        steps,
+        difference: document,
+        entries,
+        near,
+        cover: None,
+    })
 }
 
 fn evidence_of(session: &Session, steps: Vec<Step>) -> Vec<StepEvidence> {
@@ -151,8 +168,16 @@ fn chain(
         repository.commit_bytes(revision)?;
         return Ok((Position::FromRoot, Vec::new()));
     };
-    let walked = repository.chain(newest.revision.as_ref(), revision);
-    let walked = walked.map_err(|error| cut_off(repository, revision, error))?;
+    let is_behind = || match &newest.revision {
+        Some(settled) => repository.is_ancestor_first_parent(revision, settled).unwrap_or(false),
+        None => false,
+    };
+    let walked = match repository.chain(newest.revision.as_ref(), revision) {
+        Ok(walked) => walked,
+        // Where the walk down is cut off, the revision may still lie behind what is settled.
+        Err(_) if is_behind() => return Ok((Position::Behind, Vec::new())),
+        Err(error) => return Err(cut_off(repository, revision, error)),
+    };
     if walked.end == ChainEnd::MetStart {
         return Ok((Position::After(last), walked.commits));
     }
@@ -165,6 +190,31 @@ fn chain(
     };
     let nearest = points.iter().rposition(on_chain);
     Ok((nearest.map_or(Position::FromRoot, Position::After), Vec::new()))
+}
+
+/// What the newest deployment of the revision with these artifacts was signed off with. A
+/// redeployment of a commit brings no changes of its own: what it rests on stands before it.
+fn covered(
+    session: &Session,
+    points: &[SettledPoint],
+    question: &Question,
+) -> Result<Option<Cover>, SessionError> {
+    let same = points.iter().rev().filter(|point| {
+        point.revision.as_ref() == Some(&question.revision) && point.artifacts == question.artifacts
+    });
+    let mut found = None;
+    for digest in same.filter_map(|point| point.cover) {
+        let Some(bytes) = session.blobs().get(&digest)? else { continue };
+        let cover = Cover::parse(&bytes).map_err(|error| {
+            SessionError::integrity("the cover of a decision", error.to_string())
+        })?;
+        let brings = !cover.segments.is_empty();
+        found = Some(cover);
+        if brings {
+            break;
+        }
+    }
+    Ok(found)
 }
 
 /// A start that a shallow clone does not have lies behind its border, and is not to be fetched
@@ -185,6 +235,7 @@ fn near(
     entries: &[VerifiedEntry],
 ) -> Result<Vec<(ChangeHash, VerifiedEntry)>, SessionError> {
     let mut near = Vec::new();
+    let mut seen = BTreeSet::new();
     for entry in entries {
         let Says::Change(said) = &entry.statement().says else { continue };
         let mut versions: BTreeSet<ChangeHash> = said.predecessor.into_iter().collect();
@@ -200,7 +251,7 @@ fn near(
             let is_approval = matches!(&found.statement().says, Says::Approval(approval)
                 if approval.verdict == ApprovalVerdict::Approve
                     && approval.subject_type == SubjectType::Change);
-            if is_approval && !near.contains(&(said.change, found.clone())) {
+            if is_approval && seen.insert((said.change, found.index())) {
                 near.push((said.change, found));
             }
         }

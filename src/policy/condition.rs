@@ -101,7 +101,8 @@ fn author_below(policy: &Policy, facts: &Facts, level: &LevelName) -> bool {
 /// senior's (ATTACKS 9). A change that names nobody but tools has no proved author either.
 pub(super) fn has_unproved_author(facts: &Facts) -> bool {
     let mut authors = provable_authors(facts).peekable();
-    authors.peek().is_none() || authors.any(|author| !is_known(author))
+    // An artifact is judged apart from who wrote what went into it.
+    (authors.peek().is_none() && !facts.artifact) || authors.any(|author| !is_known(author))
 }
 
 fn is_known(author: &Author) -> bool {

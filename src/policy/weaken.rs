@@ -133,6 +133,9 @@ fn service(newer: &Policy, old: &Service, found: &mut Vec<Weakening>) {
     if old.artifact_required && !new.artifact_required {
         weaker("no artifact is required".to_owned());
     }
+    if !old.builders.is_empty() && new.builders.is_empty() {
+        weaker("whoever has the duty may build".to_owned());
+    }
     for builder in new.builders.iter().filter(|builder| !old.builders.contains(builder)) {
         weaker(format!("{builder} may build"));
     }

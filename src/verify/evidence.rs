@@ -1,6 +1,7 @@
 //! What a verdict is computed from. Whoever gathers it reads repositories and ledgers; the
 //! verdict reads nothing else.
 
+use super::cover::Cover;
 use super::entry::VerifiedEntry;
 use crate::base::digest::{ChangeHash, ContentDigest, EmailDigest};
 use crate::base::name::{EnvironmentName, Revision, ServiceName};
@@ -84,4 +85,7 @@ pub struct Evidence<'a> {
     pub entries: &'a [VerifiedEntry],
     /// Approvals of other versions of these changes, with the hash they are near to.
     pub near: &'a [(ChangeHash, VerifiedEntry)],
+    /// For a revision that lies behind: what the decision rested on under which it was deployed
+    /// last with these artifacts. `entries` are about its changes.
+    pub cover: Option<&'a Cover>,
 }

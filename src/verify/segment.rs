@@ -7,7 +7,7 @@ use super::evidence::{Question, SeenAuthor, SeenKind, StepEvidence};
 use super::signoff::{self, Discounted, Reject};
 use crate::base::digest::{ChangeHash, ContentDigest, EmailDigest};
 use crate::base::name::{MemberId, Revision};
-use crate::change::Document;
+use crate::change::{Document, Mode, Row, Side};
 use crate::policy::{
     Assessment, Author, AuthorKind, Facts, PathFact, Policy, ReasonCode, Service, SignOff,
     Standing, assess,
@@ -104,6 +104,37 @@ impl<'a> Judge<'a> {
         self.entries.iter().filter(move |entry| size.covers(entry.index()))
     }
 
+    /// The rejects that stand on a change.
+    pub(super) fn rejects(&self, change: ChangeHash) -> Vec<Reject> {
+        let hash = ContentDigest::from_bytes(*change.as_bytes());
+        signoff::standing(self, SubjectType::Change, hash).rejects
+    }
+
+    /// Whether any rule asks for sign-offs of artifacts at this place.
+    pub(super) fn asks_for_artifacts(&self) -> bool {
+        !assess(self.policy, &self.artifact_facts(), &[]).requirements.is_empty()
+    }
+
+    /// What rules about artifacts ask of one, what fills it, and the rejects on it.
+    pub(super) fn artifact(&self, artifact: ContentDigest) -> (Assessment, Vec<Reject>) {
+        let standing = signoff::standing(self, SubjectType::Artifact, artifact);
+        (assess(self.policy, &self.artifact_facts(), &standing.sign_offs), standing.rejects)
+    }
+
+    /// An artifact is judged apart from who wrote what went into it.
+    fn artifact_facts(&self) -> Facts {
+        Facts {
+            service: self.question.service.clone(),
+            environment: self.question.environment.clone(),
+            declared: None,
+            detected: None,
+            authors: Vec::new(),
+            paths: Vec::new(),
+            collision: false,
+            artifact: true,
+        }
+    }
+
     /// The declarations of a change or of one of its steps.
     fn declarations(
         &self,
@@ -125,10 +156,7 @@ impl<'a> Judge<'a> {
 #[must_use]
 pub fn judge_change(judge: &Judge<'_>, steps: &[&StepEvidence], document: &Document) -> Segment {
     let change = document.hash();
-    let mut hashes: Vec<_> = steps.iter().map(|step| step.step.document.hash()).collect();
-    hashes.push(change);
-    let mut authors = seen_authors(judge, steps);
-    let declared = declared(judge, &hashes, &mut authors);
+    let Written { authors, declared } = written(judge, steps, change);
     let standing = signoff::standing(
         judge,
         SubjectType::Change,
@@ -198,6 +226,8 @@ enum Who {
     Address(EmailDigest),
     /// A member whom a declaration names and the roster no longer has.
     Gone(MemberId),
+    /// Nobody is named at all.
+    Nobody,
 }
 
 fn add_author(authors: &mut Authors, who: Who, author: Author) {
@@ -226,16 +256,18 @@ fn add_member(
     label: &str,
 ) {
     let who = Who::Member(member.id.clone());
-    add_author(authors, who, member_author(member, standing, label.to_owned()));
+    let size = judge.view.size();
+    let operator = member.operator.as_ref().and_then(|id| judge.view.roster().member(id, size));
     if member.kind != MemberKind::Agent {
+        add_author(authors, who, member_author(member, standing, label.to_owned()));
         return;
     }
-    let size = judge.view.size();
-    let Some(operator) =
-        member.operator.as_ref().and_then(|id| judge.view.roster().member(id, size))
-    else {
+    let Some(operator) = operator else {
+        // Nobody answers for it any more, so no human author is known.
+        add_author(authors, who, member_author(member, Standing::Claimed, label.to_owned()));
         return;
     };
+    add_author(authors, who, member_author(member, standing, label.to_owned()));
     // The agent's own signature attests that it worked for its operator.
     let standing = if standing == Standing::Proved { Standing::Attested } else { standing };
     let label = format!("{} (operator)", operator.id);
@@ -264,33 +296,92 @@ fn seen_authors(judge: &Judge<'_>, steps: &[&StepEvidence]) -> Authors {
     authors
 }
 
+/// Who wrote a segment, and what was declared of it.
+struct Written {
+    authors: Authors,
+    declared: Declared,
+}
+
 /// What the declarations that count add up to.
 #[derive(Default)]
 struct Declared {
-    /// The highest that a declaration in force says.
+    /// The highest that a declaration in force says; none where a step is undeclared.
     assistance: Option<Assistance>,
-    /// The highest that a declaration under a leaked key says: it can raise, never lower.
+    /// What can raise and never lower: a declaration under a leaked key, and those of some steps
+    /// where others are undeclared.
     raised: Option<Assistance>,
     requests: Vec<String>,
 }
 
-/// Declarations count if their signer is an author, or a service with the duty to declare; each
-/// signer's newest (ATTACKS 26, r).
-fn declared(judge: &Judge<'_>, hashes: &[ChangeHash], authors: &mut Authors) -> Declared {
+/// Authors and declarations, step by step: what somebody signed for one step says nothing of
+/// another, so an author is as well known as in the step where they are known least.
+fn written(judge: &Judge<'_>, steps: &[&StepEvidence], whole: ChangeHash) -> Written {
+    let everybody = seen_authors(judge, steps);
+    let mut written = Written { authors: Authors::new(), declared: Declared::default() };
+    let mut undeclared = false;
+    for step in steps {
+        let mut authors = seen_authors(judge, &[step]);
+        let hash = step.step.document.hash();
+        let declared = declared(judge, &mut authors, &everybody, hash, whole);
+        let sum = &mut written.declared;
+        sum.raised = sum.raised.max(declared.raised);
+        sum.requests.extend(declared.requests);
+        if step.step.document.is_empty() {
+            // Nothing was written here, so nobody need have written it.
+            continue;
+        }
+        undeclared |= declared.assistance.is_none();
+        sum.assistance = sum.assistance.max(declared.assistance);
+        if authors.is_empty() {
+            authors.insert(Who::Nobody, nobody());
+        }
+        for (who, author) in authors {
+            let standing = author.standing;
+            let slot = written.authors.entry(who).or_insert(author);
+            // The weakest standing is the greatest.
+            slot.standing = slot.standing.max(standing);
+        }
+    }
+    if undeclared {
+        let sum = &mut written.declared;
+        sum.raised = sum.raised.max(sum.assistance.take());
+    }
+    written.declared.requests.sort_unstable();
+    written.declared.requests.dedup();
+    written
+}
+
+/// Whoever wrote what no commit names an author of, such as a merge made by hand.
+fn nobody() -> Author {
+    let label = "nobody named".to_owned();
+    let (kind, standing) = (AuthorKind::Unknown, Standing::Claimed);
+    Author { member: None, kind, level: None, standing, label }
+}
+
+/// Declarations of a step, or of the whole segment, count if their signer is an author of what
+/// they speak of, or a service with the duty to declare; each signer's newest (ATTACKS 26, r).
+fn declared(
+    judge: &Judge<'_>,
+    authors: &mut Authors,
+    everybody: &Authors,
+    step: ChangeHash,
+    whole: ChangeHash,
+) -> Declared {
     let size = judge.view.size();
     let roster = judge.view.roster();
     let mut newest: BTreeMap<(&MemberId, ChangeHash), (&VerifiedEntry, &Declaration)> =
         BTreeMap::new();
-    for (entry, said) in judge.declarations(hashes) {
+    for (entry, said) in judge.declarations(&[step, whole]) {
         let key = (entry.by(), said.change);
         if newest.get(&key).is_none_or(|(old, _)| old.index() < entry.index()) {
             newest.insert(key, (entry, said));
         }
     }
     let mut declared = Declared::default();
-    for ((by, _), (entry, said)) in newest {
+    for ((by, change), (entry, said)) in newest {
         let Some(signer) = roster.member(by, size) else { continue };
-        let is_author = authors.contains_key(&Who::Member(by.clone()));
+        let who = Who::Member(by.clone());
+        let is_author = if change == whole { everybody } else { &*authors }.contains_key(&who);
         if !is_author && !signer.has_duty(Duty::Declare) {
             continue;
         }
@@ -303,13 +394,20 @@ fn declared(judge: &Judge<'_>, hashes: &[ChangeHash], authors: &mut Authors) -> 
         for named in &said.authors {
             add_declared(judge, authors, by, named);
         }
-        if is_author {
-            add_member(judge, authors, signer, Standing::Proved, by.as_str());
+        if authors.contains_key(&who) {
+            add_member(judge, authors, signer, own_word(signer), by.as_str());
         }
     }
-    declared.requests.sort_unstable();
-    declared.requests.dedup();
     declared
+}
+
+/// What a member's own signature makes of their authorship. A service or a bot has keys that
+/// other people hold, so its word on itself proves no author.
+fn own_word(signer: &Member) -> Standing {
+    match signer.kind {
+        MemberKind::Human | MemberKind::Agent => Standing::Proved,
+        MemberKind::Bot | MemberKind::Service => Standing::Claimed,
+    }
 }
 
 /// An author whom a declaration names: attested, for only one's own signature proves.
@@ -319,11 +417,12 @@ fn add_declared(judge: &Judge<'_>, authors: &mut Authors, by: &MemberId, named: 
     let is_service =
         roster.member(by, size).is_some_and(|member| member.kind == MemberKind::Service);
     // A colleague's word names an author, and so bars them from signing off; it attests nothing.
-    let standing = if is_service { Standing::Attested } else { Standing::Claimed };
     let member = match named {
         DeclaredAuthor::Member(id) => roster.member(id, size),
         DeclaredAuthor::Email(email) => judge.member_of(*email),
     };
+    let about_itself = member.is_some_and(|member| member.id == *by);
+    let standing = if is_service && !about_itself { Standing::Attested } else { Standing::Claimed };
     match (member, named) {
         (Some(member), _) => {
             add_member(judge, authors, member, standing, member.id.as_str());
@@ -340,14 +439,24 @@ fn add_declared(judge: &Judge<'_>, authors: &mut Authors, by: &MemberId, named: 
     }
 }
 
+/// Whether a row makes or changes a link or a submodule, or what may be executed.
+fn is_more_than_text(row: &Row) -> bool {
+    let linked = |side: &Side| matches!(side.mode, Mode::Symlink | Mode::Submodule);
+    let executable = |side: &Side| side.mode == Mode::Executable;
+    linked(&row.old) || linked(&row.new) || (executable(&row.new) && !executable(&row.old))
+}
+
 /// A path is opaque in a segment if it is in any of its steps.
 fn path_facts(steps: &[&StepEvidence], document: &Document) -> Vec<PathFact> {
-    let opaque: std::collections::BTreeSet<&[u8]> = steps
+    let mut opaque: std::collections::BTreeSet<&[u8]> = steps
         .iter()
         .flat_map(|step| &step.step.path_facts)
         .filter(|facts| facts.opaque.is_some())
         .map(|facts| facts.path.as_bytes())
         .collect();
+    // What a path does changes with its mode, and a link leads elsewhere: no diff shows that.
+    let rows = steps.iter().flat_map(|step| step.step.document.rows()).chain(document.rows());
+    opaque.extend(rows.filter(|row| is_more_than_text(row)).map(|row| row.path.as_bytes()));
     // Rules see every path that a step touched, also where later steps took the change back.
     let mut paths: std::collections::BTreeSet<&[u8]> =
         document.paths().map(crate::change::ChangePath::as_bytes).collect();

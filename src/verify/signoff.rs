@@ -66,6 +66,14 @@ pub(super) fn standing(judge: &Judge<'_>, subject: SubjectType, hash: ContentDig
     }
     words.sort_by_key(|word| word.entry.index());
     for word in words {
+        // A sign-off for another branch neither counts here nor replaces what was said here. A
+        // reject is of the change itself, wherever it was said.
+        if word.approval.verdict == ApprovalVerdict::Approve
+            && let Err(elsewhere) = check_place(judge.service(), &word)
+        {
+            standing.discounted.push(elsewhere);
+            continue;
+        }
         // A leaked key cannot give permission, and so cannot take back a reject either
         // (ATTACKS 19); what takes permission away stands.
         let earlier_reject = newest
@@ -114,8 +122,7 @@ fn sort_word(judge: &Judge<'_>, word: &Word<'_>, standing: &mut Standing) {
     }
 }
 
-/// An approval counts if its signer might give it then and still may now (ATTACKS 29), and if it
-/// is for the service's branch (ATTACKS 28).
+/// An approval counts if its signer might give it then and still may now (ATTACKS 29).
 fn sign_off(judge: &Judge<'_>, word: &Word<'_>) -> Result<SignOff, Discounted> {
     let entry = word.entry;
     let refuse = |code, text: String| Err(discounted(entry, code, text));
@@ -137,7 +144,6 @@ fn sign_off(judge: &Judge<'_>, word: &Word<'_>) -> Result<SignOff, Discounted> {
             "signed with a key that was not in force".to_owned(),
         );
     }
-    check_place(judge.service(), word)?;
     let answered = word.approval.checklist.iter().map(|answer| answer.item.clone()).collect();
     Ok(SignOff {
         member: entry.by().clone(),
@@ -145,13 +151,15 @@ fn sign_off(judge: &Judge<'_>, word: &Word<'_>) -> Result<SignOff, Discounted> {
         teams: before.teams.iter().filter(|team| after.teams.contains(team)).cloned().collect(),
         presence: presence(entry.presence()),
         answered,
-        assistance_seen: word.row.assistance_seen.unwrap_or(Assistance::None),
+        // Of an artifact nothing is asked about assistance.
+        assistance_seen: word.row.assistance_seen.unwrap_or(Assistance::Generated),
         carried: false,
         age: judge.question().time.since(entry.time()),
         entry: entry.index(),
     })
 }
 
+/// A sign-off is for a repository and a branch (ATTACKS 28).
 fn check_place(service: &Service, word: &Word<'_>) -> Result<(), Discounted> {
     if word.approval.subject_type == SubjectType::Artifact {
         return Ok(());

@@ -144,8 +144,10 @@ pub fn verdict(question: &Question, evidence: &Evidence<'_>) -> Verdict {
     verdict.policy = Some((version.number, version.entry));
     verdict.policies_passed_as_well = older.iter().map(|(version, _)| version.number).collect();
     verdict.mode = mode(question, &policies);
-    // Step 2: where the chain starts.
-    verdict.start = match start(question, evidence, newest_policy) {
+    // Step 2: where the chain starts, by the shortest time that a rollback may reach back.
+    let within = policies.iter().map(|(_, policy)| policy.defaults().rollback_within).min();
+    let within = within.unwrap_or(newest_policy.defaults().rollback_within);
+    verdict.start = match start(question, evidence, within) {
         Ok(start) => Start::Settled(start.clone()),
         Err(problem) => {
             verdict.problems.push(problem);
@@ -159,11 +161,17 @@ pub fn verdict(question: &Question, evidence: &Evidence<'_>) -> Verdict {
         if let Some(service) = policy.service(&question.service) {
             let judge = Judge::new(question, view, policy, service, evidence.entries);
             merge(&mut verdict.segments, segments(&judge, evidence));
+            verdict.problems.extend(doubts_of_rollback(&judge, evidence));
+            // Step 5: the artifacts.
+            judge_artifacts(&mut verdict, &judge, evidence);
         }
     }
-    // Step 5: the artifacts.
-    if let Some(service) = newest_policy.service(&question.service) {
-        judge_artifacts(&mut verdict, service, evidence);
+    // Two policies may find the same thing wrong.
+    let found = std::mem::take(&mut verdict.problems);
+    for problem in found {
+        if !verdict.problems.contains(&problem) {
+            verdict.problems.push(problem);
+        }
     }
     let covered = verdict.segments.iter().all(|segment| segment.satisfied);
     if covered && verdict.problems.is_empty() {
@@ -200,10 +208,12 @@ fn policies<'a>(
     for version in versions {
         let older = parse(version)?;
         delay = delay.max(older.1.defaults().weaken_delay);
-        if question.time.since(replaced_at) >= delay {
-            break;
-        }
+        let since = question.time.since(replaced_at);
         replaced_at = version.time;
+        // An older policy may still be in its own delay where a newer one is out of its own.
+        if since >= delay {
+            continue;
+        }
         // A policy that did not know the place asked nothing of it.
         let knew = older.1.service(&question.service).is_some()
             && older.1.environment(&question.environment).is_ok();
@@ -235,7 +245,7 @@ fn mode(question: &Question, policies: &[(&PolicyVersion, Policy)]) -> Mode {
 fn start<'a>(
     question: &Question,
     evidence: &Evidence<'a>,
-    policy: &Policy,
+    rollback_within: Span,
 ) -> Result<&'a SettledPoint, Problem> {
     let points = evidence.view.settled(&question.service, &question.environment).all();
     let Some(newest) = points.last() else {
@@ -252,7 +262,7 @@ fn start<'a>(
     match *evidence.position {
         Position::After(index) if index + 1 == points.len() => Ok(newest),
         Position::FromRoot if newest.revision.is_none() => Ok(newest),
-        Position::Behind => rollback(question, points, policy.defaults().rollback_within),
+        Position::Behind => rollback(question, points, rollback_within),
         Position::After(_) | Position::FromRoot => {
             let live = newest.revision.as_ref().map_or("none", Revision::short);
             let text = format!(
@@ -288,6 +298,32 @@ fn rollback<'a>(
     );
     let hint = "roll back to a revision that was: countersign log --deployments";
     Err(problem(ReasonCode::Diverged, text, hint))
+}
+
+/// What was signed off once may be deployed again only as long as nobody took it back: no reject
+/// stands on its changes, and no key that signed them off has leaked (ATTACKS 8).
+fn doubts_of_rollback(judge: &Judge<'_>, evidence: &Evidence<'_>) -> Vec<Problem> {
+    if *evidence.position != Position::Behind {
+        return Vec::new();
+    }
+    let hint = "roll back to another revision, or forward to one that is signed off";
+    let Some(cover) = evidence.cover else {
+        let text = "what that revision was signed off with is not known any more";
+        return vec![problem(ReasonCode::Diverged, text, hint)];
+    };
+    let mut problems = Vec::new();
+    for row in &cover.segments {
+        if !judge.rejects(row.change).is_empty() {
+            let text = format!("change {} of it was rejected since", row.change.short());
+            problems.push(problem(ReasonCode::Rejected, text, hint));
+        }
+        let used = judge.entries().filter(|entry| row.approvals.contains(&entry.index()));
+        if used.filter(|entry| !judge.is_leaked(entry)).count() < row.approvals.len() {
+            let text = format!("a key that signed off change {} has leaked", row.change.short());
+            problems.push(problem(ReasonCode::KeyRevoked, text, hint));
+        }
+    }
+    problems
 }
 
 /// Step 3: the documents compose, and to exactly the difference of the two trees (ATTACKS 1).
@@ -334,39 +370,70 @@ fn merge(segments: &mut Vec<Segment>, other: Vec<Segment>) {
 
 /// Step 5 (`spec/verdict.md` section 6). Every word of a builder counts: one who names two
 /// commits for one artifact contradicts themselves.
-fn judge_artifacts(verdict: &mut Verdict, service: &Service, evidence: &Evidence<'_>) {
-    let question = &verdict.question;
-    if service.artifact_required && question.artifacts.is_empty() {
+fn judge_artifacts(verdict: &mut Verdict, judge: &Judge<'_>, evidence: &Evidence<'_>) {
+    let (question, service) = (verdict.question.clone(), judge.service());
+    let asks = judge.asks_for_artifacts();
+    if (service.artifact_required || asks) && question.artifacts.is_empty() {
         let text = format!("{} is deployed as an artifact, and none was named", question.service);
         let hint = "name it: countersign gate --artifact sha256:DIGEST";
         verdict.problems.push(problem(ReasonCode::ArtifactRequired, text, hint));
     }
-    let mut problems = Vec::new();
     for artifact in &question.artifacts {
         let builds = builds(evidence, service, *artifact);
-        let sources: BTreeSet<_> = builds.iter().map(|(_, source, _)| source.clone()).collect();
-        let from_here = (&service.repository, &question.revision);
-        let shown: String = artifact.short();
-        if sources.len() > 1 {
-            let text = format!("builders name different commits for artifact {shown}");
-            let hint = "find out which is true; revoke the key of the other builder";
-            problems.push(problem(ReasonCode::BuildContradicts, text, hint));
-        } else if sources
-            .first()
-            .is_some_and(|(repository, revision)| (repository, revision) != from_here)
-        {
-            let text = format!("artifact {shown} was not built from {}", question.revision.short());
-            let hint = "deploy the commit that it was built from, or build this one";
-            problems.push(problem(ReasonCode::BuildContradicts, text, hint));
-        } else if sources.is_empty() && service.artifact_required {
-            let text = format!("no named builder says what artifact {shown} was built from");
-            let hint = "a builder says it: countersign record build";
-            problems.push(problem(ReasonCode::BuildUnknown, text, hint));
+        verdict.problems.extend(judge_source(&question, service, *artifact, &builds));
+        verdict.problems.extend(judge_sign_offs(judge, *artifact));
+        let built_by: Vec<_> =
+            builds.into_iter().map(|(member, _, entry)| (member, entry)).collect();
+        if !verdict.artifacts.iter().any(|report| report.artifact == *artifact) {
+            verdict.artifacts.push(ArtifactReport { artifact: *artifact, built_by });
         }
-        let built_by = builds.into_iter().map(|(member, _, entry)| (member, entry)).collect();
-        verdict.artifacts.push(ArtifactReport { artifact: *artifact, built_by });
     }
-    verdict.problems.extend(problems);
+}
+
+/// Whether an artifact was built from the revision that is asked about.
+fn judge_source(
+    question: &Question,
+    service: &Service,
+    artifact: ContentDigest,
+    builds: &[(MemberId, Source, EntryIndex)],
+) -> Option<Problem> {
+    let sources: BTreeSet<_> = builds.iter().map(|(_, source, _)| source).collect();
+    let shown = artifact.short();
+    let Some((repository, revision)) = sources.first() else {
+        let text = format!("no named builder says what artifact {shown} was built from");
+        let hint = "a builder says it: countersign record build";
+        return service.artifact_required.then(|| problem(ReasonCode::BuildUnknown, text, hint));
+    };
+    if sources.len() > 1 {
+        let text = format!("builders name different commits for artifact {shown}");
+        let hint = "find out which is true; revoke the key of the other builder";
+        return Some(problem(ReasonCode::BuildContradicts, text, hint));
+    }
+    if (repository, revision) == (&service.repository, &question.revision) {
+        return None;
+    }
+    let text = format!("artifact {shown} was not built from {}", question.revision.short());
+    let hint = "deploy the commit that it was built from, or build this one";
+    Some(problem(ReasonCode::BuildContradicts, text, hint))
+}
+
+/// What rules about artifacts ask of one, and does not stand.
+fn judge_sign_offs(judge: &Judge<'_>, artifact: ContentDigest) -> Vec<Problem> {
+    let (assessment, rejects) = judge.artifact(artifact);
+    let shown = artifact.short();
+    let hint = format!("countersign approve --artifact sha256:{artifact}");
+    let unmet = assessment.requirements.iter().filter(|asked| asked.missing > 0);
+    let mut problems: Vec<_> = unmet
+        .map(|asked| {
+            let text = format!("artifact {shown} needs {}: {}", asked.ask, asked.because);
+            problem(asked.code, text, hint.clone())
+        })
+        .collect();
+    if !rejects.is_empty() {
+        let text = format!("artifact {shown} was rejected");
+        problems.push(problem(ReasonCode::Rejected, text, "build and approve another one"));
+    }
+    problems
 }
 
 type Source = (RepositoryName, Revision);

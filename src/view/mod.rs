@@ -13,8 +13,9 @@ use serde::{Deserialize, Serialize};
 use crate::base::digest::{Commitment, LeafHash, StatementId};
 use crate::base::name::{EnvironmentName, Origin, RepositoryName, ServiceName};
 use crate::base::position::{EntryIndex, TreeSize};
-use crate::base::time::Timestamp;
+use crate::base::time::{Span, Timestamp};
 use crate::key::KeyId;
+use crate::policy::Policy;
 use crate::roster::{AdminSet, Revoked, Roster};
 use crate::statement::governance::{Accepted, EntryReference, Governance, Operation};
 use crate::statement::words::{ApprovalVerdict, Revocation};
@@ -196,14 +197,21 @@ impl View {
             }
             Says::Deployment(body) => {
                 let place = place(&body.service, &body.environment);
+                let lasts = self.decisions_last();
                 let doubts = &self.newest_doubt;
-                self.settled.entry(place).or_default().deployed(fact, body, doubts);
+                self.settled.entry(place).or_default().deployed(fact, body, doubts, lasts);
             }
             Says::Approval(_) | Says::Change(_) | Says::Build(_) => {}
         }
         for key in fact.keys {
             self.roster.note_use(index, key);
         }
+    }
+
+    /// How long a decision may be used, by the policy in force: not at all where there is none.
+    fn decisions_last(&self) -> Span {
+        let policy = self.policies.last().and_then(|version| Policy::parse(&version.text).ok());
+        policy.map_or(Span::from_milliseconds(0), |policy| policy.defaults().decision_ttl)
     }
 
     fn apply_governance(&mut self, fact: &Fact<'_>, body: &Governance) {
@@ -250,6 +258,7 @@ impl View {
             Operation::SetPolicy(said) => {
                 let number = self.policies.len() as u64 + 1;
                 let text = said.text.clone();
+                self.settled.values_mut().for_each(SettledPoints::void_decisions);
                 self.policies.push(PolicyVersion { number, entry: index, time: fact.time, text });
             }
             Operation::SetBaseline(said) => {

@@ -6,9 +6,9 @@ use serde::{Deserialize, Serialize};
 
 use super::{Doubts, Fact};
 use crate::base::digest::{ContentDigest, StatementId};
-use crate::base::name::{RepositoryName, Revision};
+use crate::base::name::{MemberId, RepositoryName, Revision};
 use crate::base::position::TreeSize;
-use crate::base::time::Timestamp;
+use crate::base::time::{Span, Timestamp};
 use crate::statement::governance::EntryReference;
 use crate::statement::pipeline::{Decision, Deployment};
 use crate::statement::words::{DecisionVerdict, Outcome};
@@ -28,6 +28,8 @@ pub struct SettledPoint {
     pub decision: Option<EntryReference>,
     /// The cover of that decision.
     pub cover: Option<ContentDigest>,
+    /// The deployment's statement, and who made it; none for a baseline.
+    deployed_by: Option<(StatementId, MemberId)>,
 }
 
 /// The settled points of one service in one environment, and the decisions that may yet settle.
@@ -62,6 +64,7 @@ struct OpenDecision {
     entry: EntryReference,
     /// What the gate had seen: a doubt at or above it was not weighed.
     seen: TreeSize,
+    time: Timestamp,
     repository: RepositoryName,
     revision: Revision,
     artifacts: Vec<ContentDigest>,
@@ -107,6 +110,7 @@ impl SettledPoints {
             artifacts: Vec::new(),
             decision: None,
             cover: None,
+            deployed_by: None,
         });
     }
 
@@ -118,6 +122,7 @@ impl SettledPoints {
             let open = OpenDecision {
                 entry: fact.entry,
                 seen: fact.statement.seen.map(|seen| seen.size).unwrap_or_default(),
+                time: fact.time,
                 repository: said.repository.clone(),
                 revision: said.revision.clone(),
                 artifacts: said.artifacts.clone(),
@@ -131,11 +136,16 @@ impl SettledPoints {
     /// artifacts, and nothing took permission away in that repository since what the gate had
     /// seen (ATTACKS 3, 31). Whether the doubt concerns a fact that was used is not asked:
     /// deciding again is cheap, and a fold that asked would need the cover.
-    pub(super) fn deployed(&mut self, fact: &Fact<'_>, said: &Deployment, doubts: &Doubts) {
+    pub(super) fn deployed(
+        &mut self,
+        fact: &Fact<'_>,
+        said: &Deployment,
+        doubts: &Doubts,
+        decision_ttl: Span,
+    ) {
         let (entry, time) = (fact.entry, fact.time);
         if let Some(started) = said.started {
-            // An outcome says what became of a deployment. It settles nothing, and it unsettles
-            // nothing: what was signed off stays signed off where it failed to start.
+            self.fail(started, fact, said.outcome);
             if let Some(live) = self.live.as_mut().filter(|live| live.id == started) {
                 live.outcome = said.outcome;
             }
@@ -146,7 +156,8 @@ impl SettledPoints {
             let same = open.revision == said.revision && open.artifacts == said.artifacts;
             let doubt = doubts.newest(&open.repository);
             let undoubted = doubt.is_none_or(|doubt| open.seen.covers(doubt));
-            (same && undoubted).then(|| open.clone())
+            let fresh = time.since(open.time) < decision_ttl;
+            (same && undoubted && fresh).then(|| open.clone())
         });
         let happened = matches!(said.outcome, Outcome::Started | Outcome::Succeeded);
         let settled = happened && decision.is_some();
@@ -162,8 +173,25 @@ impl SettledPoints {
                 artifacts: said.artifacts.clone(),
                 decision: Some(decision.entry),
                 cover: decision.cover,
+                deployed_by: Some((fact.id, fact.statement.by.clone())),
             });
         }
+    }
+
+    /// A deployment that failed, says who began it, is no point to start from: the next chain
+    /// begins at the one before, and asks for the same sign-offs once more.
+    fn fail(&mut self, started: StatementId, fact: &Fact<'_>, outcome: Outcome) {
+        let its = Some((started, fact.statement.by.clone()));
+        let is_newest = self.points.last().is_some_and(|point| point.deployed_by == its);
+        if outcome == Outcome::Failed && is_newest {
+            self.points.pop();
+            self.open.clear();
+        }
+    }
+
+    /// Decisions that were made under another policy are not to be deployed any more.
+    pub(super) fn void_decisions(&mut self) {
+        self.open.clear();
     }
 
     fn settle(&mut self, point: SettledPoint) {

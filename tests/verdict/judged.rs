@@ -6,6 +6,7 @@ use countersign::policy::ReasonCode;
 use countersign::statement::Says;
 use countersign::statement::governance::{Lift, Operation, RevokeKey, SetPolicy};
 use countersign::statement::words::{ApprovalVerdict, Assistance, Revocation};
+use countersign::verify::cover::Cover;
 use countersign::verify::evidence::Position;
 use countersign::verify::{Evidence, SeenAuthor, SeenKind, Verdict, verdict};
 
@@ -264,6 +265,7 @@ fn attack_01_steps_must_add_up_to_the_difference() {
         difference: &document("a", None, Some("something else")),
         entries: &world.entries(),
         near: &[],
+        cover: None,
     };
     assert_eq!(codes(&verdict(&question, &evidence)), ["COMPOSITION_MISMATCH"]);
 }
@@ -276,6 +278,7 @@ fn attack_02_a_rewound_revision_is_a_rollback() {
     let second = step("two", "ben", "a", Some("1"), Some("2"));
     world.deploy(&first.step.commit);
     world.deploy(&second.step.commit);
+    let cover = Cover::of(&[]);
     let judge = |world: &World, label: &str| {
         let question = world.question(&commit(label));
         let evidence = Evidence {
@@ -285,6 +288,7 @@ fn attack_02_a_rewound_revision_is_a_rollback() {
             difference: &countersign::change::Document::new(Vec::new()).unwrap(),
             entries: &[],
             near: &[],
+            cover: Some(&cover),
         };
         codes(&verdict(&question, &evidence))
     };
@@ -413,4 +417,135 @@ fn ambiguity_s_a_sign_off_at_or_above_the_size_does_not_count() {
     assert!(world.judge(&steps).is_allowed());
     world.view = before;
     assert_eq!(codes(&world.judge(&steps)), ["NEEDS_SIGN_OFF"], "entries beyond the size");
+}
+
+/// What somebody signed for one step says nothing of another (ATTACKS 9, 27).
+#[test]
+fn attack_09_a_declaration_of_one_step_vouches_for_no_other() {
+    let mut world = World::new();
+    // Ben wrote and declared the first; whoever wrote the second typed his address.
+    let steps =
+        [step("one", "ben", "a", None, Some("1")), step("two", "ben", "b", None, Some("evil"))];
+    world.declare("ben", &steps[0], &["ben"], Assistance::None).unwrap();
+    let documents = [&steps[0].step.document, &steps[1].step.document];
+    let whole = countersign::change::Document::compose(&documents).unwrap();
+    let mut approval = word(ApprovalVerdict::Approve, &whole);
+    approval.rows[0].hash =
+        countersign::base::digest::ContentDigest::from_bytes(*whole.hash().as_bytes());
+    world.say("cy", Says::Approval(approval.clone())).unwrap();
+    let verdict = world.judge(&steps);
+    assert!(!verdict.is_allowed(), "one is proved, the other is only claimed");
+    // His word on the whole is a word on each of its steps.
+    let mut both = step("two", "ben", "a", None, Some("1"));
+    both.step.document = whole;
+    world.declare("ben", &both, &["ben"], Assistance::None).unwrap();
+    assert!(world.judge(&steps).is_allowed());
+}
+
+/// A step that names no author at all, such as a merge by hand, is nobody's proved work.
+#[test]
+fn attack_01_a_step_without_an_author_costs_one_more() {
+    let mut world = World::new();
+    let mut steps = [
+        step("one", "ben", "a", None, Some("1")),
+        step("two", "ben", "b", Some("fix"), Some("hole")),
+    ];
+    steps[1].authors.clear();
+    world.declare("ben", &steps[0], &["ben"], Assistance::None).unwrap();
+    world.approve("cy", &steps[0]).unwrap();
+    world.approve("cy", &steps[1]).unwrap();
+    assert!(!world.judge(&steps).is_allowed());
+    let documents = [&steps[0].step.document, &steps[1].step.document];
+    let whole = countersign::change::Document::compose(&documents).unwrap();
+    let mut both = step("two", "ben", "a", None, Some("1"));
+    both.step.document = whole;
+    world.approve("cy", &both).unwrap();
+    assert!(!world.judge(&steps).is_allowed(), "nor does the whole chain hide it");
+}
+
+/// A service's word on itself proves no author: other people hold its key.
+#[test]
+fn attack_09_a_service_never_proves_its_own_authorship() {
+    let mut world = World::new();
+    let steps = [step("one", "ci", "a", None, Some("1"))];
+    world.declare("ci", &steps[0], &["ci"], Assistance::None).unwrap();
+    world.approve("cy", &steps[0]).unwrap();
+    assert!(!world.judge(&steps).is_allowed());
+}
+
+/// An agent for which nobody answers any more has no known author behind it.
+#[test]
+fn an_agent_without_its_operator_costs_one_more() {
+    use countersign::statement::governance::RetireMember;
+    let mut world = World::new();
+    let text = POLICY[..POLICY.find("[[rule]]").unwrap()].to_owned();
+    world.govern(vec![Operation::SetPolicy(SetPolicy { text })]).unwrap();
+    world.now = Timestamp::from_milliseconds(world.now.milliseconds() + 48 * 3_600 * 1_000);
+    let steps = [step("one", "bot", "a", None, Some("1"))];
+    world.declare("bot", &steps[0], &["bot"], Assistance::Generated).unwrap();
+    world.approve("cy", &steps[0]).unwrap();
+    assert!(world.judge(&steps).is_allowed());
+    let retire = RetireMember { member: super::world::id("ben"), reason: None };
+    world.govern(vec![Operation::RetireMember(retire)]).unwrap();
+    assert!(!world.judge(&steps).is_allowed());
+}
+
+/// ATTACKS 28: an approval for another branch does not replace the one for this branch, nor take
+/// back a reject.
+#[test]
+fn attack_28_a_word_for_another_branch_replaces_nothing() {
+    let mut world = World::new();
+    let steps = [step("one", "ben", "a", None, Some("1"))];
+    world.declare("ben", &steps[0], &["ben"], Assistance::None).unwrap();
+    let mut elsewhere = word(ApprovalVerdict::Approve, &steps[0].step.document);
+    elsewhere.rows[0].target = Some("refs/heads/release".parse().unwrap());
+    world.approve("ada", &steps[0]).unwrap();
+    world.say("ada", Says::Approval(elsewhere.clone())).unwrap();
+    assert!(world.judge(&steps).is_allowed());
+    let reject = word(ApprovalVerdict::Reject, &steps[0].step.document);
+    world.say("ada", Says::Approval(reject)).unwrap();
+    world.say("ada", Says::Approval(elsewhere)).unwrap();
+    assert!(codes(&world.judge(&steps)).contains(&"REJECTED"));
+}
+
+/// ATTACKS 29: a strict policy's delay holds, however often it is replaced meanwhile.
+#[test]
+fn attack_29_a_short_delay_in_between_hides_no_older_policy() {
+    let mut world = World::new();
+    let steps = [step("one", "ben", "a", None, Some("1"))];
+    world.declare("ben", &steps[0], &["ben"], Assistance::Generated).unwrap();
+    world.approve("cy", &steps[0]).unwrap();
+    let weak = POLICY[..POLICY.find("[[rule]]").unwrap()].to_owned();
+    for comment in ["", "# again\n"] {
+        let text = format!("{comment}{weak}\n[defaults]\nweaken_delay = \"1s\"\n");
+        world.govern(vec![Operation::SetPolicy(SetPolicy { text })]).unwrap();
+        world.now = Timestamp::from_milliseconds(world.now.milliseconds() + 2_000);
+    }
+    assert_eq!(codes(&world.judge(&steps)), ["NEEDS_LEVEL"]);
+}
+
+/// ATTACKS 12: a rule about artifacts asks for sign-offs of the artifact itself.
+#[test]
+fn attack_12_an_artifact_rule_is_asked() {
+    use countersign::base::digest::ContentDigest;
+    use countersign::statement::words::SubjectType;
+    let rule = "\n[[rule]]\nname = \"plans are read\"\nwhen = { artifact = true }\n\
+                require = [{ level = \"senior\", count = 1 }]\n";
+    let mut world = World::with_policy(&format!("{POLICY}{rule}"));
+    let steps = [step("one", "ben", "a", None, Some("1"))];
+    world.declare("ben", &steps[0], &["ben"], Assistance::None).unwrap();
+    world.approve("ada", &steps[0]).unwrap();
+    assert_eq!(codes(&world.judge(&steps)), ["ARTIFACT_REQUIRED"]);
+    let mut question = world.question(&steps[0].step.commit);
+    question.artifacts = vec![ContentDigest::of(b"plan")];
+    let verdict = world.judge_question(&question, &steps);
+    assert!(codes(&verdict).contains(&"NEEDS_LEVEL"), "{:?}", codes(&verdict));
+    let mut approval = word(ApprovalVerdict::Approve, &steps[0].step.document);
+    approval.subject_type = SubjectType::Artifact;
+    let row = &mut approval.rows[0];
+    row.hash = question.artifacts[0];
+    (row.repository, row.target, row.head, row.assistance_seen) = (None, None, None, None);
+    world.say("ada", Says::Approval(approval)).unwrap();
+    let verdict = world.judge_question(&question, &steps);
+    assert!(verdict.is_allowed(), "{:?}", verdict.problems);
 }

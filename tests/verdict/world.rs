@@ -274,6 +274,7 @@ impl World {
             difference: &Document::compose(&documents).unwrap(),
             entries: &self.entries(),
             near: &[],
+            cover: None,
         };
         verdict(question, &evidence)
     }
