@@ -57,7 +57,7 @@ impl ExitStatus {
 
     const fn weight(self) -> u8 {
         match self {
-            Self::Yes | Self::Command(0) => 0,
+            Self::Yes => 0,
             Self::Unavailable => 1,
             Self::No => 2,
             Self::Integrity => 3,

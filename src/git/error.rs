@@ -32,6 +32,12 @@ pub enum GitError {
         /// Where it was looked for.
         directory: PathBuf,
     },
+    /// A bare repository in another one's work tree, with which it may have come.
+    #[error("a bare repository inside a work tree is not trusted: {}", directory.display())]
+    Nested {
+        /// Where it is.
+        directory: PathBuf,
+    },
     /// References are kept in a way that cannot be read.
     #[error("the repository keeps its references as {storage:?}; only \"files\" can be read")]
     ReferenceStorage {
@@ -205,6 +211,7 @@ impl GitError {
             | Self::ReferenceStorage { .. }
             | Self::Open { .. }
             | Self::UnknownRevision { .. }
+            | Self::Nested { .. }
             | Self::UnknownCommit { .. }
             | Self::NoMergeBase { .. }
             | Self::SeveralMergeBases { .. }
@@ -235,6 +242,9 @@ impl GitError {
             ),
             Self::ReferenceStorage { .. } => {
                 "convert it: git refs migrate --ref-format=files".into()
+            }
+            Self::Nested { .. } => {
+                "stand in the repository around it, or clone this one elsewhere".into()
             }
             Self::UnknownRevision { .. } => "name a branch, a tag or a commit id".into(),
             Self::UnknownCommit { commit } => format!("fetch it: git fetch origin {commit}"),

@@ -80,7 +80,11 @@ impl Repository {
             trust_map(),
         );
         match discovered {
-            Ok(repository) => Self::from_gix(repository.to_thread_local(), BlobMemory::default()),
+            Ok(repository) => {
+                let repository = repository.to_thread_local();
+                refuse_nested(&repository)?;
+                Self::from_gix(repository, BlobMemory::default())
+            }
             Err(error) => Err(open_error(directory, &error)),
         }
     }
@@ -247,6 +251,28 @@ impl Repository {
         let base = range.base.as_ref().map(ObjectId::from);
         self.objects.commit_facts(&ObjectId::from(&range.head), base.as_ref())
     }
+}
+
+/// A bare repository inside a work tree may have come with it: whoever can commit files can commit
+/// one, with a history of their own.
+fn refuse_nested(repository: &gix::Repository) -> Result<(), GitError> {
+    if repository.workdir().is_some() {
+        return Ok(());
+    }
+    let git_dir = repository.git_dir();
+    let git_dir = git_dir.canonicalize().unwrap_or_else(|_| git_dir.to_path_buf());
+    let Some(around) = git_dir.parent().and_then(|parent| gix::discover(parent).ok()) else {
+        return Ok(());
+    };
+    let is_inside =
+        around.workdir().and_then(|tree| tree.canonicalize().ok()).is_some_and(|tree| {
+            let own = around.git_dir().canonicalize().unwrap_or_default();
+            git_dir.starts_with(tree) && !git_dir.starts_with(own)
+        });
+    if is_inside {
+        return Err(GitError::Nested { directory: git_dir });
+    }
+    Ok(())
 }
 
 fn unreadable(error: &gix::Error) -> GitError {

@@ -57,6 +57,8 @@ pub struct Session {
     checkpoint: VerifiedCheckpoint,
     ledger_key: Option<NoteSigner>,
     salt: EmailSalt,
+    /// The size that the remembered view has.
+    remembered: TreeSize,
 }
 
 /// What a session is opened with.
@@ -108,7 +110,7 @@ impl Session {
         if view.ledger().is_some_and(|ledger| ledger.salt != salt.commitment()) {
             return Err(SessionError::integrity("the e-mail salt", "is not this ledger's"));
         }
-        let session = Self { folder, store, view, checkpoint, ledger_key, salt };
+        let mut session = Self { folder, store, view, checkpoint, ledger_key, salt, remembered };
         if remembered != session.size() {
             session.save_view();
         }
@@ -307,9 +309,10 @@ impl Session {
         self.store.leak();
     }
 
-    fn save_view(&self) {
+    fn save_view(&mut self) {
         if let Some(key) = &self.ledger_key {
-            view_file::save(&self.folder, key, &self.view, *self.checkpoint.root());
+            let root = *self.checkpoint.root();
+            self.remembered = view_file::save(&self.folder, key, &self.view, root, self.remembered);
         }
     }
 }

@@ -56,15 +56,26 @@ pub(super) fn load<S: Store>(
     of_this_tree.then_some(file.view)
 }
 
-/// Writes the view where it pays. A failure costs time at the next open, and nothing else.
-pub(super) fn save(folder: &LedgerFolder, key: &NoteSigner, view: &View, root: RootHash) {
+/// Writes the view where it pays, `remembered` being the size that the file has; gives the size
+/// that it has then. A failure costs time at the next open, and nothing else.
+pub(super) fn save(
+    folder: &LedgerFolder,
+    key: &NoteSigner,
+    view: &View,
+    root: RootHash,
+    remembered: TreeSize,
+) -> TreeSize {
     let file = ViewFile { form: FORM, root, view: view.clone() };
-    let Ok(body) = serde_json::to_vec(&file) else { return };
-    if body.len() > SMALL_BYTES && !view.size().get().is_multiple_of(ENTRIES_BEHIND_MAX) {
-        return;
+    let Ok(body) = serde_json::to_vec(&file) else { return remembered };
+    let behind = view.size().get().saturating_sub(remembered.get());
+    if body.len() > SMALL_BYTES && behind < ENTRIES_BEHIND_MAX {
+        return remembered;
     }
     let mut bytes = mac(key, &body).into_bytes();
     bytes.push(b'\n');
     bytes.extend_from_slice(&body);
-    let _ = durable::replace_memory(&folder.view_file(), &bytes);
+    match durable::replace_memory(&folder.view_file(), &bytes) {
+        Ok(()) => view.size(),
+        Err(_) => remembered,
+    }
 }

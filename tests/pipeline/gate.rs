@@ -187,7 +187,7 @@ fn a_rollback_goes_to_what_was_deployed_and_nowhere_else() {
     for content in ["one\n", "two\n"] {
         let change = stage.commit("a", content);
         stage.approve("ada", &change);
-        let deployed = stage.run(&["gate", "--", "true"]);
+        let deployed = stage.run(&["gate", "--any-checkout", "--", "true"]);
         assert_eq!(deployed.status, 0, "{deployed:?}");
         commits.push(change);
     }
@@ -195,11 +195,11 @@ fn a_rollback_goes_to_what_was_deployed_and_nowhere_else() {
     let refused = stage.run(&["gate", "--revision", &never]);
     assert_eq!(refused.status, 1, "{refused:?}");
     assert!(refused.out.contains("DIVERGED"), "{refused:?}");
-    let back = stage.run(&["gate", "--revision", commits[0].as_str(), "--", "true"]);
+    let back = stage.run(&["gate", "--revision", commits[0].as_str(), "--any-checkout", "--", "true"]);
     assert_eq!(back.status, 0, "{back:?}");
     assert_eq!(stage.settled(), Some(commits[0].clone()));
     // And forward again over the same commits.
-    assert_eq!(stage.run(&["gate", "--", "true"]).status, 0);
+    assert_eq!(stage.run(&["gate", "--any-checkout", "--", "true"]).status, 0);
     assert_eq!(stage.settled(), Some(commits[1].clone()));
 }
 

@@ -120,3 +120,25 @@ fn a_ledger_that_takes_nothing_releases_nothing() {
     let size = stage.entries().len();
     assert_eq!(size, 2, "entry 0 and the sign-off");
 }
+
+/// CMD runs in the work tree: what it finds there must be what was judged.
+#[test]
+fn a_command_finds_the_revision_that_was_judged() {
+    let stage = Stage::new("checkout", "observe");
+    let older = stage.commit("a", "one\n");
+    stage.commit("a", "two\n");
+    let marker = stage.repository().join("ran");
+    let refused = |arguments: &[&str], words: &str| {
+        let refused = stage.run(arguments);
+        assert_eq!(refused.status, 2, "{refused:?}");
+        assert!(refused.talk.contains(words), "{refused:?}");
+        assert!(!marker.exists());
+    };
+    refused(&["gate", "--revision", older.as_str(), "--", "touch", "ran"], "is checked out");
+    #[expect(clippy::disallowed_methods, reason = "a test's file need not survive a crash")]
+    std::fs::write(stage.repository().join("a"), "changed\n").unwrap();
+    refused(&["gate", "--", "touch", "ran"], "tracked files are changed: M a");
+    let forced = stage.run(&["gate", "--any-checkout", "--", "touch", "ran"]);
+    assert_eq!(forced.status, 0, "{forced:?}");
+    assert!(marker.exists());
+}

@@ -8,6 +8,7 @@ use crate::cli::Context;
 use crate::cli::desk::Desk;
 use crate::cli::error::CliError;
 use crate::cli::exit::ExitStatus;
+use crate::cli::gate::checkout;
 use crate::cli::gate::judge::{Inquiry, judge};
 use crate::cli::gate::key::PipelineKey;
 use crate::cli::gate::outcome::{Begun, carry_out};
@@ -20,8 +21,9 @@ use crate::statement::words::{Duty, Mode};
 #[command(
     after_help = "Status: 0 passes, 1 is refused, all else is no answer and no permission.\n\
     Where CMD ran, the status is CMD's own (128 and the signal's number where a\n\
-    signal ended it), and its outcome is recorded. CMD finds the decision's entry in\n\
-    COUNTERSIGN_DECISION_ENTRY. Where the policy only observes, a refusal prints\n\
+    signal ended it), and its outcome is recorded. CMD runs in the work tree,\n\
+    which must be the revision, unchanged; it finds the decision's entry in\n\
+    COUNTERSIGN_DECISION_ENTRY and the commit in COUNTERSIGN_REVISION. Where the policy only observes, a refusal prints\n\
     WOULD REFUSE and passes.\n\n\
     Examples:\n  countersign gate -n\n  countersign gate --env production -- ./deploy.sh\n  \
     countersign gate --revision 41c09aa --artifact sha256:DIGEST"
@@ -42,6 +44,9 @@ pub(crate) struct Args {
     /// Only decide: record and run nothing
     #[arg(short = 'n', long = "dry-run", conflicts_with = "command")]
     only_decide: bool,
+    /// Run CMD also where another commit is checked out, or tracked files are changed
+    #[arg(long)]
+    any_checkout: bool,
     /// The deployment, run only where it may be
     #[arg(last = true, value_name = "CMD")]
     command: Vec<OsString>,
@@ -49,13 +54,17 @@ pub(crate) struct Args {
 
 /// An artifact's digest, as container tools write it.
 pub(crate) fn artifact(text: &str) -> Result<ContentDigest, String> {
-    let digest = text.strip_prefix("sha256:").unwrap_or(text);
-    digest.parse().map_err(|_| "expected sha256: and 64 lower-case hexadecimal digits".to_owned())
+    let digest = text.strip_prefix("sha256:").and_then(|digits| digits.parse().ok());
+    digest.ok_or_else(|| "expected sha256: and 64 lower-case hexadecimal digits".to_owned())
 }
 
 /// Runs the command.
 pub(crate) fn run(context: &mut Context, args: &Args) -> Result<ExitStatus, CliError> {
     let mut desk = context.desk("gate")?;
+    if !args.command.is_empty() && !args.any_checkout {
+        let repository = desk.need_repository()?;
+        checkout::check(repository, &repository.resolve(&args.revision)?)?;
+    }
     let key = if args.only_decide { None } else { Some(gate_key(context, &desk, args)?) };
     let inquiry = Inquiry {
         service: args.service.as_ref(),

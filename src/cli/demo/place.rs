@@ -136,7 +136,13 @@ impl Place {
     }
 
     fn point_main_at(&self, commit: &Revision) -> Result<(), CliError> {
-        self.git(&["update-ref", "refs/heads/main", commit.as_str()], &[]).map(drop)
+        self.git(&["update-ref", "refs/heads/main", commit.as_str()], &[])?;
+        // A work tree that git calls clean, however large the repository: nothing of it is wanted.
+        let info = self.repository().join(".git/info");
+        make(&info)?;
+        write_file(&info.join("sparse-checkout"), b"/nothing\n")?;
+        self.git(&["config", "core.sparseCheckout", "true"], &[])?;
+        self.git(&["read-tree", "-m", "-u", "HEAD"], &[]).map(drop)
     }
 
     /// A repository of its own that borrows objects and writes none into the real one.

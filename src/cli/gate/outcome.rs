@@ -43,19 +43,20 @@ pub(crate) fn carry_out(
     context.ui.flush_out();
     let folder = context.environment.current_directory.clone();
     let is_interactive = context.ui.has_person();
-    let (outcome, status) = match run(command, &folder, entry, is_interactive) {
-        Ended::Exited(0) => (Outcome::Succeeded, 0),
-        Ended::Exited(status) => (Outcome::Failed, status),
-        Ended::Killed(signal) => (Outcome::Unknown, KILLED.saturating_add(signal)),
-        Ended::NotStarted(error) => {
-            let program = command.first().map(OsString::as_os_str).unwrap_or_default();
-            let message = format!("cannot run {}", program.display());
-            // The status is the one below: the command's place, not ours.
-            let _ = CliError::unavailable(message).because(&error).print(&mut context.ui);
-            let is_missing = error.kind() == ErrorKind::NotFound;
-            (Outcome::Failed, if is_missing { NOT_FOUND } else { NOT_RUN })
-        }
-    };
+    let (outcome, status) =
+        match run(command, &folder, &begun.question.revision, entry, is_interactive) {
+            Ended::Exited(0) => (Outcome::Succeeded, 0),
+            Ended::Exited(status) => (Outcome::Failed, status),
+            Ended::Killed(signal) => (Outcome::Unknown, KILLED.saturating_add(signal)),
+            Ended::NotStarted(error) => {
+                let program = command.first().map(OsString::as_os_str).unwrap_or_default();
+                let message = format!("cannot run {}", program.display());
+                // The status is the one below: the command's place, not ours.
+                let _ = CliError::unavailable(message).because(&error).print(&mut context.ui);
+                let is_missing = error.kind() == ErrorKind::NotFound;
+                (Outcome::Failed, if is_missing { NOT_FOUND } else { NOT_RUN })
+            }
+        };
     match record(context, key, begun, outcome) {
         Ok(index) => context.ui.note(&format!("outcome: {outcome}, entry {index}")),
         Err(error) => {

@@ -11,6 +11,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
+use crate::base::name::Revision;
 use crate::base::position::EntryIndex;
 
 /// How a command ended.
@@ -29,6 +30,7 @@ pub(super) enum Ended {
 pub(super) fn run(
     command: &[OsString],
     folder: &Path,
+    revision: &Revision,
     decision: EntryIndex,
     is_interactive: bool,
 ) -> Ended {
@@ -36,6 +38,7 @@ pub(super) fn run(
     let mut child = Command::new(program);
     child.args(arguments).current_dir(folder);
     child.env("COUNTERSIGN_DECISION_ENTRY", decision.to_string());
+    child.env("COUNTERSIGN_REVISION", revision.as_str());
     supervise(&mut child, is_interactive).map_or_else(Ended::NotStarted, ended)
 }
 
