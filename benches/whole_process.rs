@@ -121,8 +121,13 @@ fn fill(place: &Place, entries: usize) {
     let key = place.home(".config/countersign/keys/bench.example_ledger.ledger");
     let folder = place.home(".local/share/countersign/bench.example_ledger");
     let ledger_key = LedgerKeyFile::new(key);
-    let opening =
-        Opening { folder: &folder, trust: &trust, ledger_key: &ledger_key, command: "bench" };
+    let opening = Opening {
+        folder: &folder,
+        trust: &trust,
+        ledger_key: &ledger_key,
+        command: "bench",
+        seen: None,
+    };
     let mut session = Session::open(&opening).unwrap();
     let ben = file::load(&place.home("ben"), &mut |_| None).unwrap();
     let fingerprint = countersign::key::Signer::public_key(&ben).fingerprint();

@@ -164,7 +164,10 @@ impl Context {
             .folder
             .ok_or_else(|| CliError::usage("there is no home folder to find the ledger in"))?;
         let ledger_key = ledger_key_file(&configuration, trust.origin())?;
-        let opening = Opening { folder: &folder, trust: &trust, ledger_key: &ledger_key, command };
+        let seen = self.seen_file(&trust);
+        let seen = seen.as_deref();
+        let opening =
+            Opening { folder: &folder, trust: &trust, ledger_key: &ledger_key, command, seen };
         let session = Session::open(&opening)?;
         Ok(Desk { session, trust, repository, repository_name })
     }
@@ -176,6 +179,12 @@ impl Context {
     pub(crate) fn has_ledger(&self) -> Result<bool, CliError> {
         let identity = self.repository_if_any()?.as_ref().map(identity);
         Ok(self.configuration()?.ledger(identity.as_ref()).is_ok())
+    }
+
+    /// Where the newest tree that this user has seen of a ledger is kept.
+    fn seen_file(&self, trust: &TrustRoot) -> Option<PathBuf> {
+        let folder = self.environment.state_home.as_ref()?.join("countersign/seen");
+        Some(folder.join(format!("{}-{}", file_name_of(trust.origin()), trust.ledger().short())))
     }
 
     /// Where keys may be: the agent, files, and what flags, settings and git name.

@@ -9,6 +9,7 @@ mod folder;
 mod genesis;
 mod random;
 mod replay;
+mod seen;
 mod view_file;
 
 use std::collections::BTreeSet;
@@ -39,6 +40,8 @@ use crate::verify::VerifiedEntry;
 use crate::verify::trust::TrustRoot;
 use crate::view::View;
 
+use self::seen::SeenFile;
+
 pub use self::error::{SessionError, SessionErrorKind};
 pub use self::folder::{LedgerFolder, LedgerKeyFile};
 pub use self::genesis::{Beginning, begin};
@@ -59,6 +62,7 @@ pub struct Session {
     salt: EmailSalt,
     /// The size that the remembered view has.
     remembered: TreeSize,
+    seen: Option<SeenFile>,
 }
 
 /// What a session is opened with.
@@ -72,6 +76,8 @@ pub struct Opening<'a> {
     pub ledger_key: &'a LedgerKeyFile,
     /// The command, as others are told who wait for the lock.
     pub command: &'a str,
+    /// Where the newest tree that this user has seen is kept, outside the ledger's folder.
+    pub seen: Option<&'a Path>,
 }
 
 impl Session {
@@ -106,11 +112,16 @@ impl Session {
             return Err(SessionError::integrity("the signed checkpoint", "is of another tree"));
         }
         check_newest(&store, folder.newest_checkpoint()?.as_deref(), &checkpoint, origin, &keys)?;
+        let seen = match opening.seen {
+            Some(path) => Some(SeenFile::check(path, &store, head.size, head.root)?),
+            None => None,
+        };
         let salt = folder.email_salt()?;
         if view.ledger().is_some_and(|ledger| ledger.salt != salt.commitment()) {
             return Err(SessionError::integrity("the e-mail salt", "is not this ledger's"));
         }
-        let mut session = Self { folder, store, view, checkpoint, ledger_key, salt, remembered };
+        let mut session =
+            Self { folder, store, view, checkpoint, ledger_key, salt, remembered, seen };
         if remembered != session.size() {
             session.save_view();
         }
@@ -300,6 +311,9 @@ impl Session {
         drop(ledger);
         self.view = view;
         self.save_view();
+        if let Some(seen) = &mut self.seen {
+            seen.remember(self.checkpoint.size(), *self.checkpoint.root());
+        }
         Ok(receipts)
     }
 

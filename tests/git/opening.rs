@@ -142,6 +142,23 @@ fn what_cannot_be_opened_says_why() {
     assert_eq!(Repository::open(&missing).unwrap_err().kind(), ErrorKind::Usage);
 }
 
+/// Whoever can commit files can commit a bare repository, with a history of their own.
+#[test]
+fn attack_04_a_bare_repository_in_a_work_tree_is_not_trusted() {
+    let scratch = Scratch::new();
+    history(&scratch, 1);
+    scratch.git(&["clone", "-q", "--bare", ".", "service"]);
+    let refused = Repository::open(&scratch.path().join("service")).unwrap_err();
+    assert!(matches!(refused, GitError::Nested { .. }), "{refused}");
+    assert_eq!(refused.kind(), ErrorKind::Usage);
+    assert!(!refused.hint().is_empty());
+    // Alone it is a repository like any other.
+    let alone = Scratch::empty();
+    let from = scratch.path().join("service");
+    alone.git(&["clone", "-q", "--bare", from.to_str().unwrap(), "alone.git"]);
+    Repository::open(&alone.path().join("alone.git")).unwrap();
+}
+
 #[test]
 fn references_in_tables_are_refused_with_their_mend() {
     let scratch = Scratch::empty();

@@ -195,7 +195,8 @@ fn a_rollback_goes_to_what_was_deployed_and_nowhere_else() {
     let refused = stage.run(&["gate", "--revision", &never]);
     assert_eq!(refused.status, 1, "{refused:?}");
     assert!(refused.out.contains("DIVERGED"), "{refused:?}");
-    let back = stage.run(&["gate", "--revision", commits[0].as_str(), "--any-checkout", "--", "true"]);
+    let back =
+        stage.run(&["gate", "--revision", commits[0].as_str(), "--any-checkout", "--", "true"]);
     assert_eq!(back.status, 0, "{back:?}");
     assert_eq!(stage.settled(), Some(commits[0].clone()));
     // And forward again over the same commits.

@@ -142,3 +142,22 @@ fn a_command_finds_the_revision_that_was_judged() {
     assert_eq!(forced.status, 0, "{forced:?}");
     assert!(marker.exists());
 }
+
+/// ATTACKS 34: whoever puts an older copy of the ledger's folder back is noticed by everybody who
+/// has seen a newer one, though nothing in the folder itself tells.
+#[test]
+fn attack_34_an_older_copy_of_the_ledger_is_noticed() {
+    let stage = Stage::new("older-copy", "observe");
+    stage.commit("a", "one\n");
+    let ledger = stage.root.join("ledger");
+    let copy = stage.root.join("copy");
+    let shell = |script: String| {
+        assert!(std::process::Command::new("sh").args(["-c", &script]).status().unwrap().success());
+    };
+    shell(format!("cp -r '{}' '{}'", ledger.display(), copy.display()));
+    assert_eq!(stage.run(&["gate"]).status, 0);
+    shell(format!("rm -r '{0}' && cp -r '{1}' '{0}'", ledger.display(), copy.display()));
+    let noticed = stage.run(&["gate", "-n"]);
+    assert_eq!(noticed.status, 3, "{noticed:?}");
+    assert!(noticed.talk.contains("was set back"), "{noticed:?}");
+}

@@ -101,6 +101,7 @@ impl Stage {
             trust: &self.trust,
             ledger_key: &key,
             command: "test",
+            seen: None,
         };
         Session::open(&opening).unwrap()
     }

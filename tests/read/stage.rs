@@ -183,6 +183,7 @@ impl Stage {
             trust: &self.trust,
             ledger_key: &ledger_key(&self.home),
             command: "test",
+            seen: None,
         };
         Session::open(&opening).unwrap()
     }
