@@ -96,7 +96,8 @@ impl Place {
     }
 
     /// What a person means: `A..B` as git has it, a branch from where it left the service's
-    /// branch, or a single commit against its first parent.
+    /// branch, or a single commit against its first parent. The service's branch itself, by its
+    /// name or as what is checked out, means its newest commit.
     ///
     /// # Errors
     /// Where the text names nothing, or what it names cannot be read.
@@ -111,18 +112,35 @@ impl Place {
         };
         let tips = repository.branches()?;
         let named = tips.into_iter().find(|tip| is_branch(tip.name.as_str()));
-        let head = match named {
-            Some(tip) => tip.revision,
-            None if text == "HEAD" || text == "@" => repository.resolve(text)?,
+        let tip = self.tip(repository)?;
+        let (head, is_own) = match named {
+            Some(named) => (named.revision, self.is_own(named.name.as_str())),
+            None if text == "HEAD" || text == "@" => {
+                let head = repository.resolve(text)?;
+                let is_own = match repository.head_branch()? {
+                    Some(branch) => self.is_own(branch.as_str()),
+                    // Nothing but the commit is checked out, as in a pipeline.
+                    None => head == tip,
+                };
+                (head, is_own)
+            }
             None => return Ok(repository.range(text)?),
         };
-        let tip = self.tip(repository)?;
         let base = repository.merge_base(&tip, &head)?;
+        if base == head && is_own {
+            return Ok(repository.range(head.as_str())?);
+        }
         if base == head {
             return Err(CliError::usage(format!("{text} adds nothing to {}", self.branch()))
                 .hint("name a commit or a range: countersign approve COMMIT"));
         }
         Ok(Range { base: Some(base), head })
+    }
+
+    /// Whether a reference is the service's branch, or what was fetched of it from `origin`.
+    fn is_own(&self, name: &str) -> bool {
+        name == self.service.branch.as_str()
+            || name.strip_prefix("refs/remotes/origin/") == Some(self.branch())
     }
 
     /// What the checked out commit adds to the service's branch; none where it is on it.
