@@ -564,6 +564,21 @@ fn the_hash_is_that_of_the_document() {
     let (status, out, talk) = scratch.run(&["hash", "-o", "../nowhere/x"]);
     assert_eq!((status, out.as_str()), (4, ""), "{talk}");
 
+    // A branch is all that it adds to main, as for whoever signs it.
+    scratch.write("c", "three and a half\n");
+    scratch.commit(BEN, "more");
+    let whole = scratch.answer(&["hash", "main..feature"]);
+    let branch = scratch.answer(&["hash", "feature"]);
+    assert_eq!(branch.lines().next(), whole.lines().next());
+    assert!(branch.ends_with(", 1 path: all that feature adds to main\n"), "{branch}");
+    let found = scratch.json(&["hash", "feature", "--json"]);
+    assert_eq!((&found["base"], &found["head"]), (&full("main"), &full("feature")));
+    // Where the local main is behind the remote's, the remote's counts; landed is a commit.
+    scratch.git(&["update-ref", "refs/remotes/origin/main", "feature~1"]);
+    assert_eq!(scratch.json(&["hash", "feature", "--json"])["base"], full("feature~1"));
+    scratch.git(&["branch", "-q", "landed", "feature~1"]);
+    assert_eq!(scratch.json(&["hash", "landed", "--json"])["base"], full("landed~1"));
+
     // What was pushed is no part of what the branch adds, once the remote's main is known.
     scratch.git(&["update-ref", "refs/remotes/origin/main", "feature"]);
     scratch.write("d", "four\n");

@@ -42,6 +42,60 @@ pub(super) fn range(repository: &Repository, text: Option<&str>) -> Result<Range
     named(repository, "HEAD")
 }
 
+/// What the branch called `text` adds to main, if it is a branch, ahead of main and not main
+/// itself: what reviewers sign of it.
+pub(super) fn of_branch(repository: &Repository, text: &str) -> Result<Option<Range>, CliError> {
+    let names = [text.to_owned(), format!("refs/heads/{text}"), format!("refs/remotes/{text}")];
+    let tips = repository.branches()?;
+    let Some(named) = tips.iter().find(|tip| names.iter().any(|name| name == tip.name.as_str()))
+    else {
+        return Ok(None);
+    };
+    let Some(main) = main_tip(repository)? else { return Ok(None) };
+    let head = named.revision.clone();
+    if is_main(named.name.as_str()) || head == main {
+        return Ok(None);
+    }
+    let base = repository.merge_base(&main, &head)?;
+    Ok((base != head).then_some(Range { base: Some(base), head }))
+}
+
+fn is_main(name: &str) -> bool {
+    let short = name
+        .strip_prefix("refs/heads/")
+        .or_else(|| name.strip_prefix("refs/remotes/"))
+        .unwrap_or(name);
+    MAIN_NAMES.contains(&short)
+}
+
+/// The newest commit of main that is known here: the local branch, or what was fetched of it
+/// where that is ahead, as for whoever signs.
+fn main_tip(repository: &Repository) -> Result<Option<Revision>, CliError> {
+    let find = |name: &str| match repository.resolve(name) {
+        Ok(found) => Ok(Some(found)),
+        Err(GitError::UnknownRevision { .. } | GitError::UnknownCommit { .. }) => Ok(None),
+        Err(error) => Err(CliError::from(error)),
+    };
+    let default = find("refs/remotes/origin/HEAD")?;
+    for name in ["main", "master"] {
+        let local = find(&format!("refs/heads/{name}"))?;
+        let remote = find(&format!("refs/remotes/origin/{name}"))?;
+        if default.is_some() && default != remote {
+            continue;
+        }
+        match (local, remote) {
+            (Some(local), Some(remote)) => {
+                let base = repository.merge_base(&local, &remote);
+                let is_behind = base.is_ok_and(|base| base == local);
+                return Ok(Some(if is_behind { remote } else { local }));
+            }
+            (Some(tip), None) | (None, Some(tip)) => return Ok(Some(tip)),
+            (None, None) => {}
+        }
+    }
+    Ok(default)
+}
+
 /// The range that `text` names, where both of its ends are there: the first parent of a commit
 /// may lie beyond the border of a shallow clone.
 pub(super) fn named(repository: &Repository, text: &str) -> Result<Range, CliError> {

@@ -11,16 +11,17 @@ use crate::cli::desk::write_file;
 use crate::cli::error::CliError;
 use crate::cli::exit::ExitStatus;
 use crate::cli::history;
+use crate::cli::text;
 
 /// Print the change hash: what reviewers sign
 #[derive(Debug, clap::Args)]
 #[command(after_help = "It stays the same through squash, rebase and merge queue as long as \
     nobody else touched\na file that the change touches.\n\nExamples:\n  countersign hash\n  \
-    countersign hash main..feature\n  countersign hash v1.2.0\n  \
+    countersign hash feature\n  countersign hash main..HEAD~1\n  countersign hash v1.2.0\n  \
     countersign hash --document | sha256sum")]
 pub(crate) struct Args {
-    /// A..B, A...B, or a commit against its first parent; by default what the branch adds to
-    /// the remote's main, and on main the newest commit
+    /// A..B, A...B, what a branch adds to main, or a commit against its first parent; by default
+    /// what the branch adds to the remote's main, and on main the newest commit
     range: Option<String>,
     /// Print the change document, byte for byte: the hash is its SHA-256
     #[arg(long)]
@@ -42,7 +43,16 @@ struct Report {
 /// Runs the command.
 pub(crate) fn run(context: &mut Context, args: &Args) -> Result<ExitStatus, CliError> {
     let repository = context.repository()?;
-    let range = history::range(&repository, args.range.as_deref())?;
+    let named = args.range.as_deref();
+    let of_branch = match named {
+        Some(text) => history::of_branch(&repository, text)?,
+        None => None,
+    };
+    let branch = named.filter(|_| of_branch.is_some());
+    let range = match of_branch {
+        Some(range) => range,
+        None => history::range(&repository, named)?,
+    };
     let document = repository.document(range.base.as_ref(), &range.head)?;
     if let Some(path) = &args.output {
         write_file(&context.environment.resolve(path), &document.to_bytes())?;
@@ -59,17 +69,21 @@ pub(crate) fn run(context: &mut Context, args: &Args) -> Result<ExitStatus, CliE
     };
     context.ui.json(&report);
     context.ui.line(&report.change.to_string());
-    context.ui.line(&describe(&report));
+    context.ui.line(&describe(&report, branch));
     Ok(ExitStatus::Yes)
 }
 
 /// What the hash is of, in one line.
-fn describe(report: &Report) -> String {
+fn describe(report: &Report, branch: Option<&str>) -> String {
     let base = report.base.as_ref().map_or("the empty tree", Revision::short);
     let paths = match report.paths {
         0 => "nothing changed, so there is nothing to sign".to_owned(),
         1 => "1 path".to_owned(),
         count => format!("{count} paths"),
     };
-    format!("of {base}..{}, {paths}", report.head.short())
+    let said = format!("of {base}..{}, {paths}", report.head.short());
+    match branch {
+        Some(branch) => format!("{said}: all that {} adds to main", text::escape(branch)),
+        None => said,
+    }
 }
