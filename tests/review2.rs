@@ -44,3 +44,25 @@ fn on_the_services_branch_head_is_its_newest_commit() {
         stage.run(["status", name]).refused(2, "adds nothing to main");
     }
 }
+
+#[test]
+fn several_commits_that_are_signed_as_one_land_as_one() {
+    let stage = with_branch("as-one");
+    let ben = stage.as_user("ben");
+    ben.run(["declare", "retry", "--assistance", "none"]).ok();
+    let hash = change_of(&stage, "retry");
+    let named = stage.run(["hash", "retry"]);
+    assert_eq!(named.ok().lines().next(), Some(hash.as_str()), "what `hash` says is signed");
+    stage.run(["approve", "retry", "--expect", &hash]).ok();
+    for command in ["status", "check"] {
+        let said = stage.run([command, "retry"]);
+        let last = said.ok().lines().last().unwrap();
+        assert_eq!(last, "next: it may land as one commit: squash it, or merge with --no-ff");
+    }
+    stage.git(["checkout", "-q", "-b", "single", "main"]);
+    ben.commit("single", "1\n", "One");
+    ben.run(["declare", "single", "--assistance", "none"]).ok();
+    stage.run(["approve", "single", "--expect", &change_of(&stage, "single")]).ok();
+    let said = stage.run(["status", "single"]);
+    assert_eq!(said.ok().lines().last(), Some("next: it may land"));
+}

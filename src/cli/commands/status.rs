@@ -158,7 +158,7 @@ fn print_change(
     ui.blank();
     ui.table(&needs_table(report));
     ui.blank();
-    ui.line(&format!("next: {}", next(report)));
+    ui.line(&format!("next: {}", next(report, subject.commits())));
 }
 
 fn needs_table(report: &SegmentReport) -> Table {
@@ -218,7 +218,11 @@ const fn known(standing: Standing) -> &'static str {
     }
 }
 
-fn next(report: &SegmentReport) -> String {
+fn next(report: &SegmentReport, commits: usize) -> String {
+    if report.satisfied && commits > 1 {
+        // Signed is the whole: its commits one by one on the branch are other changes.
+        return "it may land as one commit: squash it, or merge with --no-ff".to_owned();
+    }
     if report.satisfied {
         return "it may land".to_owned();
     }
