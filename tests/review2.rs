@@ -66,3 +66,67 @@ fn several_commits_that_are_signed_as_one_land_as_one() {
     let said = stage.run(["status", "single"]);
     assert_eq!(said.ok().lines().last(), Some("next: it may land"));
 }
+
+/// The kinds and changes that wait for somebody.
+fn waiting_for(stage: &Stage, name: &str) -> Vec<(String, String)> {
+    let queue = stage.as_user(name).run(["queue", "--json"]);
+    queue.ok();
+    let text = |value: &serde_json::Value| value.as_str().unwrap().to_owned();
+    let queue = queue.json();
+    let lines = queue["waiting"].as_array().unwrap().iter();
+    lines.map(|line| (text(&line["kind"]), text(&line["change"]))).collect()
+}
+
+#[test]
+fn what_landed_squashed_waits_no_more() {
+    let stage = with_branch("squashed");
+    let ben = stage.as_user("ben");
+    ben.run(["declare", "retry", "--assistance", "none"]).ok();
+    let hash = change_of(&stage, "retry");
+    assert_eq!(waiting_for(&stage, "cleo"), [("declared".to_owned(), hash.clone())]);
+    stage.git(["checkout", "-q", "main"]);
+    stage.git(["merge", "-q", "--squash", "retry"]);
+    ben.git(["commit", "-q", "-m", "Retry card capture (#1841)"]);
+    assert_eq!(change_of(&stage, "HEAD"), hash, "a squash keeps the change");
+    // As a step of the branch, which others may still sign, and once.
+    assert_eq!(waiting_for(&stage, "cleo"), [("landed".to_owned(), hash.clone())]);
+    stage.run(["approve", "HEAD", "--expect", &hash]).ok();
+    assert_eq!(waiting_for(&stage, "cleo"), []);
+    stage.run(["gate", "--", "true"]).ok();
+    // Whatever becomes of the sign-off: the next deployment starts after it.
+    stage.run(["withdraw", "HEAD"]).ok();
+    assert_eq!(waiting_for(&stage, "cleo"), [], "deployed: neither declared nor a branch");
+}
+
+#[test]
+fn of_the_versions_of_a_change_the_newest_waits() {
+    let stage = with_branch("versions");
+    let ben = stage.as_user("ben");
+    let declare = ["declare", "retry", "--assistance", "none"];
+    ben.run(declare).ok();
+    let first = change_of(&stage, "retry");
+    ben.commit("README", "Another shop.\n", "Say else");
+    ben.run([&declare[..], &["--predecessor", &first]].concat()).ok();
+    let second = change_of(&stage, "retry");
+    assert_eq!(waiting_for(&stage, "cleo"), [("declared".to_owned(), second.clone())]);
+    // Back to the first one: it is the newest then.
+    stage.git(["reset", "-q", "--hard", "HEAD~1"]);
+    ben.run([&declare[..], &["--predecessor", &second]].concat()).ok();
+    assert_eq!(waiting_for(&stage, "cleo"), [("declared".to_owned(), first)]);
+}
+
+/// What is damaged is told, never passed over in silence.
+#[test]
+fn a_queue_over_a_damaged_repository_says_so() {
+    let stage = with_branch("damaged");
+    stage.as_user("ben").run(["declare", "retry", "--assistance", "none"]).ok();
+    let blob = stage.git(["rev-parse", "retry:src/capture.rs"]);
+    let file = stage.repository().join(".git/objects").join(&blob[..2]).join(&blob[2..]);
+    let other = stage.git(["rev-parse", "main:README"]);
+    let other = stage.repository().join(".git/objects").join(&other[..2]).join(&other[2..]);
+    std::fs::remove_file(&file).unwrap();
+    std::fs::copy(other, &file).unwrap();
+    stage.run(["queue"]).expect_status(3);
+    std::fs::remove_file(&file).unwrap();
+    stage.run(["queue"]).expect_status(4);
+}

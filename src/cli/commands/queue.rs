@@ -8,7 +8,9 @@ use crate::cli::Context;
 use crate::cli::error::CliError;
 use crate::cli::exit::ExitStatus;
 use crate::cli::report::{AuthorReport, count};
-use crate::cli::review::{Place, PlaceArgs, Waiting, WaitingKind, me, member_named, waiting};
+use crate::cli::review::{
+    Place, PlaceArgs, Waiting, WaitingKind, WaitingList, me, member_named, waiting,
+};
 use crate::cli::time;
 use crate::cli::ui::Table;
 
@@ -44,6 +46,9 @@ struct Answer<'a> {
     #[serde(rename = "for")]
     member: &'a MemberId,
     waiting: Vec<Line<'a>>,
+    /// What was not looked at, where there is too much of it.
+    #[serde(skip_serializing_if = "<[String]>::is_empty")]
+    left_out: &'a [String],
 }
 
 /// Runs the command.
@@ -55,7 +60,7 @@ pub(crate) fn run(context: &mut Context, args: &Args) -> Result<ExitStatus, CliE
         None => me(context, &desk)?.id,
     };
     let now = context.now();
-    let found = waiting(&desk, &place, Some(&reader), now)?;
+    let WaitingList { changes: found, left_out } = waiting(&desk, &place, Some(&reader), now)?;
     let names = desk.names();
     let line = |waiting: &'_ Waiting| {
         let report = waiting.subject.report(&desk, &place, &names);
@@ -83,7 +88,11 @@ pub(crate) fn run(context: &mut Context, args: &Args) -> Result<ExitStatus, CliE
                 command: command(waiting),
             })
             .collect(),
+        left_out: &left_out,
     });
+    if !left_out.is_empty() {
+        ui.note(&format!("not looked at: {}", left_out.join("; ")));
+    }
     let whom = if args.member.is_some() { names.of(&reader) } else { "you".to_owned() };
     if found.is_empty() {
         ui.line(&format!("nothing waits for {whom}"));

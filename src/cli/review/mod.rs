@@ -20,7 +20,7 @@ use crate::signer;
 
 pub(crate) use diff::{Difference, differences};
 pub(crate) use place::{Place, PlaceArgs};
-pub(crate) use queue::{Waiting, WaitingKind, waiting};
+pub(crate) use queue::{Waiting, WaitingKind, WaitingList, waiting};
 pub(crate) use subject::{Subject, declared_range, merge_ahead};
 pub(crate) use summary::{assistance_source, print_summary, tools};
 

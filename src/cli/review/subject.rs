@@ -2,13 +2,13 @@
 
 use super::Place;
 use crate::base::digest::{ChangeHash, ContentDigest};
-use crate::base::name::MemberId;
+use crate::base::name::{MemberId, Revision};
 use crate::base::time::Timestamp;
 use crate::cli::desk::{Desk, Names};
 use crate::cli::error::CliError;
 use crate::cli::report::{Reporting, SegmentReport};
 use crate::evidence::{Gathered, gather_range};
-use crate::git::{Range, Repository};
+use crate::git::{self, Range, Repository};
 use crate::ledger::topics;
 use crate::statement::Says;
 use crate::statement::change::Declaration;
@@ -163,12 +163,20 @@ pub(crate) fn declared_range(desk: &Desk, place: &Place, hash: &str) -> Result<R
     .hint("its author declares it anew: countersign declare"))
 }
 
-/// What a branch adds to the service's branch; none where it adds nothing, or shares no history.
+/// What a branch adds to the service's branch; none where it adds nothing, shares no history, or
+/// is not here.
+///
+/// # Errors
+/// Where the repository is damaged or cannot be read.
 pub(crate) fn merge_ahead(
     repository: &Repository,
-    tip: &crate::base::name::Revision,
-    head: &crate::base::name::Revision,
-) -> Option<Range> {
-    let base = repository.merge_base(tip, head).ok()?;
-    (base != *head).then(|| Range { base: Some(base), head: head.clone() })
+    tip: &Revision,
+    head: &Revision,
+) -> Result<Option<Range>, CliError> {
+    match repository.merge_base(tip, head) {
+        Ok(base) if base == *head => Ok(None),
+        Ok(base) => Ok(Some(Range { base: Some(base), head: head.clone() })),
+        Err(error) if error.kind() == git::ErrorKind::Usage => Ok(None),
+        Err(error) => Err(error.into()),
+    }
 }

@@ -122,7 +122,7 @@ pub(super) fn from_queue(
 ) -> Result<Vec<Vec<Item>>, CliError> {
     let expected = &desired.signing.expect;
     let mut offered = Vec::new();
-    for waiting in waiting(desk, place, Some(&reader.id), now)? {
+    for waiting in waiting(desk, place, Some(&reader.id), now)?.changes {
         let hash = waiting.subject.change().to_string();
         if expected.is_empty() || expected.iter().any(|expected| hash.starts_with(expected)) {
             offered.push(vec![change(desk, waiting.subject, false)?]);
