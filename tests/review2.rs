@@ -130,3 +130,37 @@ fn a_queue_over_a_damaged_repository_says_so() {
     std::fs::remove_file(&file).unwrap();
     stage.run(["queue"]).expect_status(4);
 }
+
+/// One signature may be about many changes: near is the row of the other version, wherever it
+/// stands among them.
+#[test]
+fn the_version_that_was_signed_among_others_is_the_near_one() {
+    let stage = with_branch("rows");
+    let ben = stage.as_user("ben");
+    ben.run(["declare", "retry", "--assistance", "none", "--request", "7"]).ok();
+    for name in ["one", "two"] {
+        stage.git(["checkout", "-q", "-b", name, "main"]);
+        ben.commit(name, "1\n", name);
+    }
+    let branches = ["one", "retry", "two"];
+    let hashes = branches.map(|name| change_of(&stage, name));
+    // Whatever the order of the rows is: once with each branch first.
+    for (user, order) in [("ada", [0, 1, 2]), ("cleo", [2, 1, 0])] {
+        let mut sign = vec!["approve"];
+        sign.extend(order.map(|number| branches[number]));
+        sign.extend(hashes.iter().flat_map(|hash| ["--expect", hash.as_str()]));
+        stage.as_user(user).run(sign).ok();
+    }
+    stage.git(["checkout", "-q", "retry"]);
+    ben.commit("README", "Another shop.\n", "Again");
+    ben.run(["declare", "--assistance", "none", "--request", "7"]).ok();
+    let status = stage.run(["status", "retry", "--json"]).json();
+    let near = status["segments"][0]["near"].as_array().unwrap();
+    let changes: Vec<_> = near.iter().map(|near| near["change"].as_str().unwrap()).collect();
+    assert_eq!(changes, [&hashes[1], &hashes[1]], "{status}");
+    for user in ["ada", "cleo"] {
+        let shown = stage.as_user(user).run(["approve", "retry", "-n"]).json();
+        let row = &shown["predicate"]["says"]["rows"][0];
+        assert_eq!(row["supersedes"], hashes[1].as_str(), "{shown}");
+    }
+}

@@ -9,7 +9,7 @@ use crate::cli::Context;
 use crate::cli::desk::Desk;
 use crate::cli::error::CliError;
 use crate::cli::exit::ExitStatus;
-use crate::cli::report::{Reporting, SegmentReport, count, person, rule_words};
+use crate::cli::report::{Reporting, SegmentReport, count, person, rule_words, versions};
 use crate::cli::review::{Place, PlaceArgs, Subject, assistance_source};
 use crate::cli::time;
 use crate::cli::ui::{Cell, Role, Table, Ui, Word};
@@ -247,7 +247,10 @@ fn landed(
     let gathered = gather(&desk.session, repository, &question)?;
     let found = verdict(&question, &gathered.evidence(&desk.session));
     let names = desk.names();
-    let reporting = Reporting::new(&names, desk.session.view(), &place.policy);
+    let mut reporting = Reporting::new(&names, desk.session.view(), &place.policy);
+    if !gathered.near.is_empty() {
+        reporting.versions = versions(&desk.session, &gathered.entries)?;
+    }
     let segments: Vec<_> = found
         .segments
         .iter()

@@ -1,6 +1,7 @@
 //! How a verdict reads: for people, and as JSON with names of members that never change.
 
 mod ask;
+mod near;
 mod segment;
 mod verdict;
 
@@ -14,6 +15,7 @@ use crate::policy::{FLOOR, Policy, Presence};
 use crate::view::View;
 
 pub(crate) use ask::could_fill;
+pub(crate) use near::{Versions, near_row, versions};
 pub(crate) use segment::{AuthorReport, SegmentReport, person};
 pub(crate) use verdict::{LiveLine, RecordedLine, VerdictReport};
 
@@ -27,12 +29,14 @@ pub(crate) struct Reporting<'a> {
     pub(crate) policy: &'a Policy,
     /// How many changes wait for each member, where that is known.
     pub(crate) waiting: BTreeMap<MemberId, usize>,
+    /// Other versions of the changes that are judged, where they were looked up.
+    pub(crate) versions: Versions,
 }
 
 impl<'a> Reporting<'a> {
     /// Without knowledge of who has how much to do.
     pub(crate) const fn new(names: &'a Names, view: &'a View, policy: &'a Policy) -> Self {
-        Self { names, view, policy, waiting: BTreeMap::new() }
+        Self { names, view, policy, waiting: BTreeMap::new(), versions: Versions::new() }
     }
 }
 

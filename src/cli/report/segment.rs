@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::ask::{Ask, ask};
-use super::{Reporting, labelled, presence_word, rule_words};
+use super::{Reporting, labelled, near_row, presence_word, rule_words};
 use crate::base::digest::ChangeHash;
 use crate::base::name::{LevelName, MemberId, Revision};
 use crate::base::position::EntryIndex;
@@ -193,7 +193,7 @@ impl SegmentReport {
             has: segment.sign_offs.iter().map(|sign_off| has(names, segment, sign_off)).collect(),
             near: near
                 .iter()
-                .filter_map(|(of, entry)| near_miss(names, segment, *of, entry))
+                .filter_map(|(of, entry)| near_miss(reporting, segment, *of, entry))
                 .collect(),
             not_counted: not_counted(names, segment),
             rejects: segment
@@ -371,13 +371,14 @@ fn has(names: &Names, segment: &Segment, sign_off: &SignOff) -> Has {
 }
 
 fn near_miss(
-    names: &Names,
+    reporting: &Reporting<'_>,
     segment: &Segment,
     of: ChangeHash,
     entry: &VerifiedEntry,
 ) -> Option<Near> {
+    let names = reporting.names;
     let Says::Approval(said) = &entry.statement().says else { return None };
-    let row = said.rows.first().filter(|_| of == segment.change)?;
+    let row = near_row(said, of, &reporting.versions).filter(|_| of == segment.change)?;
     // Who has signed this version too is not near it but there.
     let there = segment.sign_offs.iter().any(|sign_off| sign_off.member == *entry.by());
     (!there).then(|| Near {

@@ -6,7 +6,7 @@ use crate::base::name::{MemberId, Revision};
 use crate::base::time::Timestamp;
 use crate::cli::desk::{Desk, Names};
 use crate::cli::error::CliError;
-use crate::cli::report::{Reporting, SegmentReport};
+use crate::cli::report::{Reporting, SegmentReport, Versions, near_row, versions};
 use crate::evidence::{Gathered, gather_range};
 use crate::git::{self, Range, Repository};
 use crate::ledger::topics;
@@ -26,6 +26,8 @@ pub(crate) struct Subject {
     pub(crate) gathered: Gathered,
     /// How it was judged.
     pub(crate) segment: Segment,
+    /// Its other versions, where somebody signed one of them.
+    versions: Versions,
 }
 
 impl Subject {
@@ -43,7 +45,12 @@ impl Subject {
         let repository = desk.need_repository()?;
         let gathered = gather_range(&desk.session, repository, &range)?;
         let segment = judge(desk, place, &range, &gathered, now);
-        Ok(Self { range, argument: argument.to_owned(), gathered, segment })
+        let versions = if gathered.near.is_empty() {
+            Versions::new()
+        } else {
+            versions(&desk.session, &gathered.entries)?
+        };
+        Ok(Self { range, argument: argument.to_owned(), gathered, segment, versions })
     }
 
     /// Judges once more, by what the ledger holds now.
@@ -82,7 +89,8 @@ impl Subject {
 
     /// The report on it.
     pub(crate) fn report(&self, desk: &Desk, place: &Place, names: &Names) -> SegmentReport {
-        let reporting = Reporting::new(names, desk.session.view(), &place.policy);
+        let mut reporting = Reporting::new(names, desk.session.view(), &place.policy);
+        reporting.versions.clone_from(&self.versions);
         SegmentReport::new(&reporting, &self.segment, &self.gathered.near, Some(&self.argument))
     }
 
@@ -94,7 +102,8 @@ impl Subject {
         let Says::Approval(said) = &newest.statement().says else { return None };
         let is_sign_off =
             said.verdict == ApprovalVerdict::Approve && said.subject_type == SubjectType::Change;
-        said.rows.first().filter(|_| is_sign_off).map(|row| row.hash)
+        let row = near_row(said, self.change(), &self.versions);
+        row.filter(|_| is_sign_off).map(|row| row.hash)
     }
 }
 
