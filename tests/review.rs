@@ -65,6 +65,7 @@ fn a_change_is_signed_by_its_hash_and_then_covered() {
     let wrong = stage.run(["approve", "retry", "--expect", &"0".repeat(64)]);
     wrong.refused(2, "is not what you expect");
     stage.run(["approve", "retry", "--expect", &hash[..11]]).refused(2, "too short");
+    stage.run(["approve", "--expect", "sha256:0123"]).refused(2, "too short");
 
     let declared = stage.as_user("ben").run(["declare", "retry", "--assistance", "none"]);
     assert!(declared.ok().starts_with("declared: entry "), "{}", declared.out);
@@ -159,12 +160,19 @@ fn a_reject_blocks_until_it_is_withdrawn() {
     stage.run(["withdraw", "99"]).expect_status(2);
     let shown = cleo.run(["withdraw", "retry", "-n"]);
     assert_eq!(statement_of(&shown)["withdraws"]["index"].to_string(), entry, "{shown:?}");
-    let withdrawn = cleo.run(["withdraw", &entry, "-m", "misread"]);
+    let withdrawn = cleo.run(["withdraw", &entry, "-m", "misread", "-y"]);
     assert!(withdrawn.ok().starts_with("withdrawn: entry "), "{}", withdrawn.out);
     assert!(stage.run(["check", "retry"]).ok().starts_with("YES"));
     cleo.run(["withdraw", "retry"]).refused(2, "a withdrawal already");
     // And one takes back one's own sign-off by naming the change.
-    stage.run(["withdraw", "retry"]).ok();
+    stage.run(["withdraw", "retry"]).refused(2, "without -y");
+    stage.run(["withdraw", "retry", "--expect", &hash, "-y"]).expect_status(2);
+    let (status, text) = in_terminal(&stage, "withdraw retry", "n\n");
+    assert_eq!(status, 2, "{text}");
+    assert!(text.contains("nothing was withdrawn") && !text.contains("error"), "{text}");
+    let (status, text) = in_terminal(&stage, "withdraw retry", "y\n");
+    assert_eq!(status, 0, "{text}");
+    assert!(text.contains("withdrawn: entry "), "{text}");
     let open = stage.run(["check", "retry", "--json"]).json();
     assert_eq!(open["answer"], "would_refuse");
     let code = |word: &serde_json::Value| word["code"] == "WITHDRAWN";

@@ -94,7 +94,7 @@ fn what_landed_squashed_waits_no_more() {
     assert_eq!(waiting_for(&stage, "cleo"), []);
     stage.run(["gate", "--", "true"]).ok();
     // Whatever becomes of the sign-off: the next deployment starts after it.
-    stage.run(["withdraw", "HEAD"]).ok();
+    stage.run(["withdraw", "HEAD", "-y"]).ok();
     assert_eq!(waiting_for(&stage, "cleo"), [], "deployed: neither declared nor a branch");
 }
 
@@ -163,4 +163,14 @@ fn the_version_that_was_signed_among_others_is_the_near_one() {
         let row = &shown["predicate"]["says"]["rows"][0];
         assert_eq!(row["supersedes"], hashes[1].as_str(), "{shown}");
     }
+}
+
+/// A hash is expected as tools print it, whether the change is named or waits.
+#[test]
+fn an_expected_hash_may_say_what_hash_it_is() {
+    let stage = with_branch("expect");
+    let expected = format!("sha256:{}", change_of(&stage, "retry"));
+    stage.as_user("cleo").run(["approve", "retry", "--expect", &expected]).ok();
+    let signed = stage.run(["approve", "--expect", &expected]);
+    assert!(signed.ok().starts_with("signed: entry "), "{}", signed.out);
 }

@@ -7,7 +7,7 @@ use crate::base::digest::ContentDigest;
 use crate::base::name::Revision;
 use crate::base::position::EntryIndex;
 use crate::cli::Context;
-use crate::cli::desk::{Desk, write_envelope};
+use crate::cli::desk::{Desk, Held, write_envelope};
 use crate::cli::error::CliError;
 use crate::cli::exit::ExitStatus;
 use crate::cli::governance::show_statement;
@@ -17,12 +17,14 @@ use crate::roster::Member;
 use crate::session::sign;
 use crate::statement::Says;
 use crate::statement::approval::{Approval, ApprovalRow};
+use crate::statement::envelope::Envelope;
 use crate::statement::words::{ApprovalVerdict, Shown};
 use crate::verify::VerifiedEntry;
 
 /// Take back an approval or a reject of yours
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Examples:\n  countersign withdraw 20417\n  \
+#[command(after_help = "Without a terminal nothing is asked, and nothing withdrawn without \
+    -y.\n\nExamples:\n  countersign withdraw 20417\n  countersign withdraw 20417 -y\n  \
     countersign withdraw retry-capture -m 'read the wrong version'")]
 pub(crate) struct Args {
     /// The number of the entry, or the change that you signed
@@ -51,11 +53,19 @@ struct Taken {
     approval: Approval,
 }
 
+impl Taken {
+    /// `approve of entry 12`.
+    fn called(&self) -> String {
+        format!("{} of entry {}", self.approval.verdict, self.entry.index())
+    }
+}
+
 /// Runs the command.
 pub(crate) fn run(context: &mut Context, args: &Args) -> Result<ExitStatus, CliError> {
-    let desk = context.desk("withdraw")?;
-    let reader = me(context, &desk)?;
-    let taken = find(&desk, &reader, args)?;
+    let mut held = Held::take(context, "withdraw")?;
+    let desk = held.desk(context)?;
+    let reader = me(context, desk)?;
+    let taken = find(desk, &reader, args)?;
     let mut openings = Vec::new();
     let rows = taken.approval.rows.iter().map(|row| ApprovalRow {
         shown: Shown::None,
@@ -69,25 +79,59 @@ pub(crate) fn run(context: &mut Context, args: &Args) -> Result<ExitStatus, CliE
         answers: Vec::new(),
     };
     let says = approval(&said, taken.approval.subject_type, rows.collect(), &mut openings)?;
-    let subjects: Vec<_> = says.rows.iter().map(|row| row.hash).collect();
     if args.signing.dry_run {
         let statement = desk.session.statement(&reader.id, Says::Approval(says));
         show_statement(context, &statement)?;
         return Ok(ExitStatus::Yes);
     }
     let enrolled = desk.enrolled();
-    drop(desk);
-    let what = format!("{} of entry {}", taken.approval.verdict, taken.entry.index());
-    if asks(context, &args.signing)
-        && context.ui.confirm(&format!("Withdraw your {what}?")) != Some(true)
-    {
-        return Err(CliError::usage("nothing was withdrawn"));
+    if context.ui.has_person() {
+        // An answer or a passphrase may take its time.
+        held.leave();
+    }
+    if !is_wanted(context, args, &taken)? {
+        context.ui.note("nothing was withdrawn");
+        return Ok(ExitStatus::Usage);
     }
     let signer = context.signer(Some(&enrolled))?;
-    let mut desk = context.desk("withdraw")?;
-    keep(&desk, &[], &openings)?;
+    let desk = held.desk(context)?;
+    let owner = desk.owner(&signer.public_key().fingerprint())?;
+    if owner.id != reader.id {
+        return Err(
+            CliError::usage("another member's key would sign now").hint("run the command again")
+        );
+    }
+    keep(desk, &[], &openings)?;
+    let subjects = says.rows.iter().map(|row| row.hash).collect();
     let statement = desk.session.statement(&reader.id, Says::Approval(says));
     let envelope = sign(&statement, signer.as_ref())?;
+    hand_in(context, desk, args, &taken, envelope, subjects)?;
+    held.leak();
+    Ok(ExitStatus::Yes)
+}
+
+/// Whether the person wants it; nobody's word is taken back where nobody is asked, but with `-y`.
+fn is_wanted(context: &mut Context, args: &Args, taken: &Taken) -> Result<bool, CliError> {
+    if args.signing.yes {
+        return Ok(true);
+    }
+    if asks(context, &args.signing) {
+        let question = format!("Withdraw your {}?", taken.called());
+        return Ok(context.ui.confirm(&question) == Some(true));
+    }
+    Err(CliError::usage("where nobody can be asked nothing is withdrawn without -y")
+        .hint(format!("if you mean it: countersign withdraw {} -y", taken.entry.index())))
+}
+
+/// Hands in the withdrawal, or writes it to a file, and tells.
+fn hand_in(
+    context: &mut Context,
+    desk: &mut Desk,
+    args: &Args,
+    taken: &Taken,
+    envelope: Envelope,
+    subjects: Vec<ContentDigest>,
+) -> Result<(), CliError> {
     let (mut entry, mut file) = (None, None);
     if let Some(path) = &args.signing.output {
         write_envelope(&context.environment.resolve(path), &envelope)?;
@@ -98,13 +142,12 @@ pub(crate) fn run(context: &mut Context, args: &Args) -> Result<ExitStatus, CliE
         let receipts = desk.submit(context.now(), &[envelope])?;
         entry = receipts.first().map(|receipt| receipt.index);
         let place = entry.map_or_else(String::new, |entry| format!("entry {entry}, durable; "));
-        context.ui.line(&format!("withdrawn: {place}your {what} no longer counts"));
+        let said = format!("withdrawn: {place}your {} no longer counts", taken.called());
+        context.ui.line(&said);
     }
-    let withdraws = taken.entry.index();
-    let verdict = ApprovalVerdict::Withdraw;
+    let (verdict, withdraws) = (ApprovalVerdict::Withdraw, taken.entry.index());
     context.ui.json(&Answer { verdict, withdraws, subjects, entry, file });
-    desk.session.leak();
-    Ok(ExitStatus::Yes)
+    Ok(())
 }
 
 fn find(desk: &Desk, reader: &Member, args: &Args) -> Result<Taken, CliError> {

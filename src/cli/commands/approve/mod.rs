@@ -20,6 +20,9 @@ use self::items::Item;
 use self::submit::submit;
 pub(super) use self::submit::{Said, approval, keep};
 
+/// Fewest digits of a hash that `--expect` takes.
+const EXPECTED_DIGITS_MIN: usize = 12;
+
 /// Sign off on a change: the next in your queue, or what you name
 #[derive(Debug, clap::Args)]
 #[command(after_help = "RANGE is a branch, A..B as in git, or a commit against its first parent. \
@@ -52,6 +55,9 @@ pub(super) struct Named {
     /// An artifact; it never stands for a change
     #[arg(long = "artifact", value_name = "sha256:DIGEST")]
     artifacts: Vec<String>,
+    /// The change that you expect: nothing else is signed
+    #[arg(long, value_name = "HASH", value_parser = expected)]
+    expect: Vec<String>,
 }
 
 /// Flags of every command that signs.
@@ -60,9 +66,6 @@ pub(super) struct SigningArgs {
     /// A comment; it is kept beside the ledger and can be deleted
     #[arg(short = 'm', long = "message", value_name = "COMMENT")]
     pub(super) comment: Option<String>,
-    /// The change that you expect: nothing else is signed
-    #[arg(long, value_name = "HASH")]
-    pub(super) expect: Vec<String>,
     /// Show the exact statement; sign nothing
     #[arg(short = 'n', long)]
     pub(super) dry_run: bool,
@@ -84,6 +87,8 @@ pub(crate) fn run(context: &mut Context, args: &Args) -> Result<ExitStatus, CliE
 pub(super) struct Desired<'a> {
     /// The flags.
     pub(super) signing: &'a SigningArgs,
+    /// The only hashes to sign, or how they begin; none where anything may be signed.
+    pub(super) expected: &'a [String],
     /// Answers that were given as flags.
     pub(super) checks: Vec<(ChecklistItem, String)>,
     /// Whether somebody can be asked.
@@ -111,7 +116,8 @@ pub(super) fn sign_off(
     verdict: ApprovalVerdict,
 ) -> Result<ExitStatus, CliError> {
     let checks = checks.iter().map(|text| check(text)).collect::<Result<Vec<_>, _>>()?;
-    let desired = Desired { signing, checks, asks: asks(context, signing) };
+    let desired =
+        Desired { signing, expected: &named.expect, checks, asks: asks(context, signing) };
     let mut held = Held::take(context, "approve")?;
     let desk = held.desk(context)?;
     let place = Place::new(desk, place_args)?;
@@ -174,6 +180,15 @@ fn one(
         dialog::answer_checklist(context, &wanted, &mut said.answers, desired.asks)?;
     }
     submit(context, held, place, reader, &items, &said, desired.signing).map(Some)
+}
+
+/// A hash or its first digits, as tools print it: with or without `sha256:`.
+fn expected(text: &str) -> Result<String, String> {
+    let digits = text.strip_prefix("sha256:").unwrap_or(text);
+    if digits.len() < EXPECTED_DIGITS_MIN {
+        return Err(format!("it is too short: write at least {EXPECTED_DIGITS_MIN} digits"));
+    }
+    Ok(digits.to_owned())
 }
 
 /// `ITEM=ANSWER`.
