@@ -20,6 +20,7 @@ pub(super) enum Outcome {
     Sign,
     Reject(String),
     Next,
+    Quit,
 }
 
 /// Prints what there is to know of each item.
@@ -51,11 +52,7 @@ pub(super) fn show(
 }
 
 /// Asks until the person decides.
-pub(super) fn ask(
-    context: &mut Context,
-    items: &mut [Item],
-    verdict: ApprovalVerdict,
-) -> Result<Outcome, CliError> {
+pub(super) fn ask(context: &mut Context, items: &mut [Item], verdict: ApprovalVerdict) -> Outcome {
     let question = match verdict {
         ApprovalVerdict::Approve => "[d]iff  [s]ign  [r]eject  [n]ext  [q]uit:",
         _ => "[d]iff  [r]eject  [n]ext  [q]uit:",
@@ -74,15 +71,15 @@ pub(super) fn ask(
             }
             ("r" | "reject", ApprovalVerdict::Approve) => {
                 match context.ui.prompt("  why?").filter(|why| !why.trim().is_empty()) {
-                    Some(why) => return Ok(Outcome::Reject(why.trim().to_owned())),
+                    Some(why) => return Outcome::Reject(why.trim().to_owned()),
                     None => context.ui.note("a reject says why"),
                 }
             }
             ("s" | "sign", ApprovalVerdict::Approve) | ("r" | "reject", _) => {
-                return Ok(Outcome::Sign);
+                return Outcome::Sign;
             }
-            ("n" | "next", _) => return Ok(Outcome::Next),
-            ("q" | "quit", _) => return Err(CliError::usage("nothing was signed")),
+            ("n" | "next", _) => return Outcome::Next,
+            ("q" | "quit", _) => return Outcome::Quit,
             _ => {}
         }
     }

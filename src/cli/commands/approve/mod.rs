@@ -167,13 +167,17 @@ fn one(
         answers: desired.checks.clone(),
     };
     if desired.asks {
-        match dialog::ask(context, &mut items, verdict)? {
+        match dialog::ask(context, &mut items, verdict) {
             Outcome::Sign => {}
             Outcome::Reject(why) => {
                 said.verdict = ApprovalVerdict::Reject;
                 said.comment = Some(why);
             }
             Outcome::Next => return Ok(None),
+            Outcome::Quit => {
+                context.ui.note("nothing was signed");
+                return Ok(Some(ExitStatus::Usage));
+            }
         }
     }
     if said.verdict == ApprovalVerdict::Approve {
