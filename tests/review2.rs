@@ -174,3 +174,23 @@ fn an_expected_hash_may_say_what_hash_it_is() {
     let signed = stage.run(["approve", "--expect", &expected]);
     assert!(signed.ok().starts_with("signed: entry "), "{}", signed.out);
 }
+
+/// Of very many branches those with the newest commits are looked at, and the rest is named.
+#[test]
+fn a_queue_says_what_it_left_out() {
+    let stage = with_branch("many");
+    let tree = stage.git(["rev-parse", "retry^{tree}"]);
+    let who = "Ben <ben@shop.example> 1000000000 +0000";
+    let parent = stage.git(["rev-parse", "main"]);
+    let old = format!("tree {tree}\nparent {parent}\nauthor {who}\ncommitter {who}\n\nOld\n");
+    let file = stage.write("old-commit", &old);
+    let old = stage.git(["hash-object", "-t", "commit", "-w", file.to_str().unwrap()]);
+    for number in 0..201 {
+        stage.write(format!(".git/refs/heads/a{number}"), &format!("{old}\n"));
+    }
+    let queue = stage.as_user("cleo").run(["queue"]);
+    assert!(queue.ok().contains("countersign approve retry\n"), "{}", queue.out);
+    assert!(queue.talk.contains("not looked at: 2 branches with older commits"), "{}", queue.talk);
+    let queue = stage.as_user("cleo").run(["queue", "--json"]).json();
+    assert_eq!(queue["left_out"], serde_json::json!(["2 branches with older commits"]));
+}

@@ -45,12 +45,10 @@ pub(super) fn range(repository: &Repository, text: Option<&str>) -> Result<Range
 /// What the branch called `text` adds to main, if it is a branch, ahead of main and not main
 /// itself: what reviewers sign of it.
 pub(super) fn of_branch(repository: &Repository, text: &str) -> Result<Option<Range>, CliError> {
-    let names = [text.to_owned(), format!("refs/heads/{text}"), format!("refs/remotes/{text}")];
+    let full = [text.to_owned(), format!("refs/heads/{text}"), format!("refs/remotes/{text}")];
     let tips = repository.branches()?;
-    let Some(named) = tips.iter().find(|tip| names.iter().any(|name| name == tip.name.as_str()))
-    else {
-        return Ok(None);
-    };
+    let named = tips.iter().find(|tip| full.iter().any(|full| full == tip.name.as_str()));
+    let Some(named) = named else { return Ok(None) };
     let Some(main) = main_tip(repository)? else { return Ok(None) };
     let head = named.revision.clone();
     if is_main(named.name.as_str()) || head == main {

@@ -16,7 +16,7 @@ use crate::cli::text;
 /// Print the change hash: what reviewers sign
 #[derive(Debug, clap::Args)]
 #[command(after_help = "It stays the same through squash, rebase and merge queue as long as \
-    nobody else touched\na file that the change touches.\n\nExamples:\n  countersign hash\n  \
+    nobody else\ntouched a file that the change touches.\n\nExamples:\n  countersign hash\n  \
     countersign hash feature\n  countersign hash main..HEAD~1\n  countersign hash v1.2.0\n  \
     countersign hash --document | sha256sum")]
 pub(crate) struct Args {
