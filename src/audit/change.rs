@@ -1,6 +1,6 @@
 //! One change of a deployment: who wrote it, what it needed, who signed it off.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
@@ -14,18 +14,21 @@ use crate::base::position::EntryIndex;
 use crate::base::time::Timestamp;
 use crate::change::{ChainEnd, Document};
 use crate::evidence::step_evidence;
-use crate::git::Repository;
+use crate::git::{GitError, Repository};
 use crate::key::{KeyId, Presence};
 use crate::ledger::store::Topic;
 use crate::ledger::topics;
 use crate::policy::{AssistanceSource, AuthorKind, Policy, Standing};
-use crate::session::SessionError;
+use crate::session::{Session, SessionError};
 use crate::statement::Says;
 use crate::statement::change::DeclaredAuthor;
 use crate::statement::pipeline::Decision;
-use crate::statement::words::{Assistance, Shown};
-use crate::verify::cover::{CoverRow, Match};
-use crate::verify::{Judge, Question, Segment, StepEvidence, VerifiedEntry, judge_change};
+use crate::statement::words::{Assistance, DecisionVerdict, Shown};
+use crate::verify::cover::{Cover, CoverRow, Match};
+use crate::verify::evidence::Position;
+use crate::verify::{
+    Evidence, Judge, Question, Segment, StepEvidence, VerifiedEntry, judge_change, verdict,
+};
 use crate::view::View;
 
 /// A change and what it rests on.
@@ -54,6 +57,8 @@ pub struct ChangeReport {
     /// How they match what landed.
     #[serde(rename = "match")]
     pub matched: Match,
+    /// Whether the decision counted it as signed off: always so where it allowed.
+    pub covered: bool,
     /// Whether judging it again here gave the same; none where the repository is not here.
     pub judged_again: Option<bool>,
 }
@@ -134,49 +139,155 @@ pub struct AnswerReport {
     pub text: Option<String>,
 }
 
-/// The changes that a decision covers.
+/// The changes that a decision covers; of one that denied those of its chain, where the
+/// repository is here.
 pub(super) fn changes(
     auditor: &mut Auditor<'_>,
     entry: &VerifiedEntry,
     said: &Decision,
 ) -> Result<(CoverState, Vec<ChangeReport>), AuditError> {
+    if said.verdict == DecisionVerdict::Deny {
+        return denied(auditor, entry, said);
+    }
     let (state, found) = cover(auditor.session(), said)?;
     let Some(cover) = found else { return Ok((state, Vec::new())) };
-    let steps = steps(auditor, said)?;
+    let chain = chain(auditor, said)?.unwrap_or_default();
     let mut reports = Vec::new();
     for row in &cover.segments {
         let mut report = plain(auditor, entry, row)?;
-        if let Some(segment) = judge_again(auditor, entry, said, row, &steps)? {
-            complete(&mut report, row, segment);
+        if let Some(segment) = judge_again(auditor, entry, said, row, &chain)? {
+            let own = Cover::of(std::slice::from_ref(&segment)).segments;
+            let same = own.first().is_some_and(|own| own.approvals == row.approvals);
+            let same = same && segment.satisfied;
+            complete(&mut report, segment, same);
         }
         reports.push(report);
     }
     Ok((state, reports))
 }
 
-/// The steps between the start and the revision, where the repository is here and has them.
-fn steps(auditor: &Auditor<'_>, said: &Decision) -> Result<Vec<StepEvidence>, AuditError> {
-    let Some(repository) = auditor.repository_of(&said.repository) else { return Ok(Vec::new()) };
-    let session = auditor.session();
-    let points = session.view().settled(&said.service, &said.environment).all();
-    let start = points.iter().find(|point| Some(point.entry.index) == said.start);
-    let Some(start) = start else { return Ok(Vec::new()) };
-    let has = |revision: &Revision| repository.commit_bytes(revision).is_ok();
-    if !has(&said.revision) || !start.revision.as_ref().is_none_or(has) {
-        return Ok(Vec::new());
-    }
-    let walked = repository.chain(start.revision.as_ref(), &said.revision)?;
-    if start.revision.is_some() && walked.end != ChainEnd::MetStart {
-        return Ok(Vec::new());
-    }
-    let found = repository_steps(repository, &walked.commits);
-    Ok(found.into_iter().map(|step| step_evidence(step, session.salt())).collect())
+/// The steps between a start and a revision.
+#[derive(Default)]
+struct Chain {
+    start: Option<Revision>,
+    steps: Vec<StepEvidence>,
+    /// Where the step of a commit stands.
+    places: BTreeMap<Revision, usize>,
 }
 
-/// Steps that cannot be read any more, in a shallow clone for instance, are reported without
-/// what only the repository knows.
-fn repository_steps(repository: &Repository, commits: &[Revision]) -> Vec<crate::change::Step> {
-    repository.steps(commits).unwrap_or_default()
+/// The chain of a decision, where the repository is here and has it.
+fn chain(auditor: &Auditor<'_>, said: &Decision) -> Result<Option<Chain>, AuditError> {
+    let Some(repository) = auditor.repository_of(&said.repository) else { return Ok(None) };
+    let Some(start) = said.start.or(said.newest) else { return Ok(None) };
+    let session = auditor.session();
+    let start = match session.entry(start)?.statement().says.clone() {
+        // Also one that failed later and is no settled point any more.
+        Says::Deployment(deployed) => Some(deployed.revision),
+        _ => {
+            let points = session.view().settled(&said.service, &said.environment).all();
+            match points.iter().find(|point| point.entry.index == start) {
+                Some(point) => point.revision.clone(),
+                None => return Ok(None),
+            }
+        }
+    };
+    Ok(if_here(read_chain(repository, start, said, session))?.flatten())
+}
+
+fn read_chain(
+    repository: &Repository,
+    start: Option<Revision>,
+    said: &Decision,
+    session: &Session,
+) -> Result<Option<Chain>, GitError> {
+    for revision in start.iter().chain([&said.revision]) {
+        repository.commit_bytes(revision)?;
+    }
+    let walked = repository.chain(start.as_ref(), &said.revision)?;
+    if start.is_some() && walked.end != ChainEnd::MetStart {
+        return Ok(None);
+    }
+    let steps = repository.steps(&walked.commits)?;
+    let steps: Vec<_> = steps.into_iter().map(|step| step_evidence(step, session.salt())).collect();
+    let places = steps.iter().enumerate();
+    let places = places.map(|(place, step)| (step.step.commit.clone(), place)).collect();
+    Ok(Some(Chain { start, steps, places }))
+}
+
+/// What this repository does not have is reported without it. What it has and is damaged is an
+/// error: a report must not pass over it in silence.
+pub(super) fn if_here<T>(found: Result<T, GitError>) -> Result<Option<T>, GitError> {
+    match found {
+        Ok(found) => Ok(Some(found)),
+        Err(
+            GitError::UnknownCommit { .. }
+            | GitError::Missing { .. }
+            | GitError::Shallow { .. }
+            // Whether it can be read depends on whether git is installed here.
+            | GitError::BlobTooLarge { .. },
+        ) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// What a decision that denied found missing: its chain, judged again.
+fn denied(
+    auditor: &mut Auditor<'_>,
+    entry: &VerifiedEntry,
+    said: &Decision,
+) -> Result<(CoverState, Vec<ChangeReport>), AuditError> {
+    let nothing = Ok((CoverState::Denied, Vec::new()));
+    let Some(chain) = chain(auditor, said)? else { return nothing };
+    let Some(repository) = auditor.repository_of(&said.repository) else { return nothing };
+    let read = repository.document(chain.start.as_ref(), &said.revision);
+    let Some(difference) = if_here(read)? else { return nothing };
+    let session = auditor.session();
+    let size = entry.statement().seen.map(|seen| seen.size).unwrap_or_default();
+    let steps = chain.steps.iter().map(|step| step.step.document.hash());
+    let mut wanted: BTreeSet<Topic> =
+        steps.chain([difference.hash()]).map(topics::change).collect();
+    wanted.extend(said.artifacts.iter().copied().map(topics::artifact));
+    let mut entries = session.entries_under(wanted)?;
+    entries.retain(|entry| size.covers(entry.index()));
+    let view = auditor.view_as_of(size)?;
+    let points = view.settled(&said.service, &said.environment).all();
+    let start = said.start.or(said.newest);
+    let place = points.iter().position(|point| Some(point.entry.index) == start);
+    let position = match (&chain.start, place) {
+        (Some(_), Some(place)) => Position::After(place),
+        _ => Position::FromRoot,
+    };
+    let evidence = Evidence {
+        view,
+        position: &position,
+        steps: &chain.steps,
+        difference: &difference,
+        entries: &entries,
+        near: &[],
+    };
+    let found = verdict(&question(entry, said), &evidence);
+    let reasons = found.reasons();
+    let reasons: BTreeSet<&str> = reasons.iter().map(|code| code.as_str()).collect();
+    let same = said.reasons.iter().map(RequestId::as_str).collect::<BTreeSet<_>>() == reasons;
+    let mut reports = Vec::new();
+    for (segment, row) in found.segments.iter().zip(found.cover().segments) {
+        let mut report = plain(auditor, entry, &row)?;
+        report.covered = segment.satisfied;
+        complete(&mut report, segment.clone(), same);
+        reports.push(report);
+    }
+    Ok((CoverState::Denied, reports))
+}
+
+/// What the gate was asked.
+fn question(entry: &VerifiedEntry, said: &Decision) -> Question {
+    Question {
+        service: said.service.clone(),
+        environment: said.environment.clone(),
+        revision: said.revision.clone(),
+        artifacts: said.artifacts.clone(),
+        time: entry.time(),
+    }
 }
 
 /// What ledger and side store alone say of a change.
@@ -198,6 +309,7 @@ fn plain(
         needed: Vec::new(),
         signed: Vec::new(),
         matched: row.matched,
+        covered: true,
         judged_again: None,
     };
     for entry in session.entries_under([topics::change(row.change)])? {
@@ -295,9 +407,9 @@ fn judge_again(
     entry: &VerifiedEntry,
     said: &Decision,
     row: &CoverRow,
-    steps: &[StepEvidence],
+    chain: &Chain,
 ) -> Result<Option<Segment>, AuditError> {
-    let Some((own, document)) = segment_of(row, steps) else { return Ok(None) };
+    let Some((own, document)) = segment_of(row, chain) else { return Ok(None) };
     let session = auditor.session();
     // What counted was what the gate had seen, never what lay between that and its entry.
     let size = entry.statement().seen.map(|seen| seen.size).unwrap_or_default();
@@ -306,13 +418,7 @@ fn judge_again(
     hashes.insert(topics::change(row.change));
     let mut entries = session.entries_under(hashes)?;
     entries.retain(|entry| size.covers(entry.index()));
-    let question = Question {
-        service: said.service.clone(),
-        environment: said.environment.clone(),
-        revision: said.revision.clone(),
-        artifacts: said.artifacts.clone(),
-        time: entry.time(),
-    };
+    let question = question(entry, said);
     let view: &View = auditor.view_as_of(size)?;
     let text = view.policies().iter().find(|version| version.entry == said.policy);
     let Some(policy) = text.and_then(|version| Policy::parse(&version.text).ok()) else {
@@ -324,13 +430,9 @@ fn judge_again(
 }
 
 /// The steps of a row, if they are here and have the row's hash.
-fn segment_of<'s>(
-    row: &CoverRow,
-    steps: &'s [StepEvidence],
-) -> Option<(Vec<&'s StepEvidence>, Document)> {
-    let first = steps.iter().position(|step| step.step.commit == row.first)?;
-    let last = steps.iter().position(|step| step.step.commit == row.last)?;
-    let own: Vec<&StepEvidence> = steps.get(first..=last)?.iter().collect();
+fn segment_of<'s>(row: &CoverRow, chain: &'s Chain) -> Option<(Vec<&'s StepEvidence>, Document)> {
+    let (first, last) = (*chain.places.get(&row.first)?, *chain.places.get(&row.last)?);
+    let own: Vec<&StepEvidence> = chain.steps.get(first..=last)?.iter().collect();
     let documents: Vec<_> = own.iter().map(|step| &step.step.document).collect();
     let document = match documents.as_slice() {
         [one] => (*one).clone(),
@@ -339,20 +441,9 @@ fn segment_of<'s>(
     (document.hash() == row.change).then_some((own, document))
 }
 
-/// Adds what judging again told.
-fn complete(report: &mut ChangeReport, row: &CoverRow, segment: Segment) {
-    let same = {
-        let mut found: Vec<_> = segment
-            .assessment
-            .requirements
-            .iter()
-            .flat_map(|requirement| requirement.sign_offs.iter().copied())
-            .collect();
-        found.sort_unstable();
-        found.dedup();
-        found == row.approvals
-    };
-    report.judged_again = Some(segment.satisfied && same);
+/// Adds what judging again told, and whether it is what the decision said.
+fn complete(report: &mut ChangeReport, segment: Segment, same: bool) {
+    report.judged_again = Some(same);
     report.title = Some(segment.title);
     report.authors = segment
         .authors

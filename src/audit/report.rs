@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::change::changes;
+use super::change::{changes, if_here};
 use super::timeline::{Deployed, Timeline};
 use super::{AuditError, as_rfc3339};
 use crate::base::digest::{ChangeHash, ContentDigest};
@@ -72,11 +72,17 @@ pub struct DeploymentReport {
     pub would_refuse: bool,
     /// The decision that it rests on.
     pub decision: Option<DecisionReport>,
-    /// The settled point before it, and whether it may be deployed again.
+    /// The newest settled point of another commit before it, and whether that may be deployed
+    /// again.
     pub back: Option<BackReport>,
     /// Whether the list of changes could be read.
     pub cover: CoverState,
-    /// Every change that the decision covers, oldest first.
+    /// Where the commit had been deployed before and the decision brought no change: whose cover
+    /// brought them, that of this earlier deployment or baseline.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub same_commit_as: Option<SameReport>,
+    /// Every change that the decision covers, oldest first; of one that denied those that it
+    /// judged. Of a commit that had been deployed before, those of that deployment.
     pub changes: Vec<ChangeReport>,
     /// What became known later.
     pub changed_since: Vec<SinceReport>,
@@ -121,13 +127,24 @@ pub struct DecisionReport {
     pub basis: Basis,
 }
 
-/// The settled point before a deployment.
+/// The earlier entry that put the same commit in place.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct SameReport {
+    /// Its entry.
+    pub entry: EntryIndex,
+    /// Whether it is a baseline, whose changes nobody was asked about.
+    pub baseline: bool,
+}
+
+/// The settled point to go back to.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct BackReport {
     /// Its entry.
     pub entry: EntryIndex,
     /// The commit; none for a baseline of `none`.
     pub revision: Option<Revision>,
+    /// Its artifacts: a rollback must name the same.
+    pub artifacts: Vec<ContentDigest>,
     /// Whether it may be deployed again with the same artifacts.
     pub may_roll_back: bool,
     /// Why not.
@@ -139,8 +156,11 @@ pub struct BackReport {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum CoverState {
-    /// The decision names none: it denied, or nothing was to be covered.
+    /// No decision is known.
     None,
+    /// The decision denied, so that there is none; the changes are those of its chain, judged
+    /// again, where the repository is here.
+    Denied,
     /// Read and right.
     Good,
     /// The file is missing.
@@ -241,9 +261,9 @@ impl<'a> Auditor<'a> {
         let found = timeline.decision_of(said);
         let points = self.session.view().settled(&timeline.service, &timeline.environment).all();
         let settled = points.iter().position(|point| point.entry.index == entry.index());
-        let (cover, changes) = match found {
-            Some((entry, decision)) => changes(self, entry, decision)?,
-            None => (CoverState::None, Vec::new()),
+        let (cover, changes, same_commit_as) = match found {
+            Some((entry, decision)) => self.brought(timeline, entry, decision)?,
+            None => (CoverState::None, Vec::new(), None),
         };
         let decision =
             found.map(|(entry, decision)| self.decision(entry, decision, cover, &changes));
@@ -251,9 +271,11 @@ impl<'a> Auditor<'a> {
             decision.verdict == DecisionVerdict::Deny && decision.mode == Mode::Observe
         });
         let after = found.map_or(entry.index(), |(entry, _)| entry.index());
-        let title = found.and_then(|(_, decision)| {
-            self.repository_of(&decision.repository)?.short_summary(&said.revision).ok()
-        });
+        let repository = found.and_then(|(_, said)| self.repository_of(&said.repository));
+        let title = match repository {
+            Some(repository) => if_here(repository.short_summary(&said.revision))?,
+            None => None,
+        };
         Ok(DeploymentReport {
             entry: entry.index(),
             time: entry.time(),
@@ -271,10 +293,50 @@ impl<'a> Auditor<'a> {
             settled: settled.is_some(),
             would_refuse,
             decision,
-            back: self.back(points, entry.index()),
+            back: self.back(timeline, points, deployed),
             cover,
+            same_commit_as,
             changed_since: self.changed_since(&changes, after)?,
             changes,
+        })
+    }
+
+    /// The changes that a decision brought. One about a commit that had been deployed before
+    /// brings none: those are of the earlier deployment that its chain started at.
+    fn brought(
+        &mut self,
+        timeline: &Timeline,
+        entry: &VerifiedEntry,
+        said: &Decision,
+    ) -> Result<(CoverState, Vec<ChangeReport>, Option<SameReport>), AuditError> {
+        let (mut entry, mut said, mut same) = (entry, said, None);
+        loop {
+            let (state, found) = changes(self, entry, said)?;
+            let is_empty = found.is_empty() && state == CoverState::Good;
+            // Starts lie below the decision, so this ends.
+            let start = said.start.filter(|start| is_empty && *start < entry.index());
+            let Some(start) = start else { return Ok((state, found, same)) };
+            let Some((earlier, its)) = timeline.deployment_at(start) else {
+                if self.is_baseline_of(said, start) {
+                    same = Some(SameReport { entry: start, baseline: true });
+                }
+                return Ok((state, found, same));
+            };
+            if its.revision != said.revision {
+                return Ok((state, found, same));
+            }
+            same = Some(SameReport { entry: earlier.entry().index(), baseline: false });
+            match timeline.decision_of(its) {
+                Some(found) => (entry, said) = found,
+                None => return Ok((state, found, same)),
+            }
+        }
+    }
+
+    fn is_baseline_of(&self, said: &Decision, start: EntryIndex) -> bool {
+        let points = self.session.view().settled(&said.service, &said.environment).all();
+        points.iter().any(|point| {
+            point.entry.index == start && point.revision.as_ref() == Some(&said.revision)
         })
     }
 
@@ -289,9 +351,12 @@ impl<'a> Auditor<'a> {
         let view = self.session.view();
         let versions = view.policies().iter();
         let policy = versions.rev().find(|version| version.entry == said.policy);
-        let judged = cover == CoverState::Good
-            && said.verdict == DecisionVerdict::Allow
-            && changes.iter().all(|change| change.judged_again == Some(true));
+        let is_known = match cover {
+            CoverState::Good => said.verdict == DecisionVerdict::Allow,
+            CoverState::Denied => !changes.is_empty(),
+            CoverState::None | CoverState::Missing => false,
+        };
+        let judged = is_known && changes.iter().all(|change| change.judged_again == Some(true));
         let basis = if judged { Basis::Proved } else { Basis::AttestedBy(entry.by().clone()) };
         DecisionReport {
             entry: entry.index(),
@@ -340,9 +405,29 @@ impl<'a> Auditor<'a> {
         Ok(reports)
     }
 
-    /// The newest settled point before an entry that is of another commit.
-    fn back(&self, points: &[SettledPoint], index: EntryIndex) -> Option<BackReport> {
-        let point = points.iter().rev().find(|point| point.entry.index < index)?;
+    /// The newest settled point before a deployment that is of another commit, neither live nor
+    /// failed. A baseline only where there is no such deployment: none was decided on.
+    fn back(
+        &self,
+        timeline: &Timeline,
+        points: &[SettledPoint],
+        deployed: &Deployed,
+    ) -> Option<BackReport> {
+        let index = deployed.entry().index();
+        let own = deployed.said().map(|said| &said.revision);
+        let live = timeline.live().and_then(Deployed::said).map(|said| &said.revision);
+        let has_failed = |point: &SettledPoint| {
+            let found = timeline.deployment_at(point.entry.index);
+            found.is_some_and(|(found, _)| found.outcome().1 == Outcome::Failed)
+        };
+        let other = |point: &&SettledPoint| {
+            let revision = point.revision.as_ref();
+            let is_other = revision.is_none() || (revision != own && revision != live);
+            point.entry.index < index && is_other && !has_failed(point)
+        };
+        let mut earlier = points.iter().rev().filter(other);
+        let newest = earlier.clone().next();
+        let point = earlier.find(|point| point.decision.is_some()).or(newest)?;
         let policies = self.session.view().policies();
         let policy = policies.iter().rev().find(|version| self.size.covers(version.entry));
         let within = policy
@@ -359,6 +444,7 @@ impl<'a> Auditor<'a> {
         Some(BackReport {
             entry: point.entry.index,
             revision: point.revision.clone(),
+            artifacts: point.artifacts.clone(),
             may_roll_back: why_not.is_none(),
             why_not,
         })

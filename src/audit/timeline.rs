@@ -91,7 +91,7 @@ impl Timeline {
                         None => {
                             this.deployments.push(Deployed { entry, outcomes: Vec::new() });
                         }
-                        Some(started) => this.note_outcome(started, entry.index(), outcome),
+                        Some(started) => this.note_outcome(started, &entry, outcome),
                     }
                 }
                 _ => {}
@@ -100,10 +100,20 @@ impl Timeline {
         Ok(this)
     }
 
-    fn note_outcome(&mut self, started: StatementId, index: EntryIndex, outcome: Outcome) {
-        if let Some(found) = self.deployments.iter_mut().find(|one| one.entry.id() == started) {
-            found.outcomes.push((index, outcome));
+    /// Whoever recorded a deployment says what became of it, and nobody else.
+    fn note_outcome(&mut self, started: StatementId, said: &VerifiedEntry, outcome: Outcome) {
+        let found = self.deployments.iter_mut().find(|one| one.entry.id() == started);
+        if let Some(found) = found.filter(|found| found.entry.by() == said.by()) {
+            found.outcomes.push((said.index(), outcome));
         }
+    }
+
+    /// The deployment that an entry recorded first.
+    #[must_use]
+    pub fn deployment_at(&self, index: EntryIndex) -> Option<(&Deployed, &Deployment)> {
+        let place = self.deployments.binary_search_by_key(&index, |one| one.entry.index()).ok()?;
+        let found = self.deployments.get(place)?;
+        Some((found, found.said()?))
     }
 
     /// Every deployment, oldest first.

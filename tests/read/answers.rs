@@ -6,7 +6,7 @@ use countersign::base::digest::ContentDigest;
 use countersign::base::position::EntryIndex;
 use countersign::key::Signer as _;
 use countersign::statement::governance::{Operation, RevokeKey};
-use countersign::statement::words::Revocation;
+use countersign::statement::words::{Outcome, Revocation};
 
 use super::stage::{Stage, key};
 
@@ -175,10 +175,18 @@ fn what_only_observation_let_through_stands_apart() {
     let head = stage.change("two\n", "=HYPERLINK(\"http://evil.example\",\"x\")", false);
     stage.deploy(&head);
     let text = stage.say(&["audit", "checkout"]);
-    assert!(
-        text.contains("WOULD REFUSE") && text.contains("No change of it is signed off"),
-        "{text}"
-    );
+    for part in [
+        "WOULD REFUSE",
+        "What it brought was not signed off as policy 1 asks: NEEDS_LEVEL, NEEDS_SIGN_OFF",
+        "1 change by 1 author, 1 AI-assisted; 1 not signed off",
+        "1 of at least senior (AI-assisted changes need a senior), MISSING",
+        "signed  nobody\n",
+    ] {
+        assert!(text.contains(part), "{part:?} is not in\n{text}");
+    }
+    let json = stage.json(&["audit", "checkout"]);
+    assert_eq!(json["deployments"][0]["changes"][0]["judged_again"], true, "{json:#}");
+    assert_eq!(json["deployments"][0]["changes"][0]["covered"], false, "{json:#}");
     let text = stage.say(&["audit", "--from", "2026-11-20"]);
     assert!(text.starts_with("1 deployment: 0 signed off, 1 WOULD REFUSE"), "{text}");
     let json = stage.json(&["audit", "checkout"]);
@@ -190,6 +198,66 @@ fn what_only_observation_let_through_stands_apart() {
     assert_eq!(status, 0, "{talk}");
     let csv = fs::read_to_string(&file).unwrap();
     assert!(csv.contains("\"'=HYPERLINK(\"\"http://evil.example\"\",\"\"x\"\")\""), "{csv}");
+}
+
+/// The change that brought what is live, who signed it, and what is said of the commit.
+fn brought(stage: &Stage) -> (serde_json::Value, String) {
+    let json = stage.json(&["audit", "checkout"]);
+    let live = json["deployments"][0].clone();
+    assert_eq!(live["changes"].as_array().unwrap().len(), 1, "{live:#}");
+    assert_eq!(live["changes"][0]["judged_again"], true, "{live:#}");
+    let text = stage.say(&["audit", "checkout"]);
+    assert!(text.contains("1 change by 1 author") && text.contains("Ada Ruiz, senior"), "{text}");
+    (live, text)
+}
+
+#[test]
+fn what_is_live_has_its_changes_also_where_the_commit_was_deployed_before() {
+    let mut stage = Stage::new("again", "enforce");
+    let first = stage.change("two\n", "First", true);
+    // A deployment that failed, and the same commit once more.
+    stage.deploy_and(&first, Outcome::Failed);
+    let [_, good, _] = stage.deploy(&first);
+    let (live, text) = brought(&stage);
+    assert_eq!(live["entry"], good.get());
+    assert_eq!(live["changes"][0]["title"], "First");
+    // What failed, or is live, is nothing to go back to: only the baseline is left.
+    assert!(live["back"]["entry"] == 0 && live["back"]["may_roll_back"] == false, "{text}");
+    // Nobody knows how it ended, and it is deployed once more: its changes are those it had.
+    let [_, unknown, _] = stage.deploy_and(&first, Outcome::Unknown);
+    let [_, again, _] = stage.deploy(&first);
+    let (live, text) = brought(&stage);
+    assert_eq!(live["entry"], again.get());
+    assert!(live["same_commit_as"]["entry"].as_u64().unwrap() < unknown.get(), "{text}");
+    let same = format!("Same commit as deployment {}, which", live["same_commit_as"]["entry"]);
+    assert!(text.contains(&same), "{text}");
+    // Another commit, and back to the first.
+    let second = stage.change("three\n", "Second", true);
+    let [_, other, _] = stage.deploy(&second);
+    let (live, _) = brought(&stage);
+    assert_eq!(live["changes"][0]["title"], "Second");
+    assert_eq!(live["back"]["entry"], again.get());
+    let [_, rollback, _] = stage.deploy(&first);
+    let (live, text) = brought(&stage);
+    assert_eq!(live["entry"], rollback.get());
+    assert_eq!(live["changes"][0]["title"], "First");
+    assert!(text.contains("Same commit as deployment "), "{text}");
+    assert_eq!(live["back"]["entry"], other.get());
+    // What failed after it is neither live nor to go back to.
+    stage.deploy_and(&second, Outcome::Failed);
+    let third = stage.change("four\n", "Third", true);
+    stage.deploy_and(&third, Outcome::Failed);
+    let (live, _) = brought(&stage);
+    assert_eq!((&live["entry"], &live["live"]), (&rollback.get().into(), &true.into()));
+}
+
+#[test]
+fn a_baseline_that_is_deployed_again_brought_nothing() {
+    let mut stage = Stage::new("baseline", "enforce");
+    let head = stage.head();
+    stage.deploy(&head);
+    let text = stage.say(&["audit", "checkout"]);
+    assert!(text.contains("It brought no change: same commit as the baseline, entry 0"), "{text}");
 }
 
 #[test]

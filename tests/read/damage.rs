@@ -134,7 +134,10 @@ fn a_cover_that_is_missing_or_altered_is_said() {
     let (status, out, _) = stage.run_on(&copy, &["ledger", "check"]);
     assert_eq!(status, 4, "{out}");
     assert!(out.starts_with("UNREACHABLE  cover of the decision at entry 3"), "{out}");
-    let (_, out, _) = stage.run_on(&copy, &["audit", "checkout"]);
+    // spec/verdict.md section 8: what is known is printed, and the status says that it is not all.
+    let (status, out, _) = stage.run_on(&copy, &["audit", "checkout"]);
+    assert!(status == 4 && out.starts_with("Deployment 4:"), "{out}");
+    assert_eq!(stage.run_on(&copy, &["audit", "--from", "2026-11-20"]).0, 4);
     assert!(out.contains("UNREACHABLE: the list of its changes is missing"), "{out}");
     let copy = stage.copy("altered");
     let mut bytes = fs::read(cover(&copy)).unwrap();
@@ -144,6 +147,28 @@ fn a_cover_that_is_missing_or_altered_is_said() {
     assert_eq!(status, 3, "{out}");
     assert!(out.starts_with("TAMPERED  cover of the decision at entry 3"), "{out}");
     assert_eq!(stage.run_on(&copy, &["audit", "checkout"]).0, 3);
+}
+
+/// A repository that does not have a commit makes a shorter report; a damaged one makes none.
+#[test]
+fn a_damaged_object_of_the_repository_is_never_taken_for_one_that_is_not_here() {
+    let mut stage = Stage::new("object", "enforce");
+    let before = stage.head();
+    let head = stage.change("two\n", "Retry", true);
+    stage.deploy(&head);
+    let object = |id: &str| stage.work().join(".git/objects").join(&id[..2]).join(&id[2..]);
+    let (file, other) = (object(head.as_str()), object(before.as_str()));
+    let sound = fs::read(&file).unwrap();
+    fs::remove_file(&file).unwrap();
+    let (status, out, talk) = stage.run(&["audit", "checkout"]);
+    assert_eq!(status, 0, "{out}{talk}");
+    assert!(out.contains("attested by") && out.contains("run this in the repository"), "{out}");
+    fs::copy(&other, &file).unwrap();
+    let (status, out, talk) = stage.run(&["audit", "checkout"]);
+    assert_eq!(status, 3, "{out}{talk}");
+    fs::remove_file(&file).unwrap();
+    fs::write(&file, &sound).unwrap();
+    assert!(stage.say(&["audit", "checkout"]).contains("proved: judged again"));
 }
 
 /// An entry that its topic no longer leads to, such as a reject, would count for nothing.

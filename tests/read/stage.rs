@@ -219,9 +219,14 @@ impl Stage {
         self.home.join("work")
     }
 
+    /// The newest commit.
+    pub(crate) fn head(&self) -> Revision {
+        Revision::new(git(&self.work(), &["rev-parse", "HEAD"])).unwrap()
+    }
+
     /// Commits a change, declares it, and has it signed off if `signed`; gives its hash.
     pub(crate) fn change(&mut self, text: &str, title: &str, signed: bool) -> Revision {
-        let parent = Revision::new(git(&self.work(), &["rev-parse", "HEAD"])).unwrap();
+        let parent = self.head();
         let head = commit(&self.work(), "checkout/a.txt", text, title);
         let repository = Repository::open(&self.work()).unwrap();
         let document = repository.document(Some(&parent), &head).unwrap();
@@ -268,6 +273,11 @@ impl Stage {
 
     /// Decides as the gate does, and deploys; gives decision, deployment and outcome.
     pub(crate) fn deploy(&mut self, revision: &Revision) -> [EntryIndex; 3] {
+        self.deploy_and(revision, Outcome::Succeeded)
+    }
+
+    /// The same with an outcome.
+    pub(crate) fn deploy_and(&mut self, revision: &Revision, outcome: Outcome) -> [EntryIndex; 3] {
         let mut session = self.session();
         let question = Question {
             service: checkout(),
@@ -289,7 +299,7 @@ impl Stage {
             artifacts: Vec::new(),
             verdict: if allowed { DecisionVerdict::Allow } else { DecisionVerdict::Deny },
             mode: found.mode,
-            start: found.newest,
+            start: found.start_entry(),
             newest: found.newest,
             policy: found.policy.unwrap().1,
             trust: self.trust.digest(),
@@ -320,7 +330,7 @@ impl Stage {
         let started = self.append(&mut session, "gate", Says::Deployment(deployment.clone()));
         deployment.decision = None;
         deployment.started = Some(session.entry(started.index).unwrap().id());
-        deployment.outcome = Outcome::Succeeded;
+        deployment.outcome = outcome;
         let outcome = self.append(&mut session, "gate", Says::Deployment(deployment));
         [decided.index, started.index, outcome.index]
     }

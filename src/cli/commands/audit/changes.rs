@@ -1,7 +1,7 @@
 //! The changes of a deployment as people read them.
 
 use super::Work;
-use crate::audit::report::{AnswerReport, ChangeReport, CoverState, SignedReport};
+use crate::audit::report::{AnswerReport, ChangeReport, CoverState, DecisionReport, SignedReport};
 use crate::cli::commands::log::fit;
 use crate::cli::said::commit;
 use crate::cli::time::date;
@@ -13,9 +13,15 @@ use crate::verify::cover::Match;
 const CHANGES_SHOWN: usize = 2;
 
 /// The changes of a deployment or decision, newest first.
-pub(super) fn changes(ui: &mut Ui, work: &Work<'_>, cover: CoverState, changes: &[ChangeReport]) {
-    match cover {
-        CoverState::Missing => {
+pub(super) fn changes(
+    ui: &mut Ui,
+    work: &Work<'_>,
+    cover: CoverState,
+    decision: Option<&DecisionReport>,
+    changes: &[ChangeReport],
+) {
+    match (cover, decision) {
+        (CoverState::Missing, _) => {
             ui.paragraph(
                 0,
                 "UNREACHABLE: the list of its changes is missing from the side store; \
@@ -23,21 +29,31 @@ pub(super) fn changes(ui: &mut Ui, work: &Work<'_>, cover: CoverState, changes: 
             );
             return;
         }
-        CoverState::None => {
-            ui.line("No change of it is signed off: no allow decision covers it");
+        (CoverState::None, _) | (CoverState::Denied, None) => {
+            ui.line("Nobody asked the gate, so nothing says what it brought and who signed that");
             return;
         }
-        CoverState::Good => {}
+        (CoverState::Denied, Some(decision)) => {
+            ui.paragraph(0, &not_signed_off(decision));
+            if changes.is_empty() {
+                return;
+            }
+        }
+        (CoverState::Good, _) => {}
     }
     let authors: std::collections::BTreeSet<_> =
         changes.iter().flat_map(|change| &change.authors).map(|author| &author.label).collect();
     let assisted = changes.iter().filter(|change| is_assisted(change)).count();
+    let open = changes.iter().filter(|change| !change.covered).count();
     let carried = changes.iter().filter(|change| change.matched == Match::Carried).count();
+    let signed = match (cover, open) {
+        (CoverState::Denied, _) => format!("{open} not signed off"),
+        _ => format!("{} exact, {carried} carried", changes.len() - carried),
+    };
     ui.line(&format!(
-        "{} by {}, {assisted} AI-assisted; {} exact, {carried} carried",
+        "{} by {}, {assisted} AI-assisted; {signed}",
         noun(changes.len(), "change"),
         noun(authors.len(), "author"),
-        changes.len() - carried
     ));
     let shown = if ui.is_verbose() { changes.len() } else { CHANGES_SHOWN };
     for one in changes.iter().rev().take(shown) {
@@ -46,6 +62,13 @@ pub(super) fn changes(ui: &mut Ui, work: &Work<'_>, cover: CoverState, changes: 
     if changes.len() > shown {
         ui.line(&format!("  {} more: -v, or -o report.csv", changes.len() - shown));
     }
+}
+
+/// What a decision that denied said.
+fn not_signed_off(decision: &DecisionReport) -> String {
+    let policy = decision.policy.map_or_else(String::new, |number| format!(" {number}"));
+    let why: Vec<_> = decision.reasons.iter().map(ToString::to_string).collect();
+    format!("What it brought was not signed off as policy{policy} asks: {}", why.join(", "))
 }
 
 /// `1 change`, `2 changes`.
@@ -72,7 +95,8 @@ fn change(ui: &mut Ui, work: &Work<'_>, change: &ChangeReport) {
     for (number, needed) in change.needed.iter().enumerate() {
         let label = if number == 0 { "needed" } else { "" };
         let because = if needed.because == FLOOR { "the floor" } else { &needed.because };
-        table.row([label.to_owned(), format!("{} ({because})", needed.ask)]);
+        let missing = if needed.missing > 0 { ", MISSING" } else { "" };
+        table.row([label.to_owned(), format!("{} ({because}){missing}", needed.ask)]);
     }
     for (number, signed) in change.signed.iter().enumerate() {
         let label = if number == 0 { "signed" } else { "" };
@@ -83,9 +107,12 @@ fn change(ui: &mut Ui, work: &Work<'_>, change: &ChangeReport) {
         }
     }
     if change.signed.is_empty() {
-        table.row(["signed", "nobody: the policy exempts it"]);
+        let why = if change.covered { "nobody: the policy exempts it" } else { "nobody" };
+        table.row(["signed", why]);
     }
-    if change.judged_again == Some(false) {
+    if change.judged_again == Some(false) && !change.covered {
+        table.row(["WARNING", "judged again here, the reasons are others"]);
+    } else if change.judged_again == Some(false) {
         table.row(["WARNING", "judged again here, these sign-offs do not cover it"]);
     }
     ui.table(&table);

@@ -14,7 +14,7 @@ use serde::Serialize;
 use self::list::Listing;
 use self::moment::{Edge, moment};
 use super::log::{self, entry_number};
-use crate::audit::report::{Auditor, DecisionReport, DeploymentReport};
+use crate::audit::report::{Auditor, CoverState, DecisionReport, DeploymentReport};
 use crate::audit::timeline::Timeline;
 use crate::audit::{AuditError, csv};
 use crate::base::name::{EnvironmentName, MemberId, ServiceName};
@@ -237,6 +237,16 @@ fn subject(desk: &Desk, names: &Names, text: &str) -> Result<Subject, CliError> 
         .hint("people are listed by countersign roster show, entries by countersign log"))
 }
 
+/// A report is printed as far as it is known; one whose list of changes is missing is not whole
+/// (`spec/verdict.md` section 8).
+fn status(covers: impl IntoIterator<Item = CoverState>) -> ExitStatus {
+    if covers.into_iter().any(|cover| cover == CoverState::Missing) {
+        ExitStatus::Unavailable
+    } else {
+        ExitStatus::Yes
+    }
+}
+
 /// What every kind of report needs.
 struct Work<'a> {
     desk: &'a Desk,
@@ -284,7 +294,7 @@ impl Work<'_> {
             let [report] = &reports;
             render::deployment(&mut context.ui, self, report);
         }
-        Ok(ExitStatus::Yes)
+        Ok(status(reports.iter().map(|report| report.cover)))
     }
 
     /// One entry: a deployment, or a decision and what rests on it.
@@ -320,13 +330,13 @@ impl Work<'_> {
         let Says::Decision(said) = &entry.statement().says else {
             return Err(CliError::usage(format!("entry {index} has no deployment here")));
         };
-        let (decision, _, changes) = self.auditor().lone_decision(&entry, said)?;
+        let (decision, cover, changes) = self.auditor().lone_decision(&entry, said)?;
         let decisions = [decision];
         if self.answer(context, None, Some(&decisions), None)? {
             let [decision] = &decisions;
-            render::decision(&mut context.ui, self, said, decision, &changes);
+            render::decision(&mut context.ui, self, said, decision, cover, &changes);
         }
-        Ok(ExitStatus::Yes)
+        Ok(status([cover]))
     }
 
     /// Every deployment of a period, or what is live everywhere.
@@ -364,7 +374,7 @@ impl Work<'_> {
         if self.answer(context, Some(&reports), None, None)? {
             render::population(&mut context.ui, self, &reports, period.is_given());
         }
-        Ok(ExitStatus::Yes)
+        Ok(status(reports.iter().map(|report| report.cover)))
     }
 
     fn listing(&self, context: &mut Context, listing: &Listing) -> Result<ExitStatus, CliError> {

@@ -53,7 +53,19 @@ pub(super) fn deployment(ui: &mut Ui, work: &Work<'_>, report: &DeploymentReport
     table.row(["back".to_owned(), back(report)]);
     ui.table(&table);
     ui.blank();
-    changes(ui, work, report.cover, &report.changes);
+    match &report.same_commit_as {
+        Some(same) if same.baseline => {
+            ui.line(&format!(
+                "It brought no change: same commit as the baseline, entry {}",
+                same.entry
+            ));
+        }
+        Some(same) => {
+            ui.line(&format!("Same commit as deployment {}, which brought:", same.entry));
+            changes(ui, work, report.cover, report.decision.as_ref(), &report.changes);
+        }
+        None => changes(ui, work, report.cover, report.decision.as_ref(), &report.changes),
+    }
     since(ui, work, &report.changed_since);
     last_lines(ui, work);
 }
@@ -127,7 +139,15 @@ fn back(report: &DeploymentReport) -> String {
     );
     match (&back.why_not, &back.revision) {
         (None, Some(revision)) => {
-            format!("{what} may be redeployed: countersign gate --revision {}", commit(revision))
+            let command = format!("countersign gate --revision {}", commit(revision));
+            match back.artifacts.as_slice() {
+                [] => format!("{what} may be redeployed: {command}"),
+                [one] => format!("{what} may be redeployed: {command} --artifact sha256:{one}"),
+                several => format!(
+                    "{what} may be redeployed with its {} artifacts (--json): {command}",
+                    several.len()
+                ),
+            }
         }
         (Some(why), _) => format!("{what} may not be redeployed: {why}"),
         (None, None) => what,
@@ -200,6 +220,7 @@ pub(super) fn decision(
     work: &Work<'_>,
     said: &Decision,
     report: &DecisionReport,
+    cover: CoverState,
     found: &[ChangeReport],
 ) {
     let answer = match (report.verdict, report.mode) {
@@ -223,9 +244,9 @@ pub(super) fn decision(
     table.row([String::new(), basis(work, &report.basis)]);
     table.row(["then".to_owned(), "no deployment rests on it".to_owned()]);
     ui.table(&table);
-    if !found.is_empty() {
+    if cover == CoverState::Missing || !found.is_empty() {
         ui.blank();
-        changes(ui, work, CoverState::Good, found);
+        changes(ui, work, cover, Some(report), found);
     }
     last_lines(ui, work);
 }
