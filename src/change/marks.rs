@@ -273,6 +273,10 @@ fn read_trailer(key: &str, value: &[u8], pair: &mut Pair, found: &mut Found) {
     }
     // Where there is an address it alone decides: a display name is anybody's to choose.
     let named = if addresses.is_empty() { tool_of_value(value) } else { None };
+    // A co-author without an address is a tool only where no person could be called so.
+    if let ("co-authored-by", Some(row)) = (key, named.filter(|row| is_model_of(value, row))) {
+        found.add(row.tool, sign(), row.reported, false);
+    }
     if let (Some(_), Some(row)) = (TABLE.exact("said", key), named) {
         found.add(row.tool, sign(), row.reported, false);
     }
@@ -305,8 +309,25 @@ fn addresses(value: &[u8]) -> Vec<&[u8]> {
     opened.filter_map(|rest| rest.split(|b| *b == b'>').next()).filter(is_address).collect()
 }
 
-/// The tool that a value names at its beginning.
+/// Whether a value is a tool's name and a model with a number, and nothing else.
+fn is_model_of(value: &[u8], row: &Row) -> bool {
+    let rest = value.get(row.pattern.len()..).unwrap_or_default();
+    let has_digit = |word: &[u8]| word.iter().any(u8::is_ascii_digit);
+    let mut words = rest.split(|byte| b" ()".contains(byte)).filter(|word| !word.is_empty());
+    let is_model = |word: &[u8]| {
+        let known = lower(word, KEY_BYTES_MAX);
+        has_digit(word) || known.is_some_and(|word| TABLE.exact("follower", &word).is_some())
+    };
+    has_digit(rest) && words.all(is_model)
+}
+
+/// The tool that a value names at its beginning, or the anchor of its address does: people link
+/// to what they say of their use of tools.
 fn tool_of_value(value: &[u8]) -> Option<&'static Row> {
+    if starts_so(value, "https://") && !value.contains(&b' ') {
+        let anchor = value.rsplit(|byte| *byte == b'#').next()?;
+        return TABLE.exact("anchor", &lower(anchor, KEY_BYTES_MAX)?);
+    }
     // Longer names first: `claude code` before `claude`.
     let longest = |row: &&Row| row.pattern.len();
     let plain = TABLE.rows("value").filter(|row| names(value, row.pattern)).max_by_key(longest);

@@ -39,6 +39,7 @@ fn check(cases: &[(&str, Option<&str>)]) {
 fn the_table_is_read_whole() {
     let kinds = [
         "address",
+        "anchor",
         "automation",
         "automation-github",
         "body",
@@ -189,6 +190,15 @@ fn assisted_by_and_generated_by_are_decided_by_their_value() {
         ("assisted-BY : AI", Some("unnamed")),
         ("Generated-by: ChatGPT 5", Some("ChatGPT")),
         ("Generated-By: Cursor", Some("Cursor")),
+        ("Generated-by: AI (with only a few tweaks)", Some("unnamed")),
+        ("Generated-by: https://github.com/cgwalters/#llms", Some("unnamed")),
+        ("Generated-by: https://github.com/cgwalters/cgwalters#llms", Some("unnamed")),
+        ("Assisted-by: https://github.com/cgwalters/cgwalters#llms", Some("unnamed")),
+        // Any other link names no tool, wherever it leads.
+        ("Generated-by: https://example.com/llms", None),
+        ("Generated-by: https://example.com/protoc#usage", None),
+        ("Generated-by: https://example.com/#llms and care", None),
+        ("Assisted-by: https://github.com/ada", None),
         ("Commit-generated-by: aider v0.86", Some("Aider")),
         // People help one another, and some are called as a tool is.
         ("Assisted-by: Jay Satiro", None),
@@ -296,6 +306,25 @@ fn trailers_and_lines_of_single_tools() {
         ("Co-authored-by: noreply <noreply@github.com>", None),
         ("Reviewed-by: Copilot <copilot@github.com>", None),
         ("Tested-by: Claude <noreply@anthropic.com>", None),
+    ]);
+}
+
+#[test]
+fn a_co_author_without_an_address_is_a_tool_only_with_its_model() {
+    check(&[
+        ("Co-Authored-By: Claude Opus 4.6", Some("Claude")),
+        ("Co-authored-by: Claude Code (Sonnet 4.5)", Some("Claude Code")),
+        ("Co-authored-by: claude-opus-4-5-20251101", Some("Claude")),
+        ("Co-authored-by: GPT-5", Some("GPT")),
+        // Without a model, or with another word, it may be a person.
+        ("Co-authored-by: Claude", None),
+        ("Co-authored-by: Claude Opus", None),
+        ("Co-authored-by: Claude Monet 2", None),
+        ("Co-authored-by: Claude 3 Monet", None),
+        ("Co-authored-by: Devin 2", None),
+        ("Co-authored-by: Cursor", None),
+        ("Reviewed-by: Claude Opus 4.6", None),
+        ("Co-authored-by: Claude Opus 4.6 <claude@giverny.example>", None),
     ]);
 }
 
