@@ -262,7 +262,9 @@ fn check_state(
     for (topic, entries) in &walk.topics {
         match store.entries_of(topic) {
             Ok(found) => {
-                if let Some(index) = entries.iter().find(|index| !found.contains(index)) {
+                // A store gives them in ascending order.
+                let missing = |index: &&EntryIndex| found.binary_search(index).is_err();
+                if let Some(index) = entries.iter().find(missing) {
                     let what = "cannot be found under one of its topics: the index is damaged";
                     checked.damage.push(Damage::at_entry(*index, what));
                 }
@@ -280,18 +282,24 @@ fn check_state(
 /// The files beside the log: covers must be there, documents and openings may.
 fn check_files(folder: &LedgerFolder, walk: &Walk, checked: &mut Checked) {
     let blobs = Blobs::new(folder.path());
-    let mut documents = BTreeSet::new();
-    for (index, digest) in &walk.covers {
+    // Decisions share covers and changes: each file is read once, for the first that names it.
+    let mut documents = BTreeMap::new();
+    let mut covers = BTreeSet::new();
+    for (index, digest) in walk.covers.iter().filter(|(_, digest)| covers.insert(*digest)) {
         let place = format!("cover of the decision at entry {index}");
         let Some(bytes) = keep(blobs.get(digest), &place, Some(*index), true, checked) else {
             continue;
         };
         match Cover::parse(&bytes) {
-            Ok(cover) => documents.extend(cover.segments.iter().map(|row| (*index, row.change))),
+            Ok(cover) => {
+                for row in &cover.segments {
+                    documents.entry(row.change).or_insert(*index);
+                }
+            }
             Err(error) => checked.damage.push(Damage::new(place, error)),
         }
     }
-    for (index, change) in documents {
+    for (change, index) in documents {
         let place = format!("document of change {}", change.short());
         let digest = ContentDigest::from_bytes(*change.as_bytes());
         if keep(blobs.get(&digest), &place, Some(index), false, checked).is_none() {
