@@ -180,15 +180,14 @@ fn chain(auditor: &Auditor<'_>, said: &Decision) -> Result<Option<Chain>, AuditE
     let Some(repository) = auditor.repository_of(&said.repository) else { return Ok(None) };
     let Some(start) = said.start.or(said.newest) else { return Ok(None) };
     let session = auditor.session();
-    let start = match session.entry(start)?.statement().says.clone() {
+    let start = if let Says::Deployment(deployed) = &session.entry(start)?.statement().says {
         // Also one that failed later and is no settled point any more.
-        Says::Deployment(deployed) => Some(deployed.revision),
-        _ => {
-            let points = session.view().settled(&said.service, &said.environment).all();
-            match points.iter().find(|point| point.entry.index == start) {
-                Some(point) => point.revision.clone(),
-                None => return Ok(None),
-            }
+        Some(deployed.revision.clone())
+    } else {
+        let points = session.view().settled(&said.service, &said.environment).all();
+        match points.iter().find(|point| point.entry.index == start) {
+            Some(point) => point.revision.clone(),
+            None => return Ok(None),
         }
     };
     Ok(if_here(read_chain(repository, start, said, session))?.flatten())
