@@ -307,6 +307,13 @@ fn receipts_and_checkpoints_are_printed_exactly() {
     let file = stage.home.join("one.tlog-proof");
     stage.say(&["ledger", "prove", "#1", "-o", file.to_str().unwrap()]);
     assert_eq!(fs::read_to_string(&file).unwrap(), receipt);
+    // As JSON the same bytes are a member of an object.
+    let json = stage.json(&["ledger", "checkpoint"]);
+    assert_eq!((&json["size"], &json["checkpoint"]), (&3.into(), &note.as_str().into()));
+    let json = stage.json(&["ledger", "prove", "1"]);
+    assert_eq!((&json["entry"], &json["receipt"]), (&1.into(), &receipt.as_str().into()));
+    let json = stage.json(&["ledger", "prove", "1", "-o", file.to_str().unwrap()]);
+    assert_eq!(json["file"], file.to_str().unwrap());
     // The receipt verifies against the leaf and the pinned key.
     let session = stage.session();
     let leaf = session.entry(EntryIndex::new(1)).unwrap().entry().leaf;

@@ -1,6 +1,6 @@
 //! `ledger`: keeping it, checking it, proving from it.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
@@ -49,23 +49,58 @@ pub(crate) fn run(context: &mut Context, args: &Args) -> Result<ExitStatus, CliE
         Action::Check => check(context),
         Action::Checkpoint => {
             let desk = context.desk("ledger checkpoint")?;
-            let note = desk.session.checkpoint().note().to_string();
-            context.ui.document(note.as_bytes());
-            Ok(ExitStatus::Yes)
-        }
-        Action::Prove { entry, output } => {
-            let desk = context.desk("ledger prove")?;
-            let text = desk.session.prove(EntryIndex::new(*entry))?.to_tlog_proof();
-            match output {
-                Some(path) => {
-                    write_file(&context.environment.resolve(path), text.as_bytes())?;
-                    context.ui.line(&format!("wrote {}", path.display()));
-                }
-                None => context.ui.document(text.as_bytes()),
+            let checkpoint = desk.session.checkpoint();
+            let note = checkpoint.note().to_string();
+            let origin = desk.trust.origin().as_str();
+            if context.ui.is_json() {
+                let size = checkpoint.size();
+                context.ui.json(&CheckpointAnswer { origin, size, checkpoint: &note });
+            } else {
+                context.ui.document(note.as_bytes());
             }
             Ok(ExitStatus::Yes)
         }
+        Action::Prove { entry, output } => prove(context, *entry, output.as_deref()),
     }
+}
+
+/// The receipt of an entry, to a file where one is named.
+fn prove(context: &mut Context, entry: u64, output: Option<&Path>) -> Result<ExitStatus, CliError> {
+    let desk = context.desk("ledger prove")?;
+    let text = desk.session.prove(EntryIndex::new(entry))?.to_tlog_proof();
+    if let Some(path) = output {
+        write_file(&context.environment.resolve(path), text.as_bytes())?;
+        context.ui.line(&format!("wrote {}", path.display()));
+    }
+    if context.ui.is_json() {
+        context.ui.json(&ReceiptAnswer {
+            origin: desk.trust.origin().as_str(),
+            entry,
+            receipt: &text,
+            file: output.map(|path| path.display().to_string()),
+        });
+    } else if output.is_none() {
+        context.ui.document(text.as_bytes());
+    }
+    Ok(ExitStatus::Yes)
+}
+
+/// The newest checkpoint, byte for byte.
+#[derive(Serialize)]
+struct CheckpointAnswer<'a> {
+    origin: &'a str,
+    size: TreeSize,
+    checkpoint: &'a str,
+}
+
+/// A receipt, byte for byte.
+#[derive(Serialize)]
+struct ReceiptAnswer<'a> {
+    origin: &'a str,
+    entry: u64,
+    receipt: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    file: Option<String>,
 }
 
 #[derive(Serialize)]
