@@ -153,9 +153,18 @@ fn all_marks(commits: &[CommitFacts]) -> Vec<Mark> {
     found
 }
 
+/// Whether an address is an automation's: one that the table of marks knows, an app's account on
+/// GitHub, or a mailbox that is called so. Tools are no automations, whatever they are called.
+/// Figures only: nothing is decided by it.
+fn is_automatic(email: &[u8]) -> bool {
+    let email = email.to_ascii_lowercase();
+    let is_account = email.ends_with(b"[bot]@users.noreply.github.com");
+    automation(&email) || ((is_account || email.starts_with(b"bot@")) && !is_tool_address(&email))
+}
+
 fn is_automation(commits: &[CommitFacts]) -> bool {
     let mut authors = commits.iter().filter(|commit| commit.author_counts).peekable();
-    authors.peek().is_some() && authors.all(|commit| automation(&commit.author.email))
+    authors.peek().is_some() && authors.all(|commit| is_automatic(&commit.author.email))
 }
 
 /// Who is named as a reviewer: no author by address or by name, no tool and no automation.
@@ -170,7 +179,7 @@ fn reviewers(evidence: &StepEvidence, salt: &EmailSalt) -> BTreeSet<String> {
     trailers
         .filter(|trailer| REVIEW_TRAILERS.iter().any(|key| trailer.is(key)))
         .map(|trailer| Identity::parse(&trailer.value))
-        .filter(|who| !is_tool_address(&who.email) && !automation(&who.email))
+        .filter(|who| !is_tool_address(&who.email) && !is_automatic(&who.email))
         .map(|who| (person_label(&who), who))
         .filter(|(label, who)| !label.is_empty() && !is_author(who, label))
         .map(|(label, _)| label)

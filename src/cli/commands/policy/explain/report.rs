@@ -13,10 +13,10 @@ use crate::cli::ui::{Cell, Role, Table, Ui};
 use crate::policy::{FLOOR, Presence};
 use crate::statement::words::Assistance;
 
-/// Most rows about tools; the screen is to hold everything in 24 lines.
+/// Most rows about tools; the screen is to hold everything in 22 lines.
 const TOOL_ROWS_MAX: usize = 3;
 /// Most rows about what is asked.
-const WISH_ROWS_MAX: usize = 4;
+const WISH_ROWS_MAX: usize = 3;
 /// Columns that are left for a rule's name, however long its wish is.
 const BECAUSE_COLUMNS_MIN: usize = 17;
 
@@ -172,12 +172,12 @@ fn facts(answer: &Answer<'_>) -> Table {
     fact(&mut table, "AI-assisted", tally.assisted, of, generated);
     let not_asked = BTreeMap::from([("exempt", tally.exempt), ("empty", tally.empty)]);
     let rare = [
-        ("by automations", tally.automation, "dependency updaters and pipelines".to_owned()),
+        ("by automations", tally.automation, "dependency updaters, pipelines and apps".to_owned()),
         ("nobody asked", tally.exempt + tally.empty, counts(&not_asked)),
         ("colliding paths", tally.colliding, "denied: equal where case is ignored".to_owned()),
     ];
     let is_crowded = rare.iter().all(|(_, count, _)| *count > 0);
-    tools(&mut table, tally, TOOL_ROWS_MAX - usize::from(is_crowded));
+    tools(&mut table, tally, if is_crowded { 1 } else { TOOL_ROWS_MAX });
     fact(&mut table, "opaque paths", tally.opaque, of, counts(&tally.opaque_kinds));
     for (name, count, detail) in rare {
         if count > 0 {
@@ -207,7 +207,8 @@ fn tools(table: &mut Table, tally: &Tally, rows_max: usize) {
     if !others.is_empty() {
         let names: Vec<&str> = others.iter().map(|(name, _)| name.as_str()).collect();
         let count = others.iter().map(|(_, tool)| tool.changes).sum();
-        fact(table, "  others", count, tally.changes, shortened(&names.join(", "), 40));
+        let name = if shown.is_empty() { "  tools" } else { "  others" };
+        fact(table, name, count, tally.changes, shortened(&names.join(", "), 40));
     }
 }
 
@@ -259,25 +260,29 @@ fn wishes(answer: &Answer<'_>) -> Table {
 /// What the figures rest on, and what would change them.
 fn remarks(tally: &Tally) -> Vec<String> {
     let mut remarks = Vec::new();
-    let unmarked = tally.changes - tally.assisted;
-    if unmarked > 0 {
-        let default = match tally.undeclared {
-            Some(Assistance::Generated) | None => "the default".to_owned(),
-            Some(other) => format!("here {other}"),
-        };
-        let more = match tally.undeclared_asks_more {
-            0 => "asks no more of them".to_owned(),
-            count => format!("asks more of {count}"),
+    let more = |count| match count {
+        0 => "no change wants more people".to_owned(),
+        1 => "1 change wants more people".to_owned(),
+        count => format!("{count} changes want more people"),
+    };
+    if tally.changes > tally.assisted {
+        let counts = match tally.undeclared {
+            Some(Assistance::Generated) | None => {
+                "A change that nobody declares counts as written by AI here"
+            }
+            Some(_) => {
+                "With undeclared = \"generated\" a change that nobody declares counts as such"
+            }
         };
         remarks.push(format!(
-            "A missing mark proves nothing: undeclared = \"generated\" ({default}) takes the other \
-             {unmarked} for generated, and {more}."
+            "A commit can hide that AI wrote it. {counts}: then {}.",
+            more(tally.undeclared_asks_more)
         ));
     }
     if tally.unproved_asks_more > 0 {
         remarks.push(format!(
-            "Authors are believed here; {} changes want more people if no author signs.",
-            tally.unproved_asks_more
+            "If no author signs with a key of their own, {}.",
+            more(tally.unproved_asks_more)
         ));
     }
     if !tally.roster_rules.is_empty() {
