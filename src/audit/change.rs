@@ -263,6 +263,7 @@ fn denied(
         difference: &difference,
         entries: &entries,
         near: &[],
+        cover: None,
     };
     let found = verdict(&question(entry, said), &evidence);
     let reasons = found.reasons();
