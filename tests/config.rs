@@ -142,6 +142,22 @@ fn repository_is_known_by_its_folder_before_its_remote() {
     assert!(matches!(ledger("/elsewhere", "https://shop.example/"), Err(ConfigError::NoLedger)));
 }
 
+/// The only ledger that is known is not thereby that of any repository.
+#[test]
+fn a_repository_that_nobody_named_has_no_ledger() {
+    let root = folder("unnamed");
+    let places = places(&root);
+    put(&places.user_file().unwrap(), "version = 1\n[ledger.\"a.example\"]\n");
+    let identity =
+        RepositoryIdentity { common_folder: "/srv/other/.git".into(), remotes: Vec::new() };
+    let configuration = load(&places, Given::default());
+    assert!(matches!(configuration.ledger(Some(&identity)), Err(ConfigError::NoLedger)));
+    assert_eq!(configuration.ledger(None).unwrap().value.origin, Some(origin("a.example")));
+    let given = Given { ledger_flag: Some("a.example".into()), ..Given::default() };
+    let found = load(&places, given).ledger(Some(&identity)).unwrap();
+    assert_eq!(found.value.origin, Some(origin("a.example")));
+}
+
 #[test]
 fn several_ledgers_want_a_choice_and_a_folder_finds_its_origin() {
     let root = folder("several");

@@ -451,3 +451,28 @@ fn a_generated_key_begins_a_ledger() {
     let file = stage.home().join(".ssh/id_ed25519_countersign");
     assert!(Output::of(check.arg("-lf").arg(file)).ok().contains(key));
 }
+
+#[test]
+fn a_repository_without_a_ledger_uses_no_other_ones() {
+    let stage = Stage::begun("foreign");
+    let other = stage.root().join("other");
+    stage.git(["init", "-q", "-b", "main", other.to_str().unwrap()]);
+    let there = |arguments: &[&str]| {
+        Output::of(stage.command(["-C", other.to_str().unwrap()]).args(arguments))
+    };
+    let size = || stage.run(["roster", "show", "--json"]).json()["size"].clone();
+    let before = size();
+    for command in [&["status"][..], &["roster", "show"]] {
+        there(command).refused(
+            2,
+            "no ledger is known for this repository \
+             hint: name one with --ledger; if there is none yet: countersign init",
+        );
+    }
+    there(&["roster", "add", "E", "--email", "e@x.example", "-y"]).refused(2, "no ledger is known");
+    assert_eq!(size(), before);
+    there(&["roster", "show", "--ledger", "localhost/shop"]).ok();
+    // Outside any repository the only ledger is meant.
+    let outside = stage.home();
+    Output::of(&mut stage.command(["-C", outside.to_str().unwrap(), "roster", "show"])).ok();
+}

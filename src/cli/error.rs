@@ -154,7 +154,7 @@ impl From<ConfigError> for CliError {
                 }
             }
             ConfigError::NoLedger => {
-                this.hint("name one with --ledger, or make one with countersign init")
+                this.hint("name one with --ledger; if there is none yet: countersign init")
             }
             ConfigError::ManyLedgers(_) => this.hint("name one with --ledger"),
             ConfigError::Changed { .. } => this.hint("run the command again"),

@@ -82,7 +82,7 @@ pub enum ConfigError {
         /// The file that would hold it.
         path: Option<PathBuf>,
     },
-    /// Neither flag, environment nor a file names a ledger.
+    /// Neither flag, environment nor a file names a ledger for where the command stands.
     #[error("no ledger is known for this repository")]
     NoLedger,
     /// Several ledgers are known, and nothing says which.

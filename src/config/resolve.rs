@@ -238,8 +238,9 @@ impl Configuration {
         })
     }
 
-    /// The ledger: flag, variable, the repository's, and the only one where one file knows but
-    /// one. A value that starts with `/` or `.` is a folder, any other an origin.
+    /// The ledger: flag, variable, the repository's; outside any repository the only one, where
+    /// one file knows but one. A value that starts with `/` or `.` is a folder, any other an
+    /// origin.
     ///
     /// # Errors
     /// [`ConfigError`] where none is known, several are, or a value is no ledger.
@@ -254,7 +255,10 @@ impl Configuration {
                 return self.ledger_of(text, source);
             }
         }
-        if let Some(found) = repository.and_then(|identity| self.repository(identity)) {
+        if let Some(identity) = repository {
+            // Sign-offs of a repository that nobody put under a ledger must not go to whichever
+            // ledger is at hand.
+            let found = self.repository(identity).ok_or(ConfigError::NoLedger)?;
             let value = self.at_origin(found.value.ledger);
             return Ok(Resolved { value, source: found.source });
         }
