@@ -476,3 +476,66 @@ fn a_repository_without_a_ledger_uses_no_other_ones() {
     let outside = stage.home();
     Output::of(&mut stage.command(["-C", outside.to_str().unwrap(), "roster", "show"])).ok();
 }
+
+/// A person on another machine: its own home, a clone, a copy of the ledger's folder without the
+/// ledger's key, and a trust root that was pinned. Naming the folder is enough.
+#[test]
+fn a_second_machine_signs_on_a_copy_of_the_ledger() {
+    let stage = Stage::begun("second-machine");
+    let commit = stage.as_user("ada").commit("a", "a\n", "More");
+    let (home, clone) = (stage.root().join("far"), stage.root().join("far/shop"));
+    let copy = home.join("copy");
+    std::fs::create_dir_all(&home).unwrap();
+    stage.git(["clone", "-q", ".", clone.to_str().unwrap()]);
+    Output::of(stage.program("cp").arg("-r").arg(stage.ledger()).arg(&copy)).ok();
+    let far = |arguments: &[&str], variable: bool| {
+        let mut command = stage.command(["-C", clone.to_str().unwrap()]);
+        command.args(arguments).env("HOME", &home).env("COUNTERSIGN_KEY", stage.key("ben"));
+        for (name, folder) in [("CONFIG", ".config"), ("DATA", ".data"), ("STATE", ".state")] {
+            command.env(format!("XDG_{name}_HOME"), home.join(folder));
+        }
+        if variable {
+            command.env("COUNTERSIGN_LEDGER", &copy);
+        } else {
+            command.arg("--ledger").arg(&copy);
+        }
+        Output::of(&mut command)
+    };
+    far(&["roster", "show"], false).refused(2, "no trust root is pinned for this ledger");
+    let shown = stage.run(["trust", "show", "--json"]).json();
+    let (file, digest) = (shown["file"].as_str().unwrap(), shown["digest"].as_str().unwrap());
+    far(&["trust", "pin", file, "--expect", digest], false).ok();
+    for variable in [false, true] {
+        assert_eq!(far(&["trust", "show", "--json"], variable).json()["digest"], digest);
+        far(&["roster", "show"], variable).ok();
+    }
+    // Nothing can be appended there; what is written is handed in at the first machine.
+    let refusal = far(&["approve", &commit, "-y"], false).talk;
+    let hash = refusal.split_whitespace().find(|word| word.len() == 64).unwrap().to_owned();
+    let approve = ["approve", &commit, "-y", "--expect", &hash];
+    far(&approve, false).refused(2, "the ledger's own key is not on this machine");
+    let written = home.join("a.json");
+    let write = [&approve[..], &["-o", written.to_str().unwrap()]].concat();
+    far(&write, true).ok();
+    let taken = stage.run([std::ffi::OsStr::new("submit"), written.as_os_str()]);
+    assert!(taken.ok().starts_with("TAKEN UP  entry 3: approval by Ben"), "{}", taken.out);
+    // A ledger that gives itself another's name is judged by that one's trust root.
+    let checkpoint = std::fs::read_to_string(copy.join("checkpoint")).unwrap();
+    let other = checkpoint.replacen("localhost/shop", "localhost/evil", 1);
+    stage.write(copy.join("checkpoint"), &other);
+    far(&["roster", "show"], false).refused(2, "no trust root is pinned");
+}
+
+#[test]
+fn trust_is_shown_for_the_ledger_of_the_repository() {
+    let stage = Stage::begun("trust-of");
+    let other = stage.root().join("other");
+    stage.git(["init", "-q", "-b", "main", other.to_str().unwrap()]);
+    let there = ["-C", other.to_str().unwrap()];
+    stage.run(there.into_iter().chain(["init", "-y"])).ok();
+    let shown = |folder: &[&str]| {
+        let command = folder.iter().copied().chain(["trust", "show", "--json"]);
+        stage.run(command).json()["origin"].clone()
+    };
+    assert_eq!((shown(&there), shown(&[])), ("localhost/other".into(), "localhost/shop".into()));
+}

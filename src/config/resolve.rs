@@ -1,11 +1,16 @@
 //! Who has the say: flag, environment, the user's file, the machine's file, in that order.
 
 use std::fmt::{self, Write as _};
+use std::fs::File;
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use super::file::{KeyChoice, RepositoryPlace, RepositorySettings, Settings};
 use super::{ConfigError, durable};
 use crate::base::name::Origin;
+
+/// How much of a checkpoint is read for the origin in its first line, in bytes.
+const ORIGIN_LINE_BYTES_MAX: usize = 128;
 
 /// The folders that settings live in.
 #[derive(Debug, Clone)]
@@ -140,7 +145,9 @@ pub struct RepositoryIdentity {
 /// The ledger that a command is about.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LedgerChoice {
-    /// Its origin; `None` where only a folder was named and no settings know it.
+    /// Its origin. Where only a folder was named that no settings know, it is what the ledger
+    /// there says of itself: good enough to find a pinned trust root by, which then judges the
+    /// ledger. `None` where it says nothing.
     pub origin: Option<Origin>,
     /// The folder of the embedded ledger; `None` without a home folder.
     pub folder: Option<PathBuf>,
@@ -288,7 +295,8 @@ impl Configuration {
                 let found = ledgers.find(|(_, known)| known.folder.as_ref() == Some(&folder));
                 found.map(|(origin, _)| origin.clone())
             };
-            LedgerChoice { origin: self.layers.iter().find_map(named), folder: Some(folder) }
+            let origin = self.layers.iter().find_map(named).or_else(|| origin_in(&folder));
+            LedgerChoice { origin, folder: Some(folder) }
         } else {
             match Origin::new(text) {
                 Ok(origin) if !text.contains("://") => self.at_origin(origin),
@@ -345,6 +353,21 @@ impl Configuration {
             Some(Resolved { value, source: source.clone() })
         })
     }
+}
+
+/// The origin that the checkpoint in a ledger's folder begins with. Whoever can write the folder
+/// has the say in it: it only tells which of the pinned trust roots is meant.
+fn origin_in(folder: &Path) -> Option<Origin> {
+    let path = folder.join("checkpoint");
+    // To open a pipe waits for a writer.
+    if !std::fs::metadata(&path).ok()?.is_file() {
+        return None;
+    }
+    let mut bytes = Vec::new();
+    let limit = u64::try_from(ORIGIN_LINE_BYTES_MAX).unwrap_or(u64::MAX);
+    File::open(&path).ok()?.take(limit).read_to_end(&mut bytes).ok()?;
+    let length = bytes.iter().position(|byte| *byte == b'\n')?;
+    Origin::new(std::str::from_utf8(&bytes[..length]).ok()?).ok()
 }
 
 fn refused(from: &Source, kind: &'static str, text: &str) -> ConfigError {
