@@ -7,6 +7,7 @@ use serde::Serialize;
 use crate::base::digest::{ContentDigest, LeafHash};
 use crate::base::limits::SETTINGS_BYTES_MAX;
 use crate::cli::Context;
+use crate::cli::desk::identity;
 use crate::cli::error::CliError;
 use crate::cli::exit::ExitStatus;
 use crate::cli::text::escape_bytes;
@@ -112,7 +113,8 @@ pub(crate) fn run(context: &mut Context, args: &Args) -> Result<ExitStatus, CliE
 
 fn show(context: &mut Context) -> Result<ExitStatus, CliError> {
     let configuration = context.configuration()?;
-    let origin = match configuration.ledger(None) {
+    let identity = context.repository_if_any()?.as_ref().map(identity);
+    let origin = match configuration.ledger(identity.as_ref()) {
         Ok(ledger) => ledger.value.origin,
         // A file that is named says itself which ledger it is of.
         Err(ConfigError::NoLedger | ConfigError::ManyLedgers(_))
