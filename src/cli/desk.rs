@@ -8,7 +8,7 @@ use serde::Deserialize;
 use super::Context;
 use super::error::{CliError, ErrorKind};
 use crate::base::name::{EnvironmentName, MemberId, Origin, RepositoryName, ServiceName};
-use crate::config::{Configuration, KeyChoice, RepositoryIdentity, file_name_of};
+use crate::config::{ConfigError, Configuration, KeyChoice, RepositoryIdentity, file_name_of};
 use crate::git::{self, Repository};
 use crate::key::{KeyId, Signer};
 use crate::ledger::append::Refusal;
@@ -178,7 +178,11 @@ impl Context {
     /// Where settings or the repository cannot be read.
     pub(crate) fn has_ledger(&self) -> Result<bool, CliError> {
         let identity = self.repository_if_any()?.as_ref().map(identity);
-        Ok(self.configuration()?.ledger(identity.as_ref()).is_ok())
+        match self.configuration()?.ledger(identity.as_ref()) {
+            Ok(_) => Ok(true),
+            Err(ConfigError::NoLedger) => Ok(false),
+            Err(error) => Err(error.into()),
+        }
     }
 
     /// Where the newest tree that this user has seen of a ledger is kept.
@@ -436,7 +440,15 @@ impl From<&Refusal> for CliError {
 
 impl From<ChooseError> for CliError {
     fn from(error: ChooseError) -> Self {
-        let this = Self::from_error(ErrorKind::Usage, &error);
+        let error = match error {
+            ChooseError::File(error) => return error.into(),
+            error => error,
+        };
+        let kind = match &error {
+            ChooseError::Unreachable { .. } => ErrorKind::Unavailable,
+            _ => ErrorKind::Usage,
+        };
+        let this = Self::from_error(kind, &error);
         match error.hint() {
             Some(hint) => this.hint(hint),
             None => this,

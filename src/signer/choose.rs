@@ -44,6 +44,14 @@ pub enum ChooseError {
         /// How it was named.
         wanted: String,
     },
+    /// The agent, where the key would be, gave no answer.
+    #[error("{}", at_place(&Place::Agent, reason))]
+    Unreachable {
+        /// What went wrong.
+        reason: String,
+        /// What to do.
+        hint: Option<String>,
+    },
     /// The key was found and cannot sign.
     #[error("{}", at_place(place, reason))]
     Unusable {
@@ -78,7 +86,7 @@ impl ChooseError {
                 Some("an admin enrolls it with `countersign key enroll`".to_owned())
             }
             Self::NotFound { .. } => Some("see what there is: `countersign key list`".to_owned()),
-            Self::Unusable { hint, .. } => hint.clone(),
+            Self::Unreachable { hint, .. } | Self::Unusable { hint, .. } => hint.clone(),
         }
     }
 }
@@ -106,7 +114,9 @@ pub fn list(sources: &KeySources, enrolled: Option<&BTreeSet<KeyId>>) -> Vec<Lis
         let outside = |id: &KeyId| enrolled.is_some_and(|enrolled| !enrolled.contains(id));
         let (chosen, reason) = match (&choice, &candidate.usability) {
             (Ok((chosen, why)), _) if *chosen == index => (true, (*why).to_owned()),
-            (_, Usability::Unusable { reason, .. }) => (false, reason.clone()),
+            (_, Usability::Unusable { reason, .. } | Usability::Unreachable { reason, .. }) => {
+                (false, reason.clone())
+            }
             _ if id.as_ref().is_some_and(outside) => (false, "not enrolled".to_owned()),
             (Ok(_), _) if id == chosen_id => (false, "chosen at another place".to_owned()),
             (Ok(_), _) => (false, "another key is chosen".to_owned()),
@@ -180,9 +190,10 @@ fn select(
     if enrolled.is_some_and(|enrolled| !enrolled.contains(&id)) {
         return Err(ChooseError::NotEnrolled { id });
     }
-    best(found, id, file.as_ref())
-        .map(|index| (index, "named"))
-        .ok_or_else(|| ChooseError::NotFound { wanted: text.trim().chars().take(200).collect() })
+    best(found, id, file.as_ref()).map(|index| (index, "named")).ok_or_else(|| {
+        let wanted = text.trim().chars().take(200).collect();
+        unreachable(found).unwrap_or(ChooseError::NotFound { wanted })
+    })
 }
 
 /// Without a name: git's signing key, else the only key that could.
@@ -193,7 +204,7 @@ fn select_unnamed(
 ) -> Result<Selection, ChooseError> {
     let usable: BTreeSet<KeyId> = found
         .iter()
-        .filter(|candidate| !matches!(candidate.usability, Usability::Unusable { .. }))
+        .filter(|one| matches!(one.usability, Usability::Ready | Usability::NeedsPassphrase))
         .filter_map(Candidate::key_id)
         .collect();
     let pool: BTreeSet<KeyId> = usable
@@ -219,7 +230,7 @@ fn select_unnamed(
             // Where there was one thing to try, its own reason helps more than "no key".
             return Err(match found {
                 [single] => cannot(single.clone()),
-                _ => ChooseError::None,
+                _ => unreachable(found).unwrap_or(ChooseError::None),
             });
         }
     };
@@ -232,7 +243,10 @@ fn by_comment(found: &[Candidate], comment: &str) -> Result<KeyId, ChooseError> 
     match (ids.first(), ids.len()) {
         (Some(id), 1) => Ok(*id),
         (Some(_), _) => Err(ChooseError::Ambiguous { ids: ids.into_iter().collect() }),
-        (None, _) => Err(ChooseError::NotFound { wanted: comment.chars().take(200).collect() }),
+        (None, _) => {
+            let wanted = comment.chars().take(200).collect();
+            Err(unreachable(found).unwrap_or(ChooseError::NotFound { wanted }))
+        }
     }
 }
 
@@ -246,15 +260,26 @@ fn best(found: &[Candidate], id: KeyId, named_file: Option<&Place>) -> Option<us
         let hardship = match usability {
             Usability::Ready => 0,
             Usability::NeedsPassphrase => 1,
-            Usability::Unusable { .. } => 2,
+            Usability::Unusable { .. } | Usability::Unreachable { .. } => 2,
         };
         (!named_and_ready, hardship, place)
+    })
+}
+
+/// The agent's failure, if it gave no answer: what was not found may be there.
+fn unreachable(found: &[Candidate]) -> Option<ChooseError> {
+    found.iter().find_map(|candidate| match &candidate.usability {
+        Usability::Unreachable { reason, hint } => {
+            Some(ChooseError::Unreachable { reason: reason.clone(), hint: hint.clone() })
+        }
+        _ => None,
     })
 }
 
 fn cannot(candidate: Candidate) -> ChooseError {
     let place = candidate.place;
     match candidate.usability {
+        Usability::Unreachable { reason, hint } => ChooseError::Unreachable { reason, hint },
         Usability::Unusable { reason, hint } => ChooseError::Unusable { place, reason, hint },
         Usability::Ready | Usability::NeedsPassphrase => ChooseError::None,
     }

@@ -41,6 +41,13 @@ pub enum Usability {
     Ready,
     /// After its passphrase.
     NeedsPassphrase,
+    /// Unknown: the agent gives no answer at present.
+    Unreachable {
+        /// What went wrong.
+        reason: String,
+        /// What to do.
+        hint: Option<String>,
+    },
     /// Not, and why; what to do about it, where something can be done.
     Unusable {
         /// Why not.
@@ -233,7 +240,9 @@ fn survey_agent(agent: &Agent, found: &mut Vec<Candidate>) {
         Ok(listing) => listing,
         Err(error) => {
             let hint = error.hint().map(str::to_owned);
-            found.push(Candidate::unusable(Place::Agent, error.to_string(), hint));
+            let usability = Usability::Unreachable { reason: error.to_string(), hint };
+            let (place, comment) = (Place::Agent, String::new());
+            found.push(Candidate { public_key: None, comment, place, usability });
             return;
         }
     };
