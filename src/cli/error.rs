@@ -14,6 +14,7 @@ use super::exit::ExitStatus;
 use super::ui::{Role, Ui};
 use crate::config::ConfigError;
 use crate::git::{self, GitError};
+use crate::signer::KeyFileError;
 use crate::verify::trust::TrustError;
 
 /// What an error means for who called.
@@ -43,7 +44,10 @@ pub struct CliError {
 impl CliError {
     /// An error without causes or hints.
     pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
-        Self { kind, message: message.into(), causes: Vec::new(), hints: Vec::new() }
+        let (message, causes, hints) = (message.into(), Vec::new(), Vec::new());
+        let hint = usual_hint(kind, &message);
+        let this = Self { kind, message, causes, hints };
+        hint.into_iter().fold(this, Self::hint)
     }
 
     /// Wrong usage or bad input.
@@ -83,7 +87,13 @@ impl CliError {
     pub fn because(mut self, error: &(dyn Error + 'static)) -> Self {
         let mut next = Some(error);
         while let Some(cause) = next {
-            self.causes.push(cause.to_string());
+            let text = cause.to_string();
+            if let Some(hint) = usual_hint(self.kind, &text)
+                && !self.hints.contains(&hint)
+            {
+                self.hints.push(hint);
+            }
+            self.causes.push(text);
             next = cause.source();
         }
         self
@@ -116,6 +126,27 @@ impl CliError {
         }
         self.status()
     }
+}
+
+/// What to do about storage that another process holds, or that is full. Both come from far below
+/// as the words of whoever found it out.
+fn usual_hint(kind: ErrorKind, text: &str) -> Option<String> {
+    if kind != ErrorKind::Unavailable {
+        return None;
+    }
+    if let Some((before, _)) = text.split_once(" holds its lock") {
+        let number = before.rsplit_once("process ").map(|(_, rest)| rest);
+        let number = number.and_then(|rest| rest.split(' ').next());
+        let number = number.filter(|text| text.bytes().all(|byte| byte.is_ascii_digit()));
+        return Some(match number.filter(|text| !text.is_empty()) {
+            Some(number) => format!("wait for it, or see what it does: ps -p {number}"),
+            None => "wait for it to end".to_owned(),
+        });
+    }
+    let is_full = ["No space left", "Disk quota exceeded", "no storage space"]
+        .iter()
+        .any(|words| text.contains(words));
+    is_full.then(|| "free some space, then run it again: no file is half-written".to_owned())
 }
 
 fn kind_of_io(error: &io::Error) -> ErrorKind {
@@ -159,6 +190,22 @@ impl From<ConfigError> for CliError {
             ConfigError::ManyLedgers(_) => this.hint("name one with --ledger"),
             ConfigError::Changed { .. } => this.hint("run the command again"),
             _ => this,
+        }
+    }
+}
+
+impl From<KeyFileError> for CliError {
+    fn from(error: KeyFileError) -> Self {
+        let kind = match &error {
+            KeyFileError::Io { source, .. } => kind_of_io(source),
+            KeyFileError::Random => ErrorKind::Unavailable,
+            _ => ErrorKind::Usage,
+        };
+        // What the system said stands in the message already.
+        let this = Self::new(kind, error.to_string());
+        match error.hint() {
+            Some(hint) => this.hint(hint),
+            None => this,
         }
     }
 }
@@ -209,5 +256,27 @@ mod tests {
         let full = io::Error::from(io::ErrorKind::StorageFull);
         let error = CliError::file("write", Path::new("a"), &full);
         assert_eq!(error.status(), ExitStatus::Unavailable);
+    }
+
+    #[test]
+    fn a_key_that_finds_no_room_is_told_once_and_with_a_hint() {
+        let source = io::Error::from(io::ErrorKind::StorageFull);
+        let error = CliError::from(KeyFileError::Io { path: "/k/gate".into(), source });
+        assert_eq!(error.status(), ExitStatus::Unavailable);
+        assert_eq!(error.message, "/k/gate: no storage space");
+        assert_eq!((error.causes.len(), error.hints.len()), (0, 1));
+        assert!(error.hints[0].starts_with("free some space"), "{error:?}");
+    }
+
+    #[test]
+    fn who_holds_the_lock_can_be_looked_for() {
+        let held = |holder: &str| {
+            let text = format!("the ledger in /x is in use: {holder} holds its lock");
+            CliError::unavailable(text).hints
+        };
+        let known = ["wait for it, or see what it does: ps -p 4711"];
+        assert_eq!(held("process 4711 (countersign serve)"), known);
+        assert_eq!(held("another process"), ["wait for it to end"]);
+        assert_eq!(held("process 1;rm (x)"), ["wait for it to end"]);
     }
 }

@@ -3,12 +3,12 @@
 use std::path::PathBuf;
 
 use crate::cli::Context;
-use crate::cli::error::{CliError, ErrorKind};
+use crate::cli::error::CliError;
 use crate::cli::exit::ExitStatus;
 use crate::cli::ui::{Role, Table};
 use crate::config::{KeyChoice, UserFile};
 use crate::session::SessionError;
-use crate::signer::{KeyFileError, Passphrase, generate, list};
+use crate::signer::{Passphrase, generate, list};
 use crate::store::durable;
 
 /// Make a key
@@ -48,7 +48,7 @@ pub(super) fn run(context: &mut Context, args: &Args) -> Result<ExitStatus, CliE
     if let Some(folder) = file.parent() {
         durable::create_folder(folder).map_err(SessionError::from)?;
     }
-    let key = generate(&file, &args.comment, passphrase.as_ref()).map_err(refused)?;
+    let key = generate(&file, &args.comment, passphrase.as_ref())?;
     let mut is_set = false;
     if is_first {
         let mut settings = UserFile::open(context.configuration()?.places())?;
@@ -90,13 +90,4 @@ fn ask(context: &mut Context) -> Result<Passphrase, CliError> {
         return Err(CliError::usage("the two passphrases differ").hint("nothing was made: again"));
     }
     Ok(first)
-}
-
-#[expect(clippy::needless_pass_by_value, reason = "used as a function of map_err")]
-fn refused(error: KeyFileError) -> CliError {
-    let this = CliError::from_error(ErrorKind::Usage, &error);
-    match error.hint() {
-        Some(hint) => this.hint(hint),
-        None => this,
-    }
 }
