@@ -539,3 +539,99 @@ fn trust_is_shown_for_the_ledger_of_the_repository() {
     };
     assert_eq!((shown(&there), shown(&[])), ("localhost/other".into(), "localhost/shop".into()));
 }
+
+/// Runs a script in which a folder at home is a file system of 4-KiB pages that can fill up.
+fn on_a_small_disk(stage: &Stage, folder: &str, pages: u32, script: &str) -> Output {
+    let folder = stage.home().join(folder);
+    std::fs::create_dir_all(&folder).unwrap();
+    let mut command = stage.program("unshare");
+    command.args(["-rm", "sh", "-c"]);
+    command
+        .arg(format!("mount -t tmpfs -o size={}k none \"$DISK\" || exit 77\n{script}", pages * 4));
+    Output::of(command.env("DISK", folder).env("PROGRAM", env!("CARGO_BIN_EXE_countersign")))
+}
+
+/// Wherever `init` runs out of space: exit 4, the cause once, a hint; and with space again the
+/// same command finishes, or says what is left and what to do about it.
+#[test]
+fn init_on_a_full_disk_is_told_once_and_taken_up_again() {
+    let mut left: Vec<String> = Vec::new();
+    for (folder, pages) in [1, 2, 3, 4].map(|pages| (".config", pages)).into_iter().chain([
+        (".local", 1),
+        (".local", 2),
+        (".local", 6),
+    ]) {
+        let stage = Stage::new(&format!("full-{}-{pages}", &folder[1..]));
+        let script = "\"$PROGRAM\" init -y >/dev/null 2>\"$HOME/talk\"\necho $? >\"$HOME/status\"\n\
+            mount -o remount,size=10m \"$DISK\"\nexec \"$PROGRAM\" init -y";
+        let again = on_a_small_disk(&stage, folder, pages, script);
+        let Ok(status) = std::fs::read_to_string(stage.home().join("status")) else {
+            println!("skipped: no file system of one's own here: {}", again.talk);
+            return;
+        };
+        let talk = std::fs::read_to_string(stage.home().join("talk")).unwrap();
+        let first = Output { status: status.trim().parse().unwrap(), out: String::new(), talk };
+        first.refused(4, "free some space");
+        let told = first.talk.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert_eq!(told.matches("No space left").count(), 1, "{}", first.talk);
+        if again.status != 0 {
+            again.refused(2, "localhost/shop");
+            assert!(again.talk.contains("stopped"), "{}", again.talk);
+            left.push(again.talk.split_whitespace().collect::<Vec<_>>().join(" "));
+        }
+    }
+    for words in ["pin its trust root", "[[repository]], and under it path ="] {
+        assert!(left.iter().any(|talk| talk.contains(words)), "{words}: {left:?}");
+    }
+}
+
+#[test]
+fn init_says_what_it_is_about_to_begin() {
+    let stage = Stage::new("init-asks");
+    let asked = stage.run(["init"]);
+    asked.refused(2, "add -y to go ahead");
+    let key = fingerprint(&stage, "ada");
+    let head = stage.git(["rev-parse", "HEAD"]);
+    for words in ["ledger    localhost/shop", &format!("key       {key}"), &head[..7]] {
+        assert!(asked.talk.contains(words), "{words}: {}", asked.talk);
+    }
+    assert!(asked.talk.lines().all(|line| line.len() <= 80), "{}", asked.talk);
+}
+
+/// What an attempt left that died between the ledger's key and the ledger.
+#[test]
+fn a_key_without_its_ledger_is_named() {
+    let stage = Stage::new("init-left");
+    let key = stage.home().join(".config/countersign/keys/localhost_shop.ledger");
+    stage.write(&key, "left\n");
+    stage.run(["init", "-y"]).refused(2, "if an init stopped half-way: remove");
+    std::fs::remove_file(&key).unwrap();
+    stage.run(["init", "-y"]).ok();
+}
+
+#[test]
+fn an_agent_that_gives_no_answer_leaves_it_unknown() {
+    let stage = Stage::begun("agent-gone");
+    let with = |key: &str| {
+        let mut command = stage.command(["roster", "add", "E", "--email", "e@x.example", "-y"]);
+        command.arg("--key").arg(key).env("SSH_AUTH_SOCK", stage.home().join("nowhere"));
+        Output::of(&mut command)
+    };
+    let away = fingerprint(&stage, "dan");
+    with(&away).refused(2, "is not enrolled");
+    let ben = fingerprint(&stage, "ben");
+    with(&ben).refused(4, "the signer is unavailable");
+    with(stage.key("ada").to_str().unwrap()).ok();
+}
+
+#[test]
+fn several_ledgers_are_not_taken_for_none() {
+    let stage = Stage::begun("several");
+    let home = stage.home();
+    stage.run(["-C", home.to_str().unwrap(), "key", "list"]).ok();
+    let settings = home.join(".config/countersign/config.toml");
+    let text = std::fs::read_to_string(&settings).unwrap();
+    stage.write(&settings, &format!("{text}\n[ledger.\"b.example\"]\n"));
+    let listed = stage.run(["-C", home.to_str().unwrap(), "key", "list"]);
+    listed.refused(2, "2 ledgers are known");
+}

@@ -90,11 +90,19 @@ pub(crate) fn run(context: &mut Context, args: &Args) -> Result<ExitStatus, CliE
         context.ui.note("each time");
         return Ok(ExitStatus::Yes);
     }
-    let asked = format!(
-        "Begin the ledger {} with you, {}, as its admin?",
-        plan.origin,
-        plan.people[0].called()
-    );
+    let key = plan.signer.public_key().fingerprint();
+    let start = match &plan.accepted {
+        Accepted::Nothing => "nothing".to_owned(),
+        Accepted::UpTo(revision) => revision.short().to_string(),
+    };
+    for (name, value) in [
+        ("ledger", plan.origin.to_string()),
+        ("admin", format!("you, {}", plan.people[0].called())),
+        ("key", key.to_string()),
+        ("baseline", start),
+    ] {
+        tell(context, args.yes, &format!("{name:<9} {value}"));
+    }
     // The list of allowed signers may lie in the tree that is judged (ATTACKS 4): whom it names
     // is told, key by key, before anything is signed.
     for person in &plan.people[1..] {
@@ -102,7 +110,7 @@ pub(crate) fn run(context: &mut Context, args: &Args) -> Result<ExitStatus, CliE
         let line = format!("reviewer  {}: {}", person.called(), keys.join(", "));
         tell(context, args.yes, &line);
     }
-    confirm(context, args.yes, &asked)?;
+    confirm(context, args.yes, "Begin it?")?;
     let (root, trust_file) = make(context, &configuration, &repository, &plan, &beginning)?;
     report::report(context, &configuration, &plan, &root, trust_file)
 }
@@ -137,7 +145,7 @@ fn plan(
     let folder = folder
         .or_else(|| configuration.places().ledger_folder(&origin))
         .ok_or_else(|| CliError::usage("there is no home folder to keep a ledger in"))?;
-    refuse_existing(configuration, &origin, &folder)?;
+    refuse_existing(configuration, repository, &origin, &folder)?;
     let last = origin.as_str().rsplit('/').next().unwrap_or(&folder_name);
     let name = place::plain_name(last);
     let repository_name = match &args.repository {
@@ -168,21 +176,62 @@ fn plan(
     })
 }
 
+/// Refuses where that ledger has begun already, here or elsewhere. What an attempt that stopped
+/// half-way left is named file by file: whether it is no more than that, only a person knows.
 fn refuse_existing(
     configuration: &Configuration,
+    repository: &Repository,
     origin: &Origin,
     folder: &std::path::Path,
 ) -> Result<(), CliError> {
-    if LedgerFolder::new(folder).exists() {
-        return Err(CliError::usage(format!("there is a ledger {origin} on this machine already"))
-            .hint("give this one another name: countersign init --origin NAME"));
-    }
+    let another = "give this one another name: countersign init --origin NAME";
+    let exists = LedgerFolder::new(folder).exists();
+    let key = ledger_key_file(configuration, origin)?.path().to_owned();
     if configuration.trust_root(Some(origin)).is_ok() {
-        let message = format!("a trust root is pinned for {origin}: somebody began that ledger");
+        if exists && !is_in_settings(configuration, origin)? {
+            let message = format!("an init of {origin} stopped before it wrote the settings");
+            return Err(CliError::usage(message)
+                .hint(format!(
+                    "add to {}: [[repository]], and under it path = {:?}, ledger = \"{origin}\", \
+                     name = \"{}\", each on a line",
+                    configuration.places().user_file().unwrap_or_default().display(),
+                    identity(repository).common_folder,
+                    place::plain_name(origin.as_str().rsplit('/').next().unwrap_or_default()),
+                ))
+                .hint(format!("until then name it: --ledger {origin}")));
+        }
+        let message = if exists {
+            format!("there is a ledger {origin} on this machine already")
+        } else {
+            format!("a trust root is pinned for {origin}: somebody began that ledger")
+        };
+        return Err(CliError::usage(message).hint(another));
+    }
+    if exists {
+        let message = format!("there is a ledger {origin} already, without a trust root");
         return Err(CliError::usage(message)
-            .hint("give this one another name: countersign init --origin NAME"));
+            .hint("if somebody uses it: pin its trust root with countersign trust pin FILE")
+            .hint(format!(
+                "if an init stopped half-way: remove {} and {}, then countersign init",
+                folder.display(),
+                key.display()
+            )));
+    }
+    if key.exists() {
+        let message = format!("there is a key of a ledger {origin} already, and no ledger");
+        return Err(CliError::usage(message)
+            .hint(format!(
+                "if an init stopped half-way: remove {}, then countersign init",
+                key.display()
+            ))
+            .hint(format!("if the ledger is elsewhere, {another}")));
     }
     Ok(())
+}
+
+fn is_in_settings(configuration: &Configuration, origin: &Origin) -> Result<bool, CliError> {
+    let settings = UserFile::open(configuration.places())?;
+    Ok(settings.settings().ledgers.contains_key(origin))
 }
 
 /// The admin's key, and why it is that one.
@@ -283,14 +332,12 @@ fn keep(plan: &Plan, openings: &[Opening]) -> Result<(), CliError> {
 /// The gate's key: made, or the one that an attempt before this one left.
 fn gate_key(configuration: &Configuration, origin: &Origin) -> Result<PublicKey, CliError> {
     let path = gate_key_file(configuration, origin)?;
-    let refused = |error| CliError::from_error(ErrorKind::Usage, &error);
     if path.exists() {
-        let file = KeyFile::read(&path).map_err(refused)?;
-        let signer = file.unlock(&mut |_| None).map_err(refused)?;
+        let signer = KeyFile::read(&path)?.unlock(&mut |_| None)?;
         return Ok(signer.public_key().clone());
     }
     if let Some(folder) = path.parent() {
         durable::create_folder(folder).map_err(SessionError::from)?;
     }
-    generate(&path, &format!("gate of {origin}"), None).map_err(refused)
+    Ok(generate(&path, &format!("gate of {origin}"), None)?)
 }
