@@ -1,6 +1,7 @@
 //! What most commands begin with: the repository, the ledger that goes with it, and a key.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
@@ -48,6 +49,11 @@ impl Held {
     /// As [`Context::desk`].
     pub(crate) fn take(context: &mut Context, command: &'static str) -> Result<Self, CliError> {
         Ok(Self { command, desk: Some(context.desk(command)?) })
+    }
+
+    /// A desk that was taken already.
+    pub(crate) const fn of(command: &'static str, desk: Desk) -> Self {
+        Self { command, desk: Some(desk) }
     }
 
     /// The desk, taken again if it was left.
@@ -404,11 +410,26 @@ pub(crate) fn write_envelope(path: &Path, envelope: &Envelope) -> Result<(), Cli
     write_file(path, &bytes)
 }
 
-/// Writes an answer to a file, whole or not at all.
+/// Writes an answer to a file, whole or not at all; `-` is standard output.
 ///
 /// # Errors
-/// Where the file cannot be written.
+/// Where the file cannot be written, its folder is missing, or something else than a file is
+/// there: a device would be replaced by a file.
 pub(crate) fn write_file(path: &Path, bytes: &[u8]) -> Result<(), CliError> {
+    if path.as_os_str() == "-" {
+        let mut out = std::io::stdout().lock();
+        let written = out.write_all(bytes).and_then(|()| out.flush());
+        return written.map_err(|error| CliError::file("write", path, &error));
+    }
+    if std::fs::metadata(path).is_ok_and(|found| !found.is_file()) {
+        return Err(CliError::usage(format!("{} is not a file", path.display()))
+            .hint("name a file, or - for standard output"));
+    }
+    if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+        std::fs::read_dir(folder).map_err(|error| {
+            CliError::file("write", path, &error).hint("name a file in a folder that is there")
+        })?;
+    }
     durable::replace(path, bytes, durable::MODE_SHARED)
         .map_err(|error| CliError::from_error(ErrorKind::Unavailable, &error))
 }

@@ -70,10 +70,10 @@ impl Environment {
         })
     }
 
-    /// The path from the current folder.
+    /// The path from the current folder; `-`, which names a standard stream, stays.
     #[must_use]
     pub fn resolve(&self, path: &Path) -> PathBuf {
-        self.current_directory.join(path)
+        if path.as_os_str() == "-" { path.to_owned() } else { self.current_directory.join(path) }
     }
 
     /// The folders that settings live in.
