@@ -4,14 +4,16 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
+use crate::base::digest::LeafHash;
 use crate::base::limits::{OPERATIONS_MAX, PAYLOAD_BYTES_MAX};
 use crate::base::name::MemberId;
 use crate::base::position::EntryIndex;
 use crate::cli::Context;
-use crate::cli::desk::{Desk, write_envelope};
+use crate::cli::desk::{Desk, Held, write_envelope};
 use crate::cli::error::CliError;
 use crate::cli::exit::ExitStatus;
 use crate::cli::ui::Role;
+use crate::key::Signer;
 use crate::session::{SessionError, sign};
 use crate::statement::commitment::Opening;
 use crate::statement::governance::{Governance, Operation};
@@ -107,17 +109,25 @@ struct Report<'a> {
 }
 
 /// Shows the plan, asks, signs it as an admin, and submits it or writes it out. A plan that is
-/// too large for one statement is signed in parts, each on the one before.
+/// too large for one statement is signed in parts, each on the one before. Nobody waits for the
+/// ledger while a person is asked.
 ///
 /// # Errors
 /// Where nobody signs, or the ledger refuses a part; parts before that one stand then.
 pub(crate) fn carry_out(
     context: &mut Context,
-    desk: &mut Desk,
+    desk: Desk,
     plan: &Plan,
     flags: &SigningFlags,
 ) -> Result<ExitStatus, CliError> {
-    let signer = context.signer(Some(&desk.enrolled()))?;
+    let (enrolled, base) = (desk.enrolled(), newest(&desk));
+    let mut held = Held::of("governance", desk);
+    if context.ui.has_person() {
+        // A passphrase may take its time.
+        held.leave();
+    }
+    let signer = context.signer(Some(&enrolled))?;
+    let desk = taken_again(context, &mut held, base)?;
     let by = desk.owner(&signer.public_key().fingerprint())?.id.clone();
     check_admin(desk, &by, plan, flags)?;
     for line in &plan.words {
@@ -129,12 +139,74 @@ pub(crate) fn carry_out(
     }
     let parts = parts(desk, &by, &plan.operations)?;
     if flags.dry_run {
-        for part in &parts {
-            show_statement(context, &statement(desk, &by, part))?;
-        }
+        show_parts(context, desk, &by, &parts)?;
         return Ok(ExitStatus::Yes);
     }
+    if context.ui.has_person() && !flags.yes {
+        held.leave();
+    }
     confirm(context, flags.yes, &plan.question)?;
+    let desk = taken_again(context, &mut held, base)?;
+    sign_parts(context, desk, &Signing { plan, flags, by: &by, parts: &parts, signer: &*signer })
+}
+
+/// The desk, if the ledger is still the one that the plan was made on.
+fn taken_again<'h>(
+    context: &mut Context,
+    held: &'h mut Held,
+    base: Option<LeafHash>,
+) -> Result<&'h mut Desk, CliError> {
+    let desk = held.desk(context)?;
+    if newest(desk) == base {
+        return Ok(desk);
+    }
+    Err(CliError::usage("another governance entry came in between")
+        .hint("nothing was signed: run the command again"))
+}
+
+/// The newest entry of governance.
+fn newest(desk: &Desk) -> Option<LeafHash> {
+    desk.session.view().newest_governance().map(|entry| entry.leaf)
+}
+
+/// Shows each part; as JSON all are one document.
+fn show_parts(
+    context: &mut Context,
+    desk: &Desk,
+    by: &MemberId,
+    parts: &[Vec<Operation>],
+) -> Result<(), CliError> {
+    if let ([_, _, ..], true) = (parts, context.ui.is_json()) {
+        let mut shown = Vec::new();
+        for part in parts {
+            let payload = statement(desk, by, part).to_payload().map_err(SessionError::from)?;
+            shown.push(serde_json::from_slice(&payload).unwrap_or(serde_json::Value::Null));
+        }
+        context.ui.json(&shown);
+        return Ok(());
+    }
+    for part in parts {
+        show_statement(context, &statement(desk, by, part))?;
+    }
+    Ok(())
+}
+
+/// What is signed, and by whom.
+struct Signing<'a> {
+    plan: &'a Plan,
+    flags: &'a SigningFlags,
+    by: &'a MemberId,
+    parts: &'a [Vec<Operation>],
+    signer: &'a dyn Signer,
+}
+
+/// Signs each part, and submits it or writes it out.
+fn sign_parts(
+    context: &mut Context,
+    desk: &mut Desk,
+    signing: &Signing<'_>,
+) -> Result<ExitStatus, CliError> {
+    let Signing { plan, flags, by, parts, signer } = signing;
     // An opening that is kept for nothing tells nobody anything; the other way round, what an
     // entry says could never be read again.
     for opening in &plan.openings {
@@ -142,20 +214,23 @@ pub(crate) fn carry_out(
     }
     let mut report = Report { plan: &plan.words, entries: Vec::new(), file: None };
     if let Some(file) = &flags.output {
-        let [part] = parts.as_slice() else {
+        let [part] = parts else {
             return Err(CliError::usage("this is too large for one statement")
                 .hint("apply it in smaller files, each with its own -o"));
         };
-        let envelope = sign(&statement(desk, &by, part), &*signer)?;
+        let envelope = sign(&statement(desk, by, part), *signer)?;
         write_envelope(&context.environment.resolve(file), &envelope)?;
+        if file.as_os_str() == "-" {
+            return Ok(ExitStatus::Yes);
+        }
         report.file = Some(file.display().to_string());
         context.ui.json(&report);
         context.ui.lead(Role::Good, "WRITTEN", &format!("{}", file.display()));
         context.ui.line(&format!("next: countersign {}", next_of_file(desk, plan, file)));
         return Ok(ExitStatus::Yes);
     }
-    for part in &parts {
-        let envelope = sign(&statement(desk, &by, part), &*signer)?;
+    for part in *parts {
+        let envelope = sign(&statement(desk, by, part), *signer)?;
         let receipts = desk.submit(context.now(), &[envelope]);
         let receipts = receipts.map_err(|error| with_hint(error, report.entries.len()))?;
         report.entries.extend(receipts.iter().map(|receipt| receipt.index));
@@ -229,8 +304,8 @@ fn is_own_judge(desk: &Desk, by: &MemberId, operations: &[Operation]) -> bool {
 
 /// A statement of governance on the newest state.
 fn statement(desk: &Desk, by: &MemberId, operations: &[Operation]) -> Statement {
-    let base = desk.session.view().newest_governance().map(|entry| entry.leaf);
-    let governance = Governance { genesis: None, base, operations: operations.to_vec() };
+    let governance =
+        Governance { genesis: None, base: newest(desk), operations: operations.to_vec() };
     desk.session.statement(by, Says::Governance(governance))
 }
 

@@ -42,7 +42,7 @@ pub(crate) struct Args {
 
 /// Runs the command.
 pub(crate) fn run(context: &mut Context, args: &Args) -> Result<ExitStatus, CliError> {
-    let mut desk = context.desk("baseline")?;
+    let desk = context.desk("baseline")?;
     let policy = desk.policy()?;
     let service = desk.service(&policy, args.service.as_ref())?.name.clone();
     let environment = crate::cli::desk::environment(&policy, args.environment.as_ref())?;
@@ -85,7 +85,7 @@ pub(crate) fn run(context: &mut Context, args: &Args) -> Result<ExitStatus, CliE
         reason,
     }));
     plan.after.push("next: countersign status".to_owned());
-    carry_out(context, &mut desk, &plan, &args.flags)
+    carry_out(context, desk, &plan, &args.flags)
 }
 
 fn says(point: &SettledPoint, accepted: &Accepted) -> bool {

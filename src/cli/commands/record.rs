@@ -5,7 +5,7 @@ mod deployment;
 
 use crate::base::position::EntryIndex;
 use crate::cli::Context;
-use crate::cli::desk::{Desk, write_envelope};
+use crate::cli::desk::{Held, gate_key_file, write_envelope};
 use crate::cli::error::CliError;
 use crate::cli::exit::ExitStatus;
 use crate::cli::gate::key::PipelineKey;
@@ -56,18 +56,13 @@ fn entry(text: &str) -> Result<EntryIndex, String> {
 /// Signs what is said and hands it in; nothing where it was only shown or written to a file.
 fn say(
     context: &mut Context,
-    desk: &mut Desk,
+    held: &mut Held,
     duty: Duty,
     says: Says,
     flags: &SigningFlags,
 ) -> Result<Option<EntryIndex>, CliError> {
-    let key = if let Some(key) = PipelineKey::find(context, desk)? {
-        key
-    } else {
-        let signer = context.signer(Some(&desk.enrolled()))?;
-        let member = desk.owner(&signer.public_key().fingerprint())?.id.clone();
-        PipelineKey { signer, member }
-    };
+    let key = key(context, held)?;
+    let desk = held.desk(context)?;
     key.need(desk, duty)?;
     if flags.dry_run {
         show_statement(context, &desk.session.statement(&key.member, says))?;
@@ -76,10 +71,34 @@ fn say(
     let envelope = desk.sign(key.signer.as_ref(), &key.member, says)?;
     if let Some(path) = &flags.output {
         write_envelope(&context.environment.resolve(path), &envelope)?;
-        context.ui.line(&format!("signed: {}", path.display()));
-        context.ui.line(&format!("next: countersign submit {}", path.display()));
+        if path.as_os_str() != "-" {
+            context.ui.json(&serde_json::json!({ "file": path.display().to_string() }));
+            context.ui.line(&format!("signed: {}", path.display()));
+            context.ui.line(&format!("next: countersign submit {}", path.display()));
+        }
         return Ok(None);
     }
     let receipts = desk.submit(context.now(), &[envelope])?;
     Ok(receipts.first().map(|receipt| receipt.index))
+}
+
+/// The gate's own key where it is here and no other is named, else a person's. Nobody waits for
+/// the ledger while a passphrase is asked.
+fn key(context: &mut Context, held: &mut Held) -> Result<PipelineKey, CliError> {
+    let desk = held.desk(context)?;
+    let gate = gate_key_file(&context.configuration()?, desk.trust.origin())?;
+    if context.settings.key.is_none()
+        && gate.is_file()
+        && let Some(key) = PipelineKey::find(context, desk)?
+    {
+        return Ok(key);
+    }
+    let enrolled = desk.enrolled();
+    if context.ui.has_person() {
+        held.leave();
+    }
+    let signer = context.signer(Some(&enrolled))?;
+    let desk = held.desk(context)?;
+    let member = desk.owner(&signer.public_key().fingerprint())?.id.clone();
+    Ok(PipelineKey { signer, member })
 }

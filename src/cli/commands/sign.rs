@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use super::submit::read;
 use crate::cli::Context;
-use crate::cli::desk::{Desk, write_envelope};
+use crate::cli::desk::{Desk, Held, write_envelope};
 use crate::cli::error::{CliError, ErrorKind};
 use crate::cli::exit::ExitStatus;
 use crate::cli::governance::{confirm, show_payload, tell};
@@ -42,8 +42,9 @@ pub(crate) fn run(context: &mut Context, args: &Args) -> Result<ExitStatus, CliE
     let statement = Statement::parse(envelope.payload()).map_err(|error| {
         CliError::from_error(ErrorKind::Usage, &error).hint("ask its author to write it anew")
     })?;
-    let desk = context.desk("sign")?;
-    let body = governance(&desk, &statement)?;
+    let mut held = Held::take(context, "sign")?;
+    let desk = held.desk(context)?;
+    let body = governance(desk, &statement)?;
     let names = desk.names();
     let asks_nothing = args.yes || args.dry_run;
     tell(context, asks_nothing, &format!("proposed by {}", names.of(&statement.by)));
@@ -54,13 +55,25 @@ pub(crate) fn run(context: &mut Context, args: &Args) -> Result<ExitStatus, CliE
         show_payload(context, envelope.payload());
         return Ok(ExitStatus::Yes);
     }
-    let signer = context.signer(Some(&desk.enrolled()))?;
+    let enrolled = desk.enrolled();
+    if context.ui.has_person() {
+        // A passphrase may take its time.
+        held.leave();
+    }
+    let signer = context.signer(Some(&enrolled))?;
+    let desk = held.desk(context)?;
+    governance(desk, &statement)?;
     let owner = desk.owner(&signer.public_key().fingerprint())?.id.clone();
-    let (count, needed) = check_signer(&desk, &envelope, body, &owner)?;
+    let (count, needed) = check_signer(desk, &envelope, body, &owner)?;
+    // What follows needs the ledger no more; whether it is still in time, submit tells.
+    held.leave();
     confirm(context, args.yes, "Sign this?")?;
     let envelope = sign_again(envelope, &*signer)?;
     let file = args.output.as_ref().unwrap_or(&args.file);
     write_envelope(&context.environment.resolve(file), &envelope)?;
+    if file.as_os_str() == "-" {
+        return Ok(ExitStatus::Yes);
+    }
     context.ui.json(&serde_json::json!({ "signed": count, "needed": needed }));
     context.ui.lead(Role::Good, "SIGNED", &format!("{count} of {needed} admins"));
     let verb = if count < needed { "sign" } else { "submit" };

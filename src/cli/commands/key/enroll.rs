@@ -26,7 +26,7 @@ pub(crate) struct Args {
 /// Runs the command.
 pub(super) fn run(context: &mut Context, args: &Args) -> Result<ExitStatus, CliError> {
     let key = public_key(context, &args.file)?;
-    let mut desk = context.desk("key enroll")?;
+    let desk = context.desk("key enroll")?;
     let member = find(&desk, &args.member)?.id.clone();
     let id = key.fingerprint();
     let called = desk.names().of(&member);
@@ -54,5 +54,5 @@ pub(super) fn run(context: &mut Context, args: &Args) -> Result<ExitStatus, CliE
         question: format!("Did {called} hand you this key?"),
         after: vec!["next: countersign roster show".to_owned()],
     };
-    carry_out(context, &mut desk, &plan, &args.flags)
+    carry_out(context, desk, &plan, &args.flags)
 }

@@ -38,7 +38,7 @@ pub(crate) struct Args {
 
 /// Runs the command.
 pub(super) fn run(context: &mut Context, args: &Args) -> Result<ExitStatus, CliError> {
-    let mut desk = context.desk("key revoke")?;
+    let desk = context.desk("key revoke")?;
     let size = desk.session.size();
     let record = desk.session.view().roster().key(&args.fingerprint).ok_or_else(|| {
         CliError::usage(format!("the key {} is on no roster entry", args.fingerprint))
@@ -70,7 +70,7 @@ pub(super) fn run(context: &mut Context, args: &Args) -> Result<ExitStatus, CliE
         question: "Revoke this key?".to_owned(),
         after: vec!["next: countersign roster show".to_owned()],
     };
-    carry_out(context, &mut desk, &plan, &args.flags)
+    carry_out(context, desk, &plan, &args.flags)
 }
 
 /// An entry, or the first one at or after a time.

@@ -29,7 +29,7 @@ pub(crate) struct Args {
 /// Runs the command.
 pub(crate) fn run(context: &mut Context, args: &Args) -> Result<ExitStatus, CliError> {
     let policy = super::load(context, Some(&args.file))?;
-    let mut desk = context.desk("policy apply")?;
+    let desk = context.desk("policy apply")?;
     let before = match desk.session.view().policy() {
         Some(_) => Some(desk.policy()?),
         None => None,
@@ -56,7 +56,7 @@ pub(crate) fn run(context: &mut Context, args: &Args) -> Result<ExitStatus, CliE
         question,
         after: vec!["next: countersign policy show".to_owned()],
     };
-    carry_out(context, &mut desk, &plan, &args.flags)
+    carry_out(context, desk, &plan, &args.flags)
 }
 
 /// What is between the common beginning and end of two texts, old lines before new ones.

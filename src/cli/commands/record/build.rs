@@ -11,6 +11,7 @@ use crate::base::name::{RepositoryName, Revision};
 use crate::base::position::EntryIndex;
 use crate::cli::Context;
 use crate::cli::commands::gate::artifact;
+use crate::cli::desk::Held;
 use crate::cli::error::CliError;
 use crate::cli::exit::ExitStatus;
 use crate::cli::governance::SigningFlags;
@@ -52,7 +53,8 @@ pub(super) fn run(context: &mut Context, args: &Args) -> Result<ExitStatus, CliE
         Some(path) => Some(context.read(path, SIDE_BLOB_BYTES_MAX)?),
         None => None,
     };
-    let mut desk = context.desk("record build")?;
+    let mut held = Held::take(context, "record build")?;
+    let desk = held.desk(context)?;
     let revision = desk.need_repository()?.resolve(&args.revision)?;
     let repository = args.repository.clone().or_else(|| desk.repository_name.clone());
     let repository = repository.ok_or_else(|| {
@@ -66,7 +68,7 @@ pub(super) fn run(context: &mut Context, args: &Args) -> Result<ExitStatus, CliE
     }
     let build = Build { artifact: args.artifact, repository, revision, provenance: digest };
     let said = Says::Build(build.clone());
-    let Some(entry) = say(context, &mut desk, Duty::Build, said, &args.flags)? else {
+    let Some(entry) = say(context, &mut held, Duty::Build, said, &args.flags)? else {
         return Ok(ExitStatus::Yes);
     };
     let Build { artifact, repository, revision, provenance } = build;
@@ -77,6 +79,6 @@ pub(super) fn run(context: &mut Context, args: &Args) -> Result<ExitStatus, CliE
     );
     context.ui.json(&Report { entry, artifact, repository, revision, provenance });
     context.ui.line(&line);
-    desk.session.leak();
+    held.leak();
     Ok(ExitStatus::Yes)
 }

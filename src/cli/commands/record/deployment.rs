@@ -8,7 +8,7 @@ use crate::base::name::{EnvironmentName, RequestId, Revision, ServiceName};
 use crate::base::position::EntryIndex;
 use crate::cli::Context;
 use crate::cli::commands::gate::artifact;
-use crate::cli::desk::Desk;
+use crate::cli::desk::{Desk, Held};
 use crate::cli::error::CliError;
 use crate::cli::exit::ExitStatus;
 use crate::cli::governance::SigningFlags;
@@ -38,7 +38,7 @@ pub(super) struct Args {
     #[arg(long, value_name = "ENTRY", value_parser = entry,
         conflicts_with_all = ["decision", "revision", "artifacts"])]
     started: Option<EntryIndex>,
-    /// started, succeeded, failed or unknown
+    /// started, succeeded, failed or unknown [default: succeeded]
     #[arg(long, default_value = "succeeded", hide_default_value = true, value_parser = outcome)]
     outcome: Outcome,
     /// Who or what set it off
@@ -64,15 +64,17 @@ struct Report<'a> {
 }
 
 pub(super) fn run(context: &mut Context, args: &Args) -> Result<ExitStatus, CliError> {
-    let mut desk = context.desk("record deployment")?;
+    let mut held = Held::take(context, "record deployment")?;
+    let desk = held.desk(context)?;
     let said = match args.started {
-        Some(index) => end_of(&desk, index, args)?,
-        None => deployed(&desk, args)?,
+        Some(index) => end_of(desk, index, args)?,
+        None => deployed(desk, args)?,
     };
     let says = Says::Deployment(said.clone());
-    let Some(entry) = say(context, &mut desk, Duty::Deploy, says, &args.flags)? else {
+    let Some(entry) = say(context, &mut held, Duty::Deploy, says, &args.flags)? else {
         return Ok(ExitStatus::Yes);
     };
+    let desk = held.desk(context)?;
     let points = desk.session.view().settled(&said.service, &said.environment);
     let settled = points.newest().is_some_and(|point| point.entry.index == entry);
     context.ui.json(&Report { entry, deployment: &said, settled });
@@ -86,7 +88,7 @@ pub(super) fn run(context: &mut Context, args: &Args) -> Result<ExitStatus, CliE
     if said.started.is_none() {
         context.ui.paragraph(2, meaning(&said, settled));
     }
-    desk.session.leak();
+    held.leak();
     Ok(ExitStatus::Yes)
 }
 

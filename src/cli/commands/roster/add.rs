@@ -46,7 +46,7 @@ fn duty(text: &str) -> Result<Duty, String> {
 
 /// Runs the command.
 pub(super) fn run(context: &mut Context, args: &Args) -> Result<ExitStatus, CliError> {
-    let mut desk = context.desk("roster add")?;
+    let desk = context.desk("roster add")?;
     let view = desk.session.view();
     for email in &args.emails {
         let digest = desk.session.salt().digest(email.as_bytes());
@@ -73,5 +73,5 @@ pub(super) fn run(context: &mut Context, args: &Args) -> Result<ExitStatus, CliE
     } else {
         plan.after.push("next: countersign roster show".to_owned());
     }
-    carry_out(context, &mut desk, &plan, &args.flags)
+    carry_out(context, desk, &plan, &args.flags)
 }

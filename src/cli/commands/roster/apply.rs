@@ -49,7 +49,7 @@ struct Wanted {
 pub(super) fn run(context: &mut Context, args: &Args) -> Result<ExitStatus, CliError> {
     let bytes = context.read(&args.file, ROSTER_FILE_BYTES_MAX)?;
     let (text, file) = parse(&args.file, bytes)?;
-    let mut desk = context.desk("roster apply")?;
+    let desk = context.desk("roster apply")?;
     let at = |line: usize| format!("{}: line {line}", args.file.display());
     let plan = plan(&desk, &text, &file).map_err(|(line, mut error)| {
         error.message = format!("{}: {}", at(line), error.message);
@@ -60,7 +60,7 @@ pub(super) fn run(context: &mut Context, args: &Args) -> Result<ExitStatus, CliE
         context.ui.lead(Role::Good, "NOTHING TO DO", "the roster says this already");
         return Ok(ExitStatus::Yes);
     }
-    carry_out(context, &mut desk, &plan, &args.flags)
+    carry_out(context, desk, &plan, &args.flags)
 }
 
 type Mistake = (usize, CliError);
@@ -188,7 +188,8 @@ fn admins(
     };
     admins.sort_unstable();
     admins.dedup();
-    let threshold = file.threshold.unwrap_or(1);
+    // What the file does not say stays: nobody asks for fewer signatures by leaving it out.
+    let threshold = file.threshold.or_else(|| old.map(|set| set.threshold)).unwrap_or(1);
     if old.is_some_and(|old| old.admins == admins && old.threshold == threshold) {
         return Ok(());
     }
