@@ -5,7 +5,9 @@ use std::collections::BTreeSet;
 
 use super::agent::Agent;
 use super::file::{self, KeyFileError, Prompt};
-use super::sources::{Candidate, KeySources, Named, Place, Usability, look_at, name, survey};
+use super::sources::{
+    Candidate, KeySources, Named, Place, Usability, is_relative, look_at, name, relative, survey,
+};
 use crate::key::{KeyError, KeyId, Signer};
 
 /// Why no key was chosen, or not opened.
@@ -202,6 +204,10 @@ fn select_unnamed(
     found: &[Candidate],
     enrolled: Option<&BTreeSet<KeyId>>,
 ) -> Result<Selection, ChooseError> {
+    let home = sources.home.as_deref();
+    if let Some(text) = sources.git_signing_key.as_deref().filter(|text| is_relative(text, home)) {
+        return Err(cannot(relative(text)));
+    }
     let usable: BTreeSet<KeyId> = found
         .iter()
         .filter(|one| matches!(one.usability, Usability::Ready | Usability::NeedsPassphrase))
@@ -212,13 +218,12 @@ fn select_unnamed(
         .copied()
         .filter(|id| enrolled.is_none_or(|enrolled| enrolled.contains(id)))
         .collect();
-    let git_key = sources.git_signing_key.as_deref().and_then(|text| {
-        match name(text, sources.home.as_deref()).ok()? {
+    let git_key =
+        sources.git_signing_key.as_deref().and_then(|text| match name(text, home).ok()? {
             Named::Key(key) => Some(key.fingerprint()),
             Named::File(path) => look_at(&path).key_id(),
             Named::Id(_) | Named::Comment(_) => None,
-        }
-    });
+        });
     let (id, why) = match (git_key.filter(|id| pool.contains(id)), pool.first()) {
         (Some(id), _) => (id, "git signs with it"),
         (None, Some(id)) if pool.len() == 1 => (*id, "the only one"),

@@ -123,6 +123,23 @@ pub(super) fn name(text: &str, home: Option<&Path>) -> Result<Named, KeyError> {
     }
 }
 
+/// Whether git's `user.signingKey` is a path that starts in whatever folder git runs in.
+pub(super) fn is_relative(text: &str, home: Option<&Path>) -> bool {
+    match name(text, home) {
+        Ok(Named::File(path)) => path.is_relative(),
+        Ok(Named::Comment(_)) => true,
+        Ok(Named::Id(_) | Named::Key(_)) | Err(_) => false,
+    }
+}
+
+/// git's signing key, named by a relative path: it is not looked at.
+pub(super) fn relative(text: &str) -> Candidate {
+    let shown = printable(text.as_bytes());
+    let reason = format!("git's user.signingKey is a relative path: {shown}");
+    let hint = "make it absolute: git config user.signingKey /PATH; or name the key with --key";
+    Candidate::unusable(Place::File(PathBuf::from(shown)), reason, Some(hint.to_owned()))
+}
+
 /// What a file says of a key: the public half `X.pub` leads to its private half `X`, and a private
 /// half that is not there to its public one.
 pub(super) fn look_at(path: &Path) -> Candidate {
@@ -217,7 +234,12 @@ pub(super) fn survey(sources: &KeySources) -> Vec<Candidate> {
         survey_agent(&Agent::at(socket), &mut found);
     }
     let home = sources.home.as_deref();
-    let named = [sources.configured.as_deref(), sources.git_signing_key.as_deref()];
+    let git = sources.git_signing_key.as_deref();
+    if let Some(text) = git.filter(|text| is_relative(text, home)) {
+        add(&mut found, relative(text));
+    }
+    let git = git.filter(|text| !is_relative(text, home));
+    let named = [sources.configured.as_deref(), git];
     for text in named.into_iter().flatten() {
         match name(text, home) {
             Ok(Named::File(path)) => add(&mut found, look_at(&path)),
