@@ -635,3 +635,109 @@ fn several_ledgers_are_not_taken_for_none() {
     let listed = stage.run(["-C", home.to_str().unwrap(), "key", "list"]);
     listed.refused(2, "2 ledgers are known");
 }
+
+#[test]
+fn a_relative_signing_key_of_git_is_refused() {
+    let stage = Stage::begun("relative");
+    std::fs::copy(stage.key("ben"), stage.repository().join("id")).unwrap();
+    let add = ["roster", "add", "E", "--email", "e@x.example", "-y"];
+    for text in ["id", "./id", "../home/keys/ada"] {
+        stage.git(["config", "user.signingkey", text]);
+        stage
+            .run(add)
+            .refused(2, &format!("user.signingKey is a relative path: {text} hint: make"));
+        assert!(stage.run(["key", "list"]).ok().contains("relative"), "{text}");
+    }
+    stage.git(["config", "user.signingkey", "~/keys/ada"]);
+    stage.run(add).ok();
+}
+
+#[test]
+fn an_answer_is_written_to_a_file_or_to_standard_output() {
+    let stage = Stage::begun("output");
+    let add = |file: &str| {
+        stage.run(["roster", "add", "E", "--email", "e@x.example", "-y", "-q", "-o", file])
+    };
+    add("nowhere/a.json").refused(2, "nowhere/a.json");
+    for special in ["/dev/null", "."] {
+        add(special).refused(2, "is not a file hint: name a file, or - for standard output");
+    }
+    assert!(!std::fs::metadata("/dev/null").unwrap().is_file());
+    let written = add("-");
+    assert!(written.json()["payload"].is_string(), "{}", written.out);
+    assert!(!stage.repository().join("-").exists());
+    stage.write("a.json", &written.out);
+    stage.run(["submit", "a.json"]).ok();
+    // A recorded fact, too, and it says so as JSON.
+    let key = stage.gate_key();
+    let record = ["record", "deployment", "--key", key.to_str().unwrap(), "--json", "-o", "b.json"];
+    assert_eq!(stage.run(record).json()["file"], "b.json");
+    stage.run(["submit", "b.json"]).ok();
+    assert!(stage.run(["record", "deployment", "-h"]).ok().contains("[default: succeeded]"));
+}
+
+#[test]
+fn the_admins_change_and_the_threshold_stays() {
+    let stage = Stage::begun("keeps-threshold");
+    let apply = |text: &str, more: &[&str]| {
+        stage.write("roster.toml", text);
+        let command = ["roster", "apply", "roster.toml", "-y", "--json"];
+        stage.run(command.iter().chain(more))
+    };
+    apply("admins = [\"ada@shop.example\", \"ben@shop.example\"]\nthreshold = 2\n", &[]).ok();
+    let three = "admins = [\"ada@shop.example\", \"ben@shop.example\", \"cleo@shop.example\"]\n";
+    let plan = apply(three, &["-o", "three.json"]).json();
+    assert_eq!(plan["plan"], serde_json::json!(["admins  Ada, Ben, Cleo; 2 must sign"]));
+}
+
+#[test]
+fn a_plan_in_parts_is_shown_as_one_document() {
+    let stage = Stage::begun("parts-shown");
+    let mut text = String::new();
+    for number in 0..300 {
+        write!(text, "[[member]]\nname = \"P{number}\"\nemails = [\"p{number}@x.example\"]\n")
+            .unwrap();
+    }
+    stage.write("roster.toml", &text);
+    let shown = stage.run(["roster", "apply", "roster.toml", "-n", "--json"]).json();
+    assert!(shown.as_array().unwrap().len() > 1);
+}
+
+#[test]
+fn who_finds_the_ledger_in_use_is_told_by_whom() {
+    let stage = Stage::begun("in-use");
+    let lock = stage.ledger().join("lock");
+    let file = std::fs::File::options().read(true).write(true).open(&lock).unwrap();
+    file.lock().unwrap();
+    stage.run(["roster", "show"]).refused(4, "hint: wait for it, or see what it does: ps -p ");
+}
+
+/// Nobody waits for the ledger while an admin reads and is asked.
+#[test]
+fn the_ledger_is_free_while_an_admin_is_asked() {
+    use std::io::{Read as _, Write as _};
+    let stage = Stage::begun("asked");
+    let mut command = stage.program("script");
+    let program = env!("CARGO_BIN_EXE_countersign");
+    let asked = format!("{program} roster add Eve --email eve@x.example");
+    command.args(["-q", "-e", "-c", &asked, "/dev/null"]).env("TERM", "dumb");
+    command.stdin(std::process::Stdio::piped()).stdout(std::process::Stdio::piped());
+    let Ok(mut person) = command.spawn() else {
+        println!("skipped: no program called script");
+        return;
+    };
+    let mut out = person.stdout.take().unwrap();
+    let mut seen = Vec::new();
+    while !String::from_utf8_lossy(&seen).contains("[y/N]") {
+        let mut byte = [0];
+        assert_eq!(out.read(&mut byte).unwrap(), 1, "{}", String::from_utf8_lossy(&seen));
+        seen.push(byte[0]);
+    }
+    // Another admin is not kept waiting, and the one who is asked is told of what came between.
+    stage.run(["roster", "add", "Dan", "--email", "dan@x.example", "-y"]).ok();
+    person.stdin.take().unwrap().write_all(b"y\n").unwrap();
+    let mut rest = String::new();
+    out.read_to_string(&mut rest).unwrap();
+    assert_eq!(person.wait().unwrap().code(), Some(2), "{rest}");
+    assert!(rest.contains("another governance entry came in between"), "{rest}");
+}
