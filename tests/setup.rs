@@ -2,6 +2,7 @@
 
 #![cfg(feature = "cli")]
 #![expect(clippy::unwrap_used, reason = "a test's helpers fail with the test")]
+#![allow(clippy::print_stdout, reason = "a skipped test says so")]
 
 mod common;
 

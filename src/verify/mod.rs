@@ -16,4 +16,4 @@ pub use self::entry::{EntryError, VerifiedEntry};
 pub use self::evidence::{Evidence, Question, SeenAuthor, SeenKind, StepEvidence};
 pub use self::segment::{Judge, Segment, judge_change};
 pub use self::signoff::{Discounted, Reject};
-pub use self::verdict::{Problem, Start, Verdict, verdict};
+pub use self::verdict::{Problem, Verdict, verdict};

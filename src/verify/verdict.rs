@@ -34,7 +34,7 @@ pub struct Verdict {
     /// Policies that this one replaced and that still had to be passed as well.
     pub policies_passed_as_well: Vec<u64>,
     /// Where the chain starts.
-    pub start: Start,
+    pub start: Option<SettledPoint>,
     /// The entry of the newest settled point.
     pub newest: Option<EntryIndex>,
     /// Every segment, oldest first.
@@ -43,15 +43,6 @@ pub struct Verdict {
     pub problems: Vec<Problem>,
     /// What is known of each artifact.
     pub artifacts: Vec<ArtifactReport>,
-}
-
-/// Where a chain starts.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Start {
-    /// Nowhere: there is no chain.
-    None,
-    /// At a settled point.
-    Settled(SettledPoint),
 }
 
 /// Something that denies, and what to do about it.
@@ -92,10 +83,7 @@ impl Verdict {
     /// The entry of the settled point that the chain starts at.
     #[must_use]
     pub fn start_entry(&self) -> Option<EntryIndex> {
-        match &self.start {
-            Start::None => None,
-            Start::Settled(point) => Some(point.entry.index),
-        }
+        self.start.as_ref().map(|point| point.entry.index)
     }
 
     /// The segments that are not covered.
@@ -126,7 +114,7 @@ pub fn verdict(question: &Question, evidence: &Evidence<'_>) -> Verdict {
         mode: Mode::Enforce,
         policy: None,
         policies_passed_as_well: Vec::new(),
-        start: Start::None,
+        start: None,
         newest: points.newest().map(|point| point.entry.index),
         segments: Vec::new(),
         problems: Vec::new(),
@@ -148,10 +136,10 @@ pub fn verdict(question: &Question, evidence: &Evidence<'_>) -> Verdict {
     let within = policies.iter().map(|(_, policy)| policy.defaults().rollback_within).min();
     let within = within.unwrap_or(newest_policy.defaults().rollback_within);
     verdict.start = match start(question, evidence, within) {
-        Ok(start) => Start::Settled(start.clone()),
+        Ok(start) => Some(start.clone()),
         Err(problem) => {
             verdict.problems.push(problem);
-            Start::None
+            None
         }
     };
     // Step 3: the steps add up to what would be deployed.

@@ -192,10 +192,10 @@ fn refuse_existing(
             let message = format!("an init of {origin} stopped before it wrote the settings");
             return Err(CliError::usage(message)
                 .hint(format!(
-                    "add to {}: [[repository]], and under it path = {:?}, ledger = \"{origin}\", \
+                    "add to {}: [[repository]], and under it path = \"{}\", ledger = \"{origin}\", \
                      name = \"{}\", each on a line",
                     configuration.places().user_file().unwrap_or_default().display(),
-                    identity(repository).common_folder,
+                    identity(repository).common_folder.display(),
                     place::plain_name(origin.as_str().rsplit('/').next().unwrap_or_default()),
                 ))
                 .hint(format!("until then name it: --ledger {origin}")));

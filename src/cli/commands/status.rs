@@ -17,7 +17,7 @@ use crate::evidence::gather;
 use crate::git::Repository;
 use crate::policy::{Requirement, Standing};
 use crate::statement::words::Mode;
-use crate::verify::{Start, verdict};
+use crate::verify::verdict;
 
 /// Show what a change needs and has: signed, missing, not counted and why
 #[derive(Debug, clap::Args)]
@@ -271,11 +271,11 @@ fn landed(
     };
     ui.answer(word, &format!("{place_text}: {said}"));
     let since = match &found.start {
-        Start::Settled(point) => {
+        Some(point) => {
             let commit = point.revision.as_ref().map_or("nothing", Revision::short);
             format!("since entry {} ({commit}); ", point.entry.index)
         }
-        Start::None => String::new(),
+        None => String::new(),
     };
     let (policy, mode, size) = (place.policy_number, place.mode(), desk.session.size());
     ui.paragraph(4, &format!("{since}policy {policy}, {mode}; ledger {size}"));

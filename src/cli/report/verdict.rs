@@ -10,7 +10,7 @@ use crate::cli::time;
 use crate::cli::ui::{Ui, Word};
 use crate::policy::ReasonCode;
 use crate::statement::words::{DecisionVerdict, Mode};
-use crate::verify::{Start, Verdict, VerifiedEntry};
+use crate::verify::{Verdict, VerifiedEntry};
 
 /// A verdict, as an answer.
 #[derive(Debug, Clone, Serialize)]
@@ -121,16 +121,13 @@ impl VerdictReport {
         verdict: &Verdict,
         near: &[(ChangeHash, VerifiedEntry)],
     ) -> Self {
-        let start = match &verdict.start {
-            Start::None => None,
-            Start::Settled(point) => Some(StartLine {
-                entry: point.entry.index,
-                revision: point.revision.clone(),
-                time: time::rfc3339(point.time),
-                kind: if point.decision.is_some() { "deployment" } else { "baseline" },
-                date: time::date(point.time),
-            }),
-        };
+        let start = verdict.start.as_ref().map(|point| StartLine {
+            entry: point.entry.index,
+            revision: point.revision.clone(),
+            time: time::rfc3339(point.time),
+            kind: if point.decision.is_some() { "deployment" } else { "baseline" },
+            date: time::date(point.time),
+        });
         let problem = |problem: &crate::verify::Problem| ProblemLine {
             code: problem.code,
             text: problem.text.clone(),
