@@ -152,7 +152,7 @@ fn attack_34_an_older_copy_of_the_ledger_is_noticed() {
     let ledger = stage.root.join("ledger");
     let copy = stage.root.join("copy");
     let shell = |script: String| {
-        assert!(std::process::Command::new("sh").args(["-c", &script]).status().unwrap().success());
+        assert!(Command::new("sh").args(["-c", &script]).status().unwrap().success());
     };
     shell(format!("cp -r '{}' '{}'", ledger.display(), copy.display()));
     assert_eq!(stage.run(&["gate"]).status, 0);
