@@ -192,6 +192,13 @@ fn what_only_observation_let_through_stands_apart() {
     let json = stage.json(&["audit", "checkout"]);
     assert_eq!(json["deployments"][0]["would_refuse"], true);
     assert_eq!(json["deployments"][0]["settled"], false);
+    // Without the repository the decision's own words are all that is known.
+    let git = stage.work().join(".git");
+    fs::rename(&git, stage.home.join("away")).unwrap();
+    let text = stage.say(&["audit", "checkout"]);
+    fs::rename(stage.home.join("away"), &git).unwrap();
+    assert!(text.contains("not signed off as policy 1 asks: NEEDS_LEVEL"), "{text}");
+    assert!(!text.contains("1 change by") && text.contains("attested by the gate"), "{text}");
     // ATTACKS 57: the title is text in every spreadsheet.
     let file = stage.home.join("report.csv");
     let (status, _, talk) = stage.run(&["audit", "checkout", "-o", file.to_str().unwrap()]);
