@@ -1,7 +1,6 @@
 //! What most commands begin with: the repository, the ledger that goes with it, and a key.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
@@ -417,8 +416,7 @@ pub(crate) fn write_envelope(path: &Path, envelope: &Envelope) -> Result<(), Cli
 /// there: a device would be replaced by a file.
 pub(crate) fn write_file(path: &Path, bytes: &[u8]) -> Result<(), CliError> {
     if path.as_os_str() == "-" {
-        let mut out = std::io::stdout().lock();
-        let written = out.write_all(bytes).and_then(|()| out.flush());
+        let written = super::ui::write_out(bytes);
         return written.map_err(|error| CliError::file("write", path, &error));
     }
     if std::fs::metadata(path).is_ok_and(|found| !found.is_file()) {

@@ -64,6 +64,16 @@ pub struct Ui {
     manner: Manner,
 }
 
+/// Writes a file's content to standard output as it is, at once: `-o -`.
+///
+/// # Errors
+/// Where it cannot be written.
+pub(crate) fn write_out(bytes: &[u8]) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    out.write_all(bytes)?;
+    out.flush()
+}
+
 impl Ui {
     /// The process's own streams.
     #[must_use]

@@ -1,5 +1,6 @@
 //! The verdict and admission (`spec/verdict.md`, `spec/ledger.md` section 6) on the memory store:
-//! real signatures, real admission, made-up changes. Numbers are those of the threat list.
+//! real signatures, real admission, made-up changes. Numbers are those of the threat list
+//! (`spec/threats.md`), letters those of `spec/ambiguities.md`.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 

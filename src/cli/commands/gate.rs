@@ -23,8 +23,8 @@ use crate::statement::words::{Duty, Mode};
     Where CMD ran, the status is CMD's own (128 and the signal's number where a\n\
     signal ended it), and its outcome is recorded. CMD runs in the work tree,\n\
     which must be the revision, unchanged; it finds the decision's entry in\n\
-    COUNTERSIGN_DECISION_ENTRY and the commit in COUNTERSIGN_REVISION. Where the policy only observes, a refusal prints\n\
-    WOULD REFUSE and passes.\n\n\
+    COUNTERSIGN_DECISION_ENTRY and the commit in COUNTERSIGN_REVISION. Where the\n\
+    policy only observes, a refusal prints WOULD REFUSE and passes.\n\n\
     Examples:\n  countersign gate -n\n  countersign gate --env production -- ./deploy.sh\n  \
     countersign gate --revision 41c09aa --artifact sha256:DIGEST"
 )]
