@@ -28,7 +28,7 @@ use crate::ledger::admission::Admitter;
 use crate::ledger::append::{Ledger, Refusal, check_newest, open_checkpoint};
 use crate::ledger::read;
 use crate::ledger::receipt::Receipt;
-use crate::ledger::store::{Store as _, Topic};
+use crate::ledger::store::{CheckpointFile as _, Store as _, Topic};
 use crate::note::checkpoint::VerifiedCheckpoint;
 use crate::note::key::{NoteSigner, VerifierKey};
 use crate::roster::Roster;
@@ -111,7 +111,11 @@ impl Session {
         if (checkpoint.size(), *checkpoint.root()) != (head.size, head.root) {
             return Err(SessionError::integrity("the signed checkpoint", "is of another tree"));
         }
-        check_newest(&store, folder.newest_checkpoint()?.as_deref(), &checkpoint, origin, &keys)?;
+        let newest = folder.newest_checkpoint()?;
+        if !check_newest(&store, newest.as_deref(), &checkpoint, origin, &keys)? {
+            // A crash between commit and file left it behind; what it says next must be true.
+            folder.checkpoint_file().store(head.checkpoint.as_bytes())?;
+        }
         let seen = match opening.seen {
             Some(path) => Some(SeenFile::check(path, &store, head.size, head.root)?),
             None => None,

@@ -134,7 +134,7 @@ impl Folder {
     }
 
     pub(crate) fn sled(&self) -> SledStore {
-        SledStore::open(&self.0, "test", Duration::ZERO).unwrap()
+        SledStore::open(&self.0, "test", Duration::from_secs(10)).unwrap()
     }
 
     pub(crate) fn checkpoint(&self) -> DurableCheckpoint {
