@@ -180,7 +180,7 @@ fn a_damaged_file_of_sled_is_an_error() {
         let mut file = std::fs::OpenOptions::new().write(true).open(path).unwrap();
         file.seek(SeekFrom::Start(at)).unwrap();
         file.write_all(&[0xAA; 64]).unwrap();
-        let found = SledStore::open(folder.path(), "test", Duration::ZERO);
+        let found = SledStore::open(folder.path(), "test", Duration::from_secs(10));
         let damaged = match found {
             Ok(store) => {
                 let keys = keys();

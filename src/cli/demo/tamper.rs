@@ -12,6 +12,9 @@ use crate::statement::envelope::Envelope;
 use crate::statement::{Says, Statement};
 use crate::store::sled::SledStore;
 
+/// How long whoever had the copy open may take to let it go.
+const WAIT: Duration = Duration::from_secs(10);
+
 /// Copies a ledger and changes one byte of the newest sign-off in the copy; gives its entry.
 ///
 /// # Errors
@@ -53,7 +56,7 @@ fn sign_off(ledger: &Path) -> Result<EntryIndex, CliError> {
     let unreadable = |error: crate::ledger::store::StoreError| {
         CliError::from(crate::session::SessionError::from(error))
     };
-    let store = SledStore::open(ledger, "demo", Duration::ZERO).map_err(unreadable)?;
+    let store = SledStore::open(ledger, "demo", WAIT).map_err(unreadable)?;
     let head = store.head().map_err(unreadable)?;
     let size = head.map_or(0, |head| head.size.get());
     for index in (0..size).rev().map(EntryIndex::new) {
