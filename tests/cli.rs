@@ -4,7 +4,7 @@
 #![expect(clippy::unwrap_used, reason = "a test's helpers fail with the test")]
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};
 
 use countersign::base::digest::LeafHash;
@@ -18,8 +18,7 @@ struct Home(PathBuf);
 
 impl Home {
     fn new(test: &str) -> Self {
-        let path = Path::new(env!("CARGO_TARGET_TMPDIR"))
-            .join(format!("cli-{test}-{}", std::process::id()));
+        let path = std::env::temp_dir().join(format!("cli-{test}-{}", std::process::id()));
         let _ = fs::remove_dir_all(&path);
         fs::create_dir_all(path.join("work")).unwrap();
         Self(path)

@@ -19,8 +19,7 @@ use countersign::verify::trust::TrustRoot;
 
 /// An empty folder of the test's own.
 fn folder(test: &str) -> PathBuf {
-    let path = Path::new(env!("CARGO_TARGET_TMPDIR"))
-        .join(format!("config-{test}-{}", std::process::id()));
+    let path = std::env::temp_dir().join(format!("config-{test}-{}", std::process::id()));
     let _ = fs::remove_dir_all(&path);
     fs::create_dir_all(&path).unwrap();
     path

@@ -13,8 +13,7 @@ struct Ground(PathBuf);
 
 impl Ground {
     fn new(test: &str) -> Self {
-        let root = Path::new(env!("CARGO_TARGET_TMPDIR"))
-            .join(format!("demo-{test}-{}", std::process::id()));
+        let root = std::env::temp_dir().join(format!("demo-{test}-{}", std::process::id()));
         let _ = fs::remove_dir_all(&root);
         for folder in ["home", "tmp", "work"] {
             fs::create_dir_all(root.join(folder)).unwrap();

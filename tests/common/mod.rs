@@ -82,8 +82,8 @@ impl Output {
 impl Stage {
     /// A stage on which nothing was begun. git signs with ada's key file.
     pub fn new(test: &str) -> Self {
-        let root = Path::new(env!("CARGO_TARGET_TMPDIR"))
-            .join(format!("stage-{test}-{}", std::process::id()));
+        // Outside the project, whose own repository would be found from inside.
+        let root = std::env::temp_dir().join(format!("stage-{test}-{}", std::process::id()));
         let _ = fs::remove_dir_all(&root);
         fs::create_dir_all(root.join("home/keys")).unwrap();
         fs::create_dir_all(root.join("shop")).unwrap();

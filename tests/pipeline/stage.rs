@@ -63,8 +63,7 @@ impl Stage {
 
     /// `has_baseline`: up to the first commit; otherwise nothing is accepted.
     pub(crate) fn with(test: &str, policy: &str, has_baseline: bool) -> Self {
-        let root = Path::new(env!("CARGO_TARGET_TMPDIR"))
-            .join(format!("pipeline-{test}-{}", std::process::id()));
+        let root = std::env::temp_dir().join(format!("pipeline-{test}-{}", std::process::id()));
         let _ = fs::remove_dir_all(&root);
         fs::create_dir_all(root.join("repo")).unwrap();
         fs::create_dir_all(root.join("config/countersign/keys")).unwrap();

@@ -121,8 +121,7 @@ fn person(
 impl Stage {
     /// A ledger of three members with a policy in that mode and a baseline at the first commit.
     pub(crate) fn new(test: &str, mode: &str) -> Self {
-        let home = Path::new(env!("CARGO_TARGET_TMPDIR"))
-            .join(format!("read-{test}-{}", std::process::id()));
+        let home = std::env::temp_dir().join(format!("read-{test}-{}", std::process::id()));
         let _ = fs::remove_dir_all(&home);
         let work = home.join("work");
         fs::create_dir_all(&work).unwrap();
