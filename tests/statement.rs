@@ -19,6 +19,7 @@ use countersign::base::position::{EntryIndex, TreeSize};
 use countersign::base::time::Timestamp;
 use countersign::key::{Signature, Signer as _};
 use countersign::statement::approval::{Approval, ApprovalRow, ChecklistAnswer};
+use countersign::statement::break_glass::{Drill, Override};
 use countersign::statement::change::{Declaration, DeclaredAuthor};
 use countersign::statement::commitment::{EmailSalt, Opening};
 use countersign::statement::envelope::{Envelope, EnvelopeSignature};
@@ -304,6 +305,7 @@ fn decision() -> impl Strategy<Value = Says> {
                     trust,
                     reasons: if allows { Vec::new() } else { reasons },
                     cover: allows.then_some(cover),
+                    overrides: Vec::new(),
                     program: "countersign 0.1.0".parse().unwrap(),
                 })
             },
@@ -325,6 +327,7 @@ fn deployment() -> impl Strategy<Value = Says> {
                 revision,
                 artifacts,
                 decision: decision.map(StatementId::from_bytes),
+                overrides: Vec::new(),
                 started: started.filter(|_| !began).map(StatementId::from_bytes),
                 outcome,
                 trigger,
@@ -333,9 +336,38 @@ fn deployment() -> impl Strategy<Value = Says> {
         })
 }
 
+fn break_glass() -> impl Strategy<Value = Says> {
+    let place = (plain(), plain(), plain(), revision(), sorted(content(), 0));
+    let times = (0..1_u64 << 50, 1..=86_400_000_u64);
+    (place, times, any_bytes(), option::of(token()), any::<bool>()).prop_map(
+        |(place, (claimed, lasts), reason, incident, drill)| {
+            let (service, environment, repository, revision, artifacts) = place;
+            Says::Override(Override {
+                service,
+                environment,
+                repository,
+                revision,
+                artifacts,
+                claimed: Timestamp::from_milliseconds(claimed),
+                expires: Timestamp::from_milliseconds(claimed + lasts),
+                reason: Commitment::from_bytes(reason),
+                incident,
+                drill: drill.then_some(Drill),
+            })
+        },
+    )
+}
+
 fn statement() -> impl Strategy<Value = Statement> {
-    let says =
-        prop_oneof![governance(), declaration(), approval(), build(), decision(), deployment()];
+    let says = prop_oneof![
+        governance(),
+        declaration(),
+        approval(),
+        build(),
+        decision(),
+        deployment(),
+        break_glass()
+    ];
     (says, plain::<MemberId>(), any::<[u8; 16]>(), any_bytes(), 1..1_000_u64).prop_map(
         |(says, by, nonce, bytes, size)| {
             let first = matches!(&says, Says::Governance(body) if body.genesis.is_some());

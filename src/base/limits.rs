@@ -106,6 +106,11 @@ pub const READABLE_LINES_MAX: usize = 10_000;
 pub const READABLE_BYTES_MAX: u64 = 1024 * 1024;
 /// Largest tree object that is read, in bytes: some 400,000 entries in one folder.
 pub const TREE_BYTES_MAX: u64 = 16 * 1024 * 1024;
+/// Longest that an override may last, in milliseconds: a day. The policy may ask for less.
+pub const OVERRIDE_MILLISECONDS_MAX: u64 = 86_400_000;
+/// How far ahead of the ledger's clock the claimed time of an override may lie, in milliseconds:
+/// laptops are late or early by minutes.
+pub const OVERRIDE_AHEAD_MILLISECONDS_MAX: u64 = 300_000;
 /// Most parents of one commit.
 pub const COMMIT_PARENTS_MAX: usize = 1_000;
 /// Most commits that one step may bring in.

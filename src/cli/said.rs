@@ -6,6 +6,7 @@ use crate::base::name::{ReferenceName, Revision};
 use crate::key::Presence;
 use crate::statement::Says;
 use crate::statement::approval::Approval;
+use crate::statement::break_glass::Override;
 use crate::statement::change::DeclaredAuthor;
 use crate::statement::governance::{Governance, Operation, SetMember};
 use crate::statement::pipeline::{Build, Decision, Deployment};
@@ -52,6 +53,7 @@ pub(crate) fn words(entry: &VerifiedEntry, view: &View, names: &Names) -> String
         }
         Says::Decision(body) => decision(body),
         Says::Deployment(body) => deployment(body),
+        Says::Override(body) => break_glass(body),
     }
 }
 
@@ -101,6 +103,13 @@ fn decision(body: &Decision) -> String {
     let why: Vec<_> = reasons.iter().map(ToString::to_string).collect();
     let why = if why.is_empty() { String::new() } else { format!(": {}", listed(&why)) };
     format!("decision {verdict} {service} {} {environment}{why}", commit(revision))
+}
+
+fn break_glass(body: &Override) -> String {
+    let Override { service, environment, revision, .. } = body;
+    let artifacts = artifacts(&body.artifacts);
+    let drill = if body.drill.is_some() { "override (a drill)" } else { "override" };
+    format!("{drill} {service} {} {environment}{artifacts}", commit(revision))
 }
 
 fn deployment(body: &Deployment) -> String {

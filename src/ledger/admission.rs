@@ -10,6 +10,7 @@ use std::collections::BTreeMap;
 use super::append::{Admission, Admitted, Refusal};
 use super::topics;
 use crate::base::digest::{RootHash, StatementId};
+use crate::base::limits::OVERRIDE_AHEAD_MILLISECONDS_MAX;
 use crate::base::name::{EnvironmentName, MemberId, ServiceName};
 use crate::base::position::{EntryIndex, TreeSize};
 use crate::base::time::Timestamp;
@@ -17,6 +18,7 @@ use crate::key::KeyId;
 use crate::policy::Policy;
 use crate::roster::{KeyStanding, Member};
 use crate::statement::approval::Approval;
+use crate::statement::break_glass::Override;
 use crate::statement::change::Declaration;
 use crate::statement::envelope::Envelope;
 use crate::statement::governance::{EntryReference, Operation};
@@ -162,7 +164,7 @@ impl<'a> Admitter<'a> {
         Ok(())
     }
 
-    fn check_kind(&mut self, statement: &Statement) -> Result<(), Refusal> {
+    fn check_kind(&mut self, statement: &Statement, time: Timestamp) -> Result<(), Refusal> {
         match &statement.says {
             Says::Governance(_) => Ok(()),
             Says::Change(body) => self.check_declaration(&statement.by, body),
@@ -170,6 +172,7 @@ impl<'a> Admitter<'a> {
             Says::Build(body) => self.check_build(&statement.by, body),
             Says::Decision(body) => self.check_decision(&statement.by, body),
             Says::Deployment(body) => self.check_deployment(&statement.by, body),
+            Says::Override(body) => self.check_override(&statement.by, body, time),
         }
     }
 
@@ -230,7 +233,7 @@ impl<'a> Admitter<'a> {
         if policy != Some(body.policy) {
             return Err(refuse("STALE", "the decision rests on a policy that is not the newest"));
         }
-        let settled = self.view.settled(&body.service, &body.environment);
+        let settled = self.view.starts(&body.service, &body.environment);
         let is_ours = |index| settled.all().iter().any(|point| point.entry.index == index);
         if [body.start, body.newest].into_iter().flatten().all(is_ours) {
             Ok(())
@@ -242,6 +245,33 @@ impl<'a> Admitter<'a> {
     fn check_deployment(&mut self, by: &MemberId, body: &Deployment) -> Result<(), Refusal> {
         self.check_duty(by, Duty::Deploy)?;
         self.check_place(&body.service, &body.environment)
+    }
+
+    /// An override may arrive late, when it is good for nothing but to be owed; it never comes
+    /// from the future (ATTACKS 32).
+    fn check_override(
+        &mut self,
+        by: &MemberId,
+        body: &Override,
+        time: Timestamp,
+    ) -> Result<(), Refusal> {
+        self.check_duty(by, Duty::Override)?;
+        self.check_place(&body.service, &body.environment)?;
+        if body.claimed.since(time).milliseconds() > OVERRIDE_AHEAD_MILLISECONDS_MAX {
+            return Err(refuse_with(
+                "CLOCK",
+                "the override claims to be signed in the future",
+                "set the clock of the machine that signed it, and sign again",
+            ));
+        }
+        let service = self.policy()?.service(&body.service);
+        if service.is_none_or(|service| service.repository == body.repository) {
+            return Ok(());
+        }
+        Err(refuse(
+            "REPOSITORY",
+            format!("{} is not built from the repository {}", body.service, body.repository),
+        ))
     }
 
     /// An unknown name never gets weaker rules (ATTACKS 13).
@@ -309,7 +339,7 @@ impl Admission for Admitter<'_> {
             self.member(&statement.by)?;
             self.check_signature(&envelope, &statement, index)?
         };
-        self.check_kind(&statement)?;
+        self.check_kind(&statement, time)?;
         let topics = topics::topics(id, &statement);
         self.batch.insert(id, index);
         self.waiting = Some(Waiting { id, time, statement, keys });

@@ -36,7 +36,7 @@ pub fn request(repository: &RepositoryName, request: &RequestId) -> Topic {
     Topic::of("request", &[repository.as_str().as_bytes(), request.as_str().as_bytes()])
 }
 
-/// Decisions and deployments of a service in an environment.
+/// Decisions, deployments and overrides of a service in an environment.
 #[must_use]
 pub fn place(service: &ServiceName, environment: &EnvironmentName) -> Topic {
     Topic::of("place", &[service.as_str().as_bytes(), environment.as_str().as_bytes()])
@@ -68,6 +68,7 @@ pub fn topics(id: StatementId, said: &Statement) -> Vec<Topic> {
         Says::Build(body) => topics.push(artifact(body.artifact)),
         Says::Decision(body) => topics.push(place(&body.service, &body.environment)),
         Says::Deployment(body) => topics.push(place(&body.service, &body.environment)),
+        Says::Override(body) => topics.push(place(&body.service, &body.environment)),
     }
     topics
 }

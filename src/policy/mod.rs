@@ -126,6 +126,17 @@ impl Policy {
         }
     }
 
+    /// Whether the policy speaks of a cell itself, and not only of its group: in an environment
+    /// table, or in the conditions of a rule.
+    #[must_use]
+    pub fn names_cell(&self, cell: &EnvironmentName) -> bool {
+        let in_tables = self.environments.iter().map(|listed| &listed.name);
+        let in_rules = self.rules.iter().flat_map(|rule| &rule.when.environments);
+        in_tables
+            .chain(in_rules)
+            .any(|listed| listed.as_str() != cell.group() && environment_matches(listed, cell))
+    }
+
     /// A listed service.
     #[must_use]
     pub fn service(&self, name: &ServiceName) -> Option<&Service> {

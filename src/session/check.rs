@@ -203,7 +203,7 @@ impl Walk {
                 });
                 self.optional.extend(attestations.map(|digest| (index, digest)));
             }
-            Says::Change(_) | Says::Approval(_) | Says::Deployment(_) => {}
+            Says::Change(_) | Says::Approval(_) | Says::Deployment(_) | Says::Override(_) => {}
         }
     }
 }
@@ -371,6 +371,7 @@ pub fn commitments(statement: &Statement) -> Vec<(String, Commitment)> {
                 _ => None,
             }));
         }
+        Says::Override(body) => found.push(("reason of the override".to_owned(), body.reason)),
         Says::Change(_) | Says::Build(_) | Says::Decision(_) | Says::Deployment(_) => {}
     }
     found

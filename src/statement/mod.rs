@@ -4,6 +4,7 @@
 //! whether the signature is good, and whether the signer may say so, is judged elsewhere.
 
 pub mod approval;
+pub mod break_glass;
 pub mod change;
 pub mod commitment;
 pub mod envelope;
@@ -24,6 +25,7 @@ use crate::base::name::{MemberId, Revision};
 use crate::base::position::TreeSize;
 
 use self::approval::Approval;
+use self::break_glass::Override;
 use self::change::Declaration;
 use self::governance::Governance;
 use self::pipeline::{Build, Decision, Deployment};
@@ -62,6 +64,8 @@ pub enum Says {
     Decision(Decision),
     /// A deployment or its outcome.
     Deployment(Deployment),
+    /// A broken glass.
+    Override(Override),
 }
 
 /// 16 random bytes.
@@ -190,6 +194,7 @@ impl Statement {
             Some("build") => Self::read(predicate, Says::Build)?,
             Some("decision") => Self::read(predicate, Says::Decision)?,
             Some("deployment") => Self::read(predicate, Says::Deployment)?,
+            Some("override") => Self::read(predicate, Says::Override)?,
             _ => return Err(StatementError::UnknownType(start(&shell.predicate_type))),
         };
         statement.check_shape()?;
@@ -222,6 +227,7 @@ impl Statement {
             Says::Build(body) => self.write(body),
             Says::Decision(body) => self.write(body),
             Says::Deployment(body) => self.write(body),
+            Says::Override(body) => self.write(body),
         };
         // Too large, or an integer that no reader takes: nobody signs what nobody can read.
         json::check(&payload, PAYLOAD_BYTES_MAX)?;
@@ -278,6 +284,7 @@ impl Statement {
             Says::Build(body) => vec![subject("artifact", DigestSet::Sha256(body.artifact))],
             Says::Decision(body) => deployed(&body.revision, &body.artifacts),
             Says::Deployment(body) => deployed(&body.revision, &body.artifacts),
+            Says::Override(body) => deployed(&body.revision, &body.artifacts),
         }
     }
 }
@@ -293,6 +300,7 @@ impl Says {
             Self::Build(_) => "build",
             Self::Decision(_) => "decision",
             Self::Deployment(_) => "deployment",
+            Self::Override(_) => "override",
         }
     }
 }

@@ -60,6 +60,9 @@ pub struct Decision {
     /// Side-store digest of the cover: a row per segment.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cover: Option<ContentDigest>,
+    /// Identities of the overrides by which a denied deployment may go ahead, sorted.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub overrides: Vec<StatementId>,
     /// The program that decided, with its version.
     pub program: ToolName,
 }
@@ -81,6 +84,9 @@ pub struct Deployment {
     /// its identity, not its entry: both may be signed before either is in the ledger.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub decision: Option<StatementId>,
+    /// Identities of the overrides that it rests on where no decision could be recorded, sorted.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub overrides: Vec<StatementId>,
     /// The `started` statement whose outcome this is.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub started: Option<StatementId>,

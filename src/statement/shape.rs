@@ -1,6 +1,7 @@
 //! Rules of each kind that a type alone does not say; each is a sentence of `spec/statement.md`.
 
 use super::approval::{Approval, ApprovalRow};
+use super::break_glass::Override;
 use super::change::Declaration;
 use super::governance::{Governance, Operation, SetMember};
 use super::pipeline::{Decision, Deployment};
@@ -9,7 +10,8 @@ use super::words::{
 };
 use super::{Says, Statement, StatementError};
 use crate::base::limits::{
-    LEDGER_KEY_BYTES_MAX, LIST_ITEMS_MAX, OPERATIONS_MAX, POLICY_BYTES_MAX, SUBJECTS_MAX,
+    LEDGER_KEY_BYTES_MAX, LIST_ITEMS_MAX, OPERATIONS_MAX, OVERRIDE_MILLISECONDS_MAX,
+    POLICY_BYTES_MAX, SUBJECTS_MAX,
 };
 
 type Rule = Result<(), &'static str>;
@@ -43,6 +45,7 @@ impl Statement {
             Says::Build(_) => Ok(()),
             Says::Decision(body) => decision(body),
             Says::Deployment(body) => deployment(body),
+            Says::Override(body) => break_glass(body),
         });
         checked.map_err(|what| StatementError::Shape { kind, what })
     }
@@ -151,6 +154,11 @@ fn decision(body: &Decision) -> Rule {
         body.reasons.is_empty() == (body.verdict == DecisionVerdict::Allow),
         "reasons stand exactly in a deny",
     )?;
+    rule(is_sorted_set(&body.overrides), "overrides are a sorted list without repetition")?;
+    rule(
+        body.overrides.is_empty() || body.verdict == DecisionVerdict::Deny,
+        "overrides stand only in a deny",
+    )?;
     rule(
         body.verdict == DecisionVerdict::Deny || (body.start.is_some() && body.cover.is_some()),
         "an allow names its start and its cover",
@@ -162,5 +170,19 @@ fn deployment(body: &Deployment) -> Rule {
     rule(
         body.started.is_none() || body.outcome != Outcome::Started,
         "an outcome that names its beginning is not itself a beginning",
+    )?;
+    rule(is_sorted_set(&body.overrides), "overrides are a sorted list without repetition")?;
+    rule(
+        body.overrides.is_empty() || (body.decision.is_none() && body.started.is_none()),
+        "overrides stand only where neither a decision nor a beginning does",
+    )
+}
+
+fn break_glass(body: &Override) -> Rule {
+    rule(is_sorted_set(&body.artifacts), "artifacts are a sorted list without repetition")?;
+    let lasts = body.expires.milliseconds().checked_sub(body.claimed.milliseconds());
+    rule(
+        lasts.is_some_and(|lasts| (1..=OVERRIDE_MILLISECONDS_MAX).contains(&lasts)),
+        "an override expires at most a day after it was signed",
     )
 }

@@ -10,18 +10,19 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::base::digest::{Commitment, LeafHash, StatementId};
+use crate::base::digest::{ChangeHash, Commitment, ContentDigest, LeafHash, StatementId};
 use crate::base::name::{EnvironmentName, Origin, RepositoryName, ServiceName};
 use crate::base::position::{EntryIndex, TreeSize};
 use crate::base::time::{Span, Timestamp};
 use crate::key::KeyId;
 use crate::policy::Policy;
 use crate::roster::{AdminSet, Revoked, Roster};
+use crate::statement::approval::Approval;
 use crate::statement::governance::{Accepted, EntryReference, Governance, Operation};
-use crate::statement::words::{ApprovalVerdict, Revocation};
+use crate::statement::words::{ApprovalVerdict, Revocation, SubjectType};
 use crate::statement::{Says, Statement};
 
-pub use self::settle::{LiveDeployment, SettledPoint, SettledPoints};
+pub use self::settle::{Debt, LiveDeployment, SettledPoint, SettledPoints};
 
 /// What the log says as of a size.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -34,6 +35,7 @@ pub struct View {
     newest_governance: Option<EntryReference>,
     settled: BTreeMap<String, SettledPoints>,
     lifts: Vec<(EntryIndex, EntryReference)>,
+    rejects: Vec<RejectRecord>,
     clock_confirmed_until: Timestamp,
     newest_doubt: Doubts,
 }
@@ -62,6 +64,17 @@ pub struct PolicyVersion {
     pub time: Timestamp,
     /// The whole text.
     pub text: String,
+}
+
+/// A reject of changes, whatever became of it since.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RejectRecord {
+    /// Its entry.
+    pub entry: EntryIndex,
+    /// What it rejects.
+    pub changes: Vec<ChangeHash>,
+    /// The repositories that it names, in the order of the changes.
+    pub repositories: Vec<RepositoryName>,
 }
 
 /// A verified statement on its way into the fold.
@@ -111,6 +124,7 @@ impl Default for View {
             newest_governance: None,
             settled: BTreeMap::new(),
             lifts: Vec::new(),
+            rejects: Vec::new(),
             clock_confirmed_until: Timestamp::default(),
             newest_doubt: Doubts::default(),
         }
@@ -161,6 +175,29 @@ impl View {
         self.settled.get(&place(service, environment)).unwrap_or(&NONE)
     }
 
+    /// The settled points from which a chain to this place may start: its own, or those of its
+    /// group for a cell that has none yet and that the policy does not name itself
+    /// (`spec/verdict.md` section 3, ATTACKS 49).
+    #[must_use]
+    pub fn starts(&self, service: &ServiceName, environment: &EnvironmentName) -> &SettledPoints {
+        let own = self.settled(service, environment);
+        let group = environment.group();
+        if own.newest().is_some() || group == environment.as_str() {
+            return own;
+        }
+        let policy = self.policies.last().and_then(|version| Policy::parse(&version.text).ok());
+        if policy.is_none_or(|policy| policy.names_cell(environment)) {
+            return own;
+        }
+        self.settled.get(&format!("{service} {group}")).unwrap_or(own)
+    }
+
+    /// Every reject of changes, oldest first, those that were taken back or lifted included.
+    #[must_use]
+    pub fn rejects(&self) -> &[RejectRecord] {
+        &self.rejects
+    }
+
     /// Every service and environment that has settled points.
     pub fn places(&self) -> impl Iterator<Item = (&str, &SettledPoints)> {
         self.settled.iter().map(|(place, points)| (place.as_str(), points))
@@ -190,21 +227,52 @@ impl View {
                 for row in &body.rows {
                     self.newest_doubt.raise(row.repository.as_ref(), index);
                 }
+                self.note_reject(index, body);
             }
             Says::Decision(body) => {
+                let group = self.starts(&body.service, &body.environment).newest();
+                let group = group.map(|point| point.entry.index);
                 let place = place(&body.service, &body.environment);
-                self.settled.entry(place).or_default().decided(fact, body);
+                self.settled.entry(place).or_default().decided(fact, body, group);
             }
             Says::Deployment(body) => {
                 let place = place(&body.service, &body.environment);
                 let lasts = self.decisions_last();
                 let doubts = &self.newest_doubt;
                 self.settled.entry(place).or_default().deployed(fact, body, doubts, lasts);
+                self.void_decisions_of_cells(&body.service, &body.environment);
+            }
+            Says::Override(body) => {
+                let place = place(&body.service, &body.environment);
+                self.settled.entry(place).or_default().broke_glass(fact, body);
             }
             Says::Approval(_) | Says::Change(_) | Says::Build(_) => {}
         }
         for key in fact.keys {
             self.roster.note_use(index, key);
+        }
+    }
+
+    fn note_reject(&mut self, entry: EntryIndex, body: &Approval) {
+        if body.verdict != ApprovalVerdict::Reject || body.subject_type != SubjectType::Change {
+            return;
+        }
+        let hash = |digest: &ContentDigest| ChangeHash::from_bytes(*digest.as_bytes());
+        self.rejects.push(RejectRecord {
+            entry,
+            changes: body.rows.iter().map(|row| hash(&row.hash)).collect(),
+            repositories: body.rows.iter().filter_map(|row| row.repository.clone()).collect(),
+        });
+    }
+
+    /// A cell that starts from its group's newest point must decide again when that moved on.
+    fn void_decisions_of_cells(&mut self, service: &ServiceName, environment: &EnvironmentName) {
+        let prefix = format!("{service} {environment}/");
+        let cells = self.settled.range_mut(prefix.clone()..);
+        for (_, points) in cells.take_while(|(place, _)| place.starts_with(&prefix)) {
+            if points.newest().is_none() {
+                points.void_decisions();
+            }
         }
     }
 
@@ -269,6 +337,7 @@ impl View {
                     Accepted::UpTo(revision) => Some(revision.clone()),
                 };
                 points.baseline(fact.entry, fact.time, revision);
+                self.void_decisions_of_cells(&said.service, &said.environment);
             }
         }
     }

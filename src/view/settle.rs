@@ -1,4 +1,5 @@
-//! Settled points (`spec/verdict.md` section 3): from where a chain may start.
+//! Settled points (`spec/verdict.md` section 3): from where a chain may start. And what is owed
+//! since the newest (section 9).
 
 use std::collections::BTreeMap;
 
@@ -7,8 +8,9 @@ use serde::{Deserialize, Serialize};
 use super::{Doubts, Fact};
 use crate::base::digest::{ContentDigest, StatementId};
 use crate::base::name::{MemberId, RepositoryName, Revision};
-use crate::base::position::TreeSize;
+use crate::base::position::{EntryIndex, TreeSize};
 use crate::base::time::{Span, Timestamp};
+use crate::statement::break_glass::Override;
 use crate::statement::governance::EntryReference;
 use crate::statement::pipeline::{Decision, Deployment};
 use crate::statement::words::{DecisionVerdict, Outcome};
@@ -32,14 +34,23 @@ pub struct SettledPoint {
     deployed_by: Option<(StatementId, MemberId)>,
 }
 
-/// The settled points of one service in one environment, and the decisions that may yet settle.
+/// The settled points of one service in one environment, the decisions that may yet settle, and
+/// what overrides left behind.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct SettledPoints {
     points: Vec<SettledPoint>,
+    /// Points that failed later: they start nothing, but have spent their approvals.
+    failed: Vec<SettledPoint>,
     /// Allow decisions whose `newest` is the newest settled point: any other is dead.
     open: BTreeMap<StatementId, OpenDecision>,
     /// The newest deployment of any standing: what is thought to be live.
     live: Option<LiveDeployment>,
+    /// Every override that is no drill.
+    overrides: BTreeMap<StatementId, Overriding>,
+    /// Denials that name overrides.
+    overridden: BTreeMap<StatementId, Overridden>,
+    /// Every deployment that rested on overrides.
+    owed: Vec<Debt>,
 }
 
 /// The newest deployment that was recorded, settled or not.
@@ -59,6 +70,40 @@ pub struct LiveDeployment {
     pub outcome: Outcome,
 }
 
+/// A deployment that went ahead by overrides: its sign-offs are owed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Debt {
+    /// The deployment's entry.
+    pub deployment: EntryReference,
+    /// Since when it is owed: the earliest time that one of its overrides claims, or that of the
+    /// deployment's entry where that is earlier.
+    pub since: Timestamp,
+    /// The commit.
+    pub revision: Revision,
+    /// Who overrode, sorted.
+    pub members: Vec<MemberId>,
+    /// The entries of the overrides, sorted.
+    pub overrides: Vec<EntryIndex>,
+}
+
+/// An override that stands in the ledger.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct Overriding {
+    entry: EntryIndex,
+    member: MemberId,
+    revision: Revision,
+    artifacts: Vec<ContentDigest>,
+    claimed: Timestamp,
+}
+
+/// A denial that names overrides.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct Overridden {
+    revision: Revision,
+    artifacts: Vec<ContentDigest>,
+    overrides: Vec<StatementId>,
+}
+
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 struct OpenDecision {
     entry: EntryReference,
@@ -75,7 +120,15 @@ impl SettledPoints {
     /// No point yet.
     #[must_use]
     pub const fn new() -> Self {
-        Self { points: Vec::new(), open: BTreeMap::new(), live: None }
+        Self {
+            points: Vec::new(),
+            failed: Vec::new(),
+            open: BTreeMap::new(),
+            live: None,
+            overrides: BTreeMap::new(),
+            overridden: BTreeMap::new(),
+            owed: Vec::new(),
+        }
     }
 
     /// The newest settled point.
@@ -90,10 +143,38 @@ impl SettledPoints {
         &self.points
     }
 
+    /// Every deployment that has spent the approvals of its cover, those that failed included.
+    pub fn landed(&self) -> impl Iterator<Item = &SettledPoint> {
+        self.points.iter().chain(&self.failed).filter(|point| point.cover.is_some())
+    }
+
     /// The newest deployment that was recorded.
     #[must_use]
     pub const fn live(&self) -> Option<&LiveDeployment> {
         self.live.as_ref()
+    }
+
+    /// What is owed: deployments by override after the newest settled point, oldest first.
+    pub fn debts(&self) -> impl Iterator<Item = &Debt> {
+        let newest = self.newest().map(|point| point.entry.index);
+        self.owed.iter().filter(move |debt| Some(debt.deployment.index) > newest)
+    }
+
+    /// Every deployment by override that ever was, oldest first.
+    #[must_use]
+    pub fn ever_owed(&self) -> &[Debt] {
+        &self.owed
+    }
+
+    /// The entries of the overrides for a revision with these artifacts, whoever made them and
+    /// whenever.
+    pub fn overrides_for<'a>(
+        &'a self,
+        revision: &'a Revision,
+        artifacts: &'a [ContentDigest],
+    ) -> impl Iterator<Item = EntryIndex> + 'a {
+        let same = move |one: &&Overriding| one.revision == *revision && one.artifacts == artifacts;
+        self.overrides.values().filter(same).map(|one| one.entry)
     }
 
     /// A baseline is a settled point. Whether it may replace another is admission's question.
@@ -114,10 +195,24 @@ impl SettledPoints {
         });
     }
 
-    /// An allow decision may settle a deployment while its `newest` is the newest point. The
-    /// gate's start was one of ours, for admission checked it.
-    pub(super) fn decided(&mut self, fact: &Fact<'_>, said: &Decision) {
-        let newest = self.points.last().map(|point| point.entry.index);
+    /// An allow decision may settle a deployment while its `newest` is the newest point: of the
+    /// place, or of the group that a cell without a point starts from. The gate's start was one
+    /// of ours, for admission checked it. A denial may name overrides.
+    pub(super) fn decided(
+        &mut self,
+        fact: &Fact<'_>,
+        said: &Decision,
+        of_group: Option<EntryIndex>,
+    ) {
+        if !said.overrides.is_empty() {
+            let denial = Overridden {
+                revision: said.revision.clone(),
+                artifacts: said.artifacts.clone(),
+                overrides: said.overrides.clone(),
+            };
+            self.overridden.insert(fact.id, denial);
+        }
+        let newest = self.points.last().map(|point| point.entry.index).or(of_group);
         if said.verdict == DecisionVerdict::Allow && said.newest == newest {
             let open = OpenDecision {
                 entry: fact.entry,
@@ -130,6 +225,21 @@ impl SettledPoints {
             };
             self.open.insert(fact.id, open);
         }
+    }
+
+    /// An override stands until it expires, for its revision and artifacts alone.
+    pub(super) fn broke_glass(&mut self, fact: &Fact<'_>, said: &Override) {
+        if said.drill.is_some() {
+            return;
+        }
+        let overriding = Overriding {
+            entry: fact.entry.index,
+            member: fact.statement.by.clone(),
+            revision: said.revision.clone(),
+            artifacts: said.artifacts.clone(),
+            claimed: said.claimed,
+        };
+        self.overrides.insert(fact.id, overriding);
     }
 
     /// A deployment settles if it names an open allow decision for the same revision and
@@ -164,6 +274,7 @@ impl SettledPoints {
         if said.outcome != Outcome::Failed {
             let (revision, id, outcome) = (said.revision.clone(), fact.id, said.outcome);
             self.live = Some(LiveDeployment { entry, time, revision, settled, id, outcome });
+            self.owe(fact, said);
         }
         if let Some(decision) = decision.filter(|_| happened) {
             self.settle(SettledPoint {
@@ -178,18 +289,45 @@ impl SettledPoints {
         }
     }
 
+    /// A deployment that rests on overrides is owed, whatever became of it later: an outcome is
+    /// the word of whoever deploys (ATTACKS 32).
+    fn owe(&mut self, fact: &Fact<'_>, said: &Deployment) {
+        let denial = said.decision.and_then(|named| self.overridden.get(&named)).filter(|denial| {
+            denial.revision == said.revision && denial.artifacts == said.artifacts
+        });
+        let named = denial.map_or(&said.overrides, |denial| &denial.overrides);
+        let same =
+            |one: &&Overriding| one.revision == said.revision && one.artifacts == said.artifacts;
+        let used: Vec<_> =
+            named.iter().filter_map(|id| self.overrides.get(id)).filter(same).collect();
+        let Some(claimed) = used.iter().map(|one| one.claimed).min() else { return };
+        let mut members: Vec<_> = used.iter().map(|one| one.member.clone()).collect();
+        members.sort_unstable();
+        members.dedup();
+        let mut overrides: Vec<_> = used.iter().map(|one| one.entry).collect();
+        overrides.sort_unstable();
+        self.owed.push(Debt {
+            deployment: fact.entry,
+            since: claimed.min(fact.time),
+            revision: said.revision.clone(),
+            members,
+            overrides,
+        });
+    }
+
     /// A deployment that failed, says who began it, is no point to start from: the next chain
     /// begins at the one before, and asks for the same sign-offs once more.
     fn fail(&mut self, started: StatementId, fact: &Fact<'_>, outcome: Outcome) {
         let its = Some((started, fact.statement.by.clone()));
         let is_newest = self.points.last().is_some_and(|point| point.deployed_by == its);
         if outcome == Outcome::Failed && is_newest {
-            self.points.pop();
+            self.failed.extend(self.points.pop());
             self.open.clear();
         }
     }
 
-    /// Decisions that were made under another policy are not to be deployed any more.
+    /// Decisions that were made under another policy, or from another newest point, are not to be
+    /// deployed any more.
     pub(super) fn void_decisions(&mut self) {
         self.open.clear();
     }

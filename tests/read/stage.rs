@@ -308,6 +308,7 @@ impl Stage {
                 .map(|code| RequestId::new(code.as_str()).unwrap())
                 .collect(),
             cover,
+            overrides: Vec::new(),
             program: ToolName::new("countersign 0.1.0").unwrap(),
         };
         let mut decision = decision;
@@ -321,6 +322,7 @@ impl Stage {
             revision: revision.clone(),
             artifacts: Vec::new(),
             decision: Some(id),
+            overrides: Vec::new(),
             started: None,
             outcome: Outcome::Started,
             trigger: None,

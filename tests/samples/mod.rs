@@ -14,6 +14,7 @@ use countersign::base::position::{EntryIndex, TreeSize};
 use countersign::base::time::Timestamp;
 use countersign::key::{PublicKey, SeedSigner, Signature, Signer as _};
 use countersign::statement::approval::{Approval, ApprovalRow, ChecklistAnswer};
+use countersign::statement::break_glass::{Drill, Override};
 use countersign::statement::change::{Declaration, DeclaredAuthor};
 use countersign::statement::envelope::{Envelope, EnvelopeSignature};
 use countersign::statement::governance::{
@@ -350,6 +351,7 @@ pub fn decision(verdict: DecisionVerdict) -> Statement {
             trust: content("trust root"),
             reasons: reasons.iter().map(|reason| reason.parse().unwrap()).collect(),
             cover: allows.then(|| content("cover")),
+            overrides: Vec::new(),
             program: "countersign 0.1.0".parse().unwrap(),
         }),
     )
@@ -366,12 +368,55 @@ pub fn deployment(outcome: Outcome) -> Statement {
             revision: revision("release"),
             artifacts: vec![content("artifact")],
             decision: starts.then(|| id(&decision(DecisionVerdict::Allow))),
+            overrides: Vec::new(),
             started: (!starts).then(|| id(&deployment(Outcome::Started))),
             outcome,
             trigger: Some("merge:8812".parse().unwrap()),
             run: Some("https://ci.example/runs/77".parse().unwrap()),
         }),
     )
+}
+
+/// An override; a drill is the same with the mark.
+pub fn break_glass(drill: Option<Drill>) -> Statement {
+    let claimed = 1_795_305_600_000;
+    statement(
+        "ada",
+        if drill.is_none() { 0x70 } else { 0x71 },
+        Says::Override(Override {
+            service: "checkout".parse().unwrap(),
+            environment: "production".parse().unwrap(),
+            repository: "shop".parse().unwrap(),
+            revision: revision("release"),
+            artifacts: vec![content("artifact")],
+            claimed: Timestamp::from_milliseconds(claimed),
+            expires: Timestamp::from_milliseconds(claimed + 4 * 3_600_000),
+            reason: commitment("payments are down"),
+            incident: Some("INC-204".parse().unwrap()),
+            drill,
+        }),
+    )
+}
+
+/// A denial that an override lets through.
+pub fn overridden_decision() -> Statement {
+    let mut statement = decision(DecisionVerdict::Deny);
+    statement.nonce = Nonce::from_bytes([0x52; 16]);
+    if let Says::Decision(body) = &mut statement.says {
+        body.overrides = vec![id(&break_glass(None))];
+    }
+    statement
+}
+
+/// A deployment that rests on an override alone, no gate being in reach.
+pub fn overriding_deployment() -> Statement {
+    let mut statement = deployment(Outcome::Started);
+    statement.nonce = Nonce::from_bytes([0x62; 16]);
+    if let Says::Deployment(body) = &mut statement.says {
+        body.decision = None;
+        body.overrides = vec![id(&break_glass(None))];
+    }
+    statement
 }
 
 /// Every valid statement, with its file name and the seed of its signer.
@@ -389,6 +434,10 @@ pub fn all() -> Vec<(&'static str, u8, Statement)> {
         ("decision_deny", GATE, decision(DecisionVerdict::Deny)),
         ("deployment_started", GATE, deployment(Outcome::Started)),
         ("deployment_succeeded", GATE, deployment(Outcome::Succeeded)),
+        ("decision_overridden", GATE, overridden_decision()),
+        ("deployment_overriding", GATE, overriding_deployment()),
+        ("override", ADA, break_glass(None)),
+        ("override_drill", ADA, break_glass(Some(Drill))),
     ]
 }
 

@@ -3,6 +3,7 @@
 use countersign::base::encoding;
 use countersign::base::limits::POLICY_BYTES_MAX;
 use countersign::statement::Says;
+use countersign::statement::break_glass::Drill;
 use countersign::statement::words::{ApprovalVerdict, DecisionVerdict, Outcome};
 
 use crate::case::{Case, edited, payload_text, signed};
@@ -234,8 +235,46 @@ pub(crate) fn rules() -> Vec<Case> {
             "\"started\":",
         ),
     ];
+    cases.extend(overrides());
     cases.extend(counts());
     cases
+}
+
+/// ATTACKS 32: what an override is not, and where one may be named.
+fn overrides() -> Vec<Case> {
+    let glass = &samples::break_glass(None);
+    let drill = &samples::break_glass(Some(Drill));
+    let started = &samples::deployment(Outcome::Started);
+    let decision = samples::id(&samples::decision(DecisionVerdict::Allow));
+    let decision = format!("\"decision\":\"{decision}\"");
+    let both = format!("{decision},\"overrides\":[\"{}\"]", samples::id(glass));
+    let denied = &samples::overridden_decision();
+    vec![
+        edited(
+            "override_25_hours",
+            "no longer than a day",
+            glass,
+            "1795320000000",
+            "1795395600000",
+        ),
+        edited("override_expired", "it expires later", glass, "1795320000000", "1795305600000"),
+        edited("override_no_drill", "true or left out", drill, "\"drill\":true", "\"drill\":false"),
+        edited(
+            "override_without_end",
+            "an override says when it expires",
+            glass,
+            "\"expires\":1795320000000,",
+            "",
+        ),
+        edited("decision_and_overrides", "one or the other", started, &decision, &both),
+        edited(
+            "allow_with_overrides",
+            "an allow needs none",
+            denied,
+            "\"verdict\":\"deny\"",
+            "\"verdict\":\"allow\"",
+        ),
+    ]
 }
 
 /// Statements at and above what may stand in one list. They are written without this crate's own

@@ -315,6 +315,7 @@ fn attack_03_an_ungated_deployment_never_starts_a_chain() {
             revision: commit("evil"),
             artifacts: Vec::new(),
             decision,
+            overrides: Vec::new(),
             started: None,
             outcome: countersign::statement::words::Outcome::Succeeded,
             trigger: None,

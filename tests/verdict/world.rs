@@ -297,6 +297,7 @@ impl World {
             trust: ContentDigest::from_bytes([0; 32]),
             reasons: Vec::new(),
             cover: Some(ContentDigest::from_bytes([0; 32])),
+            overrides: Vec::new(),
             program: "test".parse().unwrap(),
         })
     }
@@ -314,6 +315,7 @@ impl World {
                 revision: revision.clone(),
                 artifacts: Vec::new(),
                 decision: Some(envelope.statement_id()),
+                overrides: Vec::new(),
                 started: None,
                 outcome: Outcome::Started,
                 trigger: None,

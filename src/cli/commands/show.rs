@@ -203,6 +203,9 @@ fn related(desk: &Desk, entry: &VerifiedEntry) -> Result<Vec<Related>, CliError>
             body.start.iter().for_each(|start| add(*start, "the settled point it starts from"));
             add(body.policy, "the policy in force");
             for other in session.entries_under([topics::place(&body.service, &body.environment)])? {
+                if body.overrides.contains(&other.id()) {
+                    add(other.index(), "an override by which it may go ahead");
+                }
                 let Says::Deployment(later) = &other.statement().says else { continue };
                 if later.decision == Some(entry.id()) {
                     add(other.index(), "the deployment that rests on it");
@@ -211,7 +214,9 @@ fn related(desk: &Desk, entry: &VerifiedEntry) -> Result<Vec<Related>, CliError>
         }
         Says::Deployment(body) => {
             for other in session.entries_under([topics::place(&body.service, &body.environment)])? {
-                if Some(other.id()) == body.decision {
+                if body.overrides.contains(&other.id()) {
+                    add(other.index(), "an override it rests on");
+                } else if Some(other.id()) == body.decision {
                     add(other.index(), "the decision it rests on");
                 } else if Some(other.id()) == body.started {
                     add(other.index(), "the start whose outcome this is");
@@ -219,6 +224,18 @@ fn related(desk: &Desk, entry: &VerifiedEntry) -> Result<Vec<Related>, CliError>
                     if later.started == Some(entry.id()))
                 {
                     add(other.index(), "its outcome");
+                }
+            }
+        }
+        Says::Override(body) => {
+            for other in session.entries_under([topics::place(&body.service, &body.environment)])? {
+                let rests = match &other.statement().says {
+                    Says::Decision(later) => later.overrides.contains(&entry.id()),
+                    Says::Deployment(later) => later.overrides.contains(&entry.id()),
+                    _ => false,
+                };
+                if rests {
+                    add(other.index(), "rests on it");
                 }
             }
         }

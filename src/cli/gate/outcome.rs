@@ -82,6 +82,7 @@ fn record(
         revision: question.revision.clone(),
         artifacts: question.artifacts.clone(),
         decision: Some(begun.decision),
+        overrides: Vec::new(),
         started: Some(begun.started),
         outcome,
         trigger: None,

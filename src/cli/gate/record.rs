@@ -131,6 +131,7 @@ fn decision(desk: &Desk, judged: &Judged) -> Result<Decision, CliError> {
         trust: desk.trust.digest(),
         reasons,
         cover,
+        overrides: Vec::new(),
         program: ToolName::new(concat!("countersign ", env!("CARGO_PKG_VERSION")))
             .map_err(invalid)?,
     })
@@ -144,6 +145,7 @@ fn beginning(judged: &Judged, decision: StatementId) -> Deployment {
         revision: question.revision.clone(),
         artifacts: question.artifacts.clone(),
         decision: Some(decision),
+        overrides: Vec::new(),
         started: None,
         outcome: Outcome::Started,
         trigger: None,

@@ -101,6 +101,10 @@ fn names_hash(entry: &VerifiedEntry, start: &str) -> bool {
             hashes.push(body.revision.to_string());
             hashes.extend(body.artifacts.iter().map(ToString::to_string));
         }
+        Says::Override(body) => {
+            hashes.push(body.revision.to_string());
+            hashes.extend(body.artifacts.iter().map(ToString::to_string));
+        }
         Says::Governance(_) => {}
     }
     hashes.iter().any(|hash| hash.starts_with(start))

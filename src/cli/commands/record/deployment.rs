@@ -108,6 +108,7 @@ fn end_of(desk: &Desk, index: EntryIndex, args: &Args) -> Result<Deployment, Cli
             .hint(format!("see what it is: countersign show {index}")));
     };
     Ok(Deployment {
+        overrides: Vec::new(),
         started: Some(found.id()),
         outcome: args.outcome,
         trigger: args.trigger.clone(),
@@ -140,6 +141,7 @@ fn deployed(desk: &Desk, args: &Args) -> Result<Deployment, CliError> {
         revision,
         artifacts,
         decision: None,
+        overrides: Vec::new(),
         started: None,
         outcome: args.outcome,
         trigger: args.trigger.clone(),
