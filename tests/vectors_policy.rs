@@ -551,6 +551,8 @@ fn refused_texts_are_as_checked_in() {
         "version = 1\ndefaults = { carry = \"never\", }\n".to_owned(),
         "version = 1 # \u{202e}\n".to_owned(),
         "version = 1\n[service.shop]\npaths = [\"a\"]\n".to_owned(),
+        "version = 1\n[override]\nlongest = \"25h\"\n".to_owned(),
+        "version = 1\n[defaults]\nkey_cooling = 24\n".to_owned(),
         rule("size = 3"),
         rule("opaque = false"),
         rule("paths = []"),

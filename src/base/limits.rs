@@ -1,5 +1,7 @@
 //! Every limit of the system, in one place. Each is checked before anything is allocated for it.
 
+use super::time::Span;
+
 /// Largest integer in anything signed: 2^53 - 1, the largest that every JSON reader keeps exactly.
 pub const INTEGER_MAX: u64 = (1 << 53) - 1;
 /// Deepest nesting of objects and arrays in anything signed.
@@ -38,6 +40,8 @@ pub const RULE_PEOPLE_MAX: u32 = 100;
 pub const LINE_DOTS_MAX: usize = 1_000;
 /// Most unchanged lines that a policy can want around a carried edit.
 pub const CARRY_GAP_LINES_MAX: u32 = 1_000;
+/// The longest that an override may last, whatever a policy says: a day.
+pub const OVERRIDE_SPAN_MAX: Span = Span::from_milliseconds(86_400_000);
 /// Most mistakes that are told of one policy text.
 pub const POLICY_MISTAKES_MAX: usize = 100;
 /// Longest path pattern in bytes; matching is quadratic in the number of its segments.

@@ -57,7 +57,10 @@ fn warn(found: &mut Vec<Lint>, line: usize, what: impl Into<String>) {
 fn defaults_line(policy: &Policy, field: &str) -> usize {
     let sets = |line: &str| {
         let line = line.trim_start();
-        let line = line.strip_prefix("defaults.").unwrap_or(line);
+        let line = ["defaults.", "override."]
+            .iter()
+            .find_map(|table| line.strip_prefix(table))
+            .unwrap_or(line);
         line.strip_prefix(field).is_some_and(|rest| rest.trim_start().starts_with('='))
     };
     policy.text().lines().position(sets).map_or(0, |index| index + 1)
@@ -94,6 +97,15 @@ fn defaults(policy: &Policy, found: &mut Vec<Lint>) {
     if defaults.weaken_delay < Span::from_milliseconds(3_600_000) {
         let what = "`weaken_delay` is under an hour: a policy relaxed for minutes lets code in";
         weak("weaken_delay", what.to_owned());
+    }
+    if defaults.key_cooling < Span::from_milliseconds(3_600_000) {
+        let what = "`key_cooling` is under an hour: who gets at a member's machine enrols a key \
+                    and signs off with it at once";
+        weak("key_cooling", what.to_owned());
+    }
+    if policy.override_terms().debt_due > Span::from_milliseconds(7 * 86_400_000) {
+        let what = "`debt_due` is over a week: what was overridden is then live that long, unread";
+        weak("debt_due", what.to_owned());
     }
     for pattern in &defaults.exempt {
         if let Some(file) = BUILD_FILES.iter().find(|file| covers_file(pattern, file)) {
@@ -188,6 +200,18 @@ mod tests {
         let text = "version = 1\n[environment.production]\nmode = \"enforce\"\n[service.shop]\n\
                     repository = \"shop\"\nartifact = \"required\"\nbuilders = [\"ci\"]\n";
         assert_eq!(lints(text), Vec::<String>::new());
+    }
+
+    /// ATTACKS 18, 32: an hour to cool, a week to pay.
+    #[test]
+    fn keys_that_never_cool_and_debts_that_are_never_due_are_told() {
+        let found = lints(
+            "version = 1\ndefaults.key_cooling = \"59m\"\noverride.debt_due = \"8d\"\n\
+             [environment.production]\nmode = \"enforce\"\n",
+        );
+        assert!(found[0].starts_with("line 2: `key_cooling` is under an hour"), "{found:?}");
+        assert!(found[1].starts_with("line 3: `debt_due` is over a week"), "{found:?}");
+        assert_eq!(found.len(), 2);
     }
 
     /// ATTACKS 9, 10, 24, 25, 29: each weak spot is told with its line.

@@ -23,7 +23,8 @@ pub use assessment::{Assessment, AssistanceSource, Denial, FLOOR, NotCounted, Re
 pub use error::{Lint, PolicyError, PolicyErrors, UnknownName, Weakening};
 pub use fact::{Author, AuthorKind, Facts, PathFact, Presence, SignOff, Standing};
 pub use model::{
-    Carry, Defaults, Environment, Need, Rule, Service, UnprovedAuthors, When, environment_matches,
+    Carry, Defaults, Environment, Need, OverrideTerms, Rule, Service, UnprovedAuthors, When,
+    environment_matches,
 };
 pub use pattern::{Pattern, PatternError};
 pub use reason::ReasonCode;
@@ -37,6 +38,7 @@ pub struct Policy {
     text: String,
     levels: Vec<LevelName>,
     defaults: Defaults,
+    override_terms: OverrideTerms,
     environments: Vec<Environment>,
     services: Vec<Service>,
     rules: Vec<Rule>,
@@ -192,6 +194,12 @@ impl Policy {
     #[must_use]
     pub const fn defaults(&self) -> &Defaults {
         &self.defaults
+    }
+
+    /// The table `[override]`, with what it leaves out.
+    #[must_use]
+    pub const fn override_terms(&self) -> &OverrideTerms {
+        &self.override_terms
     }
 
     /// The rules, in the order of the text.

@@ -36,6 +36,20 @@ pub struct Defaults {
     pub allow_collisions: bool,
     /// So long, a decision may be used, and an equal denial is the same entry.
     pub decision_ttl: Span,
+    /// A further key of a member who already had one signs off only when it was enrolled at least
+    /// so long before the decision.
+    pub key_cooling: Span,
+}
+
+/// The table `[override]`: what an override may do, and when its debt is overdue.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct OverrideTerms {
+    /// The longest that an override may last; at most 24 hours.
+    pub longest: Span,
+    /// After this, a debt that an override left is overdue.
+    pub debt_due: Span,
+    /// The least presence of an override.
+    pub presence: Presence,
 }
 
 /// What an author costs who neither signed nor is attested. Ordered: stricter is greater.

@@ -3,12 +3,13 @@
 use toml::de::DeTable;
 
 use super::error::PolicyErrors;
-use super::model::{Carry, Defaults, Environment, Service, UnprovedAuthors};
-use super::parse_rule::{self, Listed};
+use super::fact::Presence;
+use super::model::{Carry, Defaults, Environment, OverrideTerms, Service, UnprovedAuthors};
+use super::parse_rule::{self, Listed, PRESENCE};
 use super::pattern::Pattern;
 use super::read::{Reader, Value};
 use super::{Policy, strict};
-use crate::base::limits::{CARRY_GAP_LINES_MAX, LEVELS_MAX, POLICY_BYTES_MAX};
+use crate::base::limits::{CARRY_GAP_LINES_MAX, LEVELS_MAX, OVERRIDE_SPAN_MAX, POLICY_BYTES_MAX};
 use crate::base::name::{EnvironmentName, ReferenceName, ServiceName};
 use crate::base::time::Span;
 use crate::statement::words::{Assistance, Mode};
@@ -46,7 +47,7 @@ pub(super) fn parse(text: &str) -> Result<Policy, PolicyErrors> {
 }
 
 fn read_document(reader: &mut Reader<'_>, text: &str, document: &DeTable<'_>) -> Policy {
-    let known = ["version", "levels", "defaults", "environment", "service", "rule"];
+    let known = ["version", "levels", "defaults", "override", "environment", "service", "rule"];
     reader.known_fields(document, "a policy", &known);
     match document.get("version") {
         Some(version) => {
@@ -62,6 +63,7 @@ fn read_document(reader: &mut Reader<'_>, text: &str, document: &DeTable<'_>) ->
         reader.list(value, "levels", |reader, item| reader.parsed(item, "levels"))
     });
     let defaults = defaults(reader, document);
+    let override_terms = override_terms(reader, document);
     let environments = named(reader, document, "environment", environment);
     let services = named(reader, document, "service", service);
     let listed = Listed { levels, environments, services };
@@ -70,6 +72,7 @@ fn read_document(reader: &mut Reader<'_>, text: &str, document: &DeTable<'_>) ->
         text: text.to_owned(),
         levels: listed.levels,
         defaults,
+        override_terms,
         environments: listed.environments,
         services: listed.services,
         rules,
@@ -92,6 +95,7 @@ fn defaults(reader: &mut Reader<'_>, document: &DeTable<'_>) -> Defaults {
         exempt: Vec::new(),
         allow_collisions: false,
         decision_ttl: Span::from_milliseconds(3_600_000),
+        key_cooling: days(1),
     };
     let Some(table) = document.get("defaults").and_then(|value| reader.table(value, "defaults"))
     else {
@@ -108,6 +112,7 @@ fn defaults(reader: &mut Reader<'_>, document: &DeTable<'_>) -> Defaults {
         "exempt",
         "allow_collisions",
         "decision_ttl",
+        "key_cooling",
     ];
     reader.known_fields(table, "[defaults]", &known);
     let words = assistance_words();
@@ -120,12 +125,37 @@ fn defaults(reader: &mut Reader<'_>, document: &DeTable<'_>) -> Defaults {
     set(&mut defaults.rollback_within, table, "rollback_within", |f, v| reader.parsed(v, f));
     set(&mut defaults.weaken_delay, table, "weaken_delay", |f, v| reader.parsed(v, f));
     set(&mut defaults.decision_ttl, table, "decision_ttl", |f, v| reader.parsed(v, f));
+    set(&mut defaults.key_cooling, table, "key_cooling", |f, v| reader.parsed(v, f));
     set(&mut defaults.carry_gap, table, "carry_gap", |f, v| {
         reader.integer(v, f, (1, CARRY_GAP_LINES_MAX))
     });
     set(&mut defaults.allow_collisions, table, "allow_collisions", |f, v| reader.boolean(v, f));
     set(&mut defaults.exempt, table, "exempt", |f, v| Some(patterns(reader, v, f)));
     defaults
+}
+
+fn override_terms(reader: &mut Reader<'_>, document: &DeTable<'_>) -> OverrideTerms {
+    let mut terms = OverrideTerms {
+        longest: Span::from_milliseconds(4 * 3_600_000),
+        debt_due: days(1),
+        presence: Presence::NoTouch,
+    };
+    let Some(table) = document.get("override").and_then(|value| reader.table(value, "override"))
+    else {
+        return terms;
+    };
+    reader.known_fields(table, "[override]", &["longest", "debt_due", "presence"]);
+    set(&mut terms.longest, table, "longest", |f, v| {
+        let longest = reader.parsed(v, f)?;
+        if longest > OVERRIDE_SPAN_MAX {
+            let what = format!("`longest` is {longest}: an override lasts at most 24h");
+            reader.mistake(v.span().start, what, "who needs longer overrides again, and says why");
+        }
+        Some(longest)
+    });
+    set(&mut terms.debt_due, table, "debt_due", |f, v| reader.parsed(v, f));
+    set(&mut terms.presence, table, "presence", |f, v| reader.word(v, f, PRESENCE));
+    terms
 }
 
 /// Sets a field from a table where the table has it and it can be read.

@@ -12,7 +12,7 @@ use super::read::{Reader, Value};
 use crate::base::limits::{LIST_ITEMS_MAX, NAME_BYTES_MAX, RULE_PEOPLE_MAX, RULES_MAX};
 use crate::base::name::{EnvironmentName, LevelName, ServiceName};
 
-const PRESENCE: &[(&str, Presence)] =
+pub(super) const PRESENCE: &[(&str, Presence)] =
     &[("touch", Presence::TouchClaimed), ("attested", Presence::Touch)];
 
 /// What is listed, to check the names in rules against.

@@ -74,6 +74,25 @@ fn unknown_names_are_never_weaker() {
     assert_eq!(policy.mode(&service("slow"), &environment("production")), Mode::Observe);
 }
 
+/// ATTACKS 18 and 32: what is left out is as strict as it was written, and a day is the most.
+#[test]
+fn attack_18_32_cooling_and_overrides_have_strict_defaults_and_a_bound() {
+    let plain = Policy::parse("version = 1\n").unwrap();
+    assert_eq!(plain.defaults().key_cooling.to_string(), "1d");
+    let terms = plain.override_terms();
+    assert_eq!(
+        (terms.longest.to_string(), terms.debt_due.to_string(), terms.presence),
+        ("4h".to_owned(), "1d".to_owned(), Presence::NoTouch)
+    );
+    let day =
+        Policy::parse("version = 1\n[override]\nlongest = \"24h\"\npresence = \"attested\"\n")
+            .unwrap();
+    assert_eq!(day.override_terms().presence, Presence::Touch);
+    let found = mistakes("version = 1\n[override]\nlongest = \"25h\"\nfor_ever = true\n");
+    assert!(found[0].starts_with("line 3, column 11: `longest` is 25h"), "{found:?}");
+    assert!(found[1].starts_with("line 4, column 1: [override] has no field"), "{found:?}");
+}
+
 #[test]
 fn every_mistake_is_told_at_once_with_its_place() {
     let text = r#"versoin = 1

@@ -74,6 +74,12 @@ reason_codes! {
     ArtifactRequired = "ARTIFACT_REQUIRED", "The service deploys artifacts, and none was named.";
     BuildUnknown = "BUILD_UNKNOWN", "No named builder says what the artifact was built from.";
     BuildContradicts = "BUILD_CONTRADICTS", "Builders name different commits for the artifact.";
+    KeyCooling = "KEY_COOLING", "The key was enrolled too short a time before the decision.";
+    UndoesSettled = "UNDOES_SETTLED", "It would undo what is live, and nobody signed that off.";
+    DebtOverdue = "DEBT_OVERDUE",
+        "A debt of an override is overdue, so more members must override.";
+    RejectedEarlier = "REJECTED_EARLIER",
+        "An earlier version of the change was rejected: information, never a denial.";
 }
 
 impl fmt::Display for ReasonCode {

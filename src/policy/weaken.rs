@@ -16,6 +16,7 @@ pub(super) fn weakens(newer: &Policy, older: &Policy) -> Vec<Weakening> {
     let mut found = Vec::new();
     levels(newer, older, &mut found);
     defaults(newer, older, &mut found);
+    override_terms(newer, older, &mut found);
     modes(newer, older, &mut found);
     for service in older.services() {
         self::service(newer, service, &mut found);
@@ -77,12 +78,30 @@ fn defaults(newer: &Policy, older: &Policy, found: &mut Vec<Weakening>) {
             weaker(found, format!("{field}: {new} instead of {old}"));
         }
     }
-    if new.weaken_delay < old.weaken_delay {
-        let (new, old) = (new.weaken_delay, old.weaken_delay);
-        weaker(found, format!("weaken_delay: {new} instead of {old}"));
+    for (field, new, old) in [
+        ("weaken_delay", new.weaken_delay, old.weaken_delay),
+        ("key_cooling", new.key_cooling, old.key_cooling),
+    ] {
+        if new < old {
+            weaker(found, format!("{field}: {new} instead of {old}"));
+        }
     }
     for pattern in added(&new.exempt, &old.exempt) {
         weaker(found, format!("exempt: \"{pattern}\" lifts the floor"));
+    }
+}
+
+fn override_terms(newer: &Policy, older: &Policy, found: &mut Vec<Weakening>) {
+    let (new, old) = (newer.override_terms(), older.override_terms());
+    for (field, new, old) in
+        [("longest", new.longest, old.longest), ("debt_due", new.debt_due, old.debt_due)]
+    {
+        if new > old {
+            weaker(found, format!("override {field}: {new} instead of {old}"));
+        }
+    }
+    if new.presence < old.presence {
+        weaker(found, "override presence: asks for less");
     }
 }
 

@@ -9,7 +9,12 @@ unproved_authors = "lowest-level"
 undeclared = "assisted"
 carry = "never"
 carry_gap = 3
+key_cooling = "48h"
 exempt = ["docs/**"]
+[override]
+longest = "2h"
+debt_due = "12h"
+presence = "touch"
 [environment.production]
 mode = "enforce"
 [environment.staging]
@@ -56,6 +61,9 @@ fn as_strict_or_stricter_is_no_weakening() {
             ("{ team = \"sre\" }", "{ team = \"sre\", level = \"junior\" }"),
             ("\"plan\"", "\"plan\", \"radius\""),
             ("\"touch\"", "\"attested\""),
+            ("longest = \"2h\"", "longest = \"1h\""),
+            ("\"12h\"", "\"6h\""),
+            ("\"48h\"", "\"72h\""),
             ("\"seniors\"", "\"renamed\""),
             ("\"senior\"]", "\"senior\", \"principal\"]"),
         ]),
@@ -76,6 +84,11 @@ fn whatever_asks_for_less_is_told() {
         ("carry = \"never\"", "carry = \"never\"\nrollback_within = \"31d\"", "rollback_within"),
         ("carry = \"never\"", "carry = \"never\"\ndecision_ttl = \"2h\"", "decision_ttl"),
         ("carry = \"never\"", "carry = \"never\"\nweaken_delay = \"23h\"", "weaken_delay"),
+        ("key_cooling = \"48h\"", "key_cooling = \"47h\"", "key_cooling: 47h instead of 2d"),
+        ("longest = \"2h\"", "longest = \"3h\"", "override longest: 3h instead of 2h"),
+        ("longest = \"2h\"\n", "", "override longest: 4h instead of 2h"),
+        ("debt_due = \"12h\"", "debt_due = \"13h\"", "override debt_due: 13h instead of 12h"),
+        ("presence = \"touch\"\n[env", "[env", "override presence"),
         ("carry_gap = 3", "carry_gap = 2", "carry_gap: 2 instead of 3"),
         ("\"enforce\"", "\"observe\"", "environment production"),
         ("builders =", "mode = \"observe\"\nbuilders =", "service shop in production"),
