@@ -99,6 +99,10 @@ pub(super) fn catch_up<S: Store>(
             return Err(SessionError::integrity(what, "is missing"));
         }
         for bytes in leaves {
+            // The store gives as many as it reads at once, which may be more than is asked for.
+            if view.size() == size {
+                break;
+            }
             let index = view.size().next_index();
             let wrong = |why: String| SessionError::integrity(format!("entry {index}"), why);
             let leaf = Leaf::parse(&bytes).map_err(|error| wrong(error.to_string()))?;
