@@ -1,6 +1,6 @@
 //! One change of a deployment: who wrote it, what it needed, who signed it off.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use serde::Serialize;
 
@@ -12,24 +12,18 @@ use crate::base::name::{
 };
 use crate::base::position::EntryIndex;
 use crate::base::time::Timestamp;
-use crate::change::{ChainEnd, Document};
-use crate::evidence::step_evidence;
-use crate::git::{GitError, Repository};
+use crate::evidence::{GatherError, gather_as_of};
+use crate::git::GitError;
 use crate::key::{KeyId, Presence};
-use crate::ledger::store::Topic;
 use crate::ledger::topics;
-use crate::policy::{AssistanceSource, AuthorKind, Policy, Standing};
-use crate::session::{Session, SessionError};
+use crate::policy::{AssistanceSource, AuthorKind, Standing};
+use crate::session::SessionError;
 use crate::statement::Says;
 use crate::statement::change::DeclaredAuthor;
 use crate::statement::pipeline::Decision;
 use crate::statement::words::{Assistance, DecisionVerdict, Shown};
 use crate::verify::cover::{Cover, CoverRow, Match};
-use crate::verify::evidence::Position;
-use crate::verify::{
-    Evidence, Judge, Question, Segment, StepEvidence, VerifiedEntry, judge_change, verdict,
-};
-use crate::view::View;
+use crate::verify::{Question, Segment, Verdict, VerifiedEntry, verdict};
 
 /// A change and what it rests on.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -151,66 +145,47 @@ pub(super) fn changes(
     }
     let (state, found) = cover(auditor.session(), said)?;
     let Some(cover) = found else { return Ok((state, Vec::new())) };
-    let chain = chain(auditor, said)?.unwrap_or_default();
+    let again = judge_again(auditor, entry, said)?;
+    let segments = again.iter().flat_map(|verdict| &verdict.segments);
+    let segments: Vec<(Segment, CoverRow)> = segments
+        .map(|segment| (segment.clone(), Cover::of(std::slice::from_ref(segment)).segments))
+        .filter_map(|(segment, rows)| Some((segment, rows.into_iter().next()?)))
+        .collect();
     let mut reports = Vec::new();
     for row in &cover.segments {
         let mut report = plain(auditor, entry, row)?;
-        if let Some(segment) = judge_again(auditor, entry, said, row, &chain)? {
-            let own = Cover::of(std::slice::from_ref(&segment)).segments;
-            let same = own.first().is_some_and(|own| own.approvals == row.approvals);
-            let same = same && segment.satisfied;
-            complete(&mut report, segment, same);
+        let place = |own: &CoverRow| {
+            (&own.first, &own.last, own.change) == (&row.first, &row.last, row.change)
+        };
+        if let Some((segment, own)) = segments.iter().find(|(_, own)| place(own)) {
+            let same = own.approvals == row.approvals && segment.satisfied;
+            complete(&mut report, segment.clone(), same);
         }
         reports.push(report);
     }
     Ok((state, reports))
 }
 
-/// The steps between a start and a revision.
-#[derive(Default)]
-struct Chain {
-    start: Option<Revision>,
-    steps: Vec<StepEvidence>,
-    /// Where the step of a commit stands.
-    places: BTreeMap<Revision, usize>,
-}
-
-/// The chain of a decision, where the repository is here and has it.
-fn chain(auditor: &Auditor<'_>, said: &Decision) -> Result<Option<Chain>, AuditError> {
-    let Some(repository) = auditor.repository_of(&said.repository) else { return Ok(None) };
-    let Some(start) = said.start.or(said.newest) else { return Ok(None) };
-    let session = auditor.session();
-    let start = if let Says::Deployment(deployed) = &session.entry(start)?.statement().says {
-        // Also one that failed later and is no settled point any more.
-        Some(deployed.revision.clone())
-    } else {
-        let points = session.view().settled(&said.service, &said.environment).all();
-        match points.iter().find(|point| point.entry.index == start) {
-            Some(point) => point.revision.clone(),
-            None => return Ok(None),
-        }
-    };
-    Ok(if_here(read_chain(repository, start, said, session))?.flatten())
-}
-
-fn read_chain(
-    repository: &Repository,
-    start: Option<Revision>,
+/// Judges a decision again, with the ledger that the gate had seen. None where the repository is
+/// not here, or does not have the commits.
+fn judge_again(
+    auditor: &mut Auditor<'_>,
+    entry: &VerifiedEntry,
     said: &Decision,
-    session: &Session,
-) -> Result<Option<Chain>, GitError> {
-    for revision in start.iter().chain([&said.revision]) {
-        repository.commit_bytes(revision)?;
-    }
-    let walked = repository.chain(start.as_ref(), &said.revision)?;
-    if start.is_some() && walked.end != ChainEnd::MetStart {
-        return Ok(None);
-    }
-    let steps = repository.steps(&walked.commits)?;
-    let steps: Vec<_> = steps.into_iter().map(|step| step_evidence(step, session.salt())).collect();
-    let places = steps.iter().enumerate();
-    let places = places.map(|(place, step)| (step.step.commit.clone(), place)).collect();
-    Ok(Some(Chain { start, steps, places }))
+) -> Result<Option<Verdict>, AuditError> {
+    let Some(repository) = auditor.repository_of(&said.repository) else { return Ok(None) };
+    let session = auditor.session();
+    // What counted was what the gate had seen, never what lay between that and its entry.
+    let size = entry.statement().seen.map(|seen| seen.size).unwrap_or_default();
+    let view = auditor.view_as_of(size)?;
+    let question = question(entry, said);
+    let gathered = match gather_as_of(session, repository, &question, view) {
+        Ok(gathered) => gathered,
+        Err(GatherError::Git(error)) => return Ok(if_here(Err(error))?),
+        Err(GatherError::Session(error)) => return Err(error.into()),
+        Err(GatherError::TooManySteps { .. }) => return Ok(None),
+    };
+    Ok(Some(verdict(&question, &gathered.evidence_as_of(view))))
 }
 
 /// What this repository does not have is reported without it. What it has and is damaged is an
@@ -235,37 +210,9 @@ fn denied(
     entry: &VerifiedEntry,
     said: &Decision,
 ) -> Result<(CoverState, Vec<ChangeReport>), AuditError> {
-    let nothing = Ok((CoverState::Denied, Vec::new()));
-    let Some(chain) = chain(auditor, said)? else { return nothing };
-    let Some(repository) = auditor.repository_of(&said.repository) else { return nothing };
-    let read = repository.document(chain.start.as_ref(), &said.revision);
-    let Some(difference) = if_here(read)? else { return nothing };
-    let session = auditor.session();
-    let size = entry.statement().seen.map(|seen| seen.size).unwrap_or_default();
-    let steps = chain.steps.iter().map(|step| step.step.document.hash());
-    let mut wanted: BTreeSet<Topic> =
-        steps.chain([difference.hash()]).map(topics::change).collect();
-    wanted.extend(said.artifacts.iter().copied().map(topics::artifact));
-    let mut entries = session.entries_under(wanted)?;
-    entries.retain(|entry| size.covers(entry.index()));
-    let view = auditor.view_as_of(size)?;
-    let points = view.settled(&said.service, &said.environment).all();
-    let start = said.start.or(said.newest);
-    let place = points.iter().position(|point| Some(point.entry.index) == start);
-    let position = match (&chain.start, place) {
-        (Some(_), Some(place)) => Position::After(place),
-        _ => Position::FromRoot,
+    let Some(found) = judge_again(auditor, entry, said)? else {
+        return Ok((CoverState::Denied, Vec::new()));
     };
-    let evidence = Evidence {
-        view,
-        position: &position,
-        steps: &chain.steps,
-        difference: &difference,
-        entries: &entries,
-        near: &[],
-        cover: None,
-    };
-    let found = verdict(&question(entry, said), &evidence);
     let reasons = found.reasons();
     let reasons: BTreeSet<&str> = reasons.iter().map(|code| code.as_str()).collect();
     let same = said.reasons.iter().map(RequestId::as_str).collect::<BTreeSet<_>>() == reasons;
@@ -398,47 +345,6 @@ fn signed(
         }
     }
     Ok(report)
-}
-
-/// Judges a change as the gate did: with the policy that it names and the ledger that it had
-/// seen. None where the repository does not have the change.
-fn judge_again(
-    auditor: &mut Auditor<'_>,
-    entry: &VerifiedEntry,
-    said: &Decision,
-    row: &CoverRow,
-    chain: &Chain,
-) -> Result<Option<Segment>, AuditError> {
-    let Some((own, document)) = segment_of(row, chain) else { return Ok(None) };
-    let session = auditor.session();
-    // What counted was what the gate had seen, never what lay between that and its entry.
-    let size = entry.statement().seen.map(|seen| seen.size).unwrap_or_default();
-    let mut hashes: BTreeSet<Topic> =
-        own.iter().map(|step| topics::change(step.step.document.hash())).collect();
-    hashes.insert(topics::change(row.change));
-    let mut entries = session.entries_under(hashes)?;
-    entries.retain(|entry| size.covers(entry.index()));
-    let question = question(entry, said);
-    let view: &View = auditor.view_as_of(size)?;
-    let text = view.policies().iter().find(|version| version.entry == said.policy);
-    let Some(policy) = text.and_then(|version| Policy::parse(&version.text).ok()) else {
-        return Ok(None);
-    };
-    let Some(service) = policy.service(&said.service) else { return Ok(None) };
-    let judge = Judge::new(&question, view, &policy, service, &entries);
-    Ok(Some(judge_change(&judge, &own, &document)))
-}
-
-/// The steps of a row, if they are here and have the row's hash.
-fn segment_of<'s>(row: &CoverRow, chain: &'s Chain) -> Option<(Vec<&'s StepEvidence>, Document)> {
-    let (first, last) = (*chain.places.get(&row.first)?, *chain.places.get(&row.last)?);
-    let own: Vec<&StepEvidence> = chain.steps.get(first..=last)?.iter().collect();
-    let documents: Vec<_> = own.iter().map(|step| &step.step.document).collect();
-    let document = match documents.as_slice() {
-        [one] => (*one).clone(),
-        _ => Document::compose(&documents).ok()?,
-    };
-    (document.hash() == row.change).then_some((own, document))
 }
 
 /// Adds what judging again told, and whether it is what the decision said.

@@ -2,21 +2,24 @@
 
 use std::collections::BTreeSet;
 
+use super::covers::{known_covers, start_cover};
+use super::near::near;
+use super::place::{Placed, place};
+use super::runs::spoken_of;
 use super::steps::step_evidence;
 use crate::base::digest::ChangeHash;
 use crate::base::limits::CHAIN_STEPS_MAX;
 use crate::base::name::Revision;
-use crate::change::{ChainEnd, Document, Step};
+use crate::change::{Document, Step};
 use crate::git::{GitError, Range, Repository};
 use crate::ledger::store::Topic;
 use crate::ledger::topics;
 use crate::session::{Session, SessionError};
-use crate::statement::Says;
-use crate::statement::words::{ApprovalVerdict, SubjectType};
 use crate::verify::cover::Cover;
-use crate::verify::evidence::Position;
-use crate::verify::{Evidence, Question, StepEvidence, VerifiedEntry};
-use crate::view::SettledPoint;
+use crate::verify::{
+    Evidence, KnownCover, Live, Position, Question, StepEvidence, VerifiedEntry, verdict,
+};
+use crate::view::View;
 
 /// Why evidence cannot be gathered.
 #[derive(Debug, thiserror::Error)]
@@ -42,33 +45,51 @@ pub struct Gathered {
     pub position: Position,
     /// The steps of the chain, oldest first.
     pub steps: Vec<StepEvidence>,
-    /// The difference of the two trees.
+    /// The difference from the start's tree to the revision's.
     pub difference: Document,
-    /// Every entry about these changes and artifacts.
+    /// Every entry about these changes and artifacts, and every override for the revision.
     pub entries: Vec<VerifiedEntry>,
     /// Approvals of other versions, with the hash they are near to.
     pub near: Vec<(ChangeHash, VerifiedEntry)>,
-    /// For a revision that lies behind: what it was signed off with.
+    /// For a revision that lies behind or diverged: what its start was signed off with.
     pub cover: Option<Cover>,
+    /// For a revision that diverged: what is live and its start has not.
+    pub live: Option<Live>,
+    /// Where there is no linear chain: everything as one change.
+    pub whole: Option<StepEvidence>,
+    /// Runs of steps that somebody speaks of.
+    pub runs: Vec<(usize, usize)>,
+    /// Covers of earlier decisions that bear on the sign-offs.
+    pub covers: Vec<KnownCover>,
 }
 
 impl Gathered {
     /// The evidence, for a verdict.
     #[must_use]
     pub fn evidence<'a>(&'a self, session: &'a Session) -> Evidence<'a> {
+        self.evidence_as_of(session.view())
+    }
+
+    /// The evidence, for a verdict as of an earlier size.
+    #[must_use]
+    pub fn evidence_as_of<'a>(&'a self, view: &'a View) -> Evidence<'a> {
         Evidence {
-            view: session.view(),
+            view,
             position: &self.position,
             steps: self.steps.as_slice(),
             difference: &self.difference,
             entries: self.entries.as_slice(),
             near: self.near.as_slice(),
             cover: self.cover.as_ref(),
+            live: self.live.as_ref(),
+            whole: self.whole.as_ref(),
+            runs: self.runs.as_slice(),
+            covers: self.covers.as_slice(),
         }
     }
 }
 
-/// Gathers what a deployment's verdict rests on: the chain from the newest settled point.
+/// Gathers what a deployment's verdict rests on.
 ///
 /// # Errors
 /// [`GatherError`] where the repository or the ledger cannot be read, or does not verify.
@@ -77,8 +98,23 @@ pub fn gather(
     repository: &Repository,
     question: &Question,
 ) -> Result<Gathered, GatherError> {
-    let points = session.view().settled(&question.service, &question.environment).all();
-    let (position, commits) = chain(repository, points, &question.revision)?;
+    let mut gathered = gather_as_of(session, repository, question, session.view())?;
+    gathered.near = near(session, &gathered.entries)?;
+    Ok(gathered)
+}
+
+/// Gathers what a verdict rested on when the ledger had the size of `view`, near misses apart.
+///
+/// # Errors
+/// As [`gather`].
+pub fn gather_as_of(
+    session: &Session,
+    repository: &Repository,
+    question: &Question,
+    view: &View,
+) -> Result<Gathered, GatherError> {
+    let points = view.starts(&question.service, &question.environment);
+    let Placed { position, commits, live } = place(repository, points.all(), &question.revision)?;
     if commits.len() > CHAIN_STEPS_MAX {
         return Err(GatherError::TooManySteps { found: commits.len() });
     }
@@ -93,15 +129,112 @@ pub fn gather(
     };
     let mut wanted: BTreeSet<Topic> = hashes(&steps, &difference).map(topics::change).collect();
     wanted.extend(question.artifacts.iter().copied().map(topics::artifact));
-    let cover = match position {
-        Position::Behind => covered(session, points, question)?,
-        _ => None,
-    };
+    let cover = start_cover(session, points.all(), position, question)?;
     let changes = cover.iter().flat_map(|cover| &cover.segments).map(|row| row.change);
     wanted.extend(changes.map(topics::change));
-    let entries = session.entries_under(wanted)?;
-    let near = near(session, &entries)?;
-    Ok(Gathered { position, steps, difference, entries, near, cover })
+    let mut entries = session.entries_under(wanted)?;
+    for index in points_of_overrides(view, question) {
+        entries.push(session.entry(index)?);
+    }
+    let covers = known_covers(session, view, question, &entries)?;
+    let mut gathered = Gathered {
+        position,
+        steps,
+        difference,
+        entries,
+        near: Vec::new(),
+        cover,
+        live: live.map(|live| without_merged(live, &commits)),
+        whole: None,
+        runs: Vec::new(),
+        covers,
+    };
+    gathered.forget_brought_in();
+    widen(session, repository, question, view, &mut gathered)?;
+    Ok(gathered)
+}
+
+/// What most verdicts need not know: runs of several steps, where one step alone is not covered
+/// or somebody rejected something in the repository; and the whole difference, where there is no
+/// linear chain that is covered.
+fn widen(
+    session: &Session,
+    repository: &Repository,
+    question: &Question,
+    view: &View,
+    gathered: &mut Gathered,
+) -> Result<(), GatherError> {
+    let is_allowed = verdict(question, &gathered.evidence_as_of(view)).is_allowed();
+    let mut wanted = BTreeSet::new();
+    if gathered.steps.len() > 1 && (!is_allowed || !view.rejects().is_empty()) {
+        let spoken_of = spoken_of(session, &gathered.steps)?;
+        wanted.extend(spoken_of.iter().map(|run| topics::change(run.change)));
+        gathered.runs = spoken_of.into_iter().map(|run| (run.first, run.last)).collect();
+    }
+    if !is_allowed {
+        gathered.whole = whole(session, repository, question, view, gathered.position)?;
+        let whole = gathered.whole.iter().map(|step| step.step.document.hash());
+        wanted.extend(whole.map(topics::change));
+    }
+    let known: BTreeSet<_> = gathered.entries.iter().map(VerifiedEntry::index).collect();
+    let mut found = session.entries_under(wanted)?;
+    found.retain(|entry| !known.contains(&entry.index()));
+    if !found.is_empty() {
+        gathered.entries.extend(found);
+        gathered.covers = known_covers(session, view, question, &gathered.entries)?;
+    }
+    Ok(())
+}
+
+impl Gathered {
+    /// Of what is live, the commits that the chain brings in are not taken back.
+    fn forget_brought_in(&mut self) {
+        let commits = self.steps.iter().flat_map(|step| &step.step.commits);
+        let brought_in: BTreeSet<&Revision> = commits.map(|commit| &commit.id).collect();
+        if let Some(live) = &mut self.live {
+            live.commits.retain(|(commit, _)| !brought_in.contains(commit));
+        }
+    }
+}
+
+fn without_merged(mut live: Live, commits: &[Revision]) -> Live {
+    live.commits.retain(|(commit, _)| !commits.contains(commit));
+    live
+}
+
+/// Everything between the newest settled point and a revision that has no linear chain from it,
+/// with the commits of both sides. None where they have too little in common to be read at once.
+fn whole(
+    session: &Session,
+    repository: &Repository,
+    question: &Question,
+    view: &View,
+    position: Position,
+) -> Result<Option<StepEvidence>, GatherError> {
+    if matches!(position, Position::Linear | Position::FromRoot) {
+        return Ok(None);
+    }
+    let points = view.starts(&question.service, &question.environment);
+    let Some(newest) = points.newest().and_then(|point| point.revision.clone()) else {
+        return Ok(None);
+    };
+    let one_way = Range { base: Some(newest.clone()), head: question.revision.clone() };
+    let other_way = Range { base: Some(question.revision.clone()), head: newest };
+    let only = |range: &Range| match repository.commits_only(range) {
+        Ok(commits) => Ok(Some(commits)),
+        Err(GitError::ChainTooLong { .. }) => Ok(None),
+        Err(error) => Err(error),
+    };
+    let (Some(there), Some(back)) = (only(&one_way)?, only(&other_way)?) else { return Ok(None) };
+    let mut step = range_step(repository, &one_way)?;
+    step.commits = there.into_iter().chain(back).collect();
+    Ok(evidence_of(session, vec![step]).pop())
+}
+
+/// The entries of the overrides for the revision.
+fn points_of_overrides(view: &View, question: &Question) -> Vec<crate::base::position::EntryIndex> {
+    let own = view.settled(&question.service, &question.environment);
+    own.overrides_for(&question.revision, &question.artifacts).collect()
 }
 
 /// Gathers what the verdict on a range rests on that has not landed: as one change, from its base
@@ -114,19 +247,8 @@ pub fn gather_range(
     repository: &Repository,
     range: &Range,
 ) -> Result<Gathered, GatherError> {
-    let (document, path_facts) =
-        repository.document_with_facts(range.base.as_ref(), &range.head)?;
-    let collisions = repository.collisions(&document, &range.head)?;
-    let commits = repository.commits_only(range)?;
-    let step = Step {
-        commit: range.head.clone(),
-        parent: range.base.clone(),
-        author_counts: commits.first().is_some_and(|own| own.author_counts),
-        document: document.clone(),
-        commits,
-        path_facts,
-        collisions,
-    };
+    let step = range_step(repository, range)?;
+    let document = step.document.clone();
     let steps = evidence_of(session, vec![step]);
     let entries = session.entries_under([topics::change(document.hash())])?;
     let near = near(session, &entries)?;
@@ -137,6 +259,27 @@ pub fn gather_range(
         entries,
         near,
         cover: None,
+        live: None,
+        whole: None,
+        runs: Vec::new(),
+        covers: Vec::new(),
+    })
+}
+
+/// A range as one step.
+fn range_step(repository: &Repository, range: &Range) -> Result<Step, GitError> {
+    let (document, path_facts) =
+        repository.document_with_facts(range.base.as_ref(), &range.head)?;
+    let collisions = repository.collisions(&document, &range.head)?;
+    let commits = repository.commits_only(range)?;
+    Ok(Step {
+        commit: range.head.clone(),
+        parent: range.base.clone(),
+        author_counts: commits.first().is_some_and(|own| own.author_counts),
+        document,
+        commits,
+        path_facts,
+        collisions,
     })
 }
 
@@ -154,107 +297,4 @@ fn hashes<'a>(
 ) -> impl Iterator<Item = ChangeHash> + 'a {
     let whole = difference.hash();
     steps.iter().map(|step| step.step.document.hash()).chain(std::iter::once(whole))
-}
-
-/// How a revision lies to the settled points, and the steps from the newest of them. Steps are
-/// named only where the chain can be judged: from the newest settled point.
-fn chain(
-    repository: &Repository,
-    points: &[SettledPoint],
-    revision: &Revision,
-) -> Result<(Position, Vec<Revision>), GitError> {
-    let Some((last, newest)) = points.len().checked_sub(1).zip(points.last()) else {
-        // Nothing is settled; the revision must exist all the same.
-        repository.commit_bytes(revision)?;
-        return Ok((Position::FromRoot, Vec::new()));
-    };
-    let is_behind = || match &newest.revision {
-        Some(settled) => repository.is_ancestor_first_parent(revision, settled).unwrap_or(false),
-        None => false,
-    };
-    let walked = match repository.chain(newest.revision.as_ref(), revision) {
-        Ok(walked) => walked,
-        // Where the walk down is cut off, the revision may still lie behind what is settled.
-        Err(_) if is_behind() => return Ok((Position::Behind, Vec::new())),
-        Err(error) => return Err(cut_off(repository, revision, error)),
-    };
-    if walked.end == ChainEnd::MetStart {
-        return Ok((Position::After(last), walked.commits));
-    }
-    let Some(settled) = &newest.revision else { return Ok((Position::FromRoot, walked.commits)) };
-    if repository.is_ancestor_first_parent(revision, settled)? {
-        return Ok((Position::Behind, Vec::new()));
-    }
-    let on_chain = |point: &SettledPoint| {
-        point.revision.as_ref().is_some_and(|settled| walked.commits.contains(settled))
-    };
-    let nearest = points.iter().rposition(on_chain);
-    Ok((nearest.map_or(Position::FromRoot, Position::After), Vec::new()))
-}
-
-/// What the newest deployment of the revision with these artifacts was signed off with. A
-/// redeployment of a commit brings no changes of its own: what it rests on stands before it.
-fn covered(
-    session: &Session,
-    points: &[SettledPoint],
-    question: &Question,
-) -> Result<Option<Cover>, SessionError> {
-    let same = points.iter().rev().filter(|point| {
-        point.revision.as_ref() == Some(&question.revision) && point.artifacts == question.artifacts
-    });
-    let mut found = None;
-    for digest in same.filter_map(|point| point.cover) {
-        let Some(bytes) = session.blobs().get(&digest)? else { continue };
-        let cover = Cover::parse(&bytes).map_err(|error| {
-            SessionError::integrity("the cover of a decision", error.to_string())
-        })?;
-        let brings = !cover.segments.is_empty();
-        found = Some(cover);
-        if brings {
-            break;
-        }
-    }
-    Ok(found)
-}
-
-/// A start that a shallow clone does not have lies behind its border, and is not to be fetched
-/// alone.
-fn cut_off(repository: &Repository, revision: &Revision, error: GitError) -> GitError {
-    match error {
-        GitError::UnknownCommit { commit } if commit != *revision && repository.is_shallow() => {
-            GitError::Shallow { commit: revision.clone() }
-        }
-        error => error,
-    }
-}
-
-/// Approvals of other versions of the same changes: those that a declaration names as its
-/// predecessor, or that were declared for the same request.
-fn near(
-    session: &Session,
-    entries: &[VerifiedEntry],
-) -> Result<Vec<(ChangeHash, VerifiedEntry)>, SessionError> {
-    let mut near = Vec::new();
-    let mut seen = BTreeSet::new();
-    for entry in entries {
-        let Says::Change(said) = &entry.statement().says else { continue };
-        let mut versions: BTreeSet<ChangeHash> = said.predecessor.into_iter().collect();
-        if let Some(request) = &said.request {
-            for other in session.entries_under([topics::request(&said.repository, request)])? {
-                if let Says::Change(other) = &other.statement().says {
-                    versions.insert(other.change);
-                }
-            }
-        }
-        versions.remove(&said.change);
-        for found in session.entries_under(versions.into_iter().map(topics::change))? {
-            let is_approval = matches!(&found.statement().says, Says::Approval(approval)
-                if approval.verdict == ApprovalVerdict::Approve
-                    && approval.subject_type == SubjectType::Change);
-            if is_approval && seen.insert((said.change, found.index())) {
-                near.push((said.change, found));
-            }
-        }
-    }
-    Ok(near)
 }

@@ -2,8 +2,12 @@
 //!
 //! A verdict is pure; whoever asks for one gathers here what it rests on.
 
+mod covers;
 mod gather;
+mod near;
+mod place;
+mod runs;
 mod steps;
 
-pub use gather::{GatherError, Gathered, gather, gather_range};
+pub use gather::{GatherError, Gathered, gather, gather_as_of, gather_range};
 pub use steps::{person_label, step_evidence};

@@ -56,7 +56,7 @@ fn strongest_mark(commit: &CommitFacts) -> Option<Assistance> {
     marks(&text).iter().map(|mark| mark.assistance).max()
 }
 
-fn first_line(message: &[u8]) -> String {
+pub(super) fn first_line(message: &[u8]) -> String {
     plain(message.split(|byte| *byte == b'\n').next().unwrap_or_default())
 }
 

@@ -1,5 +1,6 @@
 //! A repository: opening it, its settings and its references.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use super::error::{GitError, detail};
@@ -241,6 +242,30 @@ impl Repository {
     ) -> Result<bool, GitError> {
         let chain = self.chain(Some(ancestor), head)?;
         Ok(chain.end == crate::change::ChainEnd::MetStart)
+    }
+
+    /// The first parent of a commit; none of a root.
+    ///
+    /// # Errors
+    /// [`GitError`] where there is no such commit, or it is damaged.
+    pub fn first_parent(&self, commit: &Revision) -> Result<Option<Revision>, GitError> {
+        let commit = self.objects.commit(&ObjectId::from(commit))?;
+        Ok(commit.parents.first().map(ObjectId::revision))
+    }
+
+    /// The ids of all commits that are reachable from `head` and not from `base`. Where clocks
+    /// ran back it may have more of `head`'s ancestors, never fewer.
+    ///
+    /// # Errors
+    /// [`GitError`] where commits are missing or damaged, or there are too many.
+    pub fn commits_between(
+        &self,
+        base: Option<&Revision>,
+        head: &Revision,
+    ) -> Result<BTreeSet<Revision>, GitError> {
+        let base = base.map(ObjectId::from);
+        let commits = self.objects.brought_in(&ObjectId::from(head), base.as_ref())?;
+        Ok(commits.iter().map(|(id, _)| id.revision()).collect())
     }
 
     /// The facts of all commits that a range brings in: reachable from its head, not its base.

@@ -5,6 +5,7 @@ use super::cover::Cover;
 use super::entry::VerifiedEntry;
 use crate::base::digest::{ChangeHash, ContentDigest, EmailDigest};
 use crate::base::name::{EnvironmentName, Revision, ServiceName};
+use crate::base::position::EntryIndex;
 use crate::base::time::Timestamp;
 use crate::change::{Document, Step};
 use crate::statement::words::Assistance;
@@ -59,15 +60,44 @@ pub struct StepEvidence {
 }
 
 /// How a revision lies to the settled points of its place.
-#[derive(Debug, Clone, PartialEq, Eq)]
+///
+/// The cases are those of `spec/verdict.md` section 4, step 2.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Position {
-    /// Its first parents reach this settled point (an index into the view's list); the steps
-    /// after it, oldest first.
-    After(usize),
-    /// Its first parents end in a root without meeting any settled commit.
+    /// Its first parents reach the newest settled commit.
+    Linear,
+    /// Its first parents reach a root, and the newest settled point accepts `none`.
     FromRoot,
-    /// It lies behind the newest settled commit, on that commit's first parents.
+    /// It is an ancestor of the newest settled commit.
     Behind,
+    /// Its first parents reach the commit of an older settled point.
+    Diverged {
+        /// That point, as an index into the view's list: of several with the commit the newest.
+        start: usize,
+    },
+    /// Its first parents meet no settled commit.
+    Unrelated,
+}
+
+/// What the newest settled point has that an older start has not.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Live {
+    /// The difference from the start's tree to the newest settled tree.
+    pub document: Document,
+    /// The commits that it has and neither the start nor the revision has, newest first, each
+    /// with the first line of its message; for people.
+    pub commits: Vec<(Revision, String)>,
+}
+
+/// A cover of an earlier allow decision for the service.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KnownCover {
+    /// The decision and its time, where ages rest on it.
+    pub decided: Option<(EntryIndex, Timestamp)>,
+    /// The settled deployment of this very place that it covered, where there is one.
+    pub landed: Option<EntryIndex>,
+    /// What it says.
+    pub cover: Cover,
 }
 
 /// All that a verdict rests on.
@@ -81,11 +111,22 @@ pub struct Evidence<'a> {
     pub steps: &'a [StepEvidence],
     /// The difference from the start's tree to the revision's, read from the trees themselves.
     pub difference: &'a Document,
-    /// Every entry about the steps' and the whole chain's changes, and about the artifacts.
+    /// Every entry about the changes of the steps, of the runs and of the whole chain, about the
+    /// whole difference and about the artifacts, and every override for the revision.
     pub entries: &'a [VerifiedEntry],
     /// Approvals of other versions of these changes, with the hash they are near to.
     pub near: &'a [(ChangeHash, VerifiedEntry)],
-    /// For a revision that lies behind: what the decision rested on under which it was deployed
-    /// last with these artifacts. `entries` are about its changes.
+    /// For a revision that lies behind or diverged: what the start was signed off with. `entries`
+    /// are about its changes.
     pub cover: Option<&'a Cover>,
+    /// For a diverged revision: what is live and the start has not.
+    pub live: Option<&'a Live>,
+    /// Where the chain is not linear: everything between the newest settled point and the
+    /// revision as one change.
+    pub whole: Option<&'a StepEvidence>,
+    /// The runs of steps about which there are entries, or that compose to nothing: first and
+    /// last step, as indexes into `steps`. Runs of one step, and the whole chain, need no mention.
+    pub runs: &'a [(usize, usize)],
+    /// Covers of earlier decisions, in any order.
+    pub covers: &'a [KnownCover],
 }

@@ -4,16 +4,25 @@
 //! been verified is a type with one private constructor ([`entry::VerifiedEntry`]), so whoever
 //! could have skipped a check is found by looking for its name.
 
+mod artifact;
+mod chain;
 pub mod cover;
 pub mod entry;
 pub mod evidence;
+mod overriding;
+mod policies;
 mod segment;
 mod signoff;
+mod start;
 pub mod trust;
 pub mod verdict;
 
 pub use self::entry::{EntryError, VerifiedEntry};
-pub use self::evidence::{Evidence, Question, SeenAuthor, SeenKind, StepEvidence};
+pub use self::evidence::{
+    Evidence, KnownCover, Live, Position, Question, SeenAuthor, SeenKind, StepEvidence,
+};
+pub use self::overriding::{InForce, Owed};
+pub use self::policies::shortest_approval_ttl;
 pub use self::segment::{Judge, Segment, judge_change};
 pub use self::signoff::{Discounted, Reject};
 pub use self::verdict::{Problem, Verdict, verdict};

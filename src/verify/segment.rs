@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::entry::VerifiedEntry;
-use super::evidence::{Question, SeenAuthor, SeenKind, StepEvidence};
+use super::evidence::{KnownCover, Question, SeenAuthor, SeenKind, StepEvidence};
 use super::signoff::{self, Discounted, Reject};
 use crate::base::digest::{ChangeHash, ContentDigest, EmailDigest};
 use crate::base::name::{MemberId, Revision};
@@ -25,6 +25,7 @@ pub struct Judge<'a> {
     policy: &'a Policy,
     service: &'a Service,
     entries: &'a [VerifiedEntry],
+    covers: &'a [KnownCover],
     /// Who is meant by an address, as of the view's size.
     addresses: BTreeMap<EmailDigest, &'a Member>,
 }
@@ -73,7 +74,15 @@ impl<'a> Judge<'a> {
         let members = view.roster().members(view.size());
         let addresses =
             members.flat_map(|member| member.emails.iter().map(move |email| (*email, member)));
-        Self { question, view, policy, service, entries, addresses: addresses.collect() }
+        let (addresses, covers) = (addresses.collect(), &[]);
+        Self { question, view, policy, service, entries, covers, addresses }
+    }
+
+    /// The same judge, who knows what earlier decisions covered.
+    #[must_use]
+    pub fn with_covers(mut self, covers: &'a [KnownCover]) -> Self {
+        self.covers = covers;
+        self
     }
 
     /// The member whose commits carry an address.
@@ -97,6 +106,10 @@ impl<'a> Judge<'a> {
         self.service
     }
 
+    pub(super) const fn covers(&self) -> &'a [KnownCover] {
+        self.covers
+    }
+
     /// The entries that the question may rest on: those below the view's size, whatever else was
     /// gathered.
     pub(super) fn entries(&self) -> impl Iterator<Item = &'a VerifiedEntry> {
@@ -107,7 +120,7 @@ impl<'a> Judge<'a> {
     /// The rejects that stand on a change.
     pub(super) fn rejects(&self, change: ChangeHash) -> Vec<Reject> {
         let hash = ContentDigest::from_bytes(*change.as_bytes());
-        signoff::standing(self, SubjectType::Change, hash).rejects
+        signoff::standing(self, SubjectType::Change, hash, None).rejects
     }
 
     /// Whether any rule asks for sign-offs of artifacts at this place.
@@ -117,7 +130,7 @@ impl<'a> Judge<'a> {
 
     /// What rules about artifacts ask of one, what fills it, and the rejects on it.
     pub(super) fn artifact(&self, artifact: ContentDigest) -> (Assessment, Vec<Reject>) {
-        let standing = signoff::standing(self, SubjectType::Artifact, artifact);
+        let standing = signoff::standing(self, SubjectType::Artifact, artifact, None);
         (assess(self.policy, &self.artifact_facts(), &standing.sign_offs), standing.rejects)
     }
 
@@ -157,10 +170,12 @@ impl<'a> Judge<'a> {
 pub fn judge_change(judge: &Judge<'_>, steps: &[&StepEvidence], document: &Document) -> Segment {
     let change = document.hash();
     let Written { authors, declared } = written(judge, steps, change);
+    let (first, last) = (steps.first(), steps.last());
     let standing = signoff::standing(
         judge,
         SubjectType::Change,
         ContentDigest::from_bytes(*change.as_bytes()),
+        last.map(|step| &step.step.commit),
     );
     let facts = Facts {
         service: judge.question.service.clone(),
@@ -175,7 +190,6 @@ pub fn judge_change(judge: &Judge<'_>, steps: &[&StepEvidence], document: &Docum
     let assessment = assess(judge.policy, &facts, &standing.sign_offs);
     // An empty document needs no sign-off and cannot be approved (ATTACKS 52).
     let covered = document.is_empty() || (assessment.satisfied && standing.rejects.is_empty());
-    let (first, last) = (steps.first(), steps.last());
     let commit = |step: Option<&&StepEvidence>| step.map(|step| step.step.commit.clone());
     Segment {
         change,

@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 use super::entry::VerifiedEntry;
 use super::segment::Judge;
 use crate::base::digest::ContentDigest;
-use crate::base::name::{LevelName, MemberId};
+use crate::base::name::{LevelName, MemberId, Revision};
 use crate::base::position::EntryIndex;
+use crate::base::time::Timestamp;
 use crate::key;
 use crate::policy::{Policy, Presence, ReasonCode, Service, SignOff};
 use crate::roster::{KeyStanding, Member};
@@ -52,7 +53,14 @@ struct Word<'a> {
 }
 
 /// What stands on the subject `hash`: each member's newest word, in the ledger's order.
-pub(super) fn standing(judge: &Judge<'_>, subject: SubjectType, hash: ContentDigest) -> Standing {
+///
+/// A change is judged where it lands: as the commit `landing`.
+pub(super) fn standing(
+    judge: &Judge<'_>,
+    subject: SubjectType,
+    hash: ContentDigest,
+    landing: Option<&Revision>,
+) -> Standing {
     let mut standing = Standing::default();
     let mut newest: BTreeMap<&MemberId, Word<'_>> = BTreeMap::new();
     let mut words: Vec<Word<'_>> = Vec::new();
@@ -74,6 +82,12 @@ pub(super) fn standing(judge: &Judge<'_>, subject: SubjectType, hash: ContentDig
             standing.discounted.push(elsewhere);
             continue;
         }
+        if word.approval.verdict == ApprovalVerdict::Approve
+            && let Some(spent) = spent(judge, &word, landing)
+        {
+            standing.discounted.push(spent);
+            continue;
+        }
         // A leaked key cannot give permission, and so cannot take back a reject either
         // (ATTACKS 19); what takes permission away stands.
         let earlier_reject = newest
@@ -92,7 +106,7 @@ pub(super) fn standing(judge: &Judge<'_>, subject: SubjectType, hash: ContentDig
         newest.insert(word.entry.by(), word);
     }
     for word in newest.into_values() {
-        sort_word(judge, &word, &mut standing);
+        sort_word(judge, &word, landing, &mut standing);
     }
     standing
 }
@@ -102,7 +116,12 @@ fn discounted(entry: &VerifiedEntry, code: ReasonCode, text: impl Into<String>) 
 }
 
 /// Sorts a member's newest word into what counts, what does not, and what blocks.
-fn sort_word(judge: &Judge<'_>, word: &Word<'_>, standing: &mut Standing) {
+fn sort_word(
+    judge: &Judge<'_>,
+    word: &Word<'_>,
+    landing: Option<&Revision>,
+    standing: &mut Standing,
+) {
     let entry = word.entry;
     match word.approval.verdict {
         ApprovalVerdict::Reject if judge.view().is_lifted(entry.index()) => {}
@@ -115,7 +134,7 @@ fn sort_word(judge: &Judge<'_>, word: &Word<'_>, standing: &mut Standing) {
             ReasonCode::Withdrawn,
             "withdrawn by the signer",
         )),
-        ApprovalVerdict::Approve => match sign_off(judge, word) {
+        ApprovalVerdict::Approve => match sign_off(judge, word, landing) {
             Ok(sign_off) => standing.sign_offs.push(sign_off),
             Err(why) => standing.discounted.push(why),
         },
@@ -123,7 +142,11 @@ fn sort_word(judge: &Judge<'_>, word: &Word<'_>, standing: &mut Standing) {
 }
 
 /// An approval counts if its signer might give it then and still may now (ATTACKS 29).
-fn sign_off(judge: &Judge<'_>, word: &Word<'_>) -> Result<SignOff, Discounted> {
+fn sign_off(
+    judge: &Judge<'_>,
+    word: &Word<'_>,
+    landing: Option<&Revision>,
+) -> Result<SignOff, Discounted> {
     let entry = word.entry;
     let refuse = |code, text: String| Err(discounted(entry, code, text));
     let view = judge.view();
@@ -154,9 +177,41 @@ fn sign_off(judge: &Judge<'_>, word: &Word<'_>) -> Result<SignOff, Discounted> {
         // Of an artifact nothing is asked about assistance.
         assistance_seen: word.row.assistance_seen.unwrap_or(Assistance::Generated),
         carried: false,
-        age: judge.question().time.since(entry.time()),
+        age: counts_until(judge, word, landing).since(entry.time()),
         entry: entry.index(),
     })
+}
+
+/// An approval is used up by the commit that it landed as; the same change landed again as
+/// another commit needs a new one (ATTACKS 7).
+fn spent(judge: &Judge<'_>, word: &Word<'_>, landing: Option<&Revision>) -> Option<Discounted> {
+    let landing = landing?;
+    let index = word.entry.index();
+    judge.covers().iter().find_map(|known| {
+        let deployment = known.landed?;
+        let mut elsewhere = known.cover.segments.iter().filter(|row| row.last != *landing);
+        let row = elsewhere.find(|row| {
+            let same = row.change.as_bytes() == word.row.hash.as_bytes() && index < deployment;
+            same || row.approvals.contains(&index)
+        })?;
+        let commit = row.last.short();
+        let text = format!("used up by {commit}, which was deployed here as entry {deployment}");
+        Some(discounted(word.entry, ReasonCode::Spent, text))
+    })
+}
+
+/// The moment up to which the age of an approval is measured: the first time that its step was
+/// allowed anywhere, else now (ATTACKS 30).
+fn counts_until(judge: &Judge<'_>, word: &Word<'_>, landing: Option<&Revision>) -> Timestamp {
+    let index = word.entry.index();
+    let allowed = judge.covers().iter().filter_map(|known| {
+        let (decision, time) = known.decided?;
+        let step = known.cover.segments.iter().any(|row| {
+            Some(&row.last) == landing && row.change.as_bytes() == word.row.hash.as_bytes()
+        });
+        (decision > index && step).then_some(time)
+    });
+    allowed.min().unwrap_or(judge.question().time)
 }
 
 /// A sign-off is for a repository and a branch (ATTACKS 28).
@@ -188,7 +243,7 @@ fn lower_level(policy: &Policy, one: &Member, other: &Member) -> Option<LevelNam
 }
 
 /// A touch is claimed until an enrolment attestation was checked (ATTACKS 15).
-fn presence(presence: key::Presence) -> Presence {
+pub(super) const fn presence(presence: key::Presence) -> Presence {
     match presence {
         key::Presence::None => Presence::NoTouch,
         key::Presence::TouchClaimed | key::Presence::VerifiedClaimed => Presence::TouchClaimed,

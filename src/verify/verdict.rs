@@ -3,20 +3,21 @@
 
 use std::collections::BTreeSet;
 
+use super::artifact;
+use super::chain;
 use super::cover::Cover;
-use super::entry::VerifiedEntry;
-use super::evidence::{Evidence, Position, Question, StepEvidence};
+use super::evidence::{Evidence, Question};
+use super::overriding::{self, InForce, Owed};
+use super::policies::{self, Version};
 use super::segment::{Judge, Segment, judge_change};
+use super::start;
 use crate::base::digest::ContentDigest;
-use crate::base::name::{MemberId, RepositoryName, Revision};
+use crate::base::name::MemberId;
 use crate::base::position::{EntryIndex, TreeSize};
-use crate::base::time::Span;
-use crate::change::Document;
-use crate::policy::{Policy, ReasonCode, Service};
-use crate::roster::KeyStanding;
-use crate::statement::Says;
+use crate::change::ChangePath;
+use crate::policy::ReasonCode;
 use crate::statement::words::{DecisionVerdict, Mode};
-use crate::view::{PolicyVersion, SettledPoint, View};
+use crate::view::{SettledPoint, SettledPoints};
 
 /// The answer, with every reason.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -43,6 +44,14 @@ pub struct Verdict {
     pub problems: Vec<Problem>,
     /// What is known of each artifact.
     pub artifacts: Vec<ArtifactReport>,
+    /// Paths that are live and would no longer be as they are; of a diverged revision.
+    pub undone: Vec<ChangePath>,
+    /// Overrides that are in force for the question, one a member.
+    pub overrides: Vec<InForce>,
+    /// How many members must override for a denied question to go ahead.
+    pub overrides_needed: usize,
+    /// What is owed at the place, oldest first.
+    pub owed: Vec<Owed>,
 }
 
 /// Something that denies, and what to do about it.
@@ -72,6 +81,17 @@ impl Verdict {
         self.answer == DecisionVerdict::Allow
     }
 
+    /// Whether it is denied, and goes ahead all the same: enough members override it, and what
+    /// denies is not beyond an override.
+    #[must_use]
+    pub fn is_overridden(&self) -> bool {
+        let beyond = |problem: &Problem| problem.code == ReasonCode::CompositionMismatch;
+        !self.is_allowed()
+            && !self.overrides.is_empty()
+            && self.overrides.len() >= self.overrides_needed
+            && !self.problems.iter().any(beyond)
+    }
+
     /// The codes of all that denies, sorted.
     #[must_use]
     pub fn reasons(&self) -> Vec<ReasonCode> {
@@ -98,30 +118,20 @@ impl Verdict {
     }
 }
 
-fn problem(code: ReasonCode, text: impl Into<String>, hint: impl Into<String>) -> Problem {
+pub(super) fn problem(
+    code: ReasonCode,
+    text: impl Into<String>,
+    hint: impl Into<String>,
+) -> Problem {
     Problem { code, text: text.into(), hint: Some(hint.into()) }
 }
 
 /// Judges. Pure: the same evidence gives the same verdict, on any machine and at any time.
 #[must_use]
 pub fn verdict(question: &Question, evidence: &Evidence<'_>) -> Verdict {
-    let view = evidence.view;
-    let points = view.settled(&question.service, &question.environment);
-    let mut verdict = Verdict {
-        question: question.clone(),
-        size: view.size(),
-        answer: DecisionVerdict::Deny,
-        mode: Mode::Enforce,
-        policy: None,
-        policies_passed_as_well: Vec::new(),
-        start: None,
-        newest: points.newest().map(|point| point.entry.index),
-        segments: Vec::new(),
-        problems: Vec::new(),
-        artifacts: Vec::new(),
-    };
+    let mut verdict = unjudged(question, evidence);
     // Step 1: the policies that must be passed, newest first.
-    let policies = match policies(question, view) {
+    let policies = match policies::policies(question, evidence.view) {
         Ok(policies) => policies,
         Err(problem) => {
             verdict.problems.push(problem);
@@ -131,28 +141,42 @@ pub fn verdict(question: &Question, evidence: &Evidence<'_>) -> Verdict {
     let Some(((version, newest_policy), older)) = policies.split_first() else { return verdict };
     verdict.policy = Some((version.number, version.entry));
     verdict.policies_passed_as_well = older.iter().map(|(version, _)| version.number).collect();
-    verdict.mode = mode(question, &policies);
+    verdict.mode = policies::mode(question, &policies);
     // Step 2: where the chain starts, by the shortest time that a rollback may reach back.
+    let points = points(question, evidence, &policies);
+    verdict.newest = points.newest().map(|point| point.entry.index);
     let within = policies.iter().map(|(_, policy)| policy.defaults().rollback_within).min();
     let within = within.unwrap_or(newest_policy.defaults().rollback_within);
-    verdict.start = match start(question, evidence, within) {
-        Ok(start) => Some(start.clone()),
-        Err(problem) => {
-            verdict.problems.push(problem);
-            None
-        }
-    };
+    let start = start::find(question, evidence, points, within);
     // Step 3: the steps add up to what would be deployed.
-    verdict.problems.extend(check_composition(evidence));
+    let mut of_chain = start.problems;
+    of_chain.extend(chain::check_composition(evidence));
     // Step 4: each step lies in a covered segment, under each of the policies.
+    let (mut segments, mut whole) = (Vec::new(), Vec::new());
     for (_, policy) in &policies {
-        if let Some(service) = policy.service(&question.service) {
-            let judge = Judge::new(question, view, policy, service, evidence.entries);
-            merge(&mut verdict.segments, segments(&judge, evidence));
-            verdict.problems.extend(doubts_of_rollback(&judge, evidence));
-            // Step 5: the artifacts.
-            judge_artifacts(&mut verdict, &judge, evidence);
+        let Some(service) = policy.service(&question.service) else { continue };
+        let judge = Judge::new(question, evidence.view, policy, service, evidence.entries)
+            .with_covers(evidence.covers);
+        of_chain.extend(start::doubts(&judge, evidence, start.point));
+        let chain = chain::segments(&judge, evidence);
+        of_chain.extend(chain.problems);
+        merge(&mut segments, chain.segments);
+        if let Some(step) = evidence.whole {
+            merge(&mut whole, vec![judge_change(&judge, &[step], &step.step.document)]);
         }
+        // Step 5: the artifacts.
+        artifact::judge(&mut verdict, &judge, evidence);
+    }
+    let chain_holds = of_chain.is_empty() && segments.iter().all(|segment| segment.satisfied);
+    let whole_holds = !whole.is_empty() && whole.iter().all(|segment| segment.satisfied);
+    if whole_holds && !chain_holds && points.newest().is_some() {
+        verdict.start = points.newest().cloned();
+        verdict.segments = whole;
+    } else {
+        verdict.start = start.point.cloned();
+        verdict.undone = start.undone;
+        verdict.segments = segments;
+        verdict.problems.splice(0..0, of_chain);
     }
     // Two policies may find the same thing wrong.
     let found = std::mem::take(&mut verdict.problems);
@@ -165,179 +189,50 @@ pub fn verdict(question: &Question, evidence: &Evidence<'_>) -> Verdict {
     if covered && verdict.problems.is_empty() {
         verdict.answer = DecisionVerdict::Allow;
     }
+    // Step 6: who lets it through all the same.
+    let glass = overriding::judge(question, evidence, &policies);
+    verdict.overrides = glass.in_force;
+    verdict.overrides_needed = glass.needed;
+    verdict.owed = glass.owed;
+    if !verdict.is_allowed() {
+        verdict.problems.extend(glass.problem);
+    }
     verdict
 }
 
-/// The newest policy, and those that it or a later one replaced within `weaken_delay`: for so
-/// long a relaxed policy does not help whoever relaxed it (ATTACKS 29). The longer of two delays
-/// counts, so that a policy cannot shorten the delay that it is under.
-fn policies<'a>(
-    question: &Question,
-    view: &'a View,
-) -> Result<Vec<(&'a PolicyVersion, Policy)>, Problem> {
-    let missing = |text: String| {
-        problem(ReasonCode::PolicyMissing, text, "an admin sets one: countersign policy apply FILE")
-    };
-    let parse = |version: &'a PolicyVersion| match Policy::parse(&version.text) {
-        Ok(policy) => Ok((version, policy)),
-        Err(errors) => Err(missing(format!("policy {} cannot be read: {errors}", version.number))),
-    };
-    let mut versions = view.policies().iter().rev();
-    let Some(newest) = versions.next() else {
-        return Err(missing("the ledger holds no policy".to_owned()));
-    };
-    let newest = parse(newest)?;
-    if let Some(problem) = unknown_place(question, &newest.1) {
-        return Err(problem);
+/// A verdict before anything was judged: it denies.
+fn unjudged(question: &Question, evidence: &Evidence<'_>) -> Verdict {
+    Verdict {
+        question: question.clone(),
+        size: evidence.view.size(),
+        answer: DecisionVerdict::Deny,
+        mode: Mode::Enforce,
+        policy: None,
+        policies_passed_as_well: Vec::new(),
+        start: None,
+        newest: None,
+        segments: Vec::new(),
+        problems: Vec::new(),
+        artifacts: Vec::new(),
+        undone: Vec::new(),
+        overrides: Vec::new(),
+        overrides_needed: 1,
+        owed: Vec::new(),
     }
-    let mut passed = vec![newest];
-    let mut delay = passed[0].1.defaults().weaken_delay;
-    let mut replaced_at = passed[0].0.time;
-    for version in versions {
-        let older = parse(version)?;
-        delay = delay.max(older.1.defaults().weaken_delay);
-        let since = question.time.since(replaced_at);
-        replaced_at = version.time;
-        // An older policy may still be in its own delay where a newer one is out of its own.
-        if since >= delay {
-            continue;
-        }
-        // A policy that did not know the place asked nothing of it.
-        let knew = older.1.service(&question.service).is_some()
-            && older.1.environment(&question.environment).is_ok();
-        if knew && !passed[0].1.weakens(&older.1).is_empty() {
-            passed.push(older);
-        }
-    }
-    Ok(passed)
 }
 
-fn unknown_place(question: &Question, policy: &Policy) -> Option<Problem> {
-    if let Err(unknown) = policy.known_service(&question.service) {
-        let hint = "list it in the policy: countersign policy apply FILE";
-        return Some(problem(ReasonCode::UnknownService, unknown.to_string(), hint));
-    }
-    let unknown = policy.environment(&question.environment).err()?;
-    let hint = "list it in the policy: countersign policy apply FILE";
-    Some(problem(ReasonCode::UnknownEnvironment, unknown.to_string(), hint))
-}
-
-/// The strictest mode of all the policies that must be passed.
-fn mode(question: &Question, policies: &[(&PolicyVersion, Policy)]) -> Mode {
-    let modes =
-        policies.iter().map(|(_, policy)| policy.mode(&question.service, &question.environment));
-    modes.max().unwrap_or(Mode::Enforce)
-}
-
-/// Step 2 (`spec/verdict.md` section 3).
-fn start<'a>(
+/// The settled points of the place. A cell that one of the policies names itself has no others
+/// than its own.
+fn points<'a>(
     question: &Question,
     evidence: &Evidence<'a>,
-    rollback_within: Span,
-) -> Result<&'a SettledPoint, Problem> {
-    let points = evidence.view.settled(&question.service, &question.environment).all();
-    let Some(newest) = points.last() else {
-        let text = format!(
-            "nothing is settled for {} in {}, and there is no baseline",
-            question.service, question.environment
-        );
-        let hint = format!(
-            "countersign baseline --service {} --env {} REVISION",
-            question.service, question.environment
-        );
-        return Err(problem(ReasonCode::BaselineMissing, text, hint));
-    };
-    match *evidence.position {
-        Position::After(index) if index + 1 == points.len() => Ok(newest),
-        Position::FromRoot if newest.revision.is_none() => Ok(newest),
-        Position::Behind => rollback(question, points, rollback_within),
-        Position::After(_) | Position::FromRoot => {
-            let live = newest.revision.as_ref().map_or("none", Revision::short);
-            let text = format!(
-                "{} does not descend from {live}, which is settled as entry {}",
-                question.revision.short(),
-                newest.entry.index
-            );
-            let hint = "deploy a commit whose first parents lead to it: merge or rebase onto it";
-            Err(problem(ReasonCode::Diverged, text, hint))
-        }
+    policies: &[Version<'_>],
+) -> &'a SettledPoints {
+    let (service, environment) = (&question.service, &question.environment);
+    if policies.iter().any(|(_, policy)| policy.names_cell(environment)) {
+        return evidence.view.settled(service, environment);
     }
-}
-
-/// A revision behind the newest settled one may be deployed again only if it was itself settled
-/// there, with the same artifacts, lately (ATTACKS 2, 8).
-fn rollback<'a>(
-    question: &Question,
-    points: &'a [SettledPoint],
-    within: Span,
-) -> Result<&'a SettledPoint, Problem> {
-    let same = |point: &&SettledPoint| {
-        point.revision.as_ref() == Some(&question.revision)
-            && point.decision.is_some()
-            && point.artifacts == question.artifacts
-    };
-    let lately = |point: &&SettledPoint| question.time.since(point.time) < within;
-    if let Some(point) = points.iter().rev().filter(same).find(lately) {
-        return Ok(point);
-    }
-    let text = format!(
-        "{} lies behind what is settled, and was not deployed here so within {within}",
-        question.revision.short()
-    );
-    let hint = "roll back to a revision that was: countersign log --deployments";
-    Err(problem(ReasonCode::Diverged, text, hint))
-}
-
-/// What was signed off once may be deployed again only as long as nobody took it back: no reject
-/// stands on its changes, and no key that signed them off has leaked (ATTACKS 8).
-fn doubts_of_rollback(judge: &Judge<'_>, evidence: &Evidence<'_>) -> Vec<Problem> {
-    if *evidence.position != Position::Behind {
-        return Vec::new();
-    }
-    let hint = "roll back to another revision, or forward to one that is signed off";
-    let Some(cover) = evidence.cover else {
-        let text = "what that revision was signed off with is not known any more";
-        return vec![problem(ReasonCode::Diverged, text, hint)];
-    };
-    let mut problems = Vec::new();
-    for row in &cover.segments {
-        if !judge.rejects(row.change).is_empty() {
-            let text = format!("change {} of it was rejected since", row.change.short());
-            problems.push(problem(ReasonCode::Rejected, text, hint));
-        }
-        let used = judge.entries().filter(|entry| row.approvals.contains(&entry.index()));
-        if used.filter(|entry| !judge.is_leaked(entry)).count() < row.approvals.len() {
-            let text = format!("a key that signed off change {} has leaked", row.change.short());
-            problems.push(problem(ReasonCode::KeyRevoked, text, hint));
-        }
-    }
-    problems
-}
-
-/// Step 3: the documents compose, and to exactly the difference of the two trees (ATTACKS 1).
-fn check_composition(evidence: &Evidence<'_>) -> Option<Problem> {
-    let documents: Vec<_> = evidence.steps.iter().map(|step| &step.step.document).collect();
-    let composed = Document::compose(&documents);
-    if composed.as_ref().is_ok_and(|composed| composed == evidence.difference) {
-        return None;
-    }
-    let text = "the steps do not add up to the difference that would be deployed";
-    Some(problem(ReasonCode::CompositionMismatch, text, "check the repository: git fsck --full"))
-}
-
-/// Step 4: every step alone, or the whole chain as one segment. Sign-offs of different segments
-/// never add up.
-fn segments(judge: &Judge<'_>, evidence: &Evidence<'_>) -> Vec<Segment> {
-    let single = |step: &StepEvidence| judge_change(judge, &[step], &step.step.document);
-    let alone: Vec<Segment> = evidence.steps.iter().map(single).collect();
-    if alone.len() < 2 || alone.iter().all(|segment| segment.satisfied) {
-        return alone;
-    }
-    let all: Vec<_> = evidence.steps.iter().collect();
-    let whole = judge_change(judge, &all, evidence.difference);
-    // A reject on a step blocks the whole as well (ATTACKS 27).
-    let rejected = alone.iter().any(|segment| !segment.rejects.is_empty());
-    if whole.satisfied && !rejected { vec![whole] } else { alone }
+    evidence.view.starts(service, environment)
 }
 
 /// Segments under a replaced policy: where it asks for more, its judgement is the one to show.
@@ -354,104 +249,4 @@ fn merge(segments: &mut Vec<Segment>, other: Vec<Segment>) {
             }
         }
     }
-}
-
-/// Step 5 (`spec/verdict.md` section 6). Every word of a builder counts: one who names two
-/// commits for one artifact contradicts themselves.
-fn judge_artifacts(verdict: &mut Verdict, judge: &Judge<'_>, evidence: &Evidence<'_>) {
-    let (question, service) = (verdict.question.clone(), judge.service());
-    let asks = judge.asks_for_artifacts();
-    if (service.artifact_required || asks) && question.artifacts.is_empty() {
-        let text = format!("{} is deployed as an artifact, and none was named", question.service);
-        let hint = "name it: countersign gate --artifact sha256:DIGEST";
-        verdict.problems.push(problem(ReasonCode::ArtifactRequired, text, hint));
-    }
-    for artifact in &question.artifacts {
-        let builds = builds(evidence, service, *artifact);
-        verdict.problems.extend(judge_source(&question, service, *artifact, &builds));
-        verdict.problems.extend(judge_sign_offs(judge, *artifact));
-        let built_by: Vec<_> =
-            builds.into_iter().map(|(member, _, entry)| (member, entry)).collect();
-        if !verdict.artifacts.iter().any(|report| report.artifact == *artifact) {
-            verdict.artifacts.push(ArtifactReport { artifact: *artifact, built_by });
-        }
-    }
-}
-
-/// Whether an artifact was built from the revision that is asked about.
-fn judge_source(
-    question: &Question,
-    service: &Service,
-    artifact: ContentDigest,
-    builds: &[(MemberId, Source, EntryIndex)],
-) -> Option<Problem> {
-    let sources: BTreeSet<_> = builds.iter().map(|(_, source, _)| source).collect();
-    let shown = artifact.short();
-    let Some((repository, revision)) = sources.first() else {
-        let text = format!("no named builder says what artifact {shown} was built from");
-        let hint = "a builder says it: countersign record build";
-        return service.artifact_required.then(|| problem(ReasonCode::BuildUnknown, text, hint));
-    };
-    if sources.len() > 1 {
-        let text = format!("builders name different commits for artifact {shown}");
-        let hint = "find out which is true; revoke the key of the other builder";
-        return Some(problem(ReasonCode::BuildContradicts, text, hint));
-    }
-    if (repository, revision) == (&service.repository, &question.revision) {
-        return None;
-    }
-    let text = format!("artifact {shown} was not built from {}", question.revision.short());
-    let hint = "deploy the commit that it was built from, or build this one";
-    Some(problem(ReasonCode::BuildContradicts, text, hint))
-}
-
-/// What rules about artifacts ask of one, and does not stand.
-fn judge_sign_offs(judge: &Judge<'_>, artifact: ContentDigest) -> Vec<Problem> {
-    let (assessment, rejects) = judge.artifact(artifact);
-    let shown = artifact.short();
-    let hint = format!("countersign approve --artifact sha256:{artifact}");
-    let unmet = assessment.requirements.iter().filter(|asked| asked.missing > 0);
-    let mut problems: Vec<_> = unmet
-        .map(|asked| {
-            let text = format!("artifact {shown} needs {}: {}", asked.ask, asked.because);
-            problem(asked.code, text, hint.clone())
-        })
-        .collect();
-    if !rejects.is_empty() {
-        let text = format!("artifact {shown} was rejected");
-        problems.push(problem(ReasonCode::Rejected, text, "build and approve another one"));
-    }
-    problems
-}
-
-type Source = (RepositoryName, Revision);
-
-/// What each named builder says of an artifact; without `builders` in the policy, every member
-/// with the duty is one.
-fn builds(
-    evidence: &Evidence<'_>,
-    service: &Service,
-    artifact: ContentDigest,
-) -> Vec<(MemberId, Source, EntryIndex)> {
-    let roster = evidence.view.roster();
-    let size = evidence.view.size();
-    let counts = |entry: &VerifiedEntry| {
-        let named = service.builders.is_empty() || service.builders.contains(entry.by());
-        let good = entry
-            .keys()
-            .iter()
-            .all(|key| roster.standing(key, entry.index(), size) == KeyStanding::Good);
-        let member = roster.member(entry.by(), size);
-        size.covers(entry.index()) && named && good && member.is_some()
-    };
-    let mut builds = Vec::new();
-    for entry in evidence.entries.iter().filter(|entry| counts(entry)) {
-        if let Says::Build(said) = &entry.statement().says
-            && said.artifact == artifact
-        {
-            let source = (said.repository.clone(), said.revision.clone());
-            builds.push((entry.by().clone(), source, entry.index()));
-        }
-    }
-    builds
 }

@@ -203,6 +203,13 @@ impl View {
         self.settled.iter().map(|(place, points)| (place.as_str(), points))
     }
 
+    /// The environments, cells included, of which the ledger knows something for a service.
+    pub fn environments_of(&self, service: &ServiceName) -> impl Iterator<Item = EnvironmentName> {
+        let prefix = format!("{service} ");
+        let places = self.settled.range(prefix.clone()..);
+        places.map_while(move |(place, _)| EnvironmentName::new(place.strip_prefix(&prefix)?).ok())
+    }
+
     /// Whether governance has lifted the reject at an entry.
     #[must_use]
     pub fn is_lifted(&self, reject: EntryIndex) -> bool {

@@ -260,12 +260,16 @@ fn attack_01_steps_must_add_up_to_the_difference() {
     let question = world.question(&change.step.commit);
     let evidence = Evidence {
         view: &world.view,
-        position: &Position::After(0),
+        position: &Position::Linear,
         steps: &[change],
         difference: &document("a", None, Some("something else")),
         entries: &world.entries(),
         near: &[],
         cover: None,
+        live: None,
+        whole: None,
+        runs: &[],
+        covers: &[],
     };
     assert_eq!(codes(&verdict(&question, &evidence)), ["COMPOSITION_MISMATCH"]);
 }
@@ -289,6 +293,10 @@ fn attack_02_a_rewound_revision_is_a_rollback() {
             entries: &[],
             near: &[],
             cover: Some(&cover),
+            live: None,
+            whole: None,
+            runs: &[],
+            covers: &[],
         };
         codes(&verdict(&question, &evidence))
     };

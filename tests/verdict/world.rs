@@ -265,16 +265,19 @@ impl World {
     }
 
     pub(crate) fn judge_question(&self, question: &Question, steps: &[StepEvidence]) -> Verdict {
-        let points = self.view.settled(&question.service, &question.environment).all().len();
         let documents: Vec<_> = steps.iter().map(|step| &step.step.document).collect();
         let evidence = Evidence {
             view: &self.view,
-            position: &Position::After(points - 1),
+            position: &Position::Linear,
             steps,
             difference: &Document::compose(&documents).unwrap(),
             entries: &self.entries(),
             near: &[],
             cover: None,
+            live: None,
+            whole: None,
+            runs: &[],
+            covers: &[],
         };
         verdict(question, &evidence)
     }

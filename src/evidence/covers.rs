@@ -1,0 +1,120 @@
+//! What earlier decisions rested on: it tells whether a sign-off was used up, and how old it was
+//! when its step was first allowed (`spec/verdict.md` section 5).
+
+use crate::base::digest::ContentDigest;
+use crate::base::position::EntryIndex;
+use crate::base::time::Timestamp;
+use crate::ledger::store::StoreError;
+use crate::ledger::topics;
+use crate::session::{Session, SessionError};
+use crate::statement::Says;
+use crate::statement::words::{ApprovalVerdict, DecisionVerdict};
+use crate::verify::cover::Cover;
+use crate::verify::{KnownCover, Position, Question, VerifiedEntry, shortest_approval_ttl};
+use crate::view::{SettledPoint, View};
+
+/// Reads the covers that bear on the approvals among `entries`. Only what came after the oldest
+/// of them can.
+pub(super) fn known_covers(
+    session: &Session,
+    view: &View,
+    question: &Question,
+    entries: &[VerifiedEntry],
+) -> Result<Vec<KnownCover>, SessionError> {
+    let is_approval = |entry: &&VerifiedEntry| {
+        let says = &entry.statement().says;
+        matches!(says, Says::Approval(said) if said.verdict == ApprovalVerdict::Approve)
+    };
+    let approvals = || entries.iter().filter(is_approval);
+    let Some(oldest) = approvals().map(VerifiedEntry::index).min() else { return Ok(Vec::new()) };
+    let mut covers = Vec::new();
+    let own = view.settled(&question.service, &question.environment);
+    for point in own.landed().filter(|point| point.entry.index > oldest) {
+        let Some(digest) = point.cover else { continue };
+        let (landed, cover) = (Some(point.entry.index), required(session, digest)?);
+        covers.push(KnownCover { decided: None, landed, cover });
+    }
+    // Ages end at the first allow only where that makes a difference.
+    let ttl = shortest_approval_ttl(question, view);
+    let aged = |entry: &&VerifiedEntry| question.time.since(entry.time()) >= ttl;
+    if let Some(oldest) = approvals().filter(aged).map(VerifiedEntry::index).min() {
+        for (index, time, digest) in allowed(session, view, question, oldest)? {
+            let (decided, cover) = (Some((index, time)), required(session, digest)?);
+            covers.push(KnownCover { decided, landed: None, cover });
+        }
+    }
+    Ok(covers)
+}
+
+/// The allow decisions for the service, in whatever environment, after an entry.
+fn allowed(
+    session: &Session,
+    view: &View,
+    question: &Question,
+    after: EntryIndex,
+) -> Result<Vec<(EntryIndex, Timestamp, ContentDigest)>, SessionError> {
+    let mut found = Vec::new();
+    for environment in view.environments_of(&question.service) {
+        let topic = topics::place(&question.service, &environment);
+        for index in session.indexes_under(topic)? {
+            if index <= after || !view.size().covers(index) {
+                continue;
+            }
+            let entry = session.entry(index)?;
+            // A topic is an aid, never evidence: the entry says itself what it is.
+            let Says::Decision(said) = &entry.statement().says else { continue };
+            if said.service == question.service && said.verdict == DecisionVerdict::Allow {
+                found.extend(said.cover.map(|cover| (index, entry.time(), cover)));
+            }
+        }
+    }
+    Ok(found)
+}
+
+/// For a revision that lies behind or diverged: what the newest deployment of its start was
+/// signed off with. A redeployment of a commit brings no changes of its own: what it rests on
+/// stands before it.
+pub(super) fn start_cover(
+    session: &Session,
+    points: &[SettledPoint],
+    position: Position,
+    question: &Question,
+) -> Result<Option<Cover>, SessionError> {
+    let (revision, artifacts) = match position {
+        Position::Behind => (Some(&question.revision), Some(&question.artifacts)),
+        Position::Diverged { start } => {
+            (points.get(start).and_then(|point| point.revision.as_ref()), None)
+        }
+        _ => return Ok(None),
+    };
+    let same = points.iter().rev().filter(|point| {
+        point.revision.as_ref() == revision
+            && artifacts.is_none_or(|artifacts| point.artifacts == *artifacts)
+    });
+    let mut found = None;
+    for digest in same.filter_map(|point| point.cover) {
+        let Some(bytes) = session.blobs().get(&digest)? else { continue };
+        let cover = parse(&bytes)?;
+        let brings = !cover.segments.is_empty();
+        found = Some(cover);
+        if brings {
+            break;
+        }
+    }
+    Ok(found)
+}
+
+/// A cover without which nobody can tell what was used up.
+fn required(session: &Session, digest: ContentDigest) -> Result<Cover, SessionError> {
+    let Some(bytes) = session.blobs().get(&digest)? else {
+        let what = format!("the cover {} of an earlier decision", digest.short());
+        let why = "it is missing from the side store, and tells which sign-offs were used up";
+        return Err(StoreError::unavailable(what, why).into());
+    };
+    parse(&bytes)
+}
+
+fn parse(bytes: &[u8]) -> Result<Cover, SessionError> {
+    Cover::parse(bytes)
+        .map_err(|error| SessionError::integrity("the cover of a decision", error.to_string()))
+}

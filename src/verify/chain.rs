@@ -1,0 +1,135 @@
+//! The steps of a chain cut into covered segments (`spec/verdict.md` section 4, steps 3 and 4).
+
+use super::evidence::{Evidence, StepEvidence};
+use super::segment::{Judge, Segment, judge_change};
+use super::verdict::{Problem, problem};
+use crate::base::limits::SEGMENT_STEPS_MAX;
+use crate::change::Document;
+use crate::policy::ReasonCode;
+
+/// How a chain is covered, or as far as it is.
+pub(super) struct Chain {
+    pub(super) segments: Vec<Segment>,
+    pub(super) problems: Vec<Problem>,
+}
+
+/// A segment at its place.
+struct Run {
+    first: usize,
+    last: usize,
+    segment: Segment,
+}
+
+impl Run {
+    fn steps(&self) -> usize {
+        self.last - self.first + 1
+    }
+
+    /// Whether it has all the steps of another, and more.
+    fn exceeds(&self, other: &Self) -> bool {
+        self.first <= other.first && other.last <= self.last && self.steps() > other.steps()
+    }
+}
+
+/// Step 3: the documents compose, and to exactly the difference of the two trees (ATTACKS 1).
+pub(super) fn check_composition(evidence: &Evidence<'_>) -> Option<Problem> {
+    let documents: Vec<_> = evidence.steps.iter().map(|step| &step.step.document).collect();
+    let composed = Document::compose(&documents);
+    if composed.as_ref().is_ok_and(|composed| composed == evidence.difference) {
+        return None;
+    }
+    let text = "the steps do not add up to the difference that would be deployed";
+    Some(problem(ReasonCode::CompositionMismatch, text, "check the repository: git fsck --full"))
+}
+
+/// Step 4: every step in a segment. Sign-offs of different segments never add up.
+pub(super) fn segments(judge: &Judge<'_>, evidence: &Evidence<'_>) -> Chain {
+    let single = |(index, step): (usize, &StepEvidence)| Run {
+        first: index,
+        last: index,
+        segment: judge_change(judge, &[step], &step.step.document),
+    };
+    let alone: Vec<Run> = evidence.steps.iter().enumerate().map(single).collect();
+    let runs = runs(judge, evidence, &alone);
+    let problems = unanswered_rejects(&runs);
+    Chain { segments: cut(alone, runs), problems }
+}
+
+/// The runs of several steps that somebody speaks of, shorter ones first, and the whole chain.
+fn runs(judge: &Judge<'_>, evidence: &Evidence<'_>, alone: &[Run]) -> Vec<Run> {
+    let steps = evidence.steps;
+    let mut places: Vec<(usize, usize)> = evidence
+        .runs
+        .iter()
+        .copied()
+        .filter(|(first, last)| {
+            first < last && *last < steps.len() && last - first < SEGMENT_STEPS_MAX
+        })
+        .collect();
+    if steps.len() > 1 {
+        places.push((0, steps.len() - 1));
+    }
+    places.sort_unstable_by_key(|(first, last)| (last - first, *first));
+    places.dedup();
+    let judged = places.into_iter().filter_map(|(first, last)| {
+        let own: Vec<&StepEvidence> = steps.get(first..=last)?.iter().collect();
+        let documents: Vec<_> = own.iter().map(|step| &step.step.document).collect();
+        let document = Document::compose(&documents).ok()?;
+        let mut segment = judge_change(judge, &own, &document);
+        // A reject on a step blocks the run as well (ATTACKS 27).
+        let rejected = alone[first..=last].iter().any(|step| !step.segment.rejects.is_empty());
+        segment.satisfied &= !rejected;
+        Some(Run { first, last, segment })
+    });
+    judged.collect()
+}
+
+/// Rejects on runs that nobody answered by signing off more.
+fn unanswered_rejects(runs: &[Run]) -> Vec<Problem> {
+    let rejected = runs.iter().filter(|run| !run.segment.rejects.is_empty());
+    let open = rejected
+        .filter(|run| !runs.iter().any(|other| other.segment.satisfied && other.exceeds(run)));
+    let tell = |run: &Run| {
+        let segment = &run.segment;
+        let by: Vec<_> = segment.rejects.iter().map(|reject| reject.member.as_str()).collect();
+        let text = format!(
+            "change {} ({} steps up to {}) was rejected by {}",
+            segment.change.short(),
+            run.steps(),
+            segment.last.short(),
+            by.join(", ")
+        );
+        let hint = "who rejected it withdraws or approves; or an admin lifts it: countersign lift";
+        problem(ReasonCode::Rejected, text, hint)
+    };
+    open.map(tell).collect()
+}
+
+/// Cuts the chain into covered segments, the shortest first from the start on; where that cannot
+/// be done, as far as it can, the uncovered steps alone.
+fn cut(alone: Vec<Run>, runs: Vec<Run>) -> Vec<Segment> {
+    let count = alone.len();
+    // By first step; the shorter before the longer, the whole chain after all.
+    let mut candidates: Vec<Vec<Run>> = (0..count).map(|_| Vec::new()).collect();
+    for run in alone.into_iter().chain(runs) {
+        candidates[run.first].push(run);
+    }
+    let mut coverable = vec![false; count + 1];
+    coverable[count] = true;
+    for first in (0..count).rev() {
+        coverable[first] =
+            candidates[first].iter().any(|run| run.segment.satisfied && coverable[run.last + 1]);
+    }
+    let whole_is_coverable = coverable[0];
+    let mut segments = Vec::new();
+    let mut at = 0;
+    while at < count {
+        let fits =
+            |run: &&Run| run.segment.satisfied && (!whole_is_coverable || coverable[run.last + 1]);
+        let found = candidates[at].iter().position(|run| fits(&run)).unwrap_or(0);
+        let run = candidates[at].swap_remove(found);
+        at = run.last + 1;
+        segments.push(run.segment);
+    }
+    segments
+}

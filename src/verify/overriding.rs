@@ -1,0 +1,151 @@
+//! Broken glass: who lets a denied deployment through, and what is owed for it
+//! (`spec/verdict.md` section 9).
+
+use std::collections::BTreeMap;
+
+use super::entry::VerifiedEntry;
+use super::evidence::{Evidence, Question};
+use super::policies::Version;
+use super::signoff::presence;
+use super::verdict::{Problem, problem};
+use crate::base::digest::StatementId;
+use crate::base::name::MemberId;
+use crate::base::position::EntryIndex;
+use crate::base::time::{Span, Timestamp};
+use crate::policy::{Policy, Presence, ReasonCode};
+use crate::roster::KeyStanding;
+use crate::statement::Says;
+use crate::statement::words::Duty;
+use crate::view::{Debt, View};
+
+/// While a debt is overdue, so many members must override.
+const MEMBERS_WHILE_OVERDUE: usize = 3;
+
+/// An override that is in force for the question.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct InForce {
+    /// Whose.
+    pub member: MemberId,
+    /// Its entry.
+    pub entry: EntryIndex,
+    /// Its identity, which the decision names.
+    pub id: StatementId,
+    /// From when on it is good for nothing.
+    pub expires: Timestamp,
+}
+
+/// A deployment whose sign-offs are owed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Owed {
+    /// What is owed.
+    pub debt: Debt,
+    /// When it is overdue.
+    pub due: Timestamp,
+    /// Whether it is.
+    pub overdue: bool,
+}
+
+/// What overrides do to a question.
+#[derive(Debug, Default)]
+pub(super) struct Glass {
+    pub(super) in_force: Vec<InForce>,
+    pub(super) needed: usize,
+    pub(super) owed: Vec<Owed>,
+    pub(super) problem: Option<Problem>,
+}
+
+pub(super) fn judge(
+    question: &Question,
+    evidence: &Evidence<'_>,
+    policies: &[Version<'_>],
+) -> Glass {
+    let view = evidence.view;
+    let asked = |ask: fn(&Policy) -> Span| policies.iter().map(|(_, policy)| ask(policy)).min();
+    let due_within = asked(|policy| policy.override_terms().debt_due);
+    let debts = view.settled(&question.service, &question.environment).debts();
+    let owed: Vec<Owed> = debts
+        .map(|debt| {
+            let due = debt.since.plus(due_within.unwrap_or(Span::from_milliseconds(0)));
+            Owed { debt: debt.clone(), due, overdue: due <= question.time }
+        })
+        .collect();
+    let in_force = in_force(question, evidence, policies);
+    let mut needed = 1;
+    let mut too_few = None;
+    if owed.iter().any(|owed| owed.overdue) {
+        let holders = holders(view).max(1);
+        needed = MEMBERS_WHILE_OVERDUE.min(holders);
+        let found = in_force.len();
+        if (1..needed).contains(&found) {
+            let text =
+                format!("an override is overdue, so {needed} members must override: {found} did");
+            let hint = "others with that duty run: countersign override -m WHY";
+            too_few = Some(problem(ReasonCode::DebtOverdue, text, hint));
+        }
+    }
+    Glass { in_force, needed, owed, problem: too_few }
+}
+
+/// How many members may override and have a key to do it with.
+fn holders(view: &View) -> usize {
+    let (roster, size) = (view.roster(), view.size());
+    let can = |id: &MemberId| !roster.keys_of(id, size).is_empty();
+    let members = roster.members(size).filter(|member| member.has_duty(Duty::Override));
+    members.filter(|member| can(&member.id)).count()
+}
+
+/// Of each member the override that lasts longest, by member.
+fn in_force(
+    question: &Question,
+    evidence: &Evidence<'_>,
+    policies: &[Version<'_>],
+) -> Vec<InForce> {
+    let mut found: BTreeMap<MemberId, InForce> = BTreeMap::new();
+    let size = evidence.view.size();
+    for entry in evidence.entries.iter().filter(|entry| size.covers(entry.index())) {
+        let Some(one) = is_in_force(question, evidence.view, policies, entry) else { continue };
+        let older = found.get(&one.member);
+        let is_newer = |older: &InForce| (older.expires, older.entry) < (one.expires, one.entry);
+        if older.is_none_or(is_newer) {
+            found.insert(one.member.clone(), one);
+        }
+    }
+    found.into_values().collect()
+}
+
+fn is_in_force(
+    question: &Question,
+    view: &View,
+    policies: &[Version<'_>],
+    entry: &VerifiedEntry,
+) -> Option<InForce> {
+    let Says::Override(said) = &entry.statement().says else { return None };
+    let same_place = said.service == question.service && said.environment == question.environment;
+    let same = said.revision == question.revision && said.artifacts == question.artifacts;
+    if said.drill.is_some() || !same_place || !same {
+        return None;
+    }
+    let mut expires = said.expires;
+    for (_, policy) in policies {
+        let service = policy.service(&question.service);
+        let asked = policy.override_terms();
+        if service.is_some_and(|service| service.repository != said.repository)
+            || presence(entry.presence()) < asked.presence.max(Presence::NoTouch)
+        {
+            return None;
+        }
+        expires = expires.min(said.claimed.plus(asked.longest));
+    }
+    if said.claimed > question.time || expires <= question.time {
+        return None;
+    }
+    let roster = view.roster();
+    let holds = |size| {
+        roster.member(entry.by(), size).is_some_and(|member| member.has_duty(Duty::Override))
+    };
+    let good = |key| roster.standing(key, entry.index(), view.size()) == KeyStanding::Good;
+    let may =
+        holds(entry.index().size_after()) && holds(view.size()) && entry.keys().iter().all(good);
+    let (member, id) = (entry.by().clone(), entry.id());
+    may.then_some(InForce { member, entry: entry.index(), id, expires })
+}
