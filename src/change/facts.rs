@@ -3,7 +3,7 @@
 use super::commit::{Identity, Trailer};
 use super::path::ChangePath;
 use crate::base::digest::ContentDigest;
-use crate::base::limits::{READABLE_BYTES_MAX, READABLE_LINES_MAX};
+use crate::base::limits::{PATH_BYTES_MAX, READABLE_BYTES_MAX, READABLE_LINES_MAX};
 use crate::base::name::Revision;
 
 /// Why a person cannot read the content of a path.
@@ -110,6 +110,31 @@ pub struct PathFacts {
     pub opaque: Option<Opaque>,
     /// Size of the new side in bytes; `None` where it is absent or a submodule.
     pub new_size_bytes: Option<u64>,
+    /// Where a symbolic link on either side leads inside the repository: rules about paths see
+    /// these as well. Empty for whatever is no link, and where it leads outside.
+    pub link_targets: Vec<ChangePath>,
+}
+
+/// The path that a symbolic link leads to, by its text alone: from the link's folder, no other
+/// link followed. `None` where that is outside the repository, its root, absolute, or no path.
+#[must_use]
+pub fn link_target(link: &ChangePath, target: &[u8]) -> Option<ChangePath> {
+    if target.len() > PATH_BYTES_MAX || target.starts_with(b"/") {
+        return None;
+    }
+    let mut parts: Vec<&[u8]> = link.as_bytes().split(|byte| *byte == b'/').collect();
+    // The link itself is no folder.
+    parts.pop();
+    for part in target.split(|byte| *byte == b'/') {
+        match part {
+            b"" | b"." => {}
+            b".." => {
+                parts.pop()?;
+            }
+            name => parts.push(name),
+        }
+    }
+    ChangePath::new(parts.join(&b'/')).ok()
 }
 
 /// What a step takes from one of the commits that it brings in.
@@ -155,6 +180,29 @@ mod tests {
         let limit = usize::try_from(READABLE_BYTES_MAX).unwrap();
         assert_eq!(opaque(&vec![b'x'; limit]), None);
         assert_eq!(opaque(&vec![b'x'; limit + 1]), Some(Opaque::TooLong));
+    }
+
+    #[test]
+    fn attack_25_a_link_leads_where_its_text_says() {
+        let leads = |link: &str, target: &[u8]| {
+            let found = link_target(&ChangePath::new(link).unwrap(), target)?;
+            Some(String::from_utf8(found.as_bytes().to_vec()).unwrap())
+        };
+        for (link, target, found) in [
+            ("checkout/x", "../infra/main.tf", Some("infra/main.tf")),
+            ("checkout/x", "infra", Some("checkout/infra")),
+            ("x", "infra/", Some("infra")),
+            ("a/b/c", "./../.././infra//a", Some("infra/a")),
+            ("a/b/c", "../../..", None),
+            ("a/b/c", "../../../infra", None),
+            ("a/b", "..", None),
+            ("a/b", "/infra", None),
+            ("a/b", "", Some("a")),
+        ] {
+            assert_eq!(leads(link, target.as_bytes()).as_deref(), found, "{link} -> {target}");
+        }
+        assert_eq!(leads("a", &vec![b'x'; PATH_BYTES_MAX + 1]), None);
+        assert_eq!(leads("a", b"x\0y"), None);
     }
 
     #[test]

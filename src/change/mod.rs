@@ -16,7 +16,7 @@ pub use commit::{
 };
 pub use difference::{DifferenceError, TreePair, TreeRow, TreeSource, difference};
 pub use document::{Content, Document, DocumentError, Mode, Row, Side};
-pub use facts::{BlobFacts, BlobReader, CommitFacts, Opaque, PathFacts};
+pub use facts::{BlobFacts, BlobReader, CommitFacts, Opaque, PathFacts, link_target};
 pub use object_id::{GitCommitId, ObjectId, ObjectIdError};
 pub use path::{ChangePath, PathError, folded, folded_name, printable};
 pub use step::{Chain, ChainEnd, Step};

@@ -5,11 +5,12 @@ use std::sync::Arc;
 use super::error::GitError;
 use super::objects::Objects;
 use super::repository::Repository;
+use crate::base::limits::PATH_BYTES_MAX;
 use crate::base::name::Revision;
 use crate::change::{
     ChangePath, Commit, CommitFacts, Content, Document, EntryKind, GitCommitId, Mode, ObjectId,
     Opaque, PathFacts, Row, Side, Step, TreePair, TreeRow, TreeSource as _, co_authors, difference,
-    trailers,
+    link_target, trailers,
 };
 
 /// Fewer steps than this are not worth a second thread: opening a repository takes as long.
@@ -155,11 +156,31 @@ impl Objects {
             let (old, old_opaque, _) = self.side(row.old, &row.path)?;
             let (new, new_opaque, new_size_bytes) = self.side(row.new, &row.path)?;
             let opaque = new_opaque.or(old_opaque);
-            facts.push(PathFacts { path: row.path.clone(), opaque, new_size_bytes });
+            let path = row.path.clone();
+            let link_targets = self.link_targets(row)?;
+            facts.push(PathFacts { path, opaque, new_size_bytes, link_targets });
             document.push(Row { path: row.path.clone(), old, new });
         }
         // The rows are in the document's order, so facts and rows stay side by side.
         Ok((Document::new(document)?, facts))
+    }
+
+    /// Where the links of a row lead (finding 25): the new side's, then the old side's.
+    fn link_targets(&self, row: &TreeRow) -> Result<Vec<ChangePath>, GitError> {
+        let mut targets = Vec::new();
+        for (kind, id) in [row.new, row.old].into_iter().flatten() {
+            // A text above the limit leads nowhere, and need not be read again.
+            let is_link = kind == EntryKind::Symlink;
+            let is_short = |id| -> Result<bool, GitError> {
+                Ok(self.blob_facts(id, row.path.as_bytes())?.size_bytes <= PATH_BYTES_MAX as u64)
+            };
+            if is_link && is_short(&id)? {
+                let text = self.blob(&id, row.path.as_bytes())?;
+                targets.extend(link_target(&row.path, &text));
+            }
+        }
+        targets.dedup();
+        Ok(targets)
     }
 
     fn side(

@@ -476,6 +476,10 @@ fn path_facts(steps: &[&StepEvidence], document: &Document) -> Vec<PathFact> {
         document.paths().map(crate::change::ChangePath::as_bytes).collect();
     let touched = steps.iter().flat_map(|step| step.step.document.paths());
     paths.extend(touched.map(crate::change::ChangePath::as_bytes));
+    // What a link leads to is changed by the link as well (ATTACKS 25).
+    let facts = steps.iter().flat_map(|step| &step.step.path_facts);
+    let targets = facts.flat_map(|facts| &facts.link_targets);
+    paths.extend(targets.map(crate::change::ChangePath::as_bytes));
     let fact = |path: &[u8]| PathFact { path: path.to_vec(), opaque: opaque.contains(path) };
     paths.into_iter().map(fact).collect()
 }

@@ -3,7 +3,7 @@
 //! in.
 
 use countersign::base::name::Revision;
-use countersign::change::Step;
+use countersign::change::{ChangePath, Step};
 
 use crate::scratch::Scratch;
 
@@ -130,4 +130,39 @@ fn clocks_that_run_back_hide_no_commit() {
         expected.sort_unstable();
         assert_eq!(found, expected, "{skew}");
     }
+}
+
+/// A link in one folder to a file of another is a path of both, on either side of the row.
+#[test]
+fn attack_25_where_a_link_leads_is_a_path_of_the_step() {
+    let link = |scratch: &Scratch, target: &str| {
+        let path = scratch.path().join("checkout/x");
+        let _ = std::fs::remove_file(&path);
+        std::os::unix::fs::symlink(target, path).unwrap();
+    };
+    let targets = |scratch: &Scratch, revision: &Revision| -> Vec<String> {
+        let step = scratch.open().step(revision).unwrap();
+        let facts = step.path_facts.iter().find(|facts| facts.path.as_bytes() == b"checkout/x");
+        let text = |path: &ChangePath| String::from_utf8(path.as_bytes().to_vec()).unwrap();
+        facts.unwrap().link_targets.iter().map(text).collect()
+    };
+    let scratch = Scratch::new();
+    scratch.write("infra/main.tf", "1\n");
+    scratch.write("checkout/y", "1\n");
+    link(&scratch, "../infra/main.tf");
+    assert_eq!(targets(&scratch, &scratch.commit("link")), ["infra/main.tf"]);
+    link(&scratch, "y");
+    let moved = scratch.commit("elsewhere");
+    assert_eq!(targets(&scratch, &moved), ["checkout/y", "infra/main.tf"]);
+    let (_, facts) = scratch.open().document_with_facts(None, &moved).unwrap();
+    assert_eq!(facts[0].link_targets.len(), 1, "a tree from nothing has no old side");
+    for outside in ["/etc/passwd", "../../infra/main.tf", ".."] {
+        link(&scratch, outside);
+        let expected = if outside == "/etc/passwd" { vec!["checkout/y"] } else { vec![] };
+        assert_eq!(targets(&scratch, &scratch.commit(outside)), expected, "{outside}");
+    }
+    // A file whose text is a path is no link.
+    std::fs::remove_file(scratch.path().join("checkout/x")).unwrap();
+    scratch.write("checkout/x", "../infra/main.tf");
+    assert_eq!(targets(&scratch, &scratch.commit("file")), [""; 0]);
 }

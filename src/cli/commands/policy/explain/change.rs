@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use crate::base::name::{EnvironmentName, Revision, ServiceName};
 use crate::change::marks::{CommitText, Mark, automation, is_tool_address, marks};
-use crate::change::{CommitFacts, Identity, Opaque, Step};
+use crate::change::{ChangePath, CommitFacts, Identity, Opaque, Step};
 use crate::evidence::{person_label, step_evidence};
 use crate::policy::{
     Assessment, Author, AuthorKind, Facts, PathFact, Policy, Requirement, Standing, assess,
@@ -118,17 +118,17 @@ fn facts(
         standing,
         label: seen.label.clone(),
     };
-    let path = |facts: &crate::change::PathFacts| PathFact {
-        path: facts.path.as_bytes().to_vec(),
-        opaque: facts.opaque.is_some(),
-    };
+    let path = |path: &ChangePath, opaque| PathFact { path: path.as_bytes().to_vec(), opaque };
+    let rows = step.path_facts.iter().map(|facts| path(&facts.path, facts.opaque.is_some()));
+    let targets = step.path_facts.iter().flat_map(|facts| &facts.link_targets);
+    let paths = rows.chain(targets.map(|target| path(target, false))).collect();
     Facts {
         service: place.service.clone(),
         environment: place.environment.clone(),
         declared: Some(declared),
         detected: evidence.detected,
         authors: evidence.authors.iter().map(author).collect(),
-        paths: step.path_facts.iter().map(path).collect(),
+        paths,
         collision: !step.collisions.is_empty(),
         artifact: false,
     }
