@@ -36,6 +36,10 @@ pub const RULES_MAX: usize = 500;
 pub const LEVELS_MAX: usize = 20;
 /// Most people that one rule asks for, over all its `require` items.
 pub const RULE_PEOPLE_MAX: u32 = 100;
+/// Largest file of cases for a policy, in bytes.
+pub const CASES_BYTES_MAX: usize = 512 * 1024;
+/// Most cases of one file.
+pub const CASES_MAX: usize = 2_000;
 /// Most dots in one line of a policy text: so deep, at most, a key nests tables.
 pub const LINE_DOTS_MAX: usize = 1_000;
 /// Most unchanged lines that a policy can want around a carried edit.

@@ -4,6 +4,8 @@
 
 mod assess;
 mod assessment;
+mod cases;
+mod cases_parse;
 mod condition;
 mod error;
 mod fact;
@@ -20,6 +22,7 @@ mod weaken;
 
 pub use assess::assess;
 pub use assessment::{Assessment, AssistanceSource, Denial, FLOOR, NotCounted, Requirement};
+pub use cases::{Case, Cases, Expected, Outcome};
 pub use error::{Lint, PolicyError, PolicyErrors, UnknownName, Weakening};
 pub use fact::{Author, AuthorKind, Facts, PathFact, Presence, SignOff, Standing};
 pub use model::{

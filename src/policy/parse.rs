@@ -23,9 +23,20 @@ const UNPROVED: &[(&str, UnprovedAuthors)] = &[
 ];
 
 pub(super) fn parse(text: &str) -> Result<Policy, PolicyErrors> {
+    read_text(text, ("a policy", POLICY_BYTES_MAX), |reader, document| {
+        read_document(reader, text, document)
+    })
+}
+
+/// Reads a text of the strict dialect, given what it is and its greatest size in bytes.
+pub(super) fn read_text<T>(
+    text: &str,
+    (kind, bytes_max): (&str, usize),
+    read: impl FnOnce(&mut Reader<'_>, &DeTable<'_>) -> T,
+) -> Result<T, PolicyErrors> {
     let mut reader = Reader::new(text);
-    if text.len() > POLICY_BYTES_MAX {
-        let what = format!("{} bytes; a policy has at most {POLICY_BYTES_MAX}", text.len());
+    if text.len() > bytes_max {
+        let what = format!("{} bytes; {kind} has at most {bytes_max}", text.len());
         reader.mistake(0, what, "");
         return Err(PolicyErrors::new(reader.mistakes));
     }
@@ -42,8 +53,8 @@ pub(super) fn parse(text: &str) -> Result<Policy, PolicyErrors> {
     if reader.mistakes.is_empty() {
         strict::check_dialect(&mut reader, text, document.get_ref());
     }
-    let policy = read_document(&mut reader, text, document.get_ref());
-    if reader.mistakes.is_empty() { Ok(policy) } else { Err(PolicyErrors::new(reader.mistakes)) }
+    let found = read(&mut reader, document.get_ref());
+    if reader.mistakes.is_empty() { Ok(found) } else { Err(PolicyErrors::new(reader.mistakes)) }
 }
 
 fn read_document(reader: &mut Reader<'_>, text: &str, document: &DeTable<'_>) -> Policy {

@@ -72,7 +72,7 @@ fn rule(
     Some(Rule { name: name?, when: condition, require, checklist, presence, carry, line })
 }
 
-fn rule_name(reader: &mut Reader<'_>, value: &Value<'_>) -> Option<String> {
+pub(super) fn rule_name(reader: &mut Reader<'_>, value: &Value<'_>) -> Option<String> {
     let name = reader.string(value, "name")?;
     let plain = (1..=NAME_BYTES_MAX).contains(&name.len())
         && name.trim() == name

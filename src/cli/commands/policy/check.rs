@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
+use super::counted;
 use crate::cli::Context;
 use crate::cli::error::CliError;
 use crate::cli::exit::ExitStatus;
@@ -36,16 +37,8 @@ pub(crate) fn run(context: &mut Context, args: &Args) -> Result<ExitStatus, CliE
     let policy = match parsed {
         Ok(policy) => policy,
         Err(errors) => {
-            let mistakes = errors.as_slice();
-            ui.json(&Report { valid: false, mistakes, warnings: &[] });
-            ui.answer(Word::No, &format!("{file} has {}", counted(mistakes.len(), "mistake")));
-            let mut table = Table::new(2);
-            for mistake in mistakes {
-                let hint = mistake.hint.as_ref().map(|hint| format!(" ({hint})"));
-                let what = format!("{}{}", mistake.what, hint.unwrap_or_default());
-                table.row([format!("line {}:{}", mistake.line, mistake.column), what]);
-            }
-            ui.table(&table);
+            ui.json(&Report { valid: false, mistakes: errors.as_slice(), warnings: &[] });
+            super::print_mistakes(ui, &args.file, &errors);
             return Ok(ExitStatus::Usage);
         }
     };
@@ -69,8 +62,4 @@ pub(crate) fn run(context: &mut Context, args: &Args) -> Result<ExitStatus, CliE
     ui.table(&table);
     ui.lead(Role::Strong, "next:", &format!("countersign policy explain --policy {file}"));
     Ok(ExitStatus::Yes)
-}
-
-fn counted(count: usize, what: &str) -> String {
-    format!("{count} {what}{}", if count == 1 { "" } else { "s" })
 }

@@ -4,6 +4,7 @@ mod apply;
 mod check;
 mod explain;
 mod show;
+mod test;
 
 use std::path::Path;
 
@@ -11,6 +12,7 @@ use crate::base::limits::POLICY_BYTES_MAX;
 use crate::cli::Context;
 use crate::cli::error::CliError;
 use crate::cli::exit::ExitStatus;
+use crate::cli::ui::{Table, Ui, Word};
 use crate::policy::{Policy, PolicyErrors};
 
 /// Show, check, apply or try out a policy
@@ -26,6 +28,7 @@ enum Action {
     Check(check::Args),
     Apply(apply::Args),
     Explain(explain::Args),
+    Test(test::Args),
 }
 
 /// Runs the command.
@@ -35,6 +38,7 @@ pub(crate) fn run(context: &mut Context, args: &Args) -> Result<ExitStatus, CliE
         Action::Check(args) => check::run(context, args),
         Action::Apply(args) => apply::run(context, args),
         Action::Explain(args) => explain::run(context, args),
+        Action::Test(args) => test::run(context, args),
     }
 }
 
@@ -64,4 +68,23 @@ fn load(context: &Context, file: Option<&Path>) -> Result<Policy, CliError> {
         }
         error.hint(format!("see all {}: countersign policy check FILE", mistakes.len()))
     })
+}
+
+/// `1 rule`, `2 rules`.
+fn counted(count: usize, what: &str) -> String {
+    format!("{count} {what}{}", if count == 1 { "" } else { "s" })
+}
+
+/// Every mistake of a text, with its place.
+fn print_mistakes(ui: &mut Ui, file: &Path, errors: &PolicyErrors) {
+    let mistakes = errors.as_slice();
+    let what = format!("{} has {}", file.display(), counted(mistakes.len(), "mistake"));
+    ui.answer(Word::No, &what);
+    let mut table = Table::new(2);
+    for mistake in mistakes {
+        let hint = mistake.hint.as_ref().map(|hint| format!(" ({hint})"));
+        let what = format!("{}{}", mistake.what, hint.unwrap_or_default());
+        table.row([format!("line {}:{}", mistake.line, mistake.column), what]);
+    }
+    ui.table(&table);
 }

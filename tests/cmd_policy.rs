@@ -1,0 +1,102 @@
+//! `policy test`, `check` and `apply`, run as a person runs them (`spec/policy.md`).
+
+#![cfg(feature = "cli")]
+#![expect(clippy::unwrap_used, reason = "a test's helpers fail with the test")]
+
+mod common;
+
+use std::path::Path;
+
+use common::Stage;
+
+fn examples() -> String {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("spec/examples").to_str().unwrap().to_owned()
+}
+
+/// `spec/examples/policy.test.toml`: every case is as it says, and is told in one line.
+#[test]
+fn the_worked_example_is_met() {
+    let stage = Stage::new("policy-example");
+    let file = format!("{}/policy.test.toml", examples());
+    let output = stage.run(["policy", "test", &file]);
+    let lines: Vec<&str> = output.ok().lines().collect();
+    let (last, cases) = lines.split_last().unwrap();
+    assert!(cases.len() > 20 || last.starts_with("YES  21 cases"), "{lines:#?}");
+    assert!(cases.iter().filter(|line| line.starts_with("ok    ")).count() == 21, "{lines:#?}");
+    let json = stage.run(["policy", "test", "--json", &file]).json();
+    assert_eq!((json["passed"].as_u64(), json["failed"].as_u64()), (Some(21), Some(0)));
+    assert_eq!(json["cases"][1]["assessment"]["not_counted"][0]["code"], "IS_AUTHOR");
+}
+
+/// Exit 1 where a case is answered otherwise, with what differs; 2 and a line for a mistake.
+#[test]
+fn cases_that_are_not_met_and_mistakes_are_told() {
+    let stage = Stage::new("policy-cases");
+    stage.write(
+        "policy.toml",
+        "version = 1\n[environment.production]\n[service.shop]\n\
+        repository = \"shop\"\n",
+    );
+    stage.write(
+        "cases.toml",
+        "version = 1\npolicy = \"policy.toml\"\n[[case]]\nname = \"alone\"\n\
+        given.paths = [\"a\"]\nexpect.answer = \"yes\"\n",
+    );
+    let output = stage.run(["policy", "test", "cases.toml"]);
+    let out = output.expect_status(1);
+    assert!(out.starts_with("FAIL  alone (line 3)\n      expected yes, got no: 1 human"), "{out}");
+    assert!(
+        out.ends_with("NO  1 of 1 case of cases.toml on policy.toml: not as expected\n"),
+        "{out}"
+    );
+    stage.write("cases.toml", "version = 1\n[[case]]\nname = \"x\"\ngiven.path = [\"a\"]\n");
+    let output = stage.run(["policy", "test", "--policy", "policy.toml", "cases.toml"]);
+    let out = output.expect_status(2);
+    assert!(out.starts_with("NO  cases.toml has 3 mistakes\n"), "{out}");
+    assert!(
+        out.contains("line 4:7  `given` has no field \"path\" (did you mean `paths`?)"),
+        "{out}"
+    );
+    let json = stage.run(["policy", "test", "--policy", "policy.toml", "--json", "cases.toml"]);
+    assert_eq!(json.json()["mistakes"].as_array().unwrap().len(), 3);
+    stage.run(["policy", "test", "cases.toml"]).refused(2, "which policy do the cases test?");
+}
+
+/// Without a file of its own, the ledger's policy in force is tested.
+#[test]
+fn the_ledgers_policy_is_tested() {
+    let stage = Stage::begun("policy-in-force");
+    stage.write(
+        "cases.toml",
+        "version = 1\n[[case]]\nname = \"alone\"\ngiven.paths = [\"a\"]\n\
+        expect = { answer = \"no\", codes = [\"NEEDS_SIGN_OFF\"] }\n",
+    );
+    let output = stage.run(["policy", "test", "cases.toml"]);
+    assert_eq!(
+        output.ok(),
+        "ok    alone\nYES  1 case of cases.toml on the ledger's policy: \
+        all as expected\n"
+    );
+}
+
+/// A link out of the service's folder is asked about as what it leads to.
+#[test]
+fn attack_25_a_link_is_judged_by_where_it_leads() {
+    let stage = Stage::begun("policy-link");
+    stage.write(
+        "../policy.toml",
+        "version = 1\n[environment.production]\n[service.shop]\nrepository = \"shop\"\n\
+         paths = [\"checkout/**\", \"infra/**\"]\n[[rule]]\nname = \"infra\"\n\
+         when = { paths = [\"infra/**\"] }\nrequire = [{ team = \"sre\" }]\n",
+    );
+    stage.run(["policy", "apply", "-y", "../policy.toml"]).ok();
+    let ada = stage.as_user("ada");
+    ada.commit("checkout/y", "1\n", "No link");
+    let rules = |stage: &Stage| stage.run(["check", "--json", "HEAD^..HEAD"]).out;
+    assert!(!rules(&stage).contains("\"infra\""), "{}", rules(&stage));
+    let link = stage.repository().join("checkout/x");
+    std::os::unix::fs::symlink("../infra/main.tf", link).unwrap();
+    ada.git(["add", "-A"]);
+    ada.git(["commit", "-q", "-m", "A link"]);
+    assert!(rules(&stage).contains("\"infra\""), "{}", rules(&stage));
+}
