@@ -11,6 +11,7 @@ use super::cases_parse;
 use super::error::PolicyErrors;
 use super::fact::{Facts, SignOff};
 use super::reason::ReasonCode;
+use crate::base::name::MemberId;
 use crate::statement::words::Assistance;
 
 /// A file of cases, read and checked against the policy that it tests.
@@ -122,9 +123,7 @@ fn answer_differs(assessment: &Assessment) -> String {
         let by: BTreeSet<&str> = assessment
             .requirements
             .iter()
-            .flat_map(|asked| {
-                asked.filled_by.iter().map(super::super::base::name::MemberId::as_str)
-            })
+            .flat_map(|asked| asked.filled_by.iter().map(MemberId::as_str))
             .collect();
         return match (assessment.exempt, by.is_empty()) {
             (true, _) => "expected no, got yes: every path is exempt".to_owned(),

@@ -317,10 +317,7 @@ fn who<'v, 't>(
     };
     let known = member.as_ref().and_then(|member| file.people.get(member));
     if let (Some(member), None, None) = (&member, known, table) {
-        let hint = nearest(
-            member.as_str(),
-            file.people.keys().map(super::super::base::name::MemberId::as_str),
-        );
+        let hint = nearest(member.as_str(), file.people.keys().map(MemberId::as_str));
         let hint = hint.map_or_else(String::new, |near| format!("did you mean {near:?}?"));
         let what = format!("[people] has no {:?}", member.as_str());
         reader.mistake(value.span().start, what, hint);
