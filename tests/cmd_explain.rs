@@ -428,9 +428,13 @@ fn mistakes_are_told_with_line_and_suggestion() {
 #[test]
 fn help_fits_80_columns_and_ends_with_examples() {
     let scratch = Scratch::new("help");
-    for command in
-        [&["hash"][..], &["policy", "show"], &["policy", "check"], &["policy", "explain"]]
-    {
+    for command in [
+        &["hash"][..],
+        &["policy", "show"],
+        &["policy", "check"],
+        &["policy", "explain"],
+        &["policy", "test"],
+    ] {
         let out = scratch.answer(&[command, &["--help"]].concat());
         let examples = out.split("Examples:\n").nth(1).unwrap();
         let line = format!("  countersign {}", command.join(" "));

@@ -100,3 +100,34 @@ fn attack_25_a_link_is_judged_by_where_it_leads() {
     ada.git(["commit", "-q", "-m", "A link"]);
     assert!(rules(&stage).contains("\"infra\""), "{}", rules(&stage));
 }
+
+/// What the roster shows is told with lines, by name, and refuses only where that is asked.
+#[test]
+fn check_asks_the_roster_of_the_ledger() {
+    let stage = Stage::begun("policy-roster");
+    stage.write(
+        "policy.toml",
+        "version = 1\nlevels = [\"senior\"]\n[environment.production]\nmode = \"enforce\"\n\
+         [service.shop]\nrepository = \"shop\"\n[[rule]]\nname = \"seniors\"\n\
+         require = [{ level = \"senior\" }]\n[[rule]]\nname = \"all\"\n\
+         require = [{ count = 3 }]\npresence = \"attested\"\ncarry = \"never\"\n",
+    );
+    let output = stage.run(["policy", "check", "policy.toml"]);
+    let out = output.ok();
+    let words = out.split_whitespace().collect::<Vec<_>>().join(" ");
+    for told in [
+        "roster of the ledger: 4 members, as of 3 entries",
+        "line 7 rule \"seniors\": asks for 1 of at least senior, and nobody on the roster is",
+        "line 10 rule \"all\": asks for 3 humans: a change by Ada, Ben, Cleo can never pass",
+        "line 10 rule \"all\": \"attested\" is met by no key yet",
+        "line 10 rule \"all\": wants a touch, and nobody of 3 humans has a security key",
+    ] {
+        assert!(words.contains(told), "{told} does not stand in:\n{out}");
+    }
+    assert!(out.starts_with("YES  policy.toml: "), "{out}");
+    assert!(out.lines().all(|line| line.chars().count() <= 80), "{out}");
+    let strict = stage.run(["policy", "check", "--strict", "policy.toml"]);
+    assert!(strict.expect_status(1).starts_with("NO  policy.toml: "), "{}", strict.out);
+    let json = stage.run(["policy", "check", "--json", "policy.toml"]).json();
+    assert!(json["roster_size"].as_u64().unwrap() > 0, "{json}");
+}

@@ -12,8 +12,19 @@ const BUILD_FILES: &[&str] = &[
     "Cargo.lock",
     "Cargo.toml",
     "Dockerfile",
+    "Gemfile.lock",
+    "Jenkinsfile",
     "Makefile",
+    "build.gradle",
+    "composer.lock",
+    "flake.lock",
+    "go.mod",
     "go.sum",
+    "pom.xml",
+    "poetry.lock",
+    "pyproject.toml",
+    "uv.lock",
+    ".circleci/config.yml",
     "package-lock.json",
     "package.json",
     "pnpm-lock.yaml",
@@ -27,6 +38,7 @@ const BUILD_FILES: &[&str] = &[
 pub(super) fn warnings(policy: &Policy) -> Vec<Lint> {
     let mut found = Vec::new();
     defaults(policy, &mut found);
+    override_terms(policy, &mut found);
     if !policy.environments().is_empty()
         && policy.environments().iter().all(|environment| environment.mode == Mode::Observe)
         && policy.services().iter().all(|service| service.mode != Some(Mode::Enforce))
@@ -49,26 +61,34 @@ pub(super) fn warnings(policy: &Policy) -> Vec<Lint> {
     found
 }
 
-fn warn(found: &mut Vec<Lint>, line: usize, what: impl Into<String>) {
+pub(super) fn warn(found: &mut Vec<Lint>, line: usize, what: impl Into<String>) {
     found.push(Lint { line, what: what.into() });
 }
 
-/// The line that sets a field of `[defaults]`, found again in the text; 0 where it cannot be.
-fn defaults_line(policy: &Policy, field: &str) -> usize {
-    let sets = |line: &str| {
+/// The line that sets a field of a table (`""`: of none), found again in the text; 0 where it
+/// cannot be.
+pub(super) fn line_of(policy: &Policy, field: &str, table: &str) -> usize {
+    let mut within = "";
+    for (index, line) in policy.text().lines().enumerate() {
         let line = line.trim_start();
-        let line = ["defaults.", "override."]
-            .iter()
-            .find_map(|table| line.strip_prefix(table))
-            .unwrap_or(line);
-        line.strip_prefix(field).is_some_and(|rest| rest.trim_start().starts_with('='))
-    };
-    policy.text().lines().position(sets).map_or(0, |index| index + 1)
+        if let Some(header) = line.strip_prefix('[') {
+            within = header.split(']').next().unwrap_or_default().trim();
+        }
+        let sets = |line: &str| {
+            line.strip_prefix(field).is_some_and(|rest| rest.trim_start().starts_with('='))
+        };
+        let dotted = line.strip_prefix(table).and_then(|rest| rest.strip_prefix('.'));
+        if (within == table && sets(line)) || (within.is_empty() && dotted.is_some_and(sets)) {
+            return index + 1;
+        }
+    }
+    0
 }
 
 fn defaults(policy: &Policy, found: &mut Vec<Lint>) {
     let defaults = policy.defaults();
-    let mut weak = |field: &str, what: String| warn(found, defaults_line(policy, field), what);
+    let mut weak =
+        |field: &str, what: String| warn(found, line_of(policy, field, "defaults"), what);
     match defaults.unproved_authors {
         UnprovedAuthors::AddOne => {}
         UnprovedAuthors::LowestLevel => weak(
@@ -103,10 +123,6 @@ fn defaults(policy: &Policy, found: &mut Vec<Lint>) {
                     and signs off with it at once";
         weak("key_cooling", what.to_owned());
     }
-    if policy.override_terms().debt_due > Span::from_milliseconds(7 * 86_400_000) {
-        let what = "`debt_due` is over a week: what was overridden is then live that long, unread";
-        weak("debt_due", what.to_owned());
-    }
     for pattern in &defaults.exempt {
         if let Some(file) = BUILD_FILES.iter().find(|file| covers_file(pattern, file)) {
             let what = format!(
@@ -121,10 +137,34 @@ fn defaults(policy: &Policy, found: &mut Vec<Lint>) {
     }
 }
 
+fn override_terms(policy: &Policy, found: &mut Vec<Lint>) {
+    let terms = policy.override_terms();
+    if terms.debt_due > Span::from_milliseconds(7 * 86_400_000) {
+        let what = "`debt_due` is over a week: what was overridden is then live that long, unread";
+        warn(found, line_of(policy, "debt_due", "override"), what);
+    }
+    if terms.presence == Presence::Touch {
+        let what = format!("`presence` of [override]: {NEVER_ATTESTED}");
+        warn(found, line_of(policy, "presence", "override"), what);
+    }
+}
+
+/// ATTACKS 15: a touch is claimed by the key itself, and no enrolment proves genuine hardware yet.
+const NEVER_ATTESTED: &str =
+    "\"attested\" is met by no key yet, so nothing can pass: use \"touch\"";
+
 /// Whether a pattern covers a file, at the root or in the folder that the pattern names.
 fn covers_file(pattern: &Pattern, file: &str) -> bool {
-    pattern.matches_exactly(file.as_bytes())
+    if pattern.matches_exactly(file.as_bytes())
         || pattern.matches_exactly(format!("any-folder/{file}").as_bytes())
+    {
+        return true;
+    }
+    // The file itself, in whichever folder the pattern names: `web/*.json`.
+    let name = pattern.as_str().rsplit('/').next().unwrap_or_default();
+    let base = file.rsplit('/').next().unwrap_or_default();
+    name.chars().any(char::is_alphanumeric)
+        && Pattern::new(name).is_ok_and(|name| name.matches_exactly(base.as_bytes()))
 }
 
 /// `infra` matches a file of that name alone, which is seldom meant.
@@ -185,6 +225,42 @@ fn rule(policy: &Policy, rule: &Rule, found: &mut Vec<Lint>) {
     for hint in rule.when.paths.iter().filter_map(folder_hint) {
         weak(hint);
     }
+    if rule.presence == Presence::Touch {
+        weak(NEVER_ATTESTED.to_owned());
+    }
+    if let Some(why) = never_holds(policy, rule) {
+        weak(why.to_owned());
+    }
+}
+
+/// Why the conditions of a rule can never hold together, where that is plain.
+fn never_holds(policy: &Policy, rule: &Rule) -> Option<&'static str> {
+    let when = &rule.when;
+    if when.artifact {
+        let of_changes =
+            !when.paths.is_empty() || when.opaque || when.collision || !when.author_kind.is_empty();
+        return of_changes.then_some("never asks: an artifact has no paths and no authors");
+    }
+    if when.collision && !policy.defaults().allow_collisions {
+        return Some("never asks: without `allow_collisions` such a change is denied anyway");
+    }
+    // Only patterns of its own show that a rule lies beside every service (ATTACKS 25).
+    let mut services = policy
+        .services()
+        .iter()
+        .filter(|service| when.services.is_empty() || when.services.contains(&service.name))
+        .peekable();
+    if when.paths.is_empty() || services.peek().is_none() {
+        return None;
+    }
+    let reached = |service: &Service| {
+        let meets = |path: &Pattern| service.paths.iter().any(|other| path.may_meet(other));
+        service.paths.is_empty() || when.paths.iter().any(meets)
+    };
+    (!services.any(reached)).then_some(
+        "its `paths` lie outside the `paths` of every service: it asks only where a change \
+         touches both",
+    )
 }
 
 #[cfg(test)]
@@ -254,6 +330,7 @@ presence = "touch"
             (15, "lowest level"),
             (15, "carried"),
             (15, "write \"infra/**\""),
+            (15, "outside the `paths` of every service"),
         ] {
             let start = format!("line {line}: ");
             assert!(
@@ -261,6 +338,6 @@ presence = "touch"
                 "{line} {words}: {found:#?}"
             );
         }
-        assert_eq!(found.len(), 15, "{found:#?}");
+        assert_eq!(found.len(), 16, "{found:#?}");
     }
 }

@@ -10,6 +10,7 @@ mod condition;
 mod error;
 mod fact;
 mod lint;
+mod lint_roster;
 mod matching;
 mod model;
 mod parse;
@@ -32,7 +33,11 @@ pub use model::{
 pub use pattern::{Pattern, PatternError};
 pub use reason::ReasonCode;
 
-use crate::base::name::{EnvironmentName, LevelName, ReferenceName, RepositoryName, ServiceName};
+use crate::base::name::{
+    EnvironmentName, LevelName, MemberId, ReferenceName, RepositoryName, ServiceName,
+};
+use crate::base::position::TreeSize;
+use crate::roster::Roster;
 use crate::statement::words::Mode;
 
 /// A policy: parsed, checked and never changed. It keeps its text, which is what gets signed.
@@ -94,6 +99,18 @@ impl Policy {
     #[must_use]
     pub fn warnings(&self) -> Vec<Lint> {
         lint::warnings(self)
+    }
+
+    /// Weak spots that a roster shows as of a size: rules that its people cannot fill, or only
+    /// without one of them. `call` names people.
+    #[must_use]
+    pub fn warnings_with(
+        &self,
+        roster: &Roster,
+        as_of: TreeSize,
+        call: &dyn Fn(&MemberId) -> String,
+    ) -> Vec<Lint> {
+        lint_roster::warnings(self, roster, as_of, call)
     }
 
     /// What this policy asks less for than `older` does. Whatever is not plainly as strict is

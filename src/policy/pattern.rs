@@ -93,6 +93,40 @@ impl Pattern {
     }
 }
 
+impl Pattern {
+    /// Whether some path may match both patterns, folded; where that is hard to tell, it may.
+    pub(super) fn may_meet(&self, other: &Self) -> bool {
+        // `row[j]`: whether what is left of one may meet what is left of the other from j on.
+        let (one, other) = (&self.folded, &other.folded);
+        let all_any = |rest: &[Segment]| rest.iter().all(|segment| *segment == Segment::Any);
+        let mut below: Vec<bool> = (0..=other.len()).map(|at| all_any(&other[at..])).collect();
+        for (at, segment) in one.iter().enumerate().rev() {
+            let mut row = vec![false; other.len() + 1];
+            row[other.len()] = all_any(&one[at..]);
+            for (column, facing) in other.iter().enumerate().rev() {
+                row[column] = match (segment, facing) {
+                    (Segment::Any, _) | (_, Segment::Any) => below[column] || row[column + 1],
+                    (Segment::One(one), Segment::One(other)) => {
+                        below[column + 1] && segments_may_meet(one, other)
+                    }
+                };
+            }
+            below = row;
+        }
+        below[0]
+    }
+}
+
+/// Whether some name may match both segments.
+fn segments_may_meet(one: &[u8], other: &[u8]) -> bool {
+    let is_plain = |segment: &[u8]| !segment.iter().any(|byte| matches!(byte, b'*' | b'?'));
+    match (is_plain(one), is_plain(other)) {
+        (true, _) => matches_bytes(other, one),
+        (_, true) => matches_bytes(one, other),
+        _ => true,
+    }
+}
+
 impl fmt::Display for Pattern {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.pad(&self.text)

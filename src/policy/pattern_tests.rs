@@ -148,3 +148,24 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn patterns_meet_where_a_path_can_match_both() {
+    for (one, other, meets) in [
+        ("infra/**", "infra/main.tf", true),
+        ("infra/**", "Infra/Main.tf", true),
+        ("infra/**", "checkout/**", false),
+        ("**/*.tf", "checkout/**", true),
+        ("*.tf", "checkout/**", false),
+        ("*.tf", "*.md", true),
+        ("a/**/b", "a/c", false),
+        ("a/**/b", "a/**/c/b", true),
+        ("**", "a", true),
+        ("a", "a/b", false),
+        ("a/**", "a", true),
+    ] {
+        let (one, other) = (Pattern::new(one).unwrap(), Pattern::new(other).unwrap());
+        assert_eq!(one.may_meet(&other), meets, "{one} {other}");
+        assert_eq!(other.may_meet(&one), meets, "{other} {one}");
+    }
+}
