@@ -131,3 +131,79 @@ fn check_asks_the_roster_of_the_ledger() {
     let json = stage.run(["policy", "check", "--json", "policy.toml"]).json();
     assert!(json["roster_size"].as_u64().unwrap() > 0, "{json}");
 }
+
+const STRICT: &str = "version = 1\nlevels = [\"mid\", \"senior\"]\n[defaults]\n\
+    weaken_delay = \"48h\"\n[environment.production]\nmode = \"enforce\"\n\
+    [service.shop]\nrepository = \"shop\"\n[[rule]]\nname = \"two\"\n\
+    require = [{ count = 2 }]\n";
+
+/// What weakens is told before anybody signs, and until when both policies hold.
+#[test]
+fn attack_29_what_weakens_is_told_with_the_time_that_both_hold() {
+    let stage = Stage::begun("policy-weaker");
+    stage.write("policy.toml", STRICT);
+    stage.run(["policy", "apply", "-y", "policy.toml"]).ok();
+    let weaker = STRICT
+        .replace("\"48h\"", "\"1h\"\nexempt = [\"docs/**\"]")
+        .replace("count = 2", "count = 1");
+    stage.write("policy.toml", &(weaker.clone() + "[override]\nlongest = \"8h\"\n"));
+    let mut command = stage.command(["policy", "apply", "-n", "policy.toml"]);
+    let output = common::Output::of(command.env("TZ", "UTC"));
+    output.ok();
+    let talk = output.talk.split_whitespace().collect::<Vec<_>>().join(" ");
+    for told in [
+        "WEAKER weaken_delay: 1h instead of 2d",
+        "WEAKER exempt: \"docs/**\" lifts the floor",
+        "WEAKER override longest: 8h instead of 4h",
+        "WEAKER rule \"two\": no longer asks for 2",
+        "UTC (2 days) both hold: a decision must pass policy 2 as well",
+    ] {
+        assert!(talk.contains(told), "{told} does not stand in:\n{}", output.talk);
+    }
+    assert!(output.talk.lines().all(|line| line.chars().count() <= 80), "{}", output.talk);
+    // Nothing was signed; signing it asks for a person or `-y`, and the older policy still holds.
+    stage.run(["policy", "apply", "policy.toml"]).refused(2, "without a terminal nobody can be");
+    stage.run(["policy", "apply", "-y", "policy.toml"]).ok();
+    stage.as_user("ada").commit("a", "1\n", "A change");
+    let answer = stage.run(["check", "HEAD^..HEAD", "--json"]);
+    assert!(answer.out.contains("\"count\": 2"), "{}", answer.out);
+    // What asks for more says nothing of any delay.
+    stage.write("policy.toml", &STRICT.replace("count = 2", "count = 3"));
+    let stricter = stage.run(["policy", "apply", "-n", "policy.toml"]);
+    assert!(!stricter.talk.contains("UNTIL"), "{}", stricter.talk);
+}
+
+/// A level that somebody holds does not go: refused before anybody signs, with who holds it.
+#[test]
+fn attack_43_a_level_in_use_stays() {
+    let stage = Stage::begun("policy-levels");
+    stage.write("policy.toml", STRICT);
+    stage.run(["policy", "apply", "-y", "policy.toml"]).ok();
+    let key = stage.key("dan").with_extension("pub");
+    let key = key.to_str().unwrap();
+    let email = "dan@shop.example";
+    stage
+        .run([
+            "roster",
+            "add",
+            "Dan",
+            "--email",
+            email,
+            "--public-key",
+            key,
+            "--level",
+            "mid",
+            "-y",
+        ])
+        .ok();
+    stage.write("policy.toml", &STRICT.replace("\"mid\", ", ""));
+    for flag in ["-n", "-y"] {
+        let output = stage.run(["policy", "apply", flag, "policy.toml"]);
+        output.refused(2, "the policy leaves out a level that is in use");
+        assert!(output.talk.contains("mid: Dan"), "{}", output.talk);
+    }
+    let reordered = STRICT.replace("\"mid\", \"senior\"", "\"senior\", \"mid\"");
+    stage.write("policy.toml", &reordered);
+    let output = stage.run(["policy", "apply", "-n", "policy.toml"]);
+    assert!(output.talk.contains("WEAKER  level senior now stands below"), "{}", output.talk);
+}

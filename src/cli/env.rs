@@ -2,6 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
+use jiff::tz::TimeZone;
+
 use crate::base::time::{Clock, Timestamp};
 use crate::config::Places;
 
@@ -29,6 +31,8 @@ pub struct Environment {
     pub is_ci: bool,
     /// Whether GitHub Actions runs this, whose annotations `check` then prints.
     pub is_github_actions: bool,
+    /// The zone that people here read times in, for display only; none is UTC.
+    pub zone: Option<TimeZone>,
     /// The user's login name, for display only.
     pub user: Option<String>,
     /// `COUNTERSIGN_LEDGER`: as `--ledger`.
@@ -63,6 +67,7 @@ impl Environment {
             ssh_auth_sock: path("SSH_AUTH_SOCK"),
             is_ci: text("CI").is_some_and(|value| value != "false" && value != "0"),
             is_github_actions: text("GITHUB_ACTIONS").is_some_and(|value| value == "true"),
+            zone: Some(TimeZone::system()),
             user: text("USER").or_else(|| text("LOGNAME")),
             ledger: text("COUNTERSIGN_LEDGER"),
             trust: path("COUNTERSIGN_TRUST"),

@@ -17,6 +17,16 @@ pub(crate) fn date(time: Timestamp) -> String {
     )
 }
 
+/// `20 Nov 2026 10:12 CET`: for what somebody waits for, in their own zone.
+#[must_use]
+pub(crate) fn local_date(time: Timestamp, zone: Option<&TimeZone>) -> String {
+    let zone = zone.unwrap_or(&TimeZone::UTC).clone();
+    moment(time).map_or_else(
+        || date(time),
+        |moment| moment.to_zoned(zone).strftime("%-d %b %Y %H:%M %Z").to_string(),
+    )
+}
+
 /// RFC 3339 in UTC, for JSON and CSV.
 #[must_use]
 pub(crate) fn rfc3339(time: Timestamp) -> String {
@@ -66,6 +76,9 @@ mod tests {
     fn moments_read_as_people_write_them() {
         let time = Timestamp::from_milliseconds(1_795_338_764_000);
         assert_eq!(date(time), "22 Nov 2026 09:12 UTC");
+        let zone = TimeZone::fixed(jiff::tz::offset(1));
+        assert_eq!(local_date(time, Some(&zone)), "22 Nov 2026 10:12 +01");
+        assert_eq!(local_date(time, None), date(time));
         assert_eq!(rfc3339(time), "2026-11-22T09:12:44Z");
         assert_eq!(span(Span::from_milliseconds(15_000_000)), "4 h 10 min");
         assert_eq!(ago(time, time), "just now");

@@ -71,7 +71,10 @@ pub struct Lint {
 
 impl fmt::Display for Lint {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "line {}: {}", self.line, self.what)
+        match self.line {
+            0 => formatter.write_str(&self.what),
+            line => write!(formatter, "line {line}: {}", self.what),
+        }
     }
 }
 

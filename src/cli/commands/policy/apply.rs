@@ -1,11 +1,15 @@
 //! `policy apply`: another policy for the ledger.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use crate::base::name::LevelName;
 use crate::cli::Context;
+use crate::cli::desk::Desk;
 use crate::cli::error::CliError;
 use crate::cli::exit::ExitStatus;
 use crate::cli::governance::{Plan, SigningFlags, carry_out};
+use crate::cli::time;
 use crate::cli::ui::Role;
 use crate::policy::Policy;
 use crate::statement::governance::{Operation, SetPolicy};
@@ -39,10 +43,19 @@ pub(crate) fn run(context: &mut Context, args: &Args) -> Result<ExitStatus, CliE
         context.ui.lead(Role::Good, "NOTHING TO DO", "this policy is in force already");
         return Ok(ExitStatus::Yes);
     }
+    check_levels(&desk, &policy)?;
     let weaker = before.as_ref().map(|before| policy.weakens(before)).unwrap_or_default();
     let mut words = Vec::new();
     words.extend(weaker.iter().map(|weakening| format!("WEAKER  {weakening}")));
-    words.extend(policy.warnings().iter().map(|lint| format!("warning  {lint}")));
+    if let Some(before) = before.as_ref().filter(|_| !weaker.is_empty()) {
+        words.push(until(context, &desk, before, &policy));
+    }
+    let names = desk.names();
+    let of_roster =
+        policy.warnings_with(desk.session.view().roster(), desk.session.size(), &|id| names.of(id));
+    let mut warnings = [policy.warnings(), of_roster].concat();
+    warnings.sort();
+    words.extend(warnings.iter().map(|lint| format!("warning  {lint}")));
     words.extend(changed_lines(before.as_ref().map_or("", Policy::text), policy.text()));
     let question = match weaker.len() {
         0 => "Put this policy in force?".to_owned(),
@@ -57,6 +70,46 @@ pub(crate) fn run(context: &mut Context, args: &Args) -> Result<ExitStatus, CliE
         after: vec!["next: countersign policy show".to_owned()],
     };
     carry_out(context, desk, &plan, &args.flags)
+}
+
+/// Until when what was asked before is asked as well (ATTACKS 29): the longer of both delays, so
+/// that no policy shortens the one that it is under.
+fn until(context: &Context, desk: &Desk, before: &Policy, policy: &Policy) -> String {
+    let delay = before.defaults().weaken_delay.max(policy.defaults().weaken_delay);
+    let end = time::local_date(context.now().plus(delay), context.environment.zone.as_ref());
+    let number = desk.session.view().policy().map_or(0, |version| version.number);
+    format!(
+        "UNTIL   {end} ({}) both hold: a decision must pass policy {number} as well",
+        time::span(delay)
+    )
+}
+
+/// ATTACKS 43: a level that somebody holds cannot go. The ledger refuses it as well; here it is
+/// told before anybody signs, and with what to do.
+fn check_levels(desk: &Desk, policy: &Policy) -> Result<(), CliError> {
+    /// More people than this are counted instead of named.
+    const NAMED_MAX: usize = 5;
+    let names = desk.names();
+    let mut holders: BTreeMap<&LevelName, Vec<String>> = BTreeMap::new();
+    for member in desk.session.view().roster().members(desk.session.size()) {
+        if let Some(level) = member.level.as_ref().filter(|level| policy.rank(level).is_none()) {
+            holders.entry(level).or_default().push(names.of(&member.id));
+        }
+    }
+    if holders.is_empty() {
+        return Ok(());
+    }
+    let mut error = CliError::usage("the policy leaves out a level that is in use");
+    for (level, mut people) in holders {
+        people.sort();
+        let more = people.len().saturating_sub(NAMED_MAX);
+        people.truncate(NAMED_MAX);
+        let more = if more == 0 { String::new() } else { format!(" and {more} more") };
+        error.causes.push(format!("{level}: {}{more}", people.join(", ")));
+    }
+    Err(error
+        .hint("keep it in `levels`, and give these people another: countersign roster apply FILE")
+        .hint("then apply a policy without it"))
 }
 
 /// What is between the common beginning and end of two texts, old lines before new ones.
