@@ -24,8 +24,9 @@ use countersign::statement::change::{Declaration, DeclaredAuthor};
 use countersign::statement::commitment::{EmailSalt, Opening};
 use countersign::statement::envelope::{Envelope, EnvelopeSignature};
 use countersign::statement::governance::{
-    Accepted, AddKey, ConfirmClock, EntryReference, Genesis, Governance, Lift, Operation,
-    RetireMember, RevokeKey, RotateLedgerKey, SetAdmins, SetBaseline, SetMember, SetPolicy,
+    Accepted, AddKey, ConfirmClock, Delegate, EndDelegation, EntryReference, Genesis, Governance,
+    Lift, Operation, RetireMember, RevokeKey, RotateLedgerKey, SetAdmins, SetBaseline, SetMember,
+    SetPolicy,
 };
 use countersign::statement::pipeline::{Build, Decision, Deployment};
 use countersign::statement::words::{
@@ -175,6 +176,10 @@ fn operation() -> impl Strategy<Value = Operation> {
             Operation::RetireMember(RetireMember { member, reason })
         }),
         (entry(), commitment()).prop_map(|(entry, reason)| Operation::Lift(Lift { entry, reason })),
+        (plain(), plain(), sorted(plain(), 0)).prop_map(|(service, below, teams)| {
+            Operation::Delegate(Delegate { service, below, teams })
+        }),
+        plain().prop_map(|service| Operation::EndDelegation(EndDelegation { service })),
         (0..1_u64 << 53).prop_map(|until| {
             let until = Timestamp::from_milliseconds(until);
             Operation::ConfirmClock(ConfirmClock { until })

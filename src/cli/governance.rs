@@ -1,6 +1,7 @@
 //! From a plan of an admin to an entry: shown in words, signed, and handed in or written out.
 
-use std::path::{Path, PathBuf};
+use std::collections::BTreeSet;
+use std::path::PathBuf;
 
 use serde::Serialize;
 
@@ -12,10 +13,13 @@ use crate::cli::Context;
 use crate::cli::desk::{Desk, Held, write_envelope};
 use crate::cli::error::CliError;
 use crate::cli::exit::ExitStatus;
+use crate::cli::quorum::{missing, refuse};
 use crate::cli::ui::Role;
 use crate::key::Signer;
+use crate::session::check::commitments;
 use crate::session::{SessionError, sign};
 use crate::statement::commitment::Opening;
+use crate::statement::envelope::Envelope;
 use crate::statement::governance::{Governance, Operation};
 use crate::statement::{Says, Statement};
 
@@ -106,6 +110,14 @@ struct Report<'a> {
     entries: Vec<EntryIndex>,
     #[serde(skip_serializing_if = "Option::is_none")]
     file: Option<String>,
+    /// Parts that are still to be written and handed in.
+    #[serde(skip_serializing_if = "is_zero")]
+    parts_left: usize,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes by reference")]
+const fn is_zero(count: &usize) -> bool {
+    *count == 0
 }
 
 /// Shows the plan, asks, signs it as an admin, and submits it or writes it out. A plan that is
@@ -129,7 +141,7 @@ pub(crate) fn carry_out(
     let signer = context.signer(Some(&enrolled))?;
     let desk = taken_again(context, &mut held, base)?;
     let by = desk.owner(&signer.public_key().fingerprint())?.id.clone();
-    check_admin(desk, &by, plan, flags)?;
+    check_signer(desk, &by, plan, flags)?;
     for line in &plan.words {
         tell(context, flags.yes || flags.dry_run, line);
     }
@@ -206,34 +218,38 @@ fn sign_parts(
     desk: &mut Desk,
     signing: &Signing<'_>,
 ) -> Result<ExitStatus, CliError> {
-    let Signing { plan, flags, by, parts, signer } = signing;
-    // An opening that is kept for nothing tells nobody anything; the other way round, what an
-    // entry says could never be read again.
-    for opening in &plan.openings {
-        desk.session.openings().put(opening).map_err(SessionError::from)?;
-    }
-    let mut report = Report { plan: &plan.words, entries: Vec::new(), file: None };
+    let Signing { plan, flags, by, parts, .. } = signing;
+    let mut report =
+        Report { plan: &plan.words, entries: Vec::new(), file: None, parts_left: parts.len() };
     if let Some(file) = &flags.output {
-        let [part] = parts else {
-            return Err(CliError::usage("this is too large for one statement")
-                .hint("apply it in smaller files, each with its own -o"));
-        };
-        let envelope = sign(&statement(desk, by, part), *signer)?;
+        // What the next part rests on is known only once this one is in.
+        let Some((part, rest)) = parts.split_first() else { return Ok(ExitStatus::Yes) };
+        let envelope = sign_part(desk, signing, part)?;
         write_envelope(&context.environment.resolve(file), &envelope)?;
         if file.as_os_str() == "-" {
             return Ok(ExitStatus::Yes);
         }
         report.file = Some(file.display().to_string());
+        report.parts_left = rest.len();
         context.ui.json(&report);
-        context.ui.lead(Role::Good, "WRITTEN", &format!("{}", file.display()));
-        context.ui.line(&format!("next: countersign {}", next_of_file(desk, plan, file)));
+        let which =
+            if rest.is_empty() { String::new() } else { format!(", part 1 of {}", parts.len()) };
+        context.ui.lead(Role::Good, "WRITTEN", &format!("{}{which}", file.display()));
+        if !rest.is_empty() {
+            context.ui.line("once it is in, the same command writes the next part");
+        }
+        let signers = BTreeSet::from([(*by).clone()]);
+        let is_enough = missing(desk, part, &signers)?.is_none();
+        let verb = if is_enough { "submit" } else { "sign" };
+        context.ui.line(&format!("next: countersign {verb} {}", file.display()));
         return Ok(ExitStatus::Yes);
     }
     for part in *parts {
-        let envelope = sign(&statement(desk, by, part), *signer)?;
+        let envelope = sign_part(desk, signing, part)?;
         let receipts = desk.submit(context.now(), &[envelope]);
         let receipts = receipts.map_err(|error| with_hint(error, report.entries.len()))?;
         report.entries.extend(receipts.iter().map(|receipt| receipt.index));
+        report.parts_left -= 1;
     }
     context.ui.json(&report);
     let entries: Vec<_> = report.entries.iter().map(ToString::to_string).collect();
@@ -254,52 +270,54 @@ fn with_hint(error: CliError, parts_done: usize) -> CliError {
     }
 }
 
-/// Who else has to do something with the written file.
-fn next_of_file(desk: &Desk, plan: &Plan, file: &Path) -> String {
-    let verb = if needed(desk, plan) > 1 { "sign" } else { "submit" };
-    format!("{verb} {}", file.display())
-}
-
-/// How many admins must sign.
-fn needed(desk: &Desk, plan: &Plan) -> u32 {
-    let admins = desk.session.view().roster().admins(desk.session.size());
-    match admins {
-        Some(admins) if !plan.operations.iter().all(Operation::only_reduces) => admins.threshold,
-        _ => 1,
+/// Signs a part, once what its commitments open to is kept: the other way round, what an entry
+/// says could never be read again. Parts that are not signed leave no names behind.
+fn sign_part(desk: &Desk, signing: &Signing<'_>, part: &[Operation]) -> Result<Envelope, CliError> {
+    let statement = statement(desk, signing.by, part);
+    let named: BTreeSet<_> =
+        commitments(&statement).into_iter().map(|(_, commitment)| commitment).collect();
+    let is_named = |opening: &&Opening| opening.commitment().is_some_and(|id| named.contains(&id));
+    for opening in signing.plan.openings.iter().filter(is_named) {
+        desk.session.openings().put(opening).map_err(SessionError::from)?;
     }
+    Ok(sign(&statement, signing.signer)?)
 }
 
-fn check_admin(
+/// Whether the signer may sign this, whether that is enough, and whether the ledger would take
+/// it: told before anybody is asked.
+fn check_signer(
     desk: &Desk,
     by: &MemberId,
     plan: &Plan,
     flags: &SigningFlags,
 ) -> Result<(), CliError> {
-    let admins = desk.session.view().roster().admins(desk.session.size());
-    let admins = admins.map(|set| set.admins.as_slice()).unwrap_or_default();
-    let names = desk.names();
-    if !admins.contains(by) {
-        let called: Vec<_> = admins.iter().map(|admin| names.of(admin)).collect();
-        return Err(CliError::usage(format!("{} is no admin of this ledger", names.of(by)))
-            .hint(format!("ask an admin: {}", called.join(", "))));
+    let signers = BTreeSet::from([by.clone()]);
+    let missing = missing(desk, &plan.operations, &signers)?;
+    desk.session.check_operations(&plan.operations).map_err(|refusal| {
+        let error = CliError::from(&refusal);
+        if error.hints.is_empty() {
+            error.hint("nothing was changed: mend it and try again")
+        } else {
+            error
+        }
+    })?;
+    match missing {
+        Some(missing) if flags.output.is_none() && !flags.dry_run => {
+            Err(refuse(desk, by, &missing))
+        }
+        _ => Ok(()),
     }
-    let needed = needed(desk, plan);
-    if needed > 1 && flags.output.is_none() && !flags.dry_run {
-        return Err(CliError::usage(format!("{needed} admins must sign this"))
-            .hint("write it with -o FILE; the others run countersign sign FILE"));
-    }
-    Ok(())
 }
 
 /// Whether the only admin changes what is said of themselves (ATTACKS 18).
 fn is_own_judge(desk: &Desk, by: &MemberId, operations: &[Operation]) -> bool {
-    let admins = desk.session.view().roster().admins(desk.session.size());
     let is_own = |operation: &Operation| match operation {
         Operation::SetMember(said) => said.member == *by,
         Operation::AddKey(said) => said.member == *by,
         _ => false,
     };
-    admins.is_none_or(|set| set.admins.len() == 1) && operations.iter().any(is_own)
+    let roster = desk.session.view().roster();
+    roster.is_single_admin(desk.session.size()) && operations.iter().any(is_own)
 }
 
 /// A statement of governance on the newest state.

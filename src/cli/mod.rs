@@ -14,6 +14,7 @@ pub(crate) mod governance;
 mod history;
 pub(crate) mod operations;
 pub(crate) mod people;
+pub(crate) mod quorum;
 pub(crate) mod report;
 pub(crate) mod review;
 pub(crate) mod said;

@@ -31,6 +31,15 @@ pub(crate) fn in_words(operation: &Operation, names: &Names) -> String {
             let lines = said.text.lines().count();
             format!("policy  {lines} lines; see them with -n, and compare with policy show")
         }
+        Operation::Delegate(said) => {
+            let teams: Vec<_> = said.teams.iter().map(ToString::to_string).collect();
+            let teams = if teams.is_empty() { "none".to_owned() } else { teams.join(", ") };
+            let service = names.of(&said.service);
+            format!("lets    {service} set people below {}; teams it may give: {teams}", said.below)
+        }
+        Operation::EndDelegation(said) => {
+            format!("lets    {} set nobody any more", names.of(&said.service))
+        }
         Operation::SetBaseline(said) => {
             let place = format!("{} in {}", said.service, said.environment);
             format!("start   {place} is accepted up to {}", said.accepted)

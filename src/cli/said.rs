@@ -168,6 +168,12 @@ pub(crate) fn operation(
             let number = versions.rfind(|policy| policy.entry == entry.index());
             number.map_or_else(|| "policy".to_owned(), |policy| format!("policy {}", policy.number))
         }
+        Operation::Delegate(said) => {
+            format!("let {} set people below {}", names.of(&said.service), said.below)
+        }
+        Operation::EndDelegation(said) => {
+            format!("end what {} was let do", names.of(&said.service))
+        }
         Operation::SetBaseline(said) => {
             let accepted = match &said.accepted {
                 crate::statement::governance::Accepted::Nothing => "nothing".to_owned(),

@@ -1,8 +1,10 @@
-//! Admission (`spec/ledger.md` section 6): what may become an entry, and why something may not.
+//! Admission (`spec/ledger.md` section 12): what may become an entry, and why something may not.
 //!
 //! The rules are replayed by `ledger check`, so they read nothing but the view before the entry,
 //! the log before the entry, and the envelope.
 
+mod authority;
+mod delegated;
 mod governance;
 
 use std::collections::BTreeMap;
@@ -26,6 +28,9 @@ use crate::statement::pipeline::{Build, Decision, Deployment};
 use crate::statement::words::{ApprovalVerdict, Duty, MemberKind};
 use crate::statement::{Says, Seen, Statement};
 use crate::view::{Fact, View};
+
+pub use self::authority::{Authority, Shortfall, is_reduction};
+pub use self::delegated::check_delegated;
 
 /// What admission asks of the log before the entry.
 pub trait Log {

@@ -3,16 +3,25 @@
 //! Validity is kept as index intervals, so that every question can be asked "as of size N". A
 //! [`TreeSize`] `n` sees the entries below `n`.
 
-use std::collections::BTreeMap;
+mod delegation;
+mod key;
+
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
 use crate::base::digest::{Commitment, EmailDigest};
 use crate::base::name::{LevelName, MemberId, TeamName};
 use crate::base::position::{EntryIndex, TreeSize};
+use crate::base::time::Timestamp;
 use crate::key::{KeyId, PublicKey};
-use crate::statement::governance::SetMember;
-use crate::statement::words::{Duty, MemberKind, Revocation};
+use crate::statement::governance::{Operation, SetMember};
+use crate::statement::words::{Duty, MemberKind};
+
+use self::key::Ownership;
+
+pub use self::delegation::Delegation;
+pub use self::key::{KeyRecord, KeyStanding, Revoked};
 
 /// The roster with its whole history.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -20,6 +29,10 @@ pub struct Roster {
     members: BTreeMap<MemberId, MemberHistory>,
     keys: BTreeMap<KeyId, KeyRecord>,
     admins: Vec<AdminSet>,
+    /// Who ever had an address, so that its owner is found without a look at everybody.
+    emails: BTreeMap<EmailDigest, BTreeSet<MemberId>>,
+    /// What each service may do, from its entry to the next; `None` is an end.
+    delegations: BTreeMap<MemberId, Vec<(EntryIndex, Option<Delegation>)>>,
 }
 
 /// What the roster said of a member over time.
@@ -27,6 +40,8 @@ pub struct Roster {
 struct MemberHistory {
     /// Each version holds from its entry to the next; `None` is a retirement.
     versions: Vec<(EntryIndex, Option<Member>)>,
+    /// Every key that was ever enrolled for the member, in that order.
+    keys: Vec<KeyId>,
 }
 
 /// What the roster says of a member.
@@ -50,30 +65,6 @@ pub struct Member {
     pub emails: Vec<EmailDigest>,
 }
 
-/// A key and what became of it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct KeyRecord {
-    /// The public key.
-    pub key: PublicKey,
-    /// Owners, each from its entry on; the last is final once the key has been used.
-    owners: Vec<(EntryIndex, MemberId)>,
-    /// The first accepted statement of this key.
-    first_used: Option<EntryIndex>,
-    /// In the order of their entries: a later one never changes what an earlier size sees.
-    revocations: Vec<Revoked>,
-}
-
-/// When and why a key was revoked.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Revoked {
-    /// The entry of the revocation.
-    pub entry: EntryIndex,
-    /// Retired or leaked.
-    pub cause: Revocation,
-    /// Leaked: the first entry whose permission is void.
-    pub since: EntryIndex,
-}
-
 /// The admins from an entry on.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AdminSet {
@@ -83,17 +74,6 @@ pub struct AdminSet {
     pub admins: Vec<MemberId>,
     /// How many must sign governance.
     pub threshold: u32,
-}
-
-/// How a key stands to a statement that it signed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum KeyStanding {
-    /// Good at the entry, and not known to have leaked by then.
-    Good,
-    /// Not enrolled at that entry, or no longer.
-    NotValid,
-    /// Leaked, and the entry lies in the time of the leak: permission is void.
-    Leaked,
 }
 
 impl Member {
@@ -123,43 +103,6 @@ impl From<&SetMember> for Member {
             profile: said.profile,
             emails: said.emails.clone(),
         }
-    }
-}
-
-impl KeyRecord {
-    /// The owner as of a size.
-    #[must_use]
-    pub fn owner(&self, as_of: TreeSize) -> Option<&MemberId> {
-        self.owners.iter().rev().find(|(entry, _)| as_of.covers(*entry)).map(|(_, owner)| owner)
-    }
-
-    /// Whether an accepted statement has bound the key to its owner for ever.
-    #[must_use]
-    pub fn is_bound(&self) -> bool {
-        self.first_used.is_some()
-    }
-
-    /// The first revocation, if it was entered below a size: from there on nothing is signed.
-    #[must_use]
-    pub fn revoked(&self, as_of: TreeSize) -> Option<Revoked> {
-        self.revocations.first().copied().filter(|revoked| as_of.covers(revoked.entry))
-    }
-
-    /// The first entry whose permission is void, as far as is known as of a size.
-    #[must_use]
-    pub fn leaked_since(&self, as_of: TreeSize) -> Option<EntryIndex> {
-        let leaks = self
-            .revocations
-            .iter()
-            .filter(|revoked| revoked.cause == Revocation::Leaked && as_of.covers(revoked.entry));
-        leaks.map(|leak| leak.since).min()
-    }
-
-    /// Whether the key may sign the entry at `index`.
-    #[must_use]
-    pub fn signs_at(&self, index: EntryIndex) -> bool {
-        let before = TreeSize::new(index.get());
-        self.owner(before).is_some() && self.revoked(before).is_none()
     }
 }
 
@@ -197,7 +140,10 @@ impl Roster {
     /// The member whose commits carry an address, as of a size.
     #[must_use]
     pub fn member_of_email(&self, email: EmailDigest, as_of: TreeSize) -> Option<&Member> {
-        self.members(as_of).find(|member| member.emails.contains(&email))
+        let ever = self.emails.get(&email)?;
+        ever.iter()
+            .filter_map(|id| self.member(id, as_of))
+            .find(|member| member.emails.contains(&email))
     }
 
     /// A key, enrolled now or ever.
@@ -214,15 +160,56 @@ impl Roster {
     /// The fingerprints of a member's keys that may sign the next entry after `as_of`.
     #[must_use]
     pub fn keys_of(&self, id: &MemberId, as_of: TreeSize) -> Vec<KeyId> {
-        let signs =
-            |record: &KeyRecord| record.owner(as_of) == Some(id) && record.revoked(as_of).is_none();
-        self.keys.iter().filter(|(_, record)| signs(record)).map(|(id, _)| *id).collect()
+        let signs = |key: &&KeyId| {
+            self.keys.get(key).is_some_and(|record| {
+                record.owner(as_of) == Some(id) && record.revoked(as_of).is_none()
+            })
+        };
+        let ever = self.members.get(id).map(|history| history.keys.as_slice()).unwrap_or_default();
+        ever.iter().filter(signs).copied().collect::<BTreeSet<_>>().into_iter().collect()
+    }
+
+    /// Whether a key was ever enrolled for a member, revoked or handed on since or not.
+    #[must_use]
+    pub fn had_key(&self, id: &MemberId) -> bool {
+        self.members.get(id).is_some_and(|history| !history.keys.is_empty())
+    }
+
+    /// Since when a key cools, as of a size: see [`KeyRecord::cooling_since`].
+    #[must_use]
+    pub fn cooling_since(&self, key: &KeyId, as_of: TreeSize) -> Option<Timestamp> {
+        self.keys.get(key)?.cooling_since(as_of)
     }
 
     /// The admins as of a size.
     #[must_use]
     pub fn admins(&self, as_of: TreeSize) -> Option<&AdminSet> {
         self.admins.iter().rev().find(|set| as_of.covers(set.entry))
+    }
+
+    /// The admins who can sign as of a size: human members with a key in force.
+    #[must_use]
+    pub fn able_admins(&self, as_of: TreeSize) -> BTreeSet<MemberId> {
+        let able = |id: &&MemberId| {
+            self.member(id, as_of).is_some_and(|member| member.kind == MemberKind::Human)
+                && !self.keys_of(id, as_of).is_empty()
+        };
+        let admins = self.admins(as_of).map(|set| set.admins.as_slice()).unwrap_or_default();
+        admins.iter().filter(able).cloned().collect()
+    }
+
+    /// Whether at most one admin can sign: nobody else watches over what that one does.
+    #[must_use]
+    pub fn is_single_admin(&self, as_of: TreeSize) -> bool {
+        self.able_admins(as_of).len() < 2
+    }
+
+    /// What was said last of a member, who may be retired since.
+    #[must_use]
+    pub fn member_ever(&self, id: &MemberId, as_of: TreeSize) -> Option<&Member> {
+        let versions = &self.members.get(id)?.versions;
+        let mut seen = versions.iter().rev().filter(|(entry, _)| as_of.covers(*entry));
+        seen.find_map(|(_, member)| member.as_ref())
     }
 
     /// How the permission that `key` gave at `index` stands as of a size. A leak that became
@@ -243,24 +230,41 @@ impl Roster {
     pub(crate) fn set_member(&mut self, entry: EntryIndex, said: &SetMember) {
         let history = self.members.entry(said.member.clone()).or_insert_with(MemberHistory::new);
         history.versions.push((entry, Some(said.into())));
+        for email in &said.emails {
+            self.emails.entry(*email).or_default().insert(said.member.clone());
+        }
     }
 
-    /// Retires a member from an entry on.
+    /// Retires a member from an entry on. What was delegated to it ends, and does not come back
+    /// with the member.
     pub(crate) fn retire(&mut self, entry: EntryIndex, id: &MemberId) {
+        self.end_delegation(entry, id);
         if let Some(history) = self.members.get_mut(id) {
             history.versions.push((entry, None));
         }
     }
 
-    /// Enrols a key, or hands an unused one to another member.
-    pub(crate) fn add_key(&mut self, entry: EntryIndex, key: &PublicKey, owner: &MemberId) {
-        let record = self.keys.entry(key.fingerprint()).or_insert_with(|| KeyRecord {
+    /// Enrols a key at the time of its entry, or hands an unused one to another member.
+    pub(crate) fn add_key(
+        &mut self,
+        entry: EntryIndex,
+        time: Timestamp,
+        key: &PublicKey,
+        owner: &MemberId,
+    ) {
+        let id = key.fingerprint();
+        let history = self.members.entry(owner.clone()).or_insert_with(MemberHistory::new);
+        // A key that was handed on counts as one before: else handing on would evade the cooling.
+        let is_further = entry.get() > 0 && history.keys.iter().any(|other| *other != id);
+        history.keys.push(id);
+        let record = self.keys.entry(id).or_insert_with(|| KeyRecord {
             key: key.clone(),
             owners: Vec::new(),
             first_used: None,
             revocations: Vec::new(),
         });
-        record.owners.push((entry, owner.clone()));
+        let (owner, cools_since) = (owner.clone(), is_further.then_some(time));
+        record.owners.push(Ownership { entry, owner, cools_since });
     }
 
     /// Revokes a key.
@@ -281,11 +285,35 @@ impl Roster {
     pub(crate) fn set_admins(&mut self, set: AdminSet) {
         self.admins.push(set);
     }
+
+    /// Does what an operation does to the roster; nothing where it concerns something else.
+    pub(crate) fn apply(&mut self, entry: EntryIndex, time: Timestamp, operation: &Operation) {
+        match operation {
+            Operation::SetMember(said) => self.set_member(entry, said),
+            Operation::RetireMember(said) => self.retire(entry, &said.member),
+            Operation::AddKey(said) => self.add_key(entry, time, &said.key, &said.member),
+            Operation::RevokeKey(said) => {
+                let since = said.since.unwrap_or(entry);
+                self.revoke(&said.key, Revoked { entry, cause: said.cause, since });
+            }
+            Operation::SetAdmins(said) => {
+                let (admins, threshold) = (said.admins.clone(), said.threshold);
+                self.set_admins(AdminSet { entry, admins, threshold });
+            }
+            Operation::Delegate(said) => self.delegate(entry, said),
+            Operation::EndDelegation(said) => self.end_delegation(entry, &said.service),
+            Operation::RotateLedgerKey(_)
+            | Operation::Lift(_)
+            | Operation::ConfirmClock(_)
+            | Operation::SetPolicy(_)
+            | Operation::SetBaseline(_) => {}
+        }
+    }
 }
 
 impl MemberHistory {
     const fn new() -> Self {
-        Self { versions: Vec::new() }
+        Self { versions: Vec::new(), keys: Vec::new() }
     }
 }
 
@@ -325,6 +353,40 @@ mod tests {
         let email = EmailDigest::from_bytes([9; 32]);
         assert!(roster.member_of_email(email, TreeSize::new(9)).is_some());
         assert!(roster.member_of_email(email, TreeSize::new(10)).is_none());
+    }
+
+    /// ATTACKS 18 (d): a further key cools from its enrolment on, a first one never.
+    #[test]
+    fn attack_18_only_a_further_key_cools() {
+        use crate::key::{SeedSigner, Signer as _};
+        let key = |seed| SeedSigner::from_seed(&[seed; 32], "").unwrap().public_key().clone();
+        let (mut roster, time) = (Roster::default(), Timestamp::from_milliseconds);
+        let id = MemberId::new("m1").unwrap();
+        let other = MemberId::new("m2").unwrap();
+        let entry = EntryIndex::new;
+        roster.set_member(entry(0), &said("senior"));
+        roster.add_key(entry(0), time(5), &key(1), &id);
+        roster.add_key(entry(0), time(5), &key(2), &id);
+        roster.set_member(entry(1), &SetMember { member: other.clone(), ..said("junior") });
+        roster.add_key(entry(1), time(6), &key(3), &other);
+        roster.add_key(entry(2), time(7), &key(4), &id);
+        let since = |roster: &Roster, seed: u8, size| {
+            roster.cooling_since(&key(seed).fingerprint(), TreeSize::new(size))
+        };
+        for seed in [1, 2, 3] {
+            assert_eq!(since(&roster, seed, 9), None, "{seed} is a first key, or of entry 0");
+        }
+        assert_eq!(since(&roster, 4, 3), Some(time(7)));
+        assert_eq!(since(&roster, 4, 2), None, "it is not enrolled yet");
+        // The only key revoked, or handed to somebody else: the next one cools all the same.
+        let cause = crate::statement::words::Revocation::Retired;
+        let revoked = Revoked { entry: entry(3), cause, since: entry(3) };
+        roster.revoke(&key(3).fingerprint(), revoked);
+        roster.add_key(entry(4), time(9), &key(5), &other);
+        assert_eq!(since(&roster, 5, 9), Some(time(9)));
+        roster.add_key(entry(5), time(11), &key(4), &other);
+        assert_eq!((since(&roster, 4, 5), since(&roster, 4, 6)), (Some(time(7)), Some(time(11))));
+        assert_eq!(roster.keys_of(&id, TreeSize::new(9)).len(), 2);
     }
 
     /// Only services decide and only humans review, whatever else the roster says.

@@ -34,6 +34,7 @@ use crate::note::key::{NoteSigner, VerifierKey};
 use crate::roster::Roster;
 use crate::statement::commitment::EmailSalt;
 use crate::statement::envelope::{Envelope, EnvelopeSignature};
+use crate::statement::governance::Operation;
 use crate::statement::{Says, Seen, Statement};
 use crate::store::sled::SledStore;
 use crate::verify::VerifiedEntry;
@@ -273,6 +274,17 @@ impl Session {
         let found = read::entry(&self.store, index, &self.checkpoint)?;
         let found = found.ok_or(SessionError::NoEntry { index, size: self.size() })?;
         Ok(found.leaf().to_bytes())
+    }
+
+    /// Whether operations of governance are possible on the newest state, whoever signs them.
+    ///
+    /// # Errors
+    /// The [`Refusal`] that the ledger would give.
+    pub fn check_operations(&self, operations: &[Operation]) -> Result<(), Refusal> {
+        let mut view = self.view.clone();
+        let log = StoreLog::new(&self.store);
+        let index = self.size().next_index();
+        Admitter::new(&mut view, &log).check_operations(operations, index).map(|_| ())
     }
 
     /// A statement by `by`, for this ledger, resting on its newest checkpoint.

@@ -64,6 +64,10 @@ pub enum Operation {
     SetPolicy(SetPolicy),
     /// Accepts everything up to a commit, or nothing, as a start.
     SetBaseline(SetBaseline),
+    /// Lets a service set and retire humans below a level; replaces what it was let before.
+    Delegate(Delegate),
+    /// Ends what was delegated to a service. Only reduces.
+    EndDelegation(EndDelegation),
 }
 
 /// All that is said of a member.
@@ -194,6 +198,27 @@ pub struct SetBaseline {
     pub reason: Option<Commitment>,
 }
 
+/// Lets a service do a part of what admins do (ATTACKS 38).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Delegate {
+    /// A service of the roster.
+    pub service: MemberId,
+    /// A level of the policy: only humans below it.
+    pub below: LevelName,
+    /// Teams that it may put them into, sorted.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub teams: Vec<TeamName>,
+}
+
+/// Ends a delegation.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct EndDelegation {
+    /// The service.
+    pub service: MemberId,
+}
+
 /// What a baseline accepts.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
@@ -235,12 +260,4 @@ pub struct EntryReference {
     pub index: EntryIndex,
     /// Its leaf hash.
     pub leaf: LeafHash,
-}
-
-impl Operation {
-    /// Whether the operation only takes permission away, so that one admin suffices.
-    #[must_use]
-    pub const fn only_reduces(&self) -> bool {
-        matches!(self, Self::RetireMember(_) | Self::RevokeKey(_))
-    }
 }

@@ -92,8 +92,12 @@ fn operation(operation: &Operation) -> Rule {
             "since stands only with the cause leaked",
         ),
         Operation::RotateLedgerKey(body) => ledger_key(&body.ledger_key),
+        Operation::Delegate(body) => {
+            rule(is_sorted_set(&body.teams), "teams are a sorted list without repetition")
+        }
         Operation::RetireMember(_)
         | Operation::AddKey(_)
+        | Operation::EndDelegation(_)
         | Operation::Lift(_)
         | Operation::ConfirmClock(_) => Ok(()),
     }

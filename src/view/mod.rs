@@ -310,7 +310,12 @@ impl View {
         match operation {
             Operation::SetMember(said) => self.roster.set_member(index, said),
             Operation::RetireMember(said) => self.roster.retire(index, &said.member),
-            Operation::AddKey(said) => self.roster.add_key(index, &said.key, &said.member),
+            Operation::AddKey(said) => {
+                self.roster.add_key(index, fact.time, &said.key, &said.member);
+            }
+            Operation::Delegate(_) | Operation::EndDelegation(_) => {
+                self.roster.apply(index, fact.time, operation);
+            }
             Operation::RevokeKey(said) => {
                 let since = said.since.unwrap_or(index);
                 self.roster.revoke(&said.key, Revoked { entry: index, cause: said.cause, since });

@@ -18,8 +18,9 @@ use countersign::statement::break_glass::{Drill, Override};
 use countersign::statement::change::{Declaration, DeclaredAuthor};
 use countersign::statement::envelope::{Envelope, EnvelopeSignature};
 use countersign::statement::governance::{
-    Accepted, AddKey, ConfirmClock, EntryReference, Genesis, Governance, Lift, Operation,
-    RetireMember, RevokeKey, RotateLedgerKey, SetAdmins, SetBaseline, SetMember, SetPolicy,
+    Accepted, AddKey, ConfirmClock, Delegate, EndDelegation, EntryReference, Genesis, Governance,
+    Lift, Operation, RetireMember, RevokeKey, RotateLedgerKey, SetAdmins, SetBaseline, SetMember,
+    SetPolicy,
 };
 use countersign::statement::pipeline::{Build, Decision, Deployment};
 use countersign::statement::words::{
@@ -207,6 +208,12 @@ pub fn governance() -> Statement {
                 }),
                 policy("version = 1\nlevels = [\"senior\"]\n"),
                 baseline(Accepted::Nothing, Some(12)),
+                Operation::Delegate(Delegate {
+                    service: member("sync"),
+                    below: "senior".parse().unwrap(),
+                    teams: vec!["web/checkout".parse().unwrap()],
+                }),
+                Operation::EndDelegation(EndDelegation { service: member("sync") }),
             ],
         }),
     )

@@ -1,18 +1,22 @@
 //! `sign`: another admin's signature under what one wrote.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use super::submit::read;
+use crate::base::name::MemberId;
 use crate::cli::Context;
 use crate::cli::desk::{Desk, Held, write_envelope};
 use crate::cli::error::{CliError, ErrorKind};
 use crate::cli::exit::ExitStatus;
 use crate::cli::governance::{confirm, show_payload, tell};
 use crate::cli::operations::in_words;
+use crate::cli::quorum::{missing, needed};
 use crate::cli::ui::Role;
+use crate::ledger::admission::Shortfall;
 use crate::session::sign_again;
 use crate::statement::envelope::Envelope;
-use crate::statement::governance::{Governance, Operation};
+use crate::statement::governance::Governance;
 use crate::statement::{Says, Statement};
 
 /// Sign what another admin wrote
@@ -64,7 +68,11 @@ pub(crate) fn run(context: &mut Context, args: &Args) -> Result<ExitStatus, CliE
     let desk = held.desk(context)?;
     governance(desk, &statement)?;
     let owner = desk.owner(&signer.public_key().fingerprint())?.id.clone();
-    let (count, needed) = check_signer(desk, &envelope, body, &owner)?;
+    let (count, missing) = check_signer(desk, &envelope, body, &owner)?;
+    let needed = match &missing {
+        Some(missing) => count + missing.needed - missing.found,
+        None => count.max(needed(desk, &body.operations)?),
+    };
     // What follows needs the ledger no more; whether it is still in time, submit tells.
     held.leave();
     confirm(context, args.yes, "Sign this?")?;
@@ -76,7 +84,7 @@ pub(crate) fn run(context: &mut Context, args: &Args) -> Result<ExitStatus, CliE
     }
     context.ui.json(&serde_json::json!({ "signed": count, "needed": needed }));
     context.ui.lead(Role::Good, "SIGNED", &format!("{count} of {needed} admins"));
-    let verb = if count < needed { "sign" } else { "submit" };
+    let verb = if missing.is_some() { "sign" } else { "submit" };
     context.ui.line(&format!("next: countersign {verb} {}", file.display()));
     Ok(ExitStatus::Yes)
 }
@@ -100,27 +108,22 @@ fn governance<'a>(desk: &Desk, statement: &'a Statement) -> Result<&'a Governanc
     Ok(body)
 }
 
-/// How many admins will have signed, and how many must.
+/// How many admins will have signed, and what is missing then.
 fn check_signer(
     desk: &Desk,
     envelope: &Envelope,
     body: &Governance,
-    signer: &crate::base::name::MemberId,
-) -> Result<(usize, usize), CliError> {
+    signer: &MemberId,
+) -> Result<(usize, Option<Shortfall>), CliError> {
     let (roster, size) = (desk.session.view().roster(), desk.session.size());
-    let names = desk.names();
-    let admins = roster.admins(size);
-    if !admins.is_some_and(|set| set.admins.contains(signer)) {
-        let message = format!("{} is no admin of this ledger", names.of(signer));
-        return Err(CliError::usage(message).hint("see who is: countersign roster show"));
-    }
-    let owner = |keyid| roster.key(keyid).and_then(|record| record.owner(size));
-    if envelope.signatures().iter().any(|one| owner(&one.keyid) == Some(signer)) {
-        return Err(CliError::usage(format!("{} has signed this already", names.of(signer)))
+    let owner = |keyid| roster.key(keyid).and_then(|record| record.owner(size)).cloned();
+    let mut signers: BTreeSet<_> =
+        envelope.signatures().iter().filter_map(|one| owner(&one.keyid)).collect();
+    if !signers.insert(signer.clone()) {
+        let message = format!("{} has signed this already", desk.names().of(signer));
+        return Err(CliError::usage(message)
             .hint("another admin signs it, or hand it in: countersign submit FILE"));
     }
-    let threshold = admins.map_or(1, |set| set.threshold);
-    let only_reduces = body.operations.iter().all(Operation::only_reduces);
-    let needed = if only_reduces { 1 } else { usize::try_from(threshold).unwrap_or(usize::MAX) };
-    Ok((envelope.signatures().len() + 1, needed))
+    let missing = missing(desk, &body.operations, &signers)?;
+    Ok((signers.len(), missing))
 }

@@ -1,21 +1,32 @@
-//! Admission of governance (`spec/ledger.md` section 6.2): who must sign, and what is possible.
+//! Admission of governance (`spec/ledger.md` section 12): who must sign, and what is possible.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
+use super::authority::{Authority, Shortfall};
+use super::delegated::check_delegated;
 use super::{Admitter, refuse, refuse_with};
 use crate::base::name::MemberId;
 use crate::base::position::EntryIndex;
+use crate::base::time::Timestamp;
 use crate::key::{KeyId, PublicKey};
 use crate::ledger::append::Refusal;
 use crate::note::key::VerifierKey;
 use crate::policy::Policy;
-use crate::roster::{AdminSet, KeyStanding, Roster};
-use crate::statement::Statement;
+use crate::roster::{AdminSet, Delegation, KeyStanding, Roster};
 use crate::statement::envelope::Envelope;
 use crate::statement::governance::{
-    AddKey, Genesis, Governance, Operation, RevokeKey, SetBaseline, SetMember,
+    AddKey, Genesis, Governance, Lift, Operation, RevokeKey, SetBaseline, SetMember,
 };
-use crate::statement::words::{MemberKind, Revocation};
+use crate::statement::words::{ApprovalVerdict, MemberKind, Revocation};
+use crate::statement::{Says, Statement};
+
+/// What operations lead to, as far as they were tried.
+#[derive(Default)]
+struct Tried {
+    roster: Roster,
+    lifted: BTreeSet<EntryIndex>,
+    rotates: bool,
+}
 
 impl Admitter<'_> {
     /// Steps 3 and 4 for governance, and that every operation is possible.
@@ -26,8 +37,6 @@ impl Admitter<'_> {
         body: &Governance,
         index: EntryIndex,
     ) -> Result<Vec<KeyId>, Refusal> {
-        // Operations are tried on a copy of the roster, in order, so that one may rest on another.
-        let mut roster = self.view.roster().clone();
         if let Some(genesis) = &body.genesis {
             if index.get() != 0 {
                 return Err(refuse("GENESIS", "a ledger begins once"));
@@ -43,101 +52,177 @@ impl Admitter<'_> {
                 ));
             }
         }
-        let policy = self.policy_after(body)?;
-        for operation in &body.operations {
-            self.check_operation(&mut roster, policy.as_ref(), operation, index)?;
-        }
-        check_roster_after(&roster, policy.as_ref(), index)?;
         let is_genesis = body.genesis.is_some();
-        // Entry 0 is signed by every admin that it names; all later ones by admins before them.
-        let (signers, as_of) = if is_genesis {
-            (&roster, index.size_after())
+        let before = parsed(self.view.policy().map(|version| version.text.as_str()))?;
+        let delegation = self.view.roster().delegation(&statement.by, self.size());
+        if let Some(delegation) = delegation.filter(|_| !is_genesis) {
+            let scope = (delegation, before.as_ref());
+            self.check_service(envelope, statement, body, scope, index)?;
+            self.check_operations(&body.operations, index)?;
         } else {
-            (self.view.roster(), self.size())
-        };
-        let Some(admins) = signers.admins(as_of) else {
-            return Err(refuse("NO_ADMINS", "the genesis names no admins"));
-        };
-        let members = check_signatures(envelope, signers, admins, index, is_genesis)?;
-        let needed = if is_genesis {
-            admins.admins.len()
-        } else if body.operations.iter().all(Operation::only_reduces) {
-            1
-        } else {
-            usize::try_from(admins.threshold).unwrap_or(usize::MAX)
-        };
-        if members.len() < needed {
-            return Err(refuse_with(
-                "THRESHOLD",
-                format!("{} of {needed} admins have signed", members.len()),
-                "another admin signs the file: countersign sign FILE",
-            ));
-        }
-        if !members.contains(&statement.by) {
-            return Err(refuse("PROPOSER", format!("{} proposes without signing", statement.by)));
+            let roster = self.check_operations(&body.operations, index)?;
+            // Entry 0 is signed by every admin that it names; later ones by admins before them.
+            let (signers, as_of) = if is_genesis {
+                (&roster, index.size_after())
+            } else {
+                (self.view.roster(), self.size())
+            };
+            let Some(admins) = signers.admins(as_of) else {
+                return Err(refuse("NO_ADMINS", "the genesis names no admins"));
+            };
+            let members = check_signatures(envelope, signers, admins, index, is_genesis)?;
+            let authority = if is_genesis {
+                let count = admins.admins.len();
+                Some(Authority { count, others: BTreeMap::new() })
+            } else {
+                Authority::of(signers, before.as_ref(), &body.operations, as_of)
+            };
+            if let Some(missing) = authority.and_then(|authority| authority.shortfall(&members)) {
+                return Err(too_few(&missing));
+            }
+            if !members.contains(&statement.by) {
+                let what = format!("{} proposes without signing", statement.by);
+                return Err(refuse("PROPOSER", what));
+            }
         }
         Ok(envelope.signatures().iter().map(|signature| signature.keyid).collect())
     }
 
-    /// The policy that holds after the statement, parsed; none where there is none yet.
-    fn policy_after(&mut self, body: &Governance) -> Result<Option<Policy>, Refusal> {
-        let set = body.operations.iter().rev().find_map(|operation| match operation {
+    /// Whether operations are possible, in order and all together, as the entry at `index`,
+    /// whoever signs them. Gives the roster after them.
+    ///
+    /// # Errors
+    /// The refusal of the first that is not.
+    pub fn check_operations(
+        &self,
+        operations: &[Operation],
+        index: EntryIndex,
+    ) -> Result<Roster, Refusal> {
+        // Tried on a copy of the roster, so that one may rest on another.
+        let mut tried = Tried { roster: self.view.roster().clone(), ..Tried::default() };
+        let policy = self.policy_after(operations)?;
+        for operation in operations {
+            self.check_operation(&mut tried, policy.as_ref(), operation, index)?;
+        }
+        check_roster_after(&tried.roster, policy.as_ref(), index)?;
+        Ok(tried.roster)
+    }
+
+    /// What a service does alone that admins let: every operation is within its delegation.
+    fn check_service(
+        &self,
+        envelope: &Envelope,
+        statement: &Statement,
+        body: &Governance,
+        (delegation, policy): (&Delegation, Option<&Policy>),
+        index: EntryIndex,
+    ) -> Result<(), Refusal> {
+        self.check_signature(envelope, statement, index)?;
+        let mut roster = self.view.roster().clone();
+        let after = index.size_after();
+        for operation in &body.operations {
+            check_delegated(&roster, policy, delegation, operation, after).map_err(|why| {
+                refuse_with(
+                    "DELEGATION",
+                    format!("{} may not do this alone: {why}", statement.by),
+                    "an admin signs it, with a key of their own",
+                )
+            })?;
+            roster.apply(index, Timestamp::default(), operation);
+        }
+        Ok(())
+    }
+
+    /// The policy that holds after operations, parsed; none where there is none yet.
+    fn policy_after(&self, operations: &[Operation]) -> Result<Option<Policy>, Refusal> {
+        let set = operations.iter().rev().find_map(|operation| match operation {
             Operation::SetPolicy(policy) => Some(policy.text.as_str()),
             _ => None,
         });
-        let text = set.or(self.view.policy().map(|version| version.text.as_str()));
-        text.map(Policy::parse)
-            .transpose()
-            .map_err(|errors| refuse("POLICY", format!("the policy: {errors}")))
+        parsed(set.or(self.view.policy().map(|version| version.text.as_str())))
     }
 
     fn check_operation(
         &self,
-        roster: &mut Roster,
+        tried: &mut Tried,
         policy: Option<&Policy>,
         operation: &Operation,
         index: EntryIndex,
     ) -> Result<(), Refusal> {
         let after = index.size_after();
+        let roster = &tried.roster;
         match operation {
-            Operation::SetMember(said) => set_member(roster, said, index),
+            Operation::SetMember(said) => check_member(roster, said, index)?,
             Operation::RetireMember(said) => {
                 if roster.member(&said.member, after).is_none() {
                     return Err(unknown(&said.member));
                 }
-                roster.retire(index, &said.member);
-                Ok(())
             }
-            Operation::AddKey(said) => add_key(roster, said, index),
-            Operation::RevokeKey(said) => revoke_key(roster, said, index),
-            Operation::SetAdmins(said) => {
-                let (admins, threshold) = (said.admins.clone(), said.threshold);
-                roster.set_admins(AdminSet { entry: index, admins, threshold });
-                Ok(())
-            }
-            Operation::RotateLedgerKey(said) => {
-                let key: VerifierKey = said
-                    .ledger_key
-                    .parse()
-                    .map_err(|_| refuse("LEDGER_KEY", "the ledger key is not a verifier key"))?;
-                let origin = self.view.ledger().map(|ledger| ledger.origin.as_str().to_owned());
-                if origin.as_deref() == Some(key.name()) {
-                    Ok(())
-                } else {
-                    Err(refuse("LEDGER_KEY", "the name of a ledger key is the ledger's origin"))
+            Operation::AddKey(said) => check_key(roster, said, index)?,
+            Operation::RevokeKey(said) => check_revocation(roster, said, index)?,
+            Operation::RotateLedgerKey(said) => self.check_rotation(tried, &said.ledger_key)?,
+            Operation::Lift(said) => {
+                self.check_lift(said)?;
+                if !tried.lifted.insert(said.entry.index) {
+                    return Err(lifted(said.entry.index));
                 }
             }
-            Operation::Lift(said) => match self.log.entry(said.entry.index)? {
-                Some((entry, _)) if entry == said.entry => Ok(()),
-                _ => Err(refuse(
-                    "NO_SUCH_ENTRY",
-                    format!("entry {} is another one", said.entry.index),
-                )),
-            },
-            Operation::SetBaseline(said) => self.set_baseline(policy, said),
+            Operation::SetBaseline(said) => self.set_baseline(policy, said)?,
+            Operation::Delegate(said) => {
+                let service = roster.member(&said.service, after);
+                if service.is_none_or(|member| member.kind != MemberKind::Service) {
+                    let what = format!("{} is no service of the roster", said.service);
+                    return Err(refuse("NOT_A_SERVICE", what));
+                }
+            }
+            Operation::EndDelegation(said) => {
+                if roster.delegation(&said.service, after).is_none() {
+                    let what = format!("nothing is delegated to {}", said.service);
+                    return Err(refuse("DELEGATION", what));
+                }
+            }
             // The policy was parsed already; a confirmed time needs no check.
-            Operation::SetPolicy(_) | Operation::ConfirmClock(_) => Ok(()),
+            Operation::SetAdmins(_) | Operation::SetPolicy(_) | Operation::ConfirmClock(_) => {}
         }
+        tried.roster.apply(index, Timestamp::default(), operation);
+        Ok(())
+    }
+
+    /// A new key of the ledger is of its origin, and none that it had before.
+    fn check_rotation(&self, tried: &mut Tried, text: &str) -> Result<(), Refusal> {
+        let key: VerifierKey = text
+            .parse()
+            .map_err(|_| refuse("LEDGER_KEY", "the ledger key is not a verifier key"))?;
+        let Some(ledger) = self.view.ledger().filter(|own| own.origin.as_str() == key.name())
+        else {
+            return Err(refuse("LEDGER_KEY", "the name of a ledger key is the ledger's origin"));
+        };
+        let had = ledger.keys.iter().any(|(_, old)| old == text);
+        if had || std::mem::replace(&mut tried.rotates, true) {
+            return Err(refuse("LEDGER_KEY", "a ledger has each key once, and one at a time"));
+        }
+        Ok(())
+    }
+
+    /// Only a reject is lifted, and once: what else an entry says, its author takes back.
+    fn check_lift(&self, said: &Lift) -> Result<(), Refusal> {
+        let index = said.entry.index;
+        let Some((_, lifted_statement)) =
+            self.log.entry(index)?.filter(|(entry, _)| *entry == said.entry)
+        else {
+            return Err(refuse("NO_SUCH_ENTRY", format!("entry {index} is another one")));
+        };
+        match &lifted_statement.says {
+            Says::Approval(body) if body.verdict == ApprovalVerdict::Reject => {}
+            _ => {
+                return Err(refuse_with(
+                    "NOT_A_REJECT",
+                    format!("entry {index} is no reject"),
+                    "only a reject is lifted; see the entry with countersign show",
+                ));
+            }
+        }
+        if self.view.is_lifted(index) { Err(lifted(index)) } else { Ok(()) }
     }
 
     /// A baseline once for each service and environment, unless it says what it replaces and why.
@@ -168,6 +253,35 @@ impl Admitter<'_> {
     }
 }
 
+fn lifted(index: EntryIndex) -> Refusal {
+    refuse("LIFTED", format!("the reject at entry {index} is lifted already"))
+}
+
+fn too_few(missing: &Shortfall) -> Refusal {
+    let Shortfall { found, needed, about } = missing;
+    match about {
+        None => refuse_with(
+            "THRESHOLD",
+            format!("{found} of {needed} admins have signed"),
+            "another admin signs the file: countersign sign FILE",
+        ),
+        Some(about) => refuse_with(
+            "OWN_SIGNATURE",
+            format!(
+                "{about} gets something by this, so that signature does not count: \
+                 {found} of {needed} others have signed"
+            ),
+            "another admin signs the file: countersign sign FILE",
+        ),
+    }
+}
+
+fn parsed(text: Option<&str>) -> Result<Option<Policy>, Refusal> {
+    text.map(Policy::parse)
+        .transpose()
+        .map_err(|errors| refuse("POLICY", format!("the policy: {errors}")))
+}
+
 fn unknown(member: &MemberId) -> Refusal {
     refuse("UNKNOWN_MEMBER", format!("{member} is not a member"))
 }
@@ -184,7 +298,7 @@ fn check_ledger_key(genesis: &Genesis) -> Result<(), Refusal> {
     }
 }
 
-fn set_member(roster: &mut Roster, said: &SetMember, index: EntryIndex) -> Result<(), Refusal> {
+fn check_member(roster: &Roster, said: &SetMember, index: EntryIndex) -> Result<(), Refusal> {
     let id = &said.member;
     if roster.kind_ever(id).is_some_and(|kind| kind != said.kind) {
         return Err(refuse("KIND", format!("what {id} is was set once and never changes")));
@@ -206,12 +320,11 @@ fn set_member(roster: &mut Roster, said: &SetMember, index: EntryIndex) -> Resul
     {
         return Err(refuse("OPERATOR", format!("the operator {operator} is no human member")));
     }
-    roster.set_member(index, said);
     Ok(())
 }
 
 /// A key has one owner for ever once it was used; until then admins may hand it on (ATTACKS 18).
-fn add_key(roster: &mut Roster, said: &AddKey, index: EntryIndex) -> Result<(), Refusal> {
+fn check_key(roster: &Roster, said: &AddKey, index: EntryIndex) -> Result<(), Refusal> {
     let after = index.size_after();
     if roster.member(&said.member, after).is_none() {
         return Err(unknown(&said.member));
@@ -226,11 +339,10 @@ fn add_key(roster: &mut Roster, said: &AddKey, index: EntryIndex) -> Result<(), 
             return Err(refuse("KEY_OWNED", format!("the key {id} belongs to {owner} for ever")));
         }
     }
-    roster.add_key(index, &said.key, &said.member);
     Ok(())
 }
 
-fn revoke_key(roster: &mut Roster, said: &RevokeKey, index: EntryIndex) -> Result<(), Refusal> {
+fn check_revocation(roster: &Roster, said: &RevokeKey, index: EntryIndex) -> Result<(), Refusal> {
     let Some(record) = roster.key(&said.key) else {
         return Err(refuse("UNKNOWN_KEY", format!("the key {} is on no roster entry", said.key)));
     };
@@ -241,9 +353,6 @@ fn revoke_key(roster: &mut Roster, said: &RevokeKey, index: EntryIndex) -> Resul
     if said.cause == Revocation::Leaked && said.since.is_none_or(|since| since > index) {
         return Err(refuse("SINCE", "leaked since which entry? name one that exists"));
     }
-    let since = said.since.unwrap_or(index);
-    let revoked = crate::roster::Revoked { entry: index, cause: said.cause, since };
-    roster.revoke(&said.key, revoked);
     Ok(())
 }
 
@@ -257,20 +366,30 @@ fn check_roster_after(
     let Some(admins) = roster.admins(after) else {
         return Err(refuse("NO_ADMINS", "the genesis names no admins"));
     };
-    let able = |id: &&MemberId| {
-        let human = roster.member(id, after).is_some_and(|member| member.kind == MemberKind::Human);
-        human && !roster.keys_of(id, after).is_empty()
-    };
-    let count = admins.admins.iter().filter(able).count();
+    let count = roster.able_admins(after).len();
     if count < usize::try_from(admins.threshold).unwrap_or(usize::MAX) {
         return Err(refuse_with(
             "LOCK_OUT",
             format!(
-                "only {count} admins with a key would be left, and {} must sign",
+                "{count} {} with a key would be left, and {} must sign: nobody could govern",
+                if count == 1 { "admin" } else { "admins" },
                 admins.threshold
             ),
-            "name other admins in the same statement, or lower the threshold first",
+            "first enroll another key for them, or name other admins or a lower threshold in a \
+             roster file: countersign roster apply FILE",
         ));
+    }
+    for (service, delegation) in roster.delegations(after) {
+        if policy.is_none_or(|policy| policy.rank(&delegation.below).is_none()) {
+            return Err(refuse_with(
+                "LEVEL",
+                format!(
+                    "{service} may set people below {}, which the policy does not list",
+                    delegation.below
+                ),
+                "list it in the policy's levels, or end the delegation first",
+            ));
+        }
     }
     let Some(policy) = policy else { return Ok(()) };
     for member in roster.members(after) {
