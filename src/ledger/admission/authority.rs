@@ -110,7 +110,10 @@ fn is_demotion(old: &Member, said: &SetMember, policy: Option<&Policy>) -> bool 
     let teams = said.teams.iter().all(|team| old.teams.contains(team));
     let added = said.duties.iter().any(|duty| !old.duties.contains(duty));
     let lost = old.duties.iter().filter(|duty| !said.duties.contains(duty));
-    same && teams
+    // To say the same again is no loss: it is a statement of its own.
+    *old != Member::from(said)
+        && same
+        && teams
         && !added
         && lost.into_iter().all(|duty| REDUCIBLE.contains(duty))
         && is_not_above(policy, said.level.as_ref(), old.level.as_ref())
