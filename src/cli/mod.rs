@@ -22,6 +22,7 @@ mod style;
 mod table;
 pub mod text;
 pub(crate) mod time;
+pub(crate) mod touched;
 pub mod ui;
 
 use std::ffi::OsString;

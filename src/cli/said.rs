@@ -65,7 +65,7 @@ fn declared(author: &DeclaredAuthor, names: &Names) -> String {
 }
 
 /// The first two, and how many more.
-fn listed(items: &[String]) -> String {
+pub(crate) fn listed(items: &[String]) -> String {
     match items {
         [] => "nobody".to_owned(),
         [one] => one.clone(),

@@ -20,7 +20,7 @@ fn a_key_has_one_owner_and_is_revoked_with_what_it_touches() {
     revoke("yesterday").refused(2, "neither an entry nor a time");
     revoke("2999-01-01").refused(2, "there is no entry at or after 1 Jan 2999");
     let plan = revoke("2020-01-01").json()["plan"][1].as_str().unwrap().to_owned();
-    assert_eq!(plan, "leaked since entry 0: 0 approvals from there on lose their effect");
+    assert_eq!(plan, "leaked since entry 0: nothing from there on stops counting");
     enroll("ben@shop.example").refused(2, "the key was revoked at entry 4");
     stage.run(["key", "revoke", &key]).refused(2, "--retired|--leaked-since");
 }

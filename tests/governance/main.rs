@@ -5,6 +5,7 @@
 #![expect(clippy::unwrap_used, reason = "a test's helpers fail with the test")]
 #![allow(clippy::print_stdout, reason = "a skipped test says so")]
 
+mod admins;
 mod authority;
 #[path = "../common/mod.rs"]
 mod common;

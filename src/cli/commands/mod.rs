@@ -16,6 +16,7 @@ mod hash;
 mod init;
 mod key;
 mod ledger;
+mod lift;
 mod log;
 mod man;
 mod policy;
@@ -72,6 +73,7 @@ commands! {
     Roster = roster,
     Policy = policy,
     Baseline = baseline,
+    Lift = lift,
     Trust = trust,
     Sign = sign,
     Submit = submit,

@@ -2,6 +2,7 @@
 
 mod add;
 mod apply;
+mod delegate;
 mod difference;
 mod file;
 mod show;
@@ -22,6 +23,7 @@ enum Action {
     Show(show::Args),
     Add(add::Args),
     Apply(apply::Args),
+    Delegate(delegate::Args),
 }
 
 /// Runs the command.
@@ -30,5 +32,6 @@ pub(crate) fn run(context: &mut Context, args: &Args) -> Result<ExitStatus, CliE
         Action::Show(args) => show::run(context, args),
         Action::Add(args) => add::run(context, args),
         Action::Apply(args) => apply::run(context, args),
+        Action::Delegate(args) => delegate::run(context, args),
     }
 }

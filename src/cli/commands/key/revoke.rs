@@ -8,10 +8,10 @@ use crate::cli::error::CliError;
 use crate::cli::exit::ExitStatus;
 use crate::cli::governance::{Plan, SigningFlags, carry_out};
 use crate::cli::time::{date, parse};
+use crate::cli::touched::by_leak;
 use crate::key::KeyId;
-use crate::statement::Says;
 use crate::statement::governance::{Operation, RevokeKey};
-use crate::statement::words::{ApprovalVerdict, Revocation};
+use crate::statement::words::Revocation;
 
 /// Revoke a key: one admin signs it
 ///
@@ -54,14 +54,10 @@ pub(super) fn run(context: &mut Context, args: &Args) -> Result<ExitStatus, CliE
         None => (Revocation::Retired, None),
     };
     let mut words = vec![format!("revoke  {owner}: {}", args.fingerprint)];
-    words.push(match since {
-        None => "retired: nothing that it signed so far is touched".to_owned(),
-        Some(since) => {
-            let count = approvals_from(&desk, &args.fingerprint, since)?;
-            let noun = if count == 1 { "approval" } else { "approvals" };
-            format!("leaked since entry {since}: {count} {noun} from there on lose their effect")
-        }
-    });
+    match since {
+        None => words.push("retired: nothing that it signed so far is touched".to_owned()),
+        Some(since) => words.extend(by_leak(&desk, &args.fingerprint, since)?),
+    }
     let operation = RevokeKey { key: args.fingerprint, cause, since };
     let plan = Plan {
         words,
@@ -107,18 +103,4 @@ fn first_at(desk: &Desk, time: Timestamp) -> Result<EntryIndex, CliError> {
             .hint("nothing was signed since: --retired is enough"));
     }
     Ok(EntryIndex::new(low))
-}
-
-/// How many approvals of a key stand at or after an entry.
-fn approvals_from(desk: &Desk, key: &KeyId, since: EntryIndex) -> Result<usize, CliError> {
-    let mut count = 0;
-    for index in since.get()..desk.session.size().get() {
-        let entry = desk.session.entry(EntryIndex::new(index))?;
-        let is_approval = matches!(
-            &entry.statement().says,
-            Says::Approval(said) if said.verdict == ApprovalVerdict::Approve
-        );
-        count += usize::from(is_approval && entry.keys().contains(key));
-    }
-    Ok(count)
 }

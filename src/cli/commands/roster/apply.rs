@@ -1,9 +1,10 @@
 //! `roster apply`: the roster made to say what a file says.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use super::difference::{retire, want};
-use super::file::{Entry, ROSTER_FILE_BYTES_MAX, RosterFile, line_of, parse};
+use super::file::{Entry, Lines, ROSTER_FILE_BYTES_MAX, RosterFile, parse};
 use crate::base::name::MemberId;
 use crate::cli::Context;
 use crate::cli::desk::{Desk, Profile};
@@ -11,10 +12,11 @@ use crate::cli::error::CliError;
 use crate::cli::exit::ExitStatus;
 use crate::cli::governance::{Plan, SigningFlags, carry_out};
 use crate::cli::people::{Person, find, fresh_member_id};
+use crate::cli::touched::by_leaving;
 use crate::cli::ui::Role;
 use crate::key::PublicKey;
 use crate::roster::Member;
-use crate::statement::governance::{Operation, SetAdmins};
+use crate::statement::governance::{Operation, SetAdmins, SetMember};
 use crate::statement::words::MemberKind;
 
 /// Make the roster say what a file says
@@ -40,6 +42,8 @@ pub(crate) struct Args {
 struct Wanted {
     line: usize,
     known: Option<Member>,
+    /// Whether the id was made just now.
+    is_fresh: bool,
     person: Person,
     operator: Option<String>,
     retired: bool,
@@ -66,14 +70,18 @@ pub(super) fn run(context: &mut Context, args: &Args) -> Result<ExitStatus, CliE
 type Mistake = (usize, CliError);
 
 fn plan(desk: &Desk, text: &str, file: &RosterFile) -> Result<Plan, Mistake> {
-    let mut wanted = Vec::new();
+    let mut wanted: Vec<Wanted> = Vec::new();
+    let text_lines = Lines::of(text);
+    let mut lines: BTreeMap<MemberId, usize> = BTreeMap::new();
     for entry in &file.member {
-        let line = line_of(text, entry.span().start);
-        let found = read(desk, entry.get_ref(), line).map_err(|error| (line, error))?;
-        if let Some(other) =
-            wanted.iter().find(|other: &&Wanted| other.person.id == found.person.id)
-        {
-            let message = format!("the same member stands in line {} too", other.line);
+        let line = text_lines.line(entry.span().start);
+        let mut found = read(desk, entry.get_ref(), line).map_err(|error| (line, error))?;
+        // Of thousands of fresh ids two may be the same.
+        while found.is_fresh && lines.contains_key(&found.person.id) {
+            found.person.id = fresh_member_id();
+        }
+        if let Some(other) = lines.insert(found.person.id.clone(), line) {
+            let message = format!("the same member stands in line {other} too");
             return Err((line, CliError::usage(message).hint("write each member once")));
         }
         wanted.push(found);
@@ -90,8 +98,27 @@ fn plan(desk: &Desk, text: &str, file: &RosterFile) -> Result<Plan, Mistake> {
     for member in wanted.iter().filter(|one| one.retired).filter_map(|one| one.known.as_ref()) {
         retire(&mut plan, desk, member, &names);
     }
+    plan.words.extend(by_leaving(desk, &fewer(desk, &plan)).map_err(|error| (1, error))?);
     plan.after.push("next: countersign roster show".to_owned());
     Ok(plan)
+}
+
+/// Who may less after the plan, so that sign-offs of theirs may stop counting.
+fn fewer(desk: &Desk, plan: &Plan) -> BTreeSet<MemberId> {
+    let (roster, size) = (desk.session.view().roster(), desk.session.size());
+    let lost = |said: &SetMember| {
+        let old = roster.member(&said.member, size)?;
+        let is_less = old.level != said.level
+            || old.teams.iter().any(|team| !said.teams.contains(team))
+            || old.duties.iter().any(|duty| !said.duties.contains(duty));
+        is_less.then(|| said.member.clone())
+    };
+    let who = |operation: &Operation| match operation {
+        Operation::RetireMember(said) => Some(said.member.clone()),
+        Operation::SetMember(said) => lost(said),
+        _ => None,
+    };
+    plan.operations.iter().filter_map(who).collect()
 }
 
 /// The member that an entry is about: by id, else by the address of whoever has it.
@@ -148,7 +175,9 @@ fn read(desk: &Desk, entry: &Entry, line: usize) -> Result<Wanted, CliError> {
         },
         keys,
     };
-    Ok(Wanted { line, known, person, operator: entry.operator.clone(), retired: entry.retired })
+    let is_fresh = entry.id.is_none() && known.is_none();
+    let (operator, retired) = (entry.operator.clone(), entry.retired);
+    Ok(Wanted { line, known, is_fresh, person, operator, retired })
 }
 
 /// Whom a text names: an id, or an e-mail address, of the file or of the roster.

@@ -46,7 +46,15 @@ pub(super) fn want(
         }
     };
     if let Some(words) = words {
-        let (operation, opening) = person.set_member(desk.session.salt())?;
+        let (mut operation, mut opening) = person.set_member(desk.session.salt())?;
+        // The same profile keeps its commitment: a new one would be more than a demotion.
+        if let (Some(member), Operation::SetMember(said)) = (found, &mut operation)
+            && member.profile.is_some()
+            && profile_of(desk, member).is_some_and(|known| known == person.profile)
+        {
+            said.profile = member.profile;
+            opening = None;
+        }
         plan.words.push(words);
         plan.operations.push(operation);
         plan.openings.extend(opening);

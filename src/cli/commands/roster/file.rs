@@ -62,7 +62,7 @@ pub(super) fn parse(path: &Path, bytes: Vec<u8>) -> Result<(String, RosterFile),
     match toml::from_str::<RosterFile>(&text) {
         Ok(file) => Ok((text, file)),
         Err(error) => {
-            let line = error.span().map_or(1, |span| line_of(&text, span.start));
+            let line = error.span().map_or(1, |span| Lines::of(&text).line(span.start));
             let message = error.message().lines().next().unwrap_or_default().to_owned();
             Err(CliError::usage(format!("{}: line {line}: {message}", path.display())).hint(
                 "a [[member]] has id, name, kind, level, teams, duties, emails, handles, keys, \
@@ -72,8 +72,20 @@ pub(super) fn parse(path: &Path, bytes: Vec<u8>) -> Result<(String, RosterFile),
     }
 }
 
-/// The line of a byte, from 1.
-pub(super) fn line_of(text: &str, position: usize) -> usize {
-    let before = text.as_bytes().get(..position).unwrap_or_default();
-    before.split(|byte| *byte == b'\n').count()
+/// The lines of a text, counted once for all its members.
+#[derive(Debug)]
+pub(super) struct Lines {
+    ends: Vec<usize>,
+}
+
+impl Lines {
+    pub(super) fn of(text: &str) -> Self {
+        let ends = text.bytes().enumerate().filter(|(_, byte)| *byte == b'\n');
+        Self { ends: ends.map(|(position, _)| position).collect() }
+    }
+
+    /// The line of a byte, from 1.
+    pub(super) fn line(&self, position: usize) -> usize {
+        self.ends.partition_point(|end| *end < position) + 1
+    }
 }

@@ -24,7 +24,18 @@ struct Report {
     size: TreeSize,
     admins: Vec<MemberId>,
     threshold: u32,
+    /// Whether nobody else watches over what the one admin does.
+    single_admin: bool,
+    delegations: Vec<Delegated>,
     members: Vec<Row>,
+}
+
+/// What a service may do in the admins' place.
+#[derive(Serialize)]
+struct Delegated {
+    service: MemberId,
+    below: LevelName,
+    teams: Vec<TeamName>,
 }
 
 /// A member as an answer.
@@ -51,12 +62,19 @@ pub(super) fn run(context: &mut Context, _: &Args) -> Result<ExitStatus, CliErro
     let admins: Vec<_> = report.admins.iter().map(|id| desk.names().of(id)).collect();
     let place = format!("{people} {noun} of {}", desk.trust.origin());
     context.ui.lead(Role::Strong, "ROSTER", &place);
-    let of = if admins.len() == 1 {
-        "single admin".to_owned()
-    } else {
-        format!("{} of {} admins must sign", report.threshold, admins.len())
+    let of = match (report.single_admin, admins.len()) {
+        (true, 1) => "single admin".to_owned(),
+        (true, count) => format!("single admin with a key, of {count}"),
+        (false, count) => format!("{} of {count} admins must sign", report.threshold),
     };
     context.ui.paragraph(0, &format!("{of}: {}", admins.join(", ")));
+    for Delegated { service, below, teams } in &report.delegations {
+        let teams: Vec<_> = teams.iter().map(ToString::to_string).collect();
+        let teams = if teams.is_empty() { "none".to_owned() } else { teams.join(", ") };
+        let called = desk.names().of(service);
+        let line = format!("{called} may set people below {below}; teams it may give: {teams}");
+        context.ui.paragraph(0, &line);
+    }
     context.ui.blank();
     let mut table = Table::new(0);
     let head = ["NAME", "ID", "KIND", "LEVEL", "TEAMS", "DUTIES", "KEYS"];
@@ -82,10 +100,17 @@ fn report(desk: &Desk) -> Report {
         keys: roster.keys_of(&member.id, size),
     });
     let admins = roster.admins(size);
+    let delegations = roster.delegations(size).map(|(service, delegation)| Delegated {
+        service: service.clone(),
+        below: delegation.below.clone(),
+        teams: delegation.teams.clone(),
+    });
     Report {
         size,
         admins: admins.map(|set| set.admins.clone()).unwrap_or_default(),
         threshold: admins.map_or(0, |set| set.threshold),
+        single_admin: roster.is_single_admin(size),
+        delegations: delegations.collect(),
         members: members.collect(),
     }
 }
