@@ -80,14 +80,20 @@ impl Output {
 }
 
 impl Stage {
-    /// A stage on which nothing was begun. git signs with ada's key file.
-    pub fn new(test: &str) -> Self {
+    /// A stage with an empty folder `shop/` and nobody on it.
+    pub fn empty(test: &str) -> Self {
         // Outside the project, whose own repository would be found from inside.
         let root = std::env::temp_dir().join(format!("stage-{test}-{}", std::process::id()));
         let _ = fs::remove_dir_all(&root);
         fs::create_dir_all(root.join("home/keys")).unwrap();
         fs::create_dir_all(root.join("shop")).unwrap();
-        let stage = Self { root };
+        // People see the folder that git and the program see.
+        Self { root: fs::canonicalize(root).unwrap() }
+    }
+
+    /// A stage on which nothing was begun. git signs with ada's key file.
+    pub fn new(test: &str) -> Self {
+        let stage = Self::empty(test);
         for name in PEOPLE {
             let file = stage.key(name);
             let mut command = stage.program("ssh-keygen");

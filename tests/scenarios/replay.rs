@@ -1,0 +1,123 @@
+//! Telling a story: every command is run, and every line of every answer compared.
+
+use std::fs;
+use std::path::Path;
+
+use crate::bless;
+use crate::story::{Act, Part, Story};
+use crate::template::{Captures, matches};
+use crate::world::World;
+
+/// Tells the story of a file; panics with every answer that differs.
+pub(crate) fn tell(file: &Path) {
+    let story = Story::parse(&fs::read_to_string(file).unwrap());
+    let name = file.file_stem().unwrap().to_str().unwrap();
+    if is_blessing() {
+        bless::bless(file, name, story);
+        return;
+    }
+    let mut captures = Captures::new();
+    let mut complaints = Vec::new();
+    run(name, &story, &mut captures, |act, answer, captures| {
+        if let Some(difference) = difference(&act.answer, &answer, captures) {
+            let place = format!("{name}.md:{}: {}$ {}", act.line, act.who, act.typed);
+            complaints.push(format!("{place}\n{difference}"));
+        }
+    });
+    let complaints = complaints.join("\n");
+    assert!(complaints.is_empty(), "\n{complaints}\n(- the story, + what was answered)\n");
+}
+
+#[expect(clippy::disallowed_methods, reason = "whoever runs the tests asks for new answers")]
+fn is_blessing() -> bool {
+    std::env::var_os("COUNTERSIGN_BLESS").is_some_and(|value| value == "1")
+}
+
+/// Runs every command of a story, in order, and hands on each answer.
+pub(crate) fn run(
+    name: &str,
+    story: &Story,
+    captures: &mut Captures,
+    mut each: impl FnMut(&Act, Vec<String>, &mut Captures),
+) {
+    let (mut people, mut policy) = (&Vec::new(), &Vec::new());
+    let mut world = None;
+    for part in &story.parts {
+        match part {
+            Part::Prose(_) => {}
+            Part::People(block) => people = block,
+            Part::Policy(block) => policy = block,
+            Part::Console { repeat, acts } => {
+                let world = world.get_or_insert_with(|| World::new(name, people, policy));
+                let (first, last) = repeat.unwrap_or((1, 1));
+                for number in first..=last {
+                    for act in acts {
+                        let mut act = act.clone();
+                        if repeat.is_some() {
+                            act.say_number(number);
+                        }
+                        let answer = world.run(&act.who, &act.typed, &act.input, captures);
+                        each(&act, answer, captures);
+                    }
+                }
+            }
+        }
+    }
+    assert!(world.is_some(), "{name}: nobody does anything");
+}
+
+impl Act {
+    /// Writes the number of the round for `<n>`.
+    fn say_number(&mut self, number: u32) {
+        let number = number.to_string();
+        let lines = [&mut self.typed].into_iter().chain(&mut self.input).chain(&mut self.answer);
+        for line in lines {
+            *line = line.replace("<n>", &number);
+        }
+    }
+}
+
+/// What is not as the story tells it, if anything: lines that agree are left out, but for those
+/// right before.
+fn difference(expected: &[String], actual: &[String], captures: &mut Captures) -> Option<String> {
+    let mut same = 0;
+    for (expected, actual) in expected.iter().zip(actual) {
+        if !matches(expected, actual, captures) {
+            break;
+        }
+        same += 1;
+    }
+    let (expected, actual) = (&expected[same..], &actual[same..]);
+    if expected.is_empty() && actual.is_empty() {
+        return None;
+    }
+    let ends = expected.iter().rev().zip(actual.iter().rev());
+    let tail = ends.take_while(|(expected, actual)| matches(expected, actual, captures)).count();
+    let middle = |lines: &[String], sign: char| {
+        let lines = lines[..lines.len() - tail].iter();
+        lines.map(|line| format!("  {sign} {line}\n")).collect::<String>()
+    };
+    Some(format!("  line {}:\n{}{}", same + 1, middle(expected, '-'), middle(actual, '+')))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn lines(text: &str) -> Vec<String> {
+        text.lines().map(str::to_owned).collect()
+    }
+
+    #[test]
+    fn every_line_must_be_there_and_no_other() {
+        let differs = |expected: &str, actual: &str| {
+            difference(&lines(expected), &lines(actual), &mut Captures::new())
+        };
+        assert_eq!(differs("a\nb <hex:1>", "a\nb 0123456789"), None);
+        assert_eq!(differs("a\nb", "a").unwrap(), "  line 2:\n  - b\n");
+        assert_eq!(differs("a\nc", "a\nb\nc").unwrap(), "  line 2:\n  + b\n");
+        assert_eq!(differs("a", "a\n[exit 1]").unwrap(), "  line 2:\n  + [exit 1]\n");
+        assert_eq!(differs("a\n\nb", "a\nb").unwrap(), "  line 2:\n  - \n");
+        assert_eq!(differs("a\nx\nc", "a\ny\nc").unwrap(), "  line 2:\n  - x\n  + y\n");
+    }
+}
