@@ -40,6 +40,14 @@ macro_rules! stories {
 }
 
 stories! {
+    bots_hundred_updates,
+    landed_again,
+    foxtrot_merge,
+    force_pushed_branch,
+    canary_cell,
+    rollback_and_roll_forward,
+    team_of_two,
+    two_services,
     rebase_merge,
     hotfix_at_night,
     rogue_deploy_key,

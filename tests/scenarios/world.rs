@@ -14,7 +14,7 @@ use crate::template::Captures;
 /// minute later. So commits are the same in every run.
 const FIRST_COMMIT_SECONDS: u64 = 1_767_603_600;
 
-/// A command and its answer, as a person at a terminal sees both streams.
+/// Everybody, and what they have.
 #[derive(Debug)]
 pub(crate) struct World {
     stage: Stage,
@@ -30,8 +30,12 @@ impl World {
     /// then all of them are on the roster, and the policy is in force.
     pub(crate) fn new(test: &str, people: &[String], policy: &[String]) -> Self {
         let stage = Stage::empty(test);
-        let maps = (BTreeMap::new(), BTreeMap::new());
-        let mut world = Self { stage, folders: maps.0, fingerprints: maps.1, git_commands: 0 };
+        let mut world = Self {
+            stage,
+            folders: BTreeMap::new(),
+            fingerprints: BTreeMap::new(),
+            git_commands: 0,
+        };
         let name = |line: &String| line.split_whitespace().next().unwrap().to_owned();
         let admin = people.first().map_or_else(|| "ada".to_owned(), name);
         world.must(&admin, "git init -q -b main");
@@ -46,14 +50,17 @@ impl World {
             fs_write(&world.stage.root().join("policy.toml"), &(policy.join("\n") + "\n"));
             world.must(&admin, "countersign policy apply ../policy.toml -y");
         }
-        let members: Vec<_> = people.iter().map(|line| world.member(line)).collect();
+        let members: Vec<_> = {
+            let people = people.iter().enumerate();
+            people.map(|(number, line)| world.member(line, number == 0)).collect()
+        };
         fs_write(&world.stage.root().join("people.toml"), &members.concat());
         world.must(&admin, "countersign roster apply ../people.toml -y");
         world
     }
 
     /// A line such as `ben junior review deploy team:sre` or `coder agent of:ben`, for the roster.
-    fn member(&mut self, line: &str) -> String {
+    fn member(&mut self, line: &str, is_admin: bool) -> String {
         const DUTIES: [&str; 7] =
             ["review", "declare", "build", "decide", "deploy", "override", "observe"];
         let mut words = line.split_whitespace();
@@ -77,10 +84,13 @@ impl World {
         }
         let key = fs::read_to_string(self.key(name).with_extension("pub")).unwrap();
         let level = level.map(|level| format!("level = {level:?}\n")).unwrap_or_default();
+        let id = (!is_admin).then(|| format!("id = {name:?}\n"));
         let operator = operator.map(|human| format!("operator = \"{human}@shop.example\"\n"));
         format!(
-            "[[member]]\nname = {:?}\nemails = [\"{name}@shop.example\"]\nkind = {kind:?}\n{level}\
+            "[[member]]\n{}name = {:?}\nemails = [\"{name}@shop.example\"]\nkind = {kind:?}\n{level}\
              {}duties = {duties:?}\nteams = {teams:?}\nkeys = [{:?}]\n",
+            // Ids in the order of the names: an answer that lists people by id is the same each run.
+            id.unwrap_or_default(),
             capital(name),
             operator.unwrap_or_default(),
             key.trim(),
@@ -143,6 +153,11 @@ impl World {
             ["write", file] => fs_write(&folder.join(file), &(input.join("\n") + "\n")),
             ["write", file, ref text @ ..] => {
                 fs_write(&folder.join(file), &(text.join(" ") + "\n"));
+            }
+            ["commit", file, text, title] => {
+                fs_write(&folder.join(file), &(text.to_owned() + "\n"));
+                self.must(who, "git add .");
+                self.must(who, &format!("git commit -q -m '{title}'"));
             }
             ["edit", file, old, new] => {
                 let text = fs::read_to_string(folder.join(file)).unwrap();
@@ -217,6 +232,9 @@ impl World {
     /// Fills in what a person would copy from elsewhere: `<change:REVISIONS>`, `<key:NAME>`,
     /// `<sha256:FILE>`, or a value that stood in an earlier answer.
     fn fill(&mut self, who: &str, word: &str, captures: &Captures) -> String {
+        if let Some(path) = word.strip_prefix("~/") {
+            return self.home(who).join(path).to_str().unwrap().to_owned();
+        }
         let Some((before, rest)) = word.split_once('<') else { return word.to_owned() };
         let Some((inner, after)) = rest.split_once('>') else { return word.to_owned() };
         let value = match inner.split_once(':') {
