@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::base::position::EntryIndex;
+use crate::base::time::Timestamp;
 use crate::key::{PublicKey, Signer as _};
 use crate::statement::governance::SetMember;
 
@@ -32,7 +33,7 @@ fn roster(people: &[(&str, &str, &str, bool)], overriders: &[&str]) -> Roster {
         } else {
             plain
         };
-        roster.add_key(EntryIndex::new(index), &key, &member);
+        roster.add_key(EntryIndex::new(index), Timestamp::default(), &key, &member);
     }
     roster
 }

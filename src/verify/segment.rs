@@ -19,7 +19,7 @@ use crate::statement::words::{Assistance, Duty, MemberKind, SubjectType};
 use crate::view::View;
 
 /// What every segment of a verdict is judged with.
-pub struct Judge<'a> {
+pub(super) struct Judge<'a> {
     question: &'a Question,
     view: &'a View,
     policy: &'a Policy,
@@ -64,7 +64,7 @@ pub struct Segment {
 impl<'a> Judge<'a> {
     /// A judge for a question under one policy.
     #[must_use]
-    pub fn new(
+    pub(super) fn new(
         question: &'a Question,
         view: &'a View,
         policy: &'a Policy,
@@ -80,7 +80,7 @@ impl<'a> Judge<'a> {
 
     /// The same judge, who knows what earlier decisions covered.
     #[must_use]
-    pub fn with_covers(mut self, covers: &'a [KnownCover]) -> Self {
+    pub(super) fn with_covers(mut self, covers: &'a [KnownCover]) -> Self {
         self.covers = covers;
         self
     }
@@ -167,7 +167,11 @@ impl<'a> Judge<'a> {
 
 /// Judges the change that `steps` compose to, `document` being its document.
 #[must_use]
-pub fn judge_change(judge: &Judge<'_>, steps: &[&StepEvidence], document: &Document) -> Segment {
+pub(super) fn judge_change(
+    judge: &Judge<'_>,
+    steps: &[&StepEvidence],
+    document: &Document,
+) -> Segment {
     let change = document.hash();
     let Written { authors, declared } = written(judge, steps, change);
     let (first, last) = (steps.first(), steps.last());

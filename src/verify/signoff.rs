@@ -167,6 +167,15 @@ fn sign_off(
             "signed with a key that was not in force".to_owned(),
         );
     }
+    // A second key that admins gave to somebody else's name signs for nobody at once (ATTACKS 18).
+    let cooling = judge.policy().defaults().key_cooling;
+    let enrolled = entry.keys().iter().filter_map(|key| roster.cooling_since(key, now)).max();
+    if enrolled.is_some_and(|enrolled| judge.question().time.since(enrolled) < cooling) {
+        return refuse(
+            ReasonCode::KeyCooling,
+            format!("signed with a further key that was enrolled less than {cooling} ago"),
+        );
+    }
     let answered = word.approval.checklist.iter().map(|answer| answer.item.clone()).collect();
     Ok(SignOff {
         member: entry.by().clone(),

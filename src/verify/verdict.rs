@@ -200,6 +200,24 @@ pub fn verdict(question: &Question, evidence: &Evidence<'_>) -> Verdict {
     verdict
 }
 
+/// Judges a change that has not landed, `evidence.difference` being its document: under every
+/// policy that a deployment would have to pass now, and the one that asks for more is told.
+///
+/// # Errors
+/// A [`Problem`] where no policy knows the place.
+pub fn judge_unlanded(question: &Question, evidence: &Evidence<'_>) -> Result<Segment, Problem> {
+    let steps: Vec<_> = evidence.steps.iter().collect();
+    let mut segments = Vec::new();
+    for (_, policy) in &policies::policies(question, evidence.view)? {
+        let Some(service) = policy.service(&question.service) else { continue };
+        let judge = Judge::new(question, evidence.view, policy, service, evidence.entries);
+        merge(&mut segments, vec![judge_change(&judge, &steps, evidence.difference)]);
+    }
+    let text = format!("no policy knows the service {}", question.service);
+    let unknown = problem(ReasonCode::UnknownService, text, "countersign policy show");
+    segments.pop().ok_or(unknown)
+}
+
 /// A verdict before anything was judged: it denies.
 fn unjudged(question: &Question, evidence: &Evidence<'_>) -> Verdict {
     Verdict {

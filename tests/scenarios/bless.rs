@@ -81,9 +81,9 @@ fn generalise(one: &str, two: &str, captures: &mut Captures) -> Option<String> {
 /// The placeholder of a value that differs between two runs.
 fn named(one: &str, two: &str, captures: &mut Captures) -> Option<String> {
     let forms = [Form::Id, Form::Hex, Form::Base64];
-    let form = forms.into_iter().find(|form| {
-        form.length(one) == Some(one.len()) && form.length(two) == Some(two.len())
-    })?;
+    let form = forms
+        .into_iter()
+        .find(|form| form.length(one) == Some(one.len()) && form.length(two) == Some(two.len()))?;
     let of_form = |name: &str| name.split(':').next() == Some(form.word());
     let known = captures.iter().find(|(name, value)| of_form(name) && agree(form, value, one));
     let name = known.map(|(name, _)| name.clone()).unwrap_or_else(|| {

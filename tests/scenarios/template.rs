@@ -99,9 +99,9 @@ fn date(text: &str) -> Option<usize> {
 fn rfc3339(text: &str) -> Option<usize> {
     let whole = shaped(text, "9999-99-99T99:99:99")?;
     let rest = &text[whole..];
-    let digits = rest.strip_prefix('.').map_or(0, |rest| {
-        1 + rest.bytes().take_while(u8::is_ascii_digit).count()
-    });
+    let digits = rest
+        .strip_prefix('.')
+        .map_or(0, |rest| 1 + rest.bytes().take_while(u8::is_ascii_digit).count());
     rest[digits..].starts_with('Z').then_some(whole + digits + 1)
 }
 
@@ -191,7 +191,8 @@ mod tests {
         assert!(all_match(&[("<hex:1>", "0123456789abcdef"), ("x <hex:1>", "x 0123456789")]));
         assert!(all_match(&[("<hex:1>", "0123456789"), ("<hex:1>", "0123456789abcdef")]));
         assert!(!all_match(&[("<hex:1>", "0123456789"), ("<hex:1>", "0123456780")]));
-        let thrice = [("<hex:1>", "01234567"), ("<hex:1>", "0123456789"), ("<hex:1>", "0123456780")];
+        let thrice =
+            [("<hex:1>", "01234567"), ("<hex:1>", "0123456789"), ("<hex:1>", "0123456780")];
         assert!(!all_match(&thrice));
         assert!(!all_match(&[("<id:ben>", "m01234567"), ("<id:ben>", "m01234568")]));
     }

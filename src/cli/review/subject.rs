@@ -13,7 +13,7 @@ use crate::ledger::topics;
 use crate::statement::Says;
 use crate::statement::change::Declaration;
 use crate::statement::words::{ApprovalVerdict, SubjectType};
-use crate::verify::{Judge, Segment, VerifiedEntry, judge_change};
+use crate::verify::{Segment, VerifiedEntry, judge_unlanded};
 
 /// A change, with all that is known of it.
 #[derive(Debug)]
@@ -44,7 +44,11 @@ impl Subject {
     ) -> Result<Self, CliError> {
         let repository = desk.need_repository()?;
         let gathered = gather_range(&desk.session, repository, &range)?;
-        let segment = judge(desk, place, &range, &gathered, now);
+        let question = place.question(&range.head, now);
+        let segment = judge_unlanded(&question, &gathered.evidence(&desk.session));
+        let segment = segment.map_err(|problem| {
+            CliError::usage(problem.text).hint(problem.hint.unwrap_or_default())
+        })?;
         let versions = if gathered.near.is_empty() {
             Versions::new()
         } else {
@@ -105,20 +109,6 @@ impl Subject {
         let row = near_row(said, self.change(), &self.versions);
         row.filter(|_| is_sign_off).map(|row| row.hash)
     }
-}
-
-fn judge(
-    desk: &Desk,
-    place: &Place,
-    range: &Range,
-    gathered: &Gathered,
-    now: Timestamp,
-) -> Segment {
-    let question = place.question(&range.head, now);
-    let view = desk.session.view();
-    let judge = Judge::new(&question, view, &place.policy, &place.service, &gathered.entries);
-    let steps: Vec<_> = gathered.steps.iter().collect();
-    judge_change(&judge, &steps, &gathered.difference)
 }
 
 /// The range of a change that was declared, from the newest declaration of it.
