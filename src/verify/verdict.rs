@@ -12,7 +12,7 @@ use super::policies::{self, Version};
 use super::segment::{Judge, Segment, judge_change};
 use super::start;
 use crate::base::digest::ContentDigest;
-use crate::base::name::MemberId;
+use crate::base::name::{MemberId, Revision};
 use crate::base::position::{EntryIndex, TreeSize};
 use crate::change::ChangePath;
 use crate::policy::ReasonCode;
@@ -46,6 +46,8 @@ pub struct Verdict {
     pub artifacts: Vec<ArtifactReport>,
     /// Paths that are live and would no longer be as they are; of a diverged revision.
     pub undone: Vec<ChangePath>,
+    /// The commits that are live and that it has not, where it takes back a path; for people.
+    pub undone_commits: Vec<(Revision, String)>,
     /// Overrides that are in force for the question, one a member.
     pub overrides: Vec<InForce>,
     /// How many members must override for a denied question to go ahead.
@@ -174,6 +176,10 @@ pub fn verdict(question: &Question, evidence: &Evidence<'_>) -> Verdict {
         verdict.segments = whole;
     } else {
         verdict.start = start.point.cloned();
+        if !start.undone.is_empty() {
+            verdict.undone_commits =
+                evidence.live.map(|live| live.commits.clone()).unwrap_or_default();
+        }
         verdict.undone = start.undone;
         verdict.segments = segments;
         verdict.problems.splice(0..0, of_chain);
@@ -233,6 +239,7 @@ fn unjudged(question: &Question, evidence: &Evidence<'_>) -> Verdict {
         problems: Vec::new(),
         artifacts: Vec::new(),
         undone: Vec::new(),
+        undone_commits: Vec::new(),
         overrides: Vec::new(),
         overrides_needed: 1,
         owed: Vec::new(),

@@ -3,6 +3,7 @@
 mod ask;
 mod near;
 mod segment;
+mod undone;
 mod verdict;
 
 use std::collections::BTreeMap;

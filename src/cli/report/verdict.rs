@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use super::undone::Undone;
 use super::{Reporting, SegmentReport, count, labelled};
 use crate::base::digest::{ChangeHash, ContentDigest};
 use crate::base::name::{EnvironmentName, MemberId, Revision, ServiceName};
@@ -41,6 +42,9 @@ pub(crate) struct VerdictReport {
     pub(crate) reasons: Vec<ReasonCode>,
     /// What is wrong beside missing sign-offs.
     pub(crate) problems: Vec<ProblemLine>,
+    /// What it would take back of what is live.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    undone: Option<Undone>,
     /// Every segment, oldest first.
     pub(crate) segments: Vec<SegmentReport>,
     /// What the answer owes to whom.
@@ -150,6 +154,7 @@ impl VerdictReport {
             start,
             reasons: verdict.reasons(),
             problems: verdict.problems.iter().map(problem).collect(),
+            undone: Undone::new(verdict),
             segments: verdict
                 .segments
                 .iter()
@@ -184,6 +189,9 @@ impl VerdictReport {
                 labelled(ui, "do", hint, "");
             }
         }
+        if let Some(undone) = &self.undone {
+            undone.print(ui);
+        }
         self.print_uncovered(ui);
         if ui.is_verbose() {
             self.print_covered(ui);
@@ -197,7 +205,7 @@ impl VerdictReport {
         }
         // Where the deployment begins at once, what is next is its own output.
         if self.recorded.as_ref().is_none_or(|recorded| recorded.deployment.is_none()) {
-            ui.line(&format!("next: {}", self.next()));
+            ui.paragraph(0, &format!("next: {}", self.next()));
         }
     }
 
