@@ -5,5 +5,9 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod admission;
+mod given;
+mod glass;
 mod judged;
+mod landings;
+mod starts;
 mod world;

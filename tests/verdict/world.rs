@@ -1,6 +1,8 @@
 //! A ledger in memory with four people, a gate and a builder; changes are made up.
 
-use countersign::base::digest::{ChangeHash, Commitment, ContentDigest, EmailDigest, sha256};
+use countersign::base::digest::{
+    ChangeHash, Commitment, ContentDigest, EmailDigest, StatementId, sha256,
+};
 use countersign::base::encoding;
 use countersign::base::name::{MemberId, Revision};
 use countersign::base::position::EntryIndex;
@@ -307,25 +309,39 @@ impl World {
 
     pub(crate) fn deploy(&mut self, revision: &Revision) -> EntryIndex {
         let says = self.decide(revision);
+        let decision = self.say_by_gate(says);
+        self.deploy_in("production", revision, decision, Outcome::Started)
+    }
+
+    /// The gate says it; gives the statement's identity.
+    pub(crate) fn say_by_gate(&mut self, says: Says) -> StatementId {
         let statement = self.statement("gate", says);
         let envelope = sign(&statement, &signer(4)).unwrap();
         self.submit(&envelope).unwrap();
-        self.say(
-            "gate",
-            Says::Deployment(Deployment {
-                service: "shop".parse().unwrap(),
-                environment: "production".parse().unwrap(),
-                revision: revision.clone(),
-                artifacts: Vec::new(),
-                decision: Some(envelope.statement_id()),
-                overrides: Vec::new(),
-                started: None,
-                outcome: Outcome::Started,
-                trigger: None,
-                run: None,
-            }),
-        )
-        .unwrap()
+        envelope.statement_id()
+    }
+
+    /// Records a deployment that names a decision.
+    pub(crate) fn deploy_in(
+        &mut self,
+        environment: &str,
+        revision: &Revision,
+        decision: StatementId,
+        outcome: Outcome,
+    ) -> EntryIndex {
+        let deployment = Deployment {
+            service: "shop".parse().unwrap(),
+            environment: environment.parse().unwrap(),
+            revision: revision.clone(),
+            artifacts: Vec::new(),
+            decision: Some(decision),
+            overrides: Vec::new(),
+            started: None,
+            outcome,
+            trigger: None,
+            run: None,
+        };
+        self.say("gate", Says::Deployment(deployment)).unwrap()
     }
 }
 

@@ -1,0 +1,89 @@
+//! Evidence beyond a plain chain: where a revision stands, and what earlier decisions covered.
+
+use countersign::base::position::EntryIndex;
+use countersign::base::time::Timestamp;
+use countersign::change::{CommitFacts, Document, Identity};
+use countersign::verify::cover::Cover;
+use countersign::verify::evidence::Position;
+use countersign::verify::{Evidence, KnownCover, Live, Question, StepEvidence, Verdict, verdict};
+
+use super::world::{World, commit};
+
+/// What is given beside the steps; a plain chain where nothing is.
+pub(crate) struct Given {
+    pub(crate) position: Position,
+    pub(crate) live: Option<Live>,
+    pub(crate) whole: Option<StepEvidence>,
+    pub(crate) runs: Vec<(usize, usize)>,
+    pub(crate) cover: Option<Cover>,
+    pub(crate) covers: Vec<KnownCover>,
+}
+
+impl Default for Given {
+    fn default() -> Self {
+        Self {
+            position: Position::Linear,
+            live: None,
+            whole: None,
+            runs: Vec::new(),
+            cover: None,
+            covers: Vec::new(),
+        }
+    }
+}
+
+impl Given {
+    pub(crate) fn at(position: Position) -> Self {
+        Self { position, ..Self::default() }
+    }
+
+    pub(crate) fn judge(
+        &self,
+        world: &World,
+        question: &Question,
+        steps: &[StepEvidence],
+    ) -> Verdict {
+        let documents: Vec<_> = steps.iter().map(|step| &step.step.document).collect();
+        let evidence = Evidence {
+            view: &world.view,
+            position: &self.position,
+            steps,
+            difference: &Document::compose(&documents).unwrap(),
+            entries: &world.entries(),
+            near: &[],
+            cover: self.cover.as_ref(),
+            live: self.live.as_ref(),
+            whole: self.whole.as_ref(),
+            runs: &self.runs,
+            covers: &self.covers,
+        };
+        verdict(question, &evidence)
+    }
+}
+
+/// That a deployment at an entry, decided before, landed what a verdict covers.
+pub(crate) fn landed(verdict: &Verdict, deployment: u64) -> KnownCover {
+    let landed = Some(EntryIndex::new(deployment));
+    KnownCover { decided: None, landed, cover: verdict.cover() }
+}
+
+/// That a decision at an entry and a time allowed what a verdict covers.
+pub(crate) fn decided(verdict: &Verdict, decision: u64, time: Timestamp) -> KnownCover {
+    let decided = Some((EntryIndex::new(decision), time));
+    KnownCover { decided, landed: None, cover: verdict.cover() }
+}
+
+/// The commit of a label among those that a step brings in.
+pub(crate) fn brings(step: &mut StepEvidence, label: &str) {
+    let nobody = || Identity { name: b"N".to_vec(), email: b"n@x".to_vec() };
+    step.step.commits.push(CommitFacts {
+        id: commit(label),
+        parents: Vec::new(),
+        author: nobody(),
+        committer: nobody(),
+        co_authors: Vec::new(),
+        trailers: Vec::new(),
+        message: Vec::new(),
+        author_counts: true,
+    });
+}

@@ -1,0 +1,235 @@
+//! Overrides and what is owed for them (`spec/verdict.md` section 9, ATTACKS 32).
+
+use countersign::base::digest::{Commitment, StatementId};
+use countersign::base::name::Revision;
+use countersign::base::position::EntryIndex;
+use countersign::base::time::Span;
+use countersign::policy::ReasonCode;
+use countersign::session::sign;
+use countersign::statement::Says;
+use countersign::statement::break_glass::{Drill, Override};
+use countersign::statement::governance::{Operation, RevokeKey, SetMember};
+use countersign::statement::words::{DecisionVerdict, Duty, Outcome, Revocation};
+use countersign::verify::{StepEvidence, Verdict};
+
+use super::world::{World, commit, id, seed_of, set_member, signer, step};
+
+/// A world in which these people may override.
+fn world_of(holders: &[&str]) -> World {
+    let mut world = World::new();
+    let may = |name: &&str| {
+        let level = if *name == "ada" { "senior" } else { "junior" };
+        let mut duties = vec![Duty::Review, Duty::Override];
+        if *name == "ada" {
+            duties.insert(1, Duty::Deploy);
+        }
+        Operation::SetMember(SetMember { duties, ..set_member(name, Some(level)) })
+    };
+    world.govern(holders.iter().map(may).collect()).unwrap();
+    world
+}
+
+fn span(text: &str) -> Span {
+    text.parse().unwrap()
+}
+
+fn glass(world: &World, revision: &Revision, lasts: &str) -> Override {
+    Override {
+        service: "shop".parse().unwrap(),
+        environment: "production".parse().unwrap(),
+        repository: "shop".parse().unwrap(),
+        revision: revision.clone(),
+        artifacts: Vec::new(),
+        claimed: world.now,
+        expires: world.now.plus(span(lasts)),
+        reason: Commitment::from_bytes([7; 32]),
+        incident: None,
+        drill: None,
+    }
+}
+
+fn broken(world: &mut World, by: &str, body: Override) -> (EntryIndex, StatementId) {
+    let statement = world.statement(by, Says::Override(body));
+    let envelope = sign(&statement, &signer(seed_of(by))).unwrap();
+    (world.submit(&envelope).unwrap(), envelope.statement_id())
+}
+
+fn unsigned(label: &str) -> StepEvidence {
+    step(label, "ben", label, None, Some("1"))
+}
+
+fn judge(world: &World, label: &str) -> Verdict {
+    world.judge(&[unsigned(label)])
+}
+
+/// Deploys by override, as the gate does; gives the deployment's entry.
+fn deploy_by(world: &mut World, label: &str, overrides: Vec<StatementId>) -> EntryIndex {
+    let mut says = world.decide(&commit(label));
+    if let Says::Decision(body) = &mut says {
+        body.verdict = DecisionVerdict::Deny;
+        body.reasons = vec!["NEEDS_SIGN_OFF".parse().unwrap()];
+        body.cover = None;
+        body.overrides = overrides;
+    }
+    let decision = world.say_by_gate(says);
+    world.deploy_in("production", &commit(label), decision, Outcome::Started)
+}
+
+#[test]
+fn attack_32_an_override_is_for_one_revision_and_some_hours() {
+    let mut world = world_of(&["ada"]);
+    let body = glass(&world, &commit("fix"), "4h");
+    broken(&mut world, "ada", body);
+    let found = judge(&world, "fix");
+    assert!(!found.is_allowed() && found.is_overridden(), "{:?}", found.reasons());
+    assert!(!judge(&world, "other").is_overridden(), "another revision");
+    let mut question = world.question(&commit("fix"));
+    question.artifacts = vec![countersign::base::digest::ContentDigest::from_bytes([1; 32])];
+    assert!(!world.judge_question(&question, &[unsigned("fix")]).is_overridden(), "an artifact");
+    let mut question = world.question(&commit("fix"));
+    question.environment = "production/canary".parse().unwrap();
+    assert!(!world.judge_question(&question, &[unsigned("fix")]).is_overridden(), "a cell");
+    world.now = world.now.plus(span("4h"));
+    assert!(!judge(&world, "fix").is_overridden(), "four hours are over");
+}
+
+/// The policy's `longest` (4 hours where it says nothing) ends an override that asks for more.
+#[test]
+fn attack_32_the_policy_bounds_an_override() {
+    let mut world = world_of(&["ada"]);
+    let body = glass(&world, &commit("fix"), "1d");
+    broken(&mut world, "ada", body);
+    let start = world.now;
+    for (later, in_force) in [("239m", true), ("240m", false)] {
+        world.now = start.plus(span(later));
+        assert_eq!(judge(&world, "fix").is_overridden(), in_force, "{later}");
+    }
+    assert_eq!(judge(&world, "fix").overrides, []);
+}
+
+#[test]
+fn attack_32_a_drill_lets_nothing_through_and_owes_nothing() {
+    let mut world = world_of(&["ada"]);
+    let body = Override { drill: Some(Drill), ..glass(&world, &commit("fix"), "4h") };
+    let (_, drill) = broken(&mut world, "ada", body);
+    assert!(!judge(&world, "fix").is_overridden());
+    deploy_by(&mut world, "fix", vec![drill]);
+    assert!(judge(&world, "fix").owed.is_empty());
+}
+
+#[test]
+fn attack_32_the_duty_and_the_key_must_hold_now() {
+    let mut world = world_of(&["ada", "ben"]);
+    let body = glass(&world, &commit("fix"), "4h");
+    assert_eq!(world.say("cy", Says::Override(body.clone())).unwrap_err().code, "NO_DUTY");
+    let (entry, _) = broken(&mut world, "ben", body);
+    assert!(judge(&world, "fix").is_overridden());
+    let key = countersign::key::Signer::public_key(&signer(seed_of("ben"))).fingerprint();
+    let leaked = RevokeKey { key, cause: Revocation::Leaked, since: Some(entry) };
+    world.govern(vec![Operation::RevokeKey(leaked)]).unwrap();
+    assert!(!judge(&world, "fix").is_overridden(), "a leaked key gives no permission");
+    let body = glass(&world, &commit("fix"), "4h");
+    broken(&mut world, "ada", body);
+    assert!(judge(&world, "fix").is_overridden());
+    let back = set_member("ada", Some("senior"));
+    world.govern(vec![Operation::SetMember(back)]).unwrap();
+    assert!(!judge(&world, "fix").is_overridden(), "the duty is gone");
+}
+
+/// What an override let through settles nothing: the next chain starts before it.
+#[test]
+fn attack_32_a_debt_stands_until_the_next_settled_point() {
+    let mut world = world_of(&["ada"]);
+    let start = judge(&world, "fix").start_entry();
+    let body = glass(&world, &commit("fix"), "4h");
+    let (_, glass_id) = broken(&mut world, "ada", body);
+    let entry = deploy_by(&mut world, "fix", vec![glass_id]);
+    let found = judge(&world, "fix");
+    assert_eq!(found.start_entry(), start, "it settled nothing");
+    assert_eq!(found.owed.len(), 1);
+    assert_eq!(found.owed[0].debt.deployment.index, entry);
+    assert_eq!(found.owed[0].debt.members, [id("ada")]);
+    assert!(!found.owed[0].overdue);
+    world.now = world.now.plus(span("24h"));
+    assert!(judge(&world, "fix").owed[0].overdue, "a day is over");
+    world.deploy(&commit("fix"));
+    assert!(judge(&world, "next").owed.is_empty(), "settled: paid");
+}
+
+/// Who says that a deployment by override failed does not get rid of its debt.
+#[test]
+fn attack_32_an_outcome_pays_no_debt() {
+    let mut world = world_of(&["ada"]);
+    let body = glass(&world, &commit("fix"), "4h");
+    let (_, glass_id) = broken(&mut world, "ada", body);
+    let entry = deploy_by(&mut world, "fix", vec![glass_id]);
+    let started = world.entries()[usize::try_from(entry.get()).unwrap()].id();
+    let says = Says::Deployment(countersign::statement::pipeline::Deployment {
+        service: "shop".parse().unwrap(),
+        environment: "production".parse().unwrap(),
+        revision: commit("fix"),
+        artifacts: Vec::new(),
+        decision: None,
+        overrides: Vec::new(),
+        started: Some(started),
+        outcome: Outcome::Failed,
+        trigger: None,
+        run: None,
+    });
+    world.say("gate", says).unwrap();
+    assert_eq!(judge(&world, "fix").owed.len(), 1);
+}
+
+/// While something is overdue, three members override, or all where there are fewer.
+#[test]
+fn attack_32_an_overdue_debt_wants_two_more_members() {
+    let cases: &[(&[&str], usize)] =
+        &[(&["ada"], 1), (&["ada", "ben"], 2), (&["ada", "ben", "cy"], 3)];
+    for (holders, needed) in cases {
+        let mut world = world_of(holders);
+        let body = glass(&world, &commit("fix"), "4h");
+        let (_, glass_id) = broken(&mut world, "ada", body);
+        deploy_by(&mut world, "fix", vec![glass_id]);
+        world.now = world.now.plus(span("2d"));
+        assert_eq!(judge(&world, "more").overrides_needed, *needed, "{holders:?}");
+        for (number, holder) in (1..).zip(*holders) {
+            let body = glass(&world, &commit("more"), "4h");
+            broken(&mut world, holder, body);
+            let found = judge(&world, "more");
+            assert_eq!(found.is_overridden(), number >= *needed, "{number} of {holders:?}");
+            let too_few = found.reasons().contains(&ReasonCode::DebtOverdue);
+            assert_eq!(too_few, number < *needed);
+        }
+    }
+}
+
+/// An override from a machine whose clock is ahead by more than minutes is not taken up; one that
+/// comes late is, and is owed from its own time on.
+#[test]
+fn attack_32_a_late_override_is_owed_from_its_own_time() {
+    let mut world = world_of(&["ada"]);
+    let mut body = glass(&world, &commit("fix"), "4h");
+    body.claimed = world.now.plus(span("6m"));
+    assert_eq!(world.say("ada", Says::Override(body)).unwrap_err().code, "CLOCK");
+    let body = glass(&world, &commit("fix"), "4h");
+    let claimed = body.claimed;
+    world.now = world.now.plus(span("30h"));
+    let (_, glass_id) = broken(&mut world, "ada", body);
+    let says = Says::Deployment(countersign::statement::pipeline::Deployment {
+        service: "shop".parse().unwrap(),
+        environment: "production".parse().unwrap(),
+        revision: commit("fix"),
+        artifacts: Vec::new(),
+        decision: None,
+        overrides: vec![glass_id],
+        started: None,
+        outcome: Outcome::Started,
+        trigger: None,
+        run: None,
+    });
+    world.say("gate", says).unwrap();
+    let found = judge(&world, "fix");
+    assert!(!found.is_overridden(), "it expired long ago");
+    assert_eq!(found.owed[0].debt.since, claimed);
+    assert!(found.owed[0].overdue);
+}

@@ -1,0 +1,160 @@
+//! Runs of steps, approvals that are used up, and how long they last (`spec/verdict.md` sections
+//! 4 and 5).
+
+use countersign::base::time::Span;
+use countersign::change::Document;
+use countersign::policy::ReasonCode;
+use countersign::statement::Says;
+use countersign::statement::words::{ApprovalVerdict, Assistance};
+use countersign::verify::{StepEvidence, Verdict};
+
+use super::given::{Given, decided, landed};
+use super::world::{World, commit, step, word};
+
+/// Steps `s0`, `s1`, ... by ben, each of a file of its own, none signed off.
+fn chain(world: &mut World, count: usize) -> Vec<StepEvidence> {
+    let one = |number: usize| {
+        let (label, path) = (format!("s{number}"), format!("f{number}"));
+        step(&label, "ben", &path, None, Some("1"))
+    };
+    let steps: Vec<_> = (0..count).map(one).collect();
+    for step in &steps {
+        world.declare("ben", step, &["ben"], Assistance::None).unwrap();
+    }
+    steps
+}
+
+fn run_of(steps: &[StepEvidence]) -> Document {
+    let documents: Vec<_> = steps.iter().map(|step| &step.step.document).collect();
+    Document::compose(&documents).unwrap()
+}
+
+fn say(world: &mut World, by: &str, verdict: ApprovalVerdict, document: &Document) {
+    world.say(by, Says::Approval(word(verdict, document))).unwrap();
+}
+
+fn judge(world: &World, steps: &[StepEvidence], runs: &[(usize, usize)]) -> Verdict {
+    let question = world.question(&steps.last().unwrap().step.commit);
+    let given = Given { runs: runs.to_vec(), ..Given::default() };
+    given.judge(world, &question, steps)
+}
+
+fn counts(verdict: &Verdict) -> Vec<usize> {
+    verdict.segments.iter().map(|segment| segment.steps).collect()
+}
+
+/// ATTACKS 27: a pull request of several commits that landed one by one is covered as the run that
+/// was signed off; what lies beside it wants sign-offs of its own.
+#[test]
+fn attack_27_a_run_of_steps_is_covered_as_one() {
+    let mut world = World::new();
+    let steps = chain(&mut world, 5);
+    say(&mut world, "ada", ApprovalVerdict::Approve, &run_of(&steps[1..4]));
+    let found = judge(&world, &steps, &[(1, 3)]);
+    assert_eq!(counts(&found), [1, 3, 1]);
+    assert!(!found.is_allowed());
+    world.approve("ada", &steps[0]).unwrap();
+    world.approve("ada", &steps[4]).unwrap();
+    let found = judge(&world, &steps, &[(1, 3)]);
+    assert!(found.is_allowed(), "{:?}", found.reasons());
+    assert_eq!(counts(&found), [1, 3, 1]);
+    // Two runs that overlap cannot both stand, and neither is cut in two.
+    let mut world = World::new();
+    let steps = chain(&mut world, 4);
+    say(&mut world, "ada", ApprovalVerdict::Approve, &run_of(&steps[..3]));
+    say(&mut world, "ada", ApprovalVerdict::Approve, &run_of(&steps[1..]));
+    assert!(!judge(&world, &steps, &[(0, 2), (1, 3)]).is_allowed());
+}
+
+/// ATTACKS 27: a reject on a run blocks, though each of its steps is signed off; who signs off a
+/// longer run answers it. A reject on one step blocks every run around it.
+#[test]
+fn attack_27_a_reject_on_a_run_blocks_until_more_is_signed_off() {
+    let mut world = World::new();
+    let steps = chain(&mut world, 4);
+    for step in &steps {
+        world.approve("ada", step).unwrap();
+    }
+    assert!(judge(&world, &steps, &[(0, 1)]).is_allowed());
+    say(&mut world, "cy", ApprovalVerdict::Reject, &run_of(&steps[..2]));
+    let found = judge(&world, &steps, &[(0, 1)]);
+    assert_eq!(found.reasons(), [ReasonCode::Rejected]);
+    say(&mut world, "ada", ApprovalVerdict::Approve, &run_of(&steps[..3]));
+    let runs = [(0, 1), (0, 2)];
+    assert!(judge(&world, &steps, &runs).is_allowed());
+    say(&mut world, "cy", ApprovalVerdict::Reject, &steps[0].step.document);
+    let found = judge(&world, &steps, &runs);
+    assert_eq!(found.reasons(), [ReasonCode::Rejected]);
+}
+
+/// Limit: a segment that is not the whole chain has at most 32 steps.
+#[test]
+fn a_run_of_33_steps_is_no_segment() {
+    for (length, allowed) in [(32, true), (33, false)] {
+        let mut world = World::new();
+        let steps = chain(&mut world, 34);
+        world.approve("ada", &steps[33]).unwrap();
+        if length == 32 {
+            world.approve("ada", &steps[32]).unwrap();
+        }
+        say(&mut world, "ada", ApprovalVerdict::Approve, &run_of(&steps[..length]));
+        let found = judge(&world, &steps, &[(0, length - 1)]);
+        assert_eq!(found.is_allowed(), allowed, "{length} steps");
+    }
+}
+
+/// ATTACKS 7: an approval is used up by the commit that it landed as. The same change landed again
+/// wants a new one; rolling forward over the same commit does not.
+#[test]
+fn attack_07_an_approval_is_spent_by_its_landing() {
+    let mut world = World::new();
+    let first = step("c1", "ben", "a", Some("1"), Some("2"));
+    world.declare("ben", &first, &["ben"], Assistance::None).unwrap();
+    world.approve("ada", &first).unwrap();
+    let deployed = world.judge(std::slice::from_ref(&first));
+    assert!(deployed.is_allowed());
+    let entry = world.deploy(&commit("c1")).get();
+    let spent = Given { covers: vec![landed(&deployed, entry)], ..Given::default() };
+    // The same document, as another commit.
+    let mut again = first.clone();
+    again.step.commit = commit("c2");
+    let question = world.question(&commit("c2"));
+    let found = spent.judge(&world, &question, std::slice::from_ref(&again));
+    assert!(!found.is_allowed());
+    assert_eq!(found.segments[0].discounted[0].code, ReasonCode::Spent);
+    // Forward over the same commit once more: nothing is asked.
+    let question = world.question(&commit("c1"));
+    assert!(spent.judge(&world, &question, std::slice::from_ref(&first)).is_allowed());
+    // A cover of a candidate that never was deployed spends nothing.
+    let thrown_away = Given { covers: vec![decided(&deployed, 3, world.now)], ..Given::default() };
+    let question = world.question(&commit("c2"));
+    assert!(thrown_away.judge(&world, &question, std::slice::from_ref(&again)).is_allowed());
+    // A sign-off that came after the deployment is a new one.
+    world.approve("ada", &again).unwrap();
+    let question = world.question(&commit("c2"));
+    assert!(spent.judge(&world, &question, &[again]).is_allowed());
+}
+
+/// ATTACKS 30: an approval's age ends with the first allow of its step anywhere.
+#[test]
+fn attack_30_an_age_ends_where_the_step_was_first_allowed() {
+    let mut world = World::new();
+    let change = step("one", "ben", "a", None, Some("1"));
+    world.declare("ben", &change, &["ben"], Assistance::None).unwrap();
+    world.approve("ada", &change).unwrap();
+    let steps = [change];
+    let staged = world.judge(&steps);
+    let entry = world.view.size().get() - 1;
+    let early = world.now.plus("89d".parse::<Span>().unwrap());
+    world.now = world.now.plus("200d".parse::<Span>().unwrap());
+    let question = world.question(&commit("one"));
+    let judge = |covers| {
+        let given = Given { covers, ..Given::default() };
+        given.judge(&world, &question, &steps).is_allowed()
+    };
+    assert!(!judge(vec![]), "200 days are more than 90");
+    assert!(judge(vec![decided(&staged, entry + 1, early)]));
+    let late = early.plus("1d".parse::<Span>().unwrap());
+    assert!(!judge(vec![decided(&staged, entry + 1, late)]), "90 days are not within 90 days");
+    assert!(!judge(vec![decided(&staged, entry, early)]), "a decision before it is not about it");
+}
