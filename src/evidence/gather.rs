@@ -218,17 +218,12 @@ fn whole(
     let Some(newest) = points.newest().and_then(|point| point.revision.clone()) else {
         return Ok(None);
     };
-    let one_way = Range { base: Some(newest.clone()), head: question.revision.clone() };
-    let other_way = Range { base: Some(question.revision.clone()), head: newest };
-    let only = |range: &Range| match repository.commits_only(range) {
-        Ok(commits) => Ok(Some(commits)),
+    let range = Range { base: Some(newest), head: question.revision.clone() };
+    match range_step(repository, &range) {
+        Ok(step) => Ok(evidence_of(session, vec![step]).pop()),
         Err(GitError::ChainTooLong { .. }) => Ok(None),
-        Err(error) => Err(error),
-    };
-    let (Some(there), Some(back)) = (only(&one_way)?, only(&other_way)?) else { return Ok(None) };
-    let mut step = range_step(repository, &one_way)?;
-    step.commits = there.into_iter().chain(back).collect();
-    Ok(evidence_of(session, vec![step]).pop())
+        Err(error) => Err(error.into()),
+    }
 }
 
 /// The entries of the overrides for the revision.
@@ -266,12 +261,17 @@ pub fn gather_range(
     })
 }
 
-/// A range as one step.
+/// A range as one step. Where its base is no ancestor of its head, what the base has of its own is
+/// undone: whoever wrote that is an author of the range as well.
 fn range_step(repository: &Repository, range: &Range) -> Result<Step, GitError> {
     let (document, path_facts) =
         repository.document_with_facts(range.base.as_ref(), &range.head)?;
     let collisions = repository.collisions(&document, &range.head)?;
-    let commits = repository.commits_only(range)?;
+    let mut commits = repository.commits_only(range)?;
+    if let Some(base) = &range.base {
+        let back = Range { base: Some(range.head.clone()), head: base.clone() };
+        commits.extend(repository.commits_only(&back)?);
+    }
     Ok(Step {
         commit: range.head.clone(),
         parent: range.base.clone(),
