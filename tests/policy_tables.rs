@@ -134,13 +134,10 @@ fn the_defaults_of_the_table_are_the_parsers() {
         };
         if row[2] == "refused" {
             let written = policy(place, "");
-            let without: String = written
-                .lines()
-                .filter(|line| !line.starts_with(&format!("{field} =")))
-                .map(|line| format!("{line}\n"))
-                .collect();
+            let lines = written.lines().filter(|line| !line.starts_with(&format!("{field} =")));
+            let without = lines.collect::<Vec<_>>().join("\n");
             let errors = Policy::parse(&without).expect_err(name);
-            assert!(errors.to_string().contains("`"), "{name}: {errors}");
+            assert!(errors.to_string().contains('`'), "{name}: {errors}");
             checked += 1;
             continue;
         }
