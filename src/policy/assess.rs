@@ -63,7 +63,7 @@ pub fn assess(policy: &Policy, facts: &Facts, sign_offs: &[SignOff]) -> Assessme
 }
 
 /// The strongest of declared (or the default), detected, and what the authors are.
-fn assistance_of(policy: &Policy, facts: &Facts) -> (Assistance, AssistanceSource) {
+pub(super) fn assistance_of(policy: &Policy, facts: &Facts) -> (Assistance, AssistanceSource) {
     let mut strongest = match facts.declared {
         Some(declared) => (declared, AssistanceSource::Declared),
         None => (policy.defaults().undeclared, AssistanceSource::Default),
@@ -375,7 +375,7 @@ fn describe(need: &Need, missing: u32) -> String {
 
 #[cfg(test)]
 #[path = "assess_tests.rs"]
-mod tests;
+pub(super) mod tests;
 
 #[cfg(test)]
 #[path = "assess_properties.rs"]

@@ -211,6 +211,34 @@ proptest! {
         }
     }
 
+    /// What is told of the rules is what the assessment does.
+    #[test]
+    fn the_trace_of_the_rules_is_the_assessments(
+        (head, rules) in policy_strategy(), facts in facts_strategy(),
+    ) {
+        let policy = build(&head, &rules);
+        let assessment = assess(&policy, &facts, &[]);
+        let traces = crate::policy::trace(&policy, &facts);
+        let asking: Vec<&str> =
+            traces.iter().filter(|one| one.asks).map(|one| one.rule.as_str()).collect();
+        let mut asked: Vec<&str> = assessment
+            .requirements
+            .iter()
+            .map(|requirement| requirement.because.as_str())
+            .filter(|because| *because != FLOOR)
+            .collect();
+        asked.dedup();
+        prop_assert_eq!(asking, asked);
+        for one in &traces {
+            let all_hold = one.conditions.iter().all(|condition| condition.holds);
+            prop_assert_eq!(all_hold, one.asks || one.beside.is_some(), "{:?}", one);
+        }
+        if !facts.artifact && !facts.paths.is_empty() {
+            let why = crate::policy::not_exempt(&policy, &facts, &traces);
+            prop_assert_eq!(why.is_none(), assessment.exempt);
+        }
+    }
+
     /// ATTACKS 29: where `weakens` finds nothing, the newer policy never says yes alone.
     #[test]
     fn what_does_not_weaken_is_at_least_as_strict(

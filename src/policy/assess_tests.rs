@@ -12,11 +12,11 @@ const BASE: &str = "version = 1\nlevels = [\"junior\", \"mid\", \"senior\"]\n\
                     [environment.production]\nmode = \"enforce\"\n[environment.staging]\n\
                     [service.shop]\nrepository = \"shop\"\n";
 
-pub(super) fn policy(more: &str) -> Policy {
+pub(in crate::policy) fn policy(more: &str) -> Policy {
     Policy::parse(&format!("{BASE}{more}")).unwrap_or_else(|errors| panic!("{errors}\n{more}"))
 }
 
-pub(super) fn author(member: &str, level: &str, standing: Standing) -> Author {
+pub(in crate::policy) fn author(member: &str, level: &str, standing: Standing) -> Author {
     Author {
         member: Some(MemberId::new(member).unwrap()),
         kind: AuthorKind::Human,
@@ -26,11 +26,11 @@ pub(super) fn author(member: &str, level: &str, standing: Standing) -> Author {
     }
 }
 
-pub(super) fn path(path: &str) -> PathFact {
+pub(in crate::policy) fn path(path: &str) -> PathFact {
     PathFact { path: path.as_bytes().to_vec(), opaque: false }
 }
 
-pub(super) fn facts() -> Facts {
+pub(in crate::policy) fn facts() -> Facts {
     Facts {
         service: ServiceName::new("shop").unwrap(),
         environment: EnvironmentName::new("production").unwrap(),

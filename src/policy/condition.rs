@@ -20,7 +20,7 @@ impl<'a> Folded<'a> {
     }
 
     /// Whether any path matches any pattern, exactly or folded: to match more is to ask more.
-    fn any_matches(&self, patterns: &[Pattern]) -> bool {
+    pub(super) fn any_matches(&self, patterns: &[Pattern]) -> bool {
         self.paths.iter().any(|(exact, folded)| {
             patterns
                 .iter()
@@ -56,7 +56,7 @@ pub(super) fn matched_rules<'a>(
 }
 
 /// Whether every condition of a rule holds.
-fn holds(
+pub(super) fn holds(
     policy: &Policy,
     when: &When,
     facts: &Facts,
@@ -80,21 +80,23 @@ fn holds(
 }
 
 /// The authors who could be proved: all but addresses of tools.
-fn provable_authors(facts: &Facts) -> impl Iterator<Item = &Author> {
+pub(super) fn provable_authors(facts: &Facts) -> impl Iterator<Item = &Author> {
     facts.authors.iter().filter(|author| author.kind != AuthorKind::Tool)
 }
 
 /// Whether the lowest author is below a level. Who has no level, a level that the policy does not
 /// list, or (unless `unproved_authors = "accept"`) nothing but a claim, is below every level; so
 /// is a change without any author who could be proved.
-fn author_below(policy: &Policy, facts: &Facts, level: &LevelName) -> bool {
-    let believed = policy.defaults().unproved_authors == UnprovedAuthors::Accept;
+pub(super) fn author_below(policy: &Policy, facts: &Facts, level: &LevelName) -> bool {
     let mut authors = provable_authors(facts).peekable();
-    authors.peek().is_none()
-        || authors.any(|author| {
-            let held = author.level.as_ref().filter(|_| believed || is_known(author));
-            !held.is_some_and(|held| policy.level_at_least(held, level))
-        })
+    authors.peek().is_none() || authors.any(|author| is_below(policy, author, level))
+}
+
+/// Whether one author is below a level.
+pub(super) fn is_below(policy: &Policy, author: &Author, level: &LevelName) -> bool {
+    let believed = policy.defaults().unproved_authors == UnprovedAuthors::Accept;
+    let held = author.level.as_ref().filter(|_| believed || is_known(author));
+    !held.is_some_and(|held| policy.level_at_least(held, level))
 }
 
 /// Whether an author is only claimed, of whatever kind: a bot's address is as easily typed as a

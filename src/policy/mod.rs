@@ -19,6 +19,7 @@ mod pattern;
 mod read;
 mod reason;
 mod strict;
+mod trace;
 mod weaken;
 
 pub use assess::assess;
@@ -32,6 +33,7 @@ pub use model::{
 };
 pub use pattern::{Pattern, PatternError};
 pub use reason::ReasonCode;
+pub use trace::{ConditionTrace, RuleTrace, not_exempt, trace};
 
 use crate::base::name::{
     EnvironmentName, LevelName, MemberId, ReferenceName, RepositoryName, ServiceName,
