@@ -125,3 +125,5 @@ pub const COMMIT_PARENTS_MAX: usize = 1_000;
 pub const STEP_COMMITS_MAX: usize = 100_000;
 /// Largest file of a remembered view, in bytes: 5,000 members with long histories are far below.
 pub const VIEW_FILE_BYTES_MAX: usize = 64 * 1024 * 1024;
+/// Largest file of a ledger that is about to begin, in bytes: the profiles of its first people.
+pub const PENDING_BYTES_MAX: usize = 1024 * 1024;

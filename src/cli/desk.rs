@@ -387,6 +387,12 @@ pub(crate) fn environment(
     }
 }
 
+impl From<BTreeMap<MemberId, String>> for Names {
+    fn from(names: BTreeMap<MemberId, String>) -> Self {
+        Self(names)
+    }
+}
+
 impl Names {
     /// Everyone whose name is known, by id.
     pub(crate) const fn all(&self) -> &BTreeMap<MemberId, String> {

@@ -45,7 +45,7 @@ use self::seen::SeenFile;
 
 pub use self::error::{SessionError, SessionErrorKind};
 pub use self::folder::{LedgerFolder, LedgerKeyFile};
-pub use self::genesis::{Beginning, begin};
+pub use self::genesis::{Beginning, Pending, begin, judge};
 pub use self::random::{fresh_nonce, random};
 pub use self::replay::{StoreLog, replay};
 

@@ -1,6 +1,7 @@
 //! `init`: a ledger for a repository.
 
 use std::fmt::Write as _;
+use std::os::unix::fs::PermissionsExt as _;
 
 use crate::common::{Output, Stage};
 use crate::fingerprint;
@@ -161,4 +162,75 @@ fn a_key_without_its_ledger_is_named() {
     stage.run(["init", "-y"]).refused(2, "if an init stopped half-way: remove");
     std::fs::remove_file(&key).unwrap();
     stage.run(["init", "-y"]).ok();
+}
+
+/// Entry 0 is signed by every admin that it names before there is a ledger; a missing signature
+/// is named, and nothing is half-made (ATTACKS 55).
+#[test]
+fn attack_55_several_admins_begin_a_ledger_together() {
+    let stage = Stage::new("init-several");
+    let public = |name: &str| stage.key(name).with_extension("pub").display().to_string();
+    let ben = format!("Ben Ode <ben@shop.example>={}", public("ben"));
+    let cleo = format!("cleo@shop.example={}", public("cleo"));
+    let init = ["init", "-y", "--admin", &ben, "--admin", &cleo];
+    let with = |more: &[&str]| stage.run(init.iter().chain(more));
+    with(&[]).refused(2, "every admin signs entry 0 before there is a ledger hint: write it with");
+    with(&["-o", "g.json", "--threshold", "4"]).refused(2, "--threshold is from 1 to 3");
+    with(&["-o", "nowhere/g.json"]).refused(2, "nowhere/g.json");
+    let myself = format!("ada@shop.example={}", public("dan"));
+    let twice = with(&["--admin", &myself, "-o", "g.json"]);
+    twice.refused(2, "stands among the admins twice");
+    stage.run(["init", "-y", "--admin", "ben", "-o", "g.json"]).refused(2, "ADDRESS=FILE.pub");
+    let keys = stage.home().join(".config/countersign/keys");
+    let pending = keys.join("localhost_shop.beginning");
+    assert!(!pending.exists() && !stage.ledger().exists());
+
+    let written = with(&["-o", "g.json"]);
+    let out = written.ok();
+    assert!(out.contains("next: each of the others runs countersign sign g.json"), "{out}");
+    assert!(written.talk.contains("threshold 2 of 3 admins must sign"), "{}", written.talk);
+    for text in [out, &written.talk] {
+        assert!(text.lines().all(|line| line.len() <= 80), "{text}");
+    }
+    assert_eq!(std::fs::metadata(&pending).unwrap().permissions().mode() & 0o777, 0o600);
+    assert!(!stage.ledger().exists() && !keys.join("localhost_shop.ledger").exists());
+    stage.run(["status"]).refused(2, "no ledger is known");
+    with(&["-o", "other.json"]).refused(2, "is being signed already");
+    stage.run(["init", "-y"]).refused(2, "is being signed already");
+
+    // Nothing is made before all have signed, and who is missing is named.
+    stage.run(["submit", "g.json"]).refused(2, "has signed yet; missing: Ben Ode, cleo");
+    stage.run(["sign", "g.json", "-y"]).refused(2, "has signed this already");
+    stage.as_user("dan").run(["sign", "g.json", "-y"]).refused(2, "not enrolled");
+    // Far away there is neither a ledger nor a trust root, only the file and a key.
+    let far = |name: &str, arguments: &[&str]| {
+        let mut command = stage.as_user(name).command(arguments);
+        for (kind, folder) in [("CONFIG", ".config"), ("DATA", ".data"), ("STATE", ".state")] {
+            command.env(format!("XDG_{kind}_HOME"), stage.root().join("far").join(folder));
+        }
+        Output::of(&mut command)
+    };
+    let shown = far("ben", &["sign", "g.json", "-n", "--json"]);
+    assert_eq!(shown.json()["predicate"]["says"]["genesis"]["origin"], "localhost/shop");
+    assert!(shown.talk.contains("begins  the ledger localhost/shop"), "{}", shown.talk);
+    let signed = far("ben", &["sign", "g.json", "-y"]);
+    assert!(signed.ok().starts_with("SIGNED  2 of 3 admins"), "{}", signed.out);
+    assert!(signed.talk.contains("you are the admin m"), "{}", signed.talk);
+    stage.run(["submit", "g.json"]).refused(2, "has signed yet; missing: cleo");
+    assert!(!stage.ledger().exists() && !keys.join("localhost_shop.ledger").exists());
+    far("ben", &["submit", "g.json"]).refused(2, "no init of localhost/shop waits on this machine");
+    assert!(far("cleo", &["sign", "g.json", "-y"]).ok().contains("countersign submit g.json"));
+    far("dan", &["sign", "g.json", "-y"]).refused(2, "every admin has signed this already");
+
+    let begun = stage.run(["submit", "g.json"]);
+    assert!(begun.ok().starts_with("BEGUN  the ledger localhost/shop"), "{}", begun.out);
+    assert!(begun.out.contains("Ada, Ben Ode, cleo; 2 must sign"), "{}", begun.out);
+    assert!(!pending.exists());
+    let roster = stage.run(["roster", "show", "--json"]).json();
+    assert_eq!((&roster["threshold"], roster["admins"].as_array().unwrap().len()), (&2.into(), 3));
+    let trust = stage.run(["trust", "show", "--json"]).json();
+    assert_eq!(trust["admins"].as_array().unwrap().len(), 3);
+    stage.run(["ledger", "check"]).ok();
+    assert!(stage.run(["submit", "g.json"]).ok().starts_with("KNOWN  entry 0 already"));
+    stage.run(["status"]).ok();
 }

@@ -1,12 +1,14 @@
 //! `init`: a ledger for this repository, with a first roster, policy and baseline.
 
 mod allowed;
+pub(super) mod genesis;
 mod people;
 mod place;
 mod report;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
+use self::people::OtherAdmin;
 use crate::base::limits::FREE_TEXT_BYTES_MAX;
 use crate::base::name::{MemberId, Origin, ReferenceName, RepositoryName, ServiceName};
 use crate::cli::Context;
@@ -35,7 +37,10 @@ use crate::verify::trust::TrustRoot;
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Needs no flags where git signs with SSH.\n\nExamples:\n  \
     countersign init\n  countersign init --service shop --branch main\n  \
-    countersign init --from-nothing")]
+    countersign init --from-nothing\n  \
+    countersign init --admin 'Ben Ito <ben@shop.example>=ben.pub' -o genesis.json\n\n\
+    With other admins each of them signs entry 0 before there is a ledger:\n  \
+    countersign sign genesis.json, and here at last countersign submit genesis.json.")]
 pub(crate) struct Args {
     /// Name of the ledger [default: host and path of the remote]
     #[arg(long)]
@@ -52,6 +57,15 @@ pub(crate) struct Args {
     /// Accept nothing as a start: every commit needs its sign-offs
     #[arg(long)]
     from_nothing: bool,
+    /// Another first admin: ADDRESS=FILE.pub, or 'NAME <ADDRESS>=FILE.pub'
+    #[arg(long = "admin", value_name = "WHO=FILE")]
+    admins: Vec<OtherAdmin>,
+    /// How many admins must sign governance [default: 2 where there are others, else 1]
+    #[arg(long, value_name = "COUNT")]
+    threshold: Option<u32>,
+    /// Write entry 0 to FILE for the other admins to sign, and begin nothing yet
+    #[arg(short, long, value_name = "FILE")]
+    output: Option<PathBuf>,
     /// Show the exact statement and make nothing
     #[arg(short = 'n', long)]
     dry_run: bool,
@@ -68,8 +82,11 @@ struct Plan {
     branch: ReferenceName,
     accepted: Accepted,
     folder: PathBuf,
-    /// The admin first, then the others.
+    /// The admins first, you before the others, then who else signs.
     people: Vec<Person>,
+    /// How many of them are admins.
+    admins: usize,
+    threshold: u32,
     /// People or lines of the list of allowed signers that are left out.
     left_out: usize,
     signer: Box<dyn Signer>,
@@ -103,12 +120,24 @@ pub(crate) fn run(context: &mut Context, args: &Args) -> Result<ExitStatus, CliE
     ] {
         tell(context, args.yes, &format!("{name:<9} {value}"));
     }
+    for admin in &plan.people[1..plan.admins] {
+        let line = format!("admin     {}: {}", admin.called(), admin.keys[0].fingerprint());
+        tell(context, args.yes, &line);
+    }
+    if plan.admins > 1 {
+        let line = format!("threshold {} of {} admins must sign", plan.threshold, plan.admins);
+        tell(context, args.yes, &line);
+    }
     // The list of allowed signers may lie in the tree that is judged (ATTACKS 4): whom it names
     // is told, key by key, before anything is signed.
-    for person in &plan.people[1..] {
+    for person in &plan.people[plan.admins..] {
         let keys: Vec<_> = person.keys.iter().map(|key| key.fingerprint().to_string()).collect();
         let line = format!("reviewer  {}: {}", person.called(), keys.join(", "));
         tell(context, args.yes, &line);
+    }
+    if let Some(file) = &args.output {
+        confirm(context, args.yes, "Sign entry 0?")?;
+        return genesis::write(context, &configuration, &repository, (&plan, beginning), file);
     }
     confirm(context, args.yes, "Begin it?")?;
     let (root, trust_file) = make(context, &configuration, &repository, &plan, &beginning)?;
@@ -160,8 +189,10 @@ fn plan(
     let accepted =
         if args.from_nothing { Accepted::Nothing } else { place::start(repository, &branch)? };
     let (signer, why_key) = key(context)?;
-    let (people, left_out) = people::people(context, repository, signer.public_key())?;
+    let (people, left_out) =
+        people::people(context, repository, signer.public_key(), &args.admins)?;
     let repository = repository_name;
+    let (admins, threshold) = admins(args)?;
     Ok(Plan {
         origin,
         repository,
@@ -170,10 +201,29 @@ fn plan(
         accepted,
         folder,
         people,
+        admins,
+        threshold,
         left_out,
         signer,
         why_key,
     })
+}
+
+/// How many admins there are, and how many of them must sign.
+fn admins(args: &Args) -> Result<(usize, u32), CliError> {
+    let count = args.admins.len() + 1;
+    let all = u32::try_from(count).unwrap_or(u32::MAX);
+    if count > 1 && args.output.is_none() && !args.dry_run {
+        return Err(CliError::usage("every admin signs entry 0 before there is a ledger")
+            .hint("write it with -o genesis.json; the others run countersign sign genesis.json"));
+    }
+    let threshold = args.threshold.unwrap_or(all.min(2));
+    if (1..=all).contains(&threshold) {
+        Ok((count, threshold))
+    } else {
+        let message = format!("{threshold} of {count} admins cannot sign");
+        Err(CliError::usage(message).hint(format!("--threshold is from 1 to {count}")))
+    }
 }
 
 /// Refuses where that ledger has begun already, here or elsewhere. What an attempt that stopped
@@ -182,9 +232,16 @@ fn refuse_existing(
     configuration: &Configuration,
     repository: &Repository,
     origin: &Origin,
-    folder: &std::path::Path,
+    folder: &Path,
 ) -> Result<(), CliError> {
     let another = "give this one another name: countersign init --origin NAME";
+    let pending = genesis::pending_file(configuration, origin)?;
+    if pending.exists() {
+        let message = format!("entry 0 of {origin} is being signed already");
+        return Err(CliError::usage(message)
+            .hint("once every admin has signed the file: countersign submit FILE")
+            .hint(format!("to begin anew, remove {}", pending.display())));
+    }
     let exists = LedgerFolder::new(folder).exists();
     let key = ledger_key_file(configuration, origin)?.path().to_owned();
     if configuration.trust_root(Some(origin)).is_ok() {
@@ -272,8 +329,10 @@ fn operations(
         operations.extend(person.add_keys());
         openings.extend(opening);
     }
-    let admins = vec![plan.people[0].id.clone()];
-    operations.push(Operation::SetAdmins(SetAdmins { admins, threshold: 1 }));
+    let mut admins: Vec<_> =
+        plan.people[..plan.admins].iter().map(|person| person.id.clone()).collect();
+    admins.sort_unstable();
+    operations.push(Operation::SetAdmins(SetAdmins { admins, threshold: plan.threshold }));
     let text = Policy::starter(&plan.service, &plan.repository, &plan.branch);
     let policy = Policy::parse(&text).map_err(|error| own(&error))?;
     operations.push(Operation::SetPolicy(SetPolicy { text }));
@@ -310,7 +369,7 @@ fn make(
     let (operations, openings) = operations(plan, beginning, &gate_key)?;
     let statement = beginning.statement(&plan.people[0].id, operations);
     let envelope = sign(&statement, &*plan.signer)?;
-    keep(plan, &openings)?;
+    keep(&plan.folder, &openings)?;
     let key_file = ledger_key_file(configuration, &plan.origin)?;
     let admins = [plan.signer.public_key().fingerprint()];
     let root = begin(beginning, &plan.folder, &key_file, &envelope, &admins, context.now())?;
@@ -319,10 +378,10 @@ fn make(
     Ok((root, trust_file))
 }
 
-fn keep(plan: &Plan, openings: &[Opening]) -> Result<(), CliError> {
+fn keep(folder: &Path, openings: &[Opening]) -> Result<(), CliError> {
     debug_assert!(openings.iter().all(|opening| opening.value().len() <= FREE_TEXT_BYTES_MAX));
-    durable::create_folder(&plan.folder).map_err(SessionError::from)?;
-    let kept = crate::blobs::openings::Openings::new(&plan.folder);
+    durable::create_folder(folder).map_err(SessionError::from)?;
+    let kept = crate::blobs::openings::Openings::new(folder);
     for opening in openings {
         kept.put(opening).map_err(SessionError::from)?;
     }

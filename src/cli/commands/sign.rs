@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
+use super::init::genesis;
 use super::submit::read;
 use crate::base::name::MemberId;
 use crate::cli::Context;
@@ -46,6 +47,11 @@ pub(crate) fn run(context: &mut Context, args: &Args) -> Result<ExitStatus, CliE
     let statement = Statement::parse(envelope.payload()).map_err(|error| {
         CliError::from_error(ErrorKind::Usage, &error).hint("ask its author to write it anew")
     })?;
+    if genesis::of(&statement).is_some() {
+        let output = args.output.clone().unwrap_or_else(|| args.file.clone());
+        let (files, how) = ((args.file.as_path(), output.as_path()), (args.dry_run, args.yes));
+        return genesis::sign_it(context, envelope, &statement, files, how);
+    }
     let mut held = Held::take(context, "sign")?;
     let desk = held.desk(context)?;
     let body = governance(desk, &statement)?;

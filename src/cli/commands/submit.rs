@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
+use super::init::genesis;
 use crate::base::limits::{COMMIT_ENTRIES_MAX, ENVELOPE_BYTES_MAX};
 use crate::base::position::EntryIndex;
 use crate::cli::Context;
@@ -47,6 +48,19 @@ pub(crate) fn run(context: &mut Context, args: &Args) -> Result<ExitStatus, CliE
     // All are read before any is handed in: a misspelt name changes nothing.
     let envelopes: Vec<Envelope> =
         args.files.iter().map(|file| read(context, file)).collect::<Result<_, _>>()?;
+    for envelope in &envelopes {
+        let Ok(statement) = Statement::parse(envelope.payload()) else { continue };
+        // Entry 0 of a ledger that is there already is as any other statement.
+        let Some((begins, _)) = genesis::of(&statement) else { continue };
+        if !genesis::waits(context, &begins.origin)? && context.has_ledger()? {
+            continue;
+        }
+        if envelopes.len() > 1 {
+            return Err(CliError::usage("entry 0 is handed in alone")
+                .hint("there is no ledger before it: hand the other files in afterwards"));
+        }
+        return genesis::submit(context, envelope, &statement);
+    }
     let mut desk = context.desk("submit")?;
     let size = desk.session.size();
     let receipts = desk.session.append(context.now(), &envelopes)?;
