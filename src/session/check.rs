@@ -7,8 +7,9 @@ use std::time::Duration;
 
 use super::error::SessionError;
 use super::folder::{LedgerFolder, LedgerKeyFile};
+use super::keys::{check_key_of_size, ledger_keys};
 use super::replay::replay;
-use super::{ledger_keys, view_file};
+use super::view_file;
 use crate::base::digest::{Commitment, ContentDigest, LeafHash};
 use crate::base::limits::LOCK_WAIT_MILLISECONDS_MAX;
 use crate::base::position::{EntryIndex, TreeSize};
@@ -258,6 +259,11 @@ fn check_state(
     match ledger_keys(&walk.view) {
         Ok(real) if real == keys => {}
         _ => checked.damage.push(Damage::new("the index of governance", "an entry is missing")),
+    }
+    if let Ok(Some(head)) = store.head()
+        && let Err(error) = check_key_of_size(&walk.view, head.checkpoint.as_bytes(), head.size)
+    {
+        checked.damage.push(Damage::new("checkpoint", error));
     }
     for (topic, entries) in &walk.topics {
         match store.entries_of(topic) {

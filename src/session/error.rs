@@ -34,6 +34,12 @@ pub enum SessionError {
         /// The ledger's folder.
         folder: PathBuf,
     },
+    /// A rotation brings a ledger key that is not here: nobody could append afterwards.
+    #[error("the new ledger key is not on this machine: {key}")]
+    NoNextKey {
+        /// The new verifier key.
+        key: String,
+    },
     /// The ledger is not the pinned one.
     #[error("this is another ledger than the pinned one: entry 0 is {found}, not {expected}")]
     OtherLedger {
@@ -102,6 +108,7 @@ impl SessionError {
         match self {
             Self::NoLedger { .. }
             | Self::NoLedgerKey { .. }
+            | Self::NoNextKey { .. }
             | Self::Exists { .. }
             | Self::Refused(_)
             | Self::NoEntry { .. }
@@ -129,6 +136,9 @@ impl SessionError {
             Self::NoLedgerKey { .. } => {
                 "write the signed statement to a file with -o FILE, and let whoever runs the \
                  ledger take it: countersign submit FILE"
+            }
+            Self::NoNextKey { .. } => {
+                "hand it in where countersign ledger rotate-key wrote it: the new key is there"
             }
             Self::OtherLedger { .. } => "name the right ledger with --ledger, or pin another root",
             Self::NoEntry { .. } => "countersign log lists the entries",

@@ -6,7 +6,7 @@ use super::error::SessionError;
 use crate::base::encoding;
 use crate::base::limits::{KEY_FILE_BYTES_MAX, NOTE_BYTES_MAX};
 use crate::ledger::store::{CheckpointFile as _, StoreError};
-use crate::note::key::NoteSigner;
+use crate::note::key::{NoteSigner, VerifierKey};
 use crate::statement::commitment::EmailSalt;
 use crate::store::checkpoint::DurableCheckpoint;
 use crate::store::durable;
@@ -113,5 +113,49 @@ impl LedgerKeyFile {
         let text = key.to_text();
         let line = zeroize::Zeroizing::new(format!("{}\n", text.trim_end()));
         durable::create_new(&self.path, line.as_bytes(), 0o600)
+    }
+
+    /// The file of the key that a rotation is about to bring: beside this one, mode 0600.
+    fn next(&self) -> Self {
+        let mut name = self.path.clone().into_os_string();
+        name.push(".next");
+        Self::new(name)
+    }
+
+    /// The key that the next rotation brings: the one that is kept already, or a fresh one, which
+    /// is kept only where `keep` says so.
+    ///
+    /// # Errors
+    /// [`SessionError`] where the file cannot be read or written, or the name is no key's.
+    pub fn prepare_next(&self, name: &str, keep: bool) -> Result<VerifierKey, SessionError> {
+        let next = self.next();
+        if let Some(key) = next.read()? {
+            return Ok(key.verifier_key());
+        }
+        let seed = zeroize::Zeroizing::new(super::random::random::<32>());
+        let key = NoteSigner::new(name, &seed)
+            .map_err(|error| SessionError::integrity("the ledger key", error.to_string()))?;
+        if keep {
+            next.create(&key)?;
+        }
+        Ok(key.verifier_key())
+    }
+
+    /// Whether the key of a rotation lies ready.
+    pub(super) fn has_next(&self, key: &str) -> Result<bool, SessionError> {
+        Ok(self.next().read()?.is_some_and(|next| next.verifier_key().to_string() == key))
+    }
+
+    /// Puts the key of a rotation in the place of the one before, if it lies ready. The old one
+    /// is gone then: it signs nothing any more.
+    pub(super) fn promote(&self, key: &VerifierKey) -> Result<Option<NoteSigner>, SessionError> {
+        let next = self.next();
+        let Some(found) = next.read()?.filter(|found| found.verifier_key() == *key) else {
+            return Ok(None);
+        };
+        let line = zeroize::Zeroizing::new(format!("{}\n", found.to_text().trim_end()));
+        durable::replace(&self.path, line.as_bytes(), 0o600)?;
+        durable::remove(&next.path)?;
+        Ok(Some(found))
     }
 }

@@ -7,6 +7,7 @@ pub mod check;
 mod error;
 mod folder;
 mod genesis;
+mod keys;
 mod random;
 mod replay;
 mod seen;
@@ -30,7 +31,7 @@ use crate::ledger::read;
 use crate::ledger::receipt::Receipt;
 use crate::ledger::store::{CheckpointFile as _, Store as _, Topic};
 use crate::note::checkpoint::VerifiedCheckpoint;
-use crate::note::key::{NoteSigner, VerifierKey};
+use crate::note::key::NoteSigner;
 use crate::roster::Roster;
 use crate::statement::commitment::EmailSalt;
 use crate::statement::envelope::{Envelope, EnvelopeSignature};
@@ -41,6 +42,7 @@ use crate::verify::VerifiedEntry;
 use crate::verify::trust::TrustRoot;
 use crate::view::View;
 
+use self::keys::{check_key_of_size, check_trust, ledger_keys, own_key, rotation_of};
 use self::seen::SeenFile;
 
 pub use self::error::{SessionError, SessionErrorKind};
@@ -60,6 +62,7 @@ pub struct Session {
     view: View,
     checkpoint: VerifiedCheckpoint,
     ledger_key: Option<NoteSigner>,
+    key_file: LedgerKeyFile,
     salt: EmailSalt,
     /// The size that the remembered view has.
     remembered: TreeSize,
@@ -112,6 +115,8 @@ impl Session {
         if (checkpoint.size(), *checkpoint.root()) != (head.size, head.root) {
             return Err(SessionError::integrity("the signed checkpoint", "is of another tree"));
         }
+        check_key_of_size(&view, head.checkpoint.as_bytes(), head.size)?;
+        let ledger_key = own_key(ledger_key, &keys, opening.ledger_key)?;
         let newest = folder.newest_checkpoint()?;
         if !check_newest(&store, newest.as_deref(), &checkpoint, origin, &keys)? {
             // A crash between commit and file left it behind; what it says next must be true.
@@ -125,8 +130,9 @@ impl Session {
         if view.ledger().is_some_and(|ledger| ledger.salt != salt.commitment()) {
             return Err(SessionError::integrity("the e-mail salt", "is not this ledger's"));
         }
+        let key_file = opening.ledger_key.clone();
         let mut session =
-            Self { folder, store, view, checkpoint, ledger_key, salt, remembered, seen };
+            Self { folder, store, view, checkpoint, ledger_key, key_file, salt, remembered, seen };
         if remembered != session.size() {
             session.save_view();
         }
@@ -310,6 +316,34 @@ impl Session {
         now: Timestamp,
         envelopes: &[Envelope],
     ) -> Result<Vec<Result<Receipt, Refusal>>, SessionError> {
+        if self.ledger_key.is_none() {
+            return Err(SessionError::NoLedgerKey { folder: self.folder.path().to_owned() });
+        }
+        let mut receipts = Vec::with_capacity(envelopes.len());
+        let mut rest = envelopes;
+        while !rest.is_empty() {
+            // A rotation ends its commit: what follows is signed by the new key.
+            let at = rest.iter().position(|envelope| rotation_of(envelope).is_some());
+            let (commit, after) = rest.split_at(at.map_or(rest.len(), |at| at + 1));
+            let had = self.view.ledger().map(|ledger| ledger.keys.as_slice()).unwrap_or_default();
+            if let Some(key) = commit.last().and_then(rotation_of)
+                && had.iter().all(|(_, known)| *known != key)
+                && !self.key_file.has_next(&key)?
+            {
+                return Err(SessionError::NoNextKey { key });
+            }
+            receipts.extend(self.commit(now, commit)?);
+            rest = after;
+        }
+        Ok(receipts)
+    }
+
+    /// Appends envelopes as one commit, and takes up a new ledger key where one of them brings it.
+    fn commit(
+        &mut self,
+        now: Timestamp,
+        envelopes: &[Envelope],
+    ) -> Result<Vec<Result<Receipt, Refusal>>, SessionError> {
         let Some(key) = self.ledger_key.clone() else {
             return Err(SessionError::NoLedgerKey { folder: self.folder.path().to_owned() });
         };
@@ -326,6 +360,8 @@ impl Session {
         self.checkpoint = ledger.checkpoint().clone();
         drop(ledger);
         self.view = view;
+        self.ledger_key =
+            own_key(self.ledger_key.take(), &ledger_keys(&self.view)?, &self.key_file)?;
         self.save_view();
         if let Some(seen) = &mut self.seen {
             seen.remember(self.checkpoint.size(), *self.checkpoint.root());
@@ -397,30 +433,4 @@ fn verify_all(
         entries.extend(part?);
     }
     Ok(entries)
-}
-
-/// The verifier keys that a ledger has had.
-fn ledger_keys(view: &View) -> Result<Vec<VerifierKey>, SessionError> {
-    let keys = view.ledger().map(|ledger| ledger.keys.as_slice()).unwrap_or_default();
-    let parse = |(_, text): &(EntryIndex, String)| {
-        text.parse::<VerifierKey>()
-            .map_err(|_| SessionError::integrity("the ledger key", "cannot be read"))
-    };
-    keys.iter().rev().map(parse).collect()
-}
-
-/// The ledger must be the pinned one: same entry 0, and so the same first key and admins.
-fn check_trust(view: &View, trust: &TrustRoot) -> Result<Vec<VerifierKey>, SessionError> {
-    let Some(ledger) = view.ledger() else {
-        return Err(SessionError::integrity("entry 0", "is no genesis"));
-    };
-    if ledger.id != trust.ledger() || ledger.origin != *trust.origin() {
-        return Err(SessionError::OtherLedger { expected: trust.ledger(), found: ledger.id });
-    }
-    let keys = ledger_keys(view)?;
-    if keys.last() == Some(trust.ledger_key()) {
-        Ok(keys)
-    } else {
-        Err(SessionError::integrity("the ledger key", "is not the pinned one"))
-    }
 }

@@ -13,6 +13,7 @@ mod delegation;
 mod init;
 mod keys;
 mod roster;
+mod rotation;
 mod signing;
 #[path = "../verdict/world.rs"]
 #[allow(dead_code, reason = "a module of several test programs")]

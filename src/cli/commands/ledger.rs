@@ -1,5 +1,7 @@
 //! `ledger`: keeping it, checking it, proving from it.
 
+mod rotate;
+
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
@@ -10,6 +12,7 @@ use crate::cli::Context;
 use crate::cli::desk::{identity, ledger_key_file, write_file};
 use crate::cli::error::{CliError, ErrorKind};
 use crate::cli::exit::ExitStatus;
+use crate::cli::governance::SigningFlags;
 use crate::cli::ui::{Table, Ui, Word};
 use crate::session::check::{Checked, Damage, check_ledger};
 use crate::session::{SessionError, SessionErrorKind};
@@ -41,6 +44,15 @@ enum Action {
         #[arg(short, long, value_name = "FILE")]
         output: Option<PathBuf>,
     },
+    /// Replace the ledger's own key: the admins sign it
+    #[command(after_help = "The new key is made here, with mode 0600, and takes the old one's \
+        place once the\nadmins' statement is in the ledger. What the old key signed stays good, \
+        and no\ntrust root has to change.\n\nExamples:\n  countersign ledger rotate-key\n  \
+        countersign ledger rotate-key -o rotate.json")]
+    RotateKey {
+        #[command(flatten)]
+        flags: SigningFlags,
+    },
 }
 
 /// Runs the command.
@@ -60,6 +72,7 @@ pub(crate) fn run(context: &mut Context, args: &Args) -> Result<ExitStatus, CliE
             }
             Ok(ExitStatus::Yes)
         }
+        Action::RotateKey { flags } => rotate::run(context, flags),
         Action::Prove { entry, output } => prove(context, *entry, output.as_deref()),
     }
 }
