@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 
 use super::Context;
+use super::address::{WAY_OUT, is_away};
 use super::error::{CliError, ErrorKind};
 use crate::base::name::{EnvironmentName, MemberId, Origin, RepositoryName, ServiceName};
 use crate::config::{ConfigError, Configuration, KeyChoice, RepositoryIdentity, file_name_of};
@@ -15,7 +16,7 @@ use crate::ledger::append::Refusal;
 use crate::ledger::receipt::Receipt;
 use crate::policy::{Policy, Service};
 use crate::roster::Member;
-use crate::session::{LedgerKeyFile, Opening, Session, SessionError, SessionErrorKind, sign};
+use crate::session::{self, LedgerKeyFile, Session, SessionError, SessionErrorKind, sign};
 use crate::signer::{ChooseError, KeySources, choose};
 use crate::statement::Says;
 use crate::statement::envelope::Envelope;
@@ -32,6 +33,8 @@ pub(crate) struct Desk {
     pub(crate) repository: Option<Repository>,
     /// How the policy calls it, if the settings say so.
     pub(crate) repository_name: Option<RepositoryName>,
+    /// The file of the newest tree that this user has seen.
+    pub(super) seen: Option<PathBuf>,
 }
 
 /// A desk that is left while a person reads or is asked, so that nobody waits for the ledger, and
@@ -155,26 +158,15 @@ impl Context {
     /// # Errors
     /// Where none is known, it is in use, or something does not verify.
     pub(crate) fn desk(&mut self, command: &str) -> Result<Desk, CliError> {
-        let configuration = self.configuration()?;
-        let repository = self.repository_if_any()?;
-        let identity = repository.as_ref().map(identity);
-        let choice = configuration.ledger(identity.as_ref())?;
-        let repository_name = identity
-            .as_ref()
-            .and_then(|identity| configuration.repository(identity))
-            .map(|settings| settings.value.name);
-        let (trust, _) = configuration.trust_root(choice.value.origin.as_ref())?;
-        let folder = choice
-            .value
-            .folder
-            .ok_or_else(|| CliError::usage("there is no home folder to find the ledger in"))?;
-        let ledger_key = ledger_key_file(&configuration, trust.origin())?;
-        let seen = self.seen_file(&trust);
-        let seen = seen.as_deref();
-        let opening =
-            Opening { folder: &folder, trust: &trust, ledger_key: &ledger_key, command, seen };
-        let session = Session::open(&opening)?;
-        Ok(Desk { session, trust, repository, repository_name })
+        let address = self.address()?;
+        match address.open(command) {
+            Ok(session) => Ok(address.desk(session)),
+            Err(error) => {
+                let is_away = is_away(&error);
+                let error = CliError::from(error);
+                Err(if is_away { error.hint(WAY_OUT) } else { error })
+            }
+        }
     }
 
     /// Whether a ledger is known here: for commands that also work without one.
@@ -188,12 +180,6 @@ impl Context {
             Err(ConfigError::NoLedger) => Ok(false),
             Err(error) => Err(error.into()),
         }
-    }
-
-    /// Where the newest tree that this user has seen of a ledger is kept.
-    fn seen_file(&self, trust: &TrustRoot) -> Option<PathBuf> {
-        let folder = self.environment.state_home.as_ref()?.join("countersign/seen");
-        Some(folder.join(format!("{}-{}", file_name_of(trust.origin()), trust.ledger().short())))
     }
 
     /// Where keys may be: the agent, files, and what flags, settings and git name.
@@ -259,6 +245,14 @@ impl Desk {
             CliError::usage(format!("the key {key} is on nobody's roster entry"))
                 .hint("an admin enrols it: countersign key enroll MEMBER FILE.pub")
         })
+    }
+
+    /// Remembers whose key it is, for when the ledger is not at hand. A failure costs nothing but
+    /// the memory.
+    pub(crate) fn remember_owner(&self, key: &KeyId, member: &MemberId) {
+        if let Some(path) = &self.seen {
+            session::remember_owner(path, key, member);
+        }
     }
 
     /// What people are called.

@@ -3,6 +3,7 @@
 //! Only `main.rs` ends the process; only [`ui`] writes to the terminal; only [`mod@env`] reads
 //! the environment and the clock.
 
+mod address;
 pub mod commands;
 mod demo;
 pub(crate) mod desk;

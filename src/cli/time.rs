@@ -27,6 +27,27 @@ pub(crate) fn local_date(time: Timestamp, zone: Option<&TimeZone>) -> String {
     )
 }
 
+/// `03:40 UTC` where that is clear, within twenty hours of now; else the date with it.
+#[must_use]
+pub(crate) fn clock(time: Timestamp, now: Timestamp) -> String {
+    const CLEAR_MILLISECONDS_MAX: u64 = 20 * 3_600_000;
+    let apart = time.since(now).max(now.since(time));
+    match moment(time).filter(|_| apart.milliseconds() < CLEAR_MILLISECONDS_MAX) {
+        Some(moment) => moment.to_zoned(TimeZone::UTC).strftime("%H:%M UTC").to_string(),
+        None => date(time),
+    }
+}
+
+/// `24 h` for whole hours of up to two days, else as [`span`].
+#[must_use]
+pub(crate) fn hours(length: Span) -> String {
+    let milliseconds = length.milliseconds();
+    match milliseconds / 3_600_000 {
+        hours @ 1..=48 if milliseconds.is_multiple_of(3_600_000) => format!("{hours} h"),
+        _ => span(length),
+    }
+}
+
 /// RFC 3339 in UTC, for JSON and CSV.
 #[must_use]
 pub(crate) fn rfc3339(time: Timestamp) -> String {
@@ -82,6 +103,9 @@ mod tests {
         assert_eq!(rfc3339(time), "2026-11-22T09:12:44Z");
         assert_eq!(span(Span::from_milliseconds(15_000_000)), "4 h 10 min");
         assert_eq!(ago(time, time), "just now");
+        let day = Span::from_milliseconds(86_400_000);
+        assert_eq!((clock(time, time).as_str(), hours(day).as_str()), ("09:12 UTC", "24 h"));
+        assert_eq!(clock(time, time.plus(day)), "22 Nov 2026 09:12 UTC");
         // A time that no calendar has is still printed.
         assert_eq!(date(Timestamp::from_milliseconds(u64::MAX)), "18446744073709551615 ms");
     }

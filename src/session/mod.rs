@@ -50,6 +50,7 @@ pub use self::folder::{LedgerFolder, LedgerKeyFile};
 pub use self::genesis::{Beginning, Pending, begin, judge};
 pub use self::random::{fresh_nonce, random};
 pub use self::replay::{StoreLog, replay};
+pub use self::seen::{known_owner, newest_seen, remember_owner};
 
 /// Fewer entries than this are verified without other threads.
 const VERIFIED_ALONE_MAX: usize = 32;

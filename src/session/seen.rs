@@ -6,13 +6,20 @@ use std::path::{Path, PathBuf};
 use super::error::SessionError;
 use crate::base::digest::RootHash;
 use crate::base::encoding::undecimal;
+use crate::base::name::MemberId;
 use crate::base::position::TreeSize;
+use crate::key::KeyId;
 use crate::ledger::read::prover;
-use crate::ledger::store::Store;
+use crate::ledger::store::{Store, StoreError};
+use crate::statement::Seen;
 use crate::store::durable;
 
 /// A decimal size, a space, a root hash and a line feed.
 const FILE_BYTES_MAX: usize = 128;
+/// Keys that are remembered with their owners.
+const OWNERS_MAX: usize = 16;
+/// Bytes of the file of owners.
+const OWNERS_BYTES_MAX: usize = 8 * 1024;
 
 /// The file of the newest tree that was seen.
 #[derive(Debug)]
@@ -64,6 +71,58 @@ impl SeenFile {
             self.size = size;
         }
     }
+}
+
+/// The newest tree that was seen of a ledger, by the file of it; none where there is no file.
+///
+/// # Errors
+/// [`StoreError`] where the file cannot be read.
+pub fn newest_seen(path: &Path) -> Result<Option<Seen>, StoreError> {
+    let bytes = durable::read(path, FILE_BYTES_MAX)?;
+    Ok(bytes.as_deref().and_then(parse).map(|(size, root)| Seen { size, root }))
+}
+
+/// Whose keys this user's are, by the file of the newest tree, beside which it is kept: a line a
+/// key, fingerprint and member.
+fn owners_file(path: &Path) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(".keys");
+    PathBuf::from(name)
+}
+
+fn owners(path: &Path) -> Result<Vec<(KeyId, MemberId)>, StoreError> {
+    let bytes = durable::read(&owners_file(path), OWNERS_BYTES_MAX)?.unwrap_or_default();
+    let text = String::from_utf8(bytes).unwrap_or_default();
+    let owner = |line: &str| {
+        let (key, member) = line.split_once(' ')?;
+        Some((key.parse().ok()?, member.parse().ok()?))
+    };
+    Ok(text.lines().filter_map(owner).collect())
+}
+
+/// Whose key it was when [`remember_owner`] was told last; `path` is the file of the newest tree.
+///
+/// # Errors
+/// [`StoreError`] where the file cannot be read.
+pub fn known_owner(path: &Path, key: &KeyId) -> Result<Option<MemberId>, StoreError> {
+    let found = owners(path)?.into_iter().find(|(known, _)| known == key);
+    Ok(found.map(|(_, member)| member))
+}
+
+/// Remembers whose key it is: who signs with no ledger at hand must know their own id. A failure
+/// forgets nothing that was remembered, and costs no more.
+pub fn remember_owner(path: &Path, key: &KeyId, member: &MemberId) {
+    let Ok(mut owners) = owners(path) else { return };
+    if owners.first() == Some(&(*key, member.clone())) {
+        return;
+    }
+    owners.retain(|(known, _)| known != key);
+    owners.insert(0, (*key, member.clone()));
+    owners.truncate(OWNERS_MAX);
+    let lines: String = owners.iter().map(|(key, member)| format!("{key} {member}\n")).collect();
+    let folder = path.parent().map_or(Ok(()), durable::create_folder);
+    // What cannot be remembered must be said: --by ID.
+    let _ = folder.and_then(|()| durable::replace_memory(&owners_file(path), lines.as_bytes()));
 }
 
 fn parse(bytes: &[u8]) -> Option<(TreeSize, RootHash)> {

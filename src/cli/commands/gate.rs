@@ -14,7 +14,7 @@ use crate::cli::gate::key::PipelineKey;
 use crate::cli::gate::outcome::{Begun, carry_out};
 use crate::cli::gate::record::{Recorded, record};
 use crate::cli::gate::render;
-use crate::statement::words::{Duty, Mode};
+use crate::statement::words::Duty;
 
 /// Decide whether a revision may be deployed, record that, and run the deployment
 #[derive(Debug, clap::Args)]
@@ -24,7 +24,8 @@ use crate::statement::words::{Duty, Mode};
     signal ended it), and its outcome is recorded. CMD runs in the work tree,\n\
     which must be the revision, unchanged; it finds the decision's entry in\n\
     COUNTERSIGN_DECISION_ENTRY and the commit in COUNTERSIGN_REVISION. Where the\n\
-    policy only observes, a refusal prints WOULD REFUSE and passes.\n\n\
+    policy only observes, a refusal prints WOULD REFUSE and passes. A refusal that\n\
+    enough people override passes too; what it lets through is owed.\n\n\
     Examples:\n  countersign gate -n\n  countersign gate --env production -- ./deploy.sh\n  \
     countersign gate --revision 41c09aa --artifact sha256:DIGEST"
 )]
@@ -73,7 +74,7 @@ pub(crate) fn run(context: &mut Context, args: &Args) -> Result<ExitStatus, CliE
         artifacts: &args.artifacts,
     };
     let judged = judge(&desk, &inquiry, context.now())?;
-    let passes = judged.verdict.is_allowed() || judged.verdict.mode == Mode::Observe;
+    let passes = judged.passes();
     let status = if passes { ExitStatus::Yes } else { ExitStatus::No };
     let runs = passes && !args.command.is_empty();
     let recorded = match &key {

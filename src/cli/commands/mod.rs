@@ -7,6 +7,7 @@
 mod approve;
 mod audit;
 mod baseline;
+mod break_glass;
 mod check;
 mod completions;
 mod declare;
@@ -67,6 +68,7 @@ commands! {
     Declare = declare,
     Hash = hash,
     Gate = gate,
+    Override = break_glass,
     Record = record,
     Audit = audit,
     Key = key,

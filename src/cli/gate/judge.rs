@@ -8,6 +8,8 @@ use crate::cli::error::CliError;
 use crate::cli::report::LiveLine;
 use crate::evidence::{Gathered, gather};
 use crate::policy::Policy;
+use crate::statement::Says;
+use crate::statement::words::Mode;
 use crate::verify::{Question, Verdict, verdict};
 
 /// What is asked, as the command line says it.
@@ -35,6 +37,21 @@ pub(crate) struct Judged {
     pub(crate) verdict: Verdict,
     /// What was live before.
     pub(crate) live: Option<LiveLine>,
+    /// The earliest time that an override in force claims.
+    pub(crate) claimed: Option<Timestamp>,
+}
+
+impl Judged {
+    /// Whether a denial goes ahead by overrides. Where the policy only observes nothing is
+    /// refused, so that nothing is to be overridden.
+    pub(crate) fn is_overridden(&self) -> bool {
+        self.verdict.mode == Mode::Enforce && self.verdict.is_overridden()
+    }
+
+    /// Whether it may be deployed: allowed, observed only, or overridden.
+    pub(crate) fn passes(&self) -> bool {
+        self.verdict.is_allowed() || self.verdict.mode == Mode::Observe || self.is_overridden()
+    }
 }
 
 /// Judges.
@@ -69,7 +86,19 @@ pub(crate) fn judge(
     let verdict = verdict(&question, &gathered.evidence(&desk.session));
     let repository = service.repository.clone();
     let live = live(desk, &gathered, &verdict);
-    Ok(Judged { repository, policy, gathered, verdict, live })
+    let claimed = claimed(desk, &verdict)?;
+    Ok(Judged { repository, policy, gathered, verdict, live, claimed })
+}
+
+/// Since when what goes ahead by the overrides in force will be owed.
+fn claimed(desk: &Desk, verdict: &Verdict) -> Result<Option<Timestamp>, CliError> {
+    let mut earliest: Option<Timestamp> = None;
+    for one in &verdict.overrides {
+        if let Says::Override(said) = &desk.session.entry(one.entry)?.statement().says {
+            earliest = Some(earliest.map_or(said.claimed, |found| found.min(said.claimed)));
+        }
+    }
+    Ok(earliest)
 }
 
 /// What is live, and how many of the segments it had.

@@ -108,7 +108,11 @@ fn decision(desk: &Desk, judged: &Judged) -> Result<Decision, CliError> {
     let invalid =
         |error: crate::base::name::NameError| CliError::from_error(ErrorKind::Usage, &error);
     let mut reasons = Vec::new();
-    let mut cover = None;
+    let (mut cover, mut overrides) = (None, Vec::new());
+    if judged.is_overridden() {
+        overrides.extend(verdict.overrides.iter().map(|one| one.id));
+        overrides.sort_unstable();
+    }
     if verdict.is_allowed() {
         cover = Some(desk.session.blobs().put(&verdict.cover().to_bytes()).map_err(unkept)?);
     } else {
@@ -131,7 +135,7 @@ fn decision(desk: &Desk, judged: &Judged) -> Result<Decision, CliError> {
         trust: desk.trust.digest(),
         reasons,
         cover,
-        overrides: Vec::new(),
+        overrides,
         program: ToolName::new(concat!("countersign ", env!("CARGO_PKG_VERSION")))
             .map_err(invalid)?,
     })

@@ -4,7 +4,7 @@ use super::judge::Judged;
 use super::record::Recorded;
 use crate::cli::Context;
 use crate::cli::desk::Desk;
-use crate::cli::report::{RecordedLine, Reporting, VerdictReport};
+use crate::cli::report::{Overriding, RecordedLine, Reporting, VerdictReport};
 use crate::cli::ui::Word;
 
 /// Prints the answer, and what was recorded.
@@ -17,6 +17,7 @@ pub(crate) fn answer(
     let names = desk.names();
     let reporting = Reporting::new(&names, desk.session.view(), &judged.policy);
     let mut report = VerdictReport::new(&reporting, &judged.verdict, &judged.gathered.near);
+    report.overriding = Overriding::new(&reporting, &judged.verdict, judged.claimed);
     report.recorded = recorded.map(|recorded| RecordedLine {
         decision: recorded.decision.0,
         repeated: recorded.is_repeated,

@@ -2,6 +2,8 @@
 
 mod ask;
 mod near;
+mod overriding;
+mod owed;
 mod segment;
 mod undone;
 mod verdict;
@@ -17,6 +19,10 @@ use crate::view::View;
 
 pub(crate) use ask::could_fill;
 pub(crate) use near::{Versions, near_row, versions};
+pub(crate) use overriding::{Overriding, override_command};
+pub(crate) use owed::{
+    Emergency, OwedLine, few_holders, listed, override_holders, owed_in, owed_lines,
+};
 pub(crate) use segment::{AuthorReport, SegmentReport, person};
 pub(crate) use verdict::{LiveLine, RecordedLine, VerdictReport};
 

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::undone::Undone;
-use super::{Reporting, SegmentReport, count, labelled};
+use super::{Overriding, Reporting, SegmentReport, count, labelled};
 use crate::base::digest::{ChangeHash, ContentDigest};
 use crate::base::name::{EnvironmentName, MemberId, Revision, ServiceName};
 use crate::base::position::{EntryIndex, TreeSize};
@@ -55,6 +55,9 @@ pub(crate) struct VerdictReport {
     /// Where nothing is refused: what is live, of which the first segments are part.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) live: Option<LiveLine>,
+    /// What overrides make of it, and what is owed.
+    #[serde(flatten)]
+    pub(crate) overriding: Overriding,
 }
 
 /// The entries that hold a decision.
@@ -163,6 +166,7 @@ impl VerdictReport {
             trust: TRUST_LINE,
             recorded: None,
             live: None,
+            overriding: Overriding::new(reporting, verdict, None),
         }
     }
 
@@ -170,6 +174,7 @@ impl VerdictReport {
     pub(crate) fn word(&self) -> Word {
         match (self.answer, self.mode) {
             (DecisionVerdict::Allow, _) => Word::Yes,
+            (DecisionVerdict::Deny, Mode::Enforce) if self.overriding.overridden => Word::Yes,
             (DecisionVerdict::Deny, Mode::Enforce) => Word::No,
             (DecisionVerdict::Deny, Mode::Observe) => Word::WouldRefuse,
         }
@@ -193,6 +198,7 @@ impl VerdictReport {
             undone.print(ui);
         }
         self.print_uncovered(ui);
+        self.overriding.print(ui);
         if ui.is_verbose() {
             self.print_covered(ui);
         }
@@ -207,6 +213,7 @@ impl VerdictReport {
         if self.recorded.as_ref().is_none_or(|recorded| recorded.deployment.is_none()) {
             ui.paragraph(0, &format!("next: {}", self.next()));
         }
+        self.overriding.print_emergency(ui);
     }
 
     /// What is not signed off. Where nothing is refused, what is new is told apart from what is
@@ -252,6 +259,9 @@ impl VerdictReport {
             (DecisionVerdict::Allow, 0, _) => "nothing new".to_owned(),
             (DecisionVerdict::Allow, 1, _) => "1 change, signed off".to_owned(),
             (DecisionVerdict::Allow, all, _) => format!("{all} changes, all signed off"),
+            (DecisionVerdict::Deny, _, missing) if self.overriding.overridden => {
+                self.overriding.first_line(missing, &self.reasons)
+            }
             (DecisionVerdict::Deny, _, 0) => self
                 .problems
                 .first()
@@ -315,13 +325,14 @@ impl VerdictReport {
 
     /// What to do next: the deployment, or the first command that is missing.
     fn next(&self) -> String {
-        if let (DecisionVerdict::Allow, Some(recorded)) = (self.answer, &self.recorded) {
+        let passes = self.word() == Word::Yes;
+        if let (true, Some(recorded)) = (passes, &self.recorded) {
             let (commit, entry) = (self.revision.short(), recorded.decision);
             return format!(
                 "deploy {commit}, then countersign record deployment --decision {entry}"
             );
         }
-        if self.answer == DecisionVerdict::Allow {
+        if passes {
             return "countersign gate -- CMD decides, deploys and records both".to_owned();
         }
         if let Some(hint) = self.problems.iter().find_map(|problem| problem.hint.clone()) {

@@ -33,12 +33,14 @@ pub(crate) fn me(context: &mut Context, desk: &Desk) -> Result<Member, CliError>
     let sources = context.key_sources()?;
     let listed = signer::list(&sources, Some(&enrolled));
     let chosen = listed.iter().find(|row| row.chosen).and_then(|row| row.candidate.key_id());
-    if let Some(key) = chosen {
-        return desk.owner(&key).cloned();
-    }
-    // No key of its own would sign: choosing one says why.
-    let signer = context.signer(Some(&enrolled))?;
-    desk.owner(&signer.public_key().fingerprint()).cloned()
+    let key = match chosen {
+        Some(key) => key,
+        // No key of its own would sign: choosing one says why.
+        None => context.signer(Some(&enrolled))?.public_key().fingerprint(),
+    };
+    let owner = desk.owner(&key)?.clone();
+    desk.remember_owner(&key, &owner.id);
+    Ok(owner)
 }
 
 /// The member that a text names, by id or by what people call them.

@@ -1,0 +1,181 @@
+//! What is owed after overrides, and who may override (`spec/verdict.md` section 9).
+
+use serde::Serialize;
+
+use super::{Reporting, labelled};
+use crate::base::name::{EnvironmentName, MemberId, Revision, ServiceName};
+use crate::base::position::EntryIndex;
+use crate::base::time::{Span, Timestamp};
+use crate::cli::desk::Names;
+use crate::cli::time;
+use crate::cli::ui::Ui;
+use crate::policy::Policy;
+use crate::roster::Member;
+use crate::statement::words::{Duty, MemberKind};
+use crate::verify::Owed;
+use crate::view::View;
+
+/// A debt, as an answer.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct OwedLine {
+    /// The deployment's entry.
+    pub(crate) deployment: EntryIndex,
+    /// The commit.
+    pub(crate) revision: Revision,
+    /// Who overrode.
+    pub(crate) members: Vec<MemberId>,
+    /// The entries of their overrides.
+    pub(crate) overrides: Vec<EntryIndex>,
+    /// Since when it is owed.
+    pub(crate) since: String,
+    /// When it is due.
+    pub(crate) due: String,
+    /// Whether that is past.
+    pub(crate) overdue: bool,
+    /// What the others run to pay it.
+    pub(crate) command: String,
+    #[serde(skip)]
+    said: String,
+}
+
+/// What is owed in a place, as the state of the ledger and the policy in force have it.
+pub(crate) fn owed_in(
+    view: &View,
+    policy: &Policy,
+    service: &ServiceName,
+    environment: &EnvironmentName,
+    now: Timestamp,
+) -> Vec<Owed> {
+    let debts = view.settled(service, environment).debts();
+    let owed = debts.map(|debt| {
+        let due = debt.since.plus(policy.override_terms().debt_due);
+        Owed { debt: debt.clone(), due, overdue: due <= now }
+    });
+    owed.collect()
+}
+
+/// Debts as lines. `start` is the newest settled commit of the place: what lies after it, up to
+/// the deployed commit, is what is owed.
+pub(crate) fn owed_lines(
+    names: &Names,
+    owed: &[Owed],
+    start: Option<&Revision>,
+    now: Timestamp,
+) -> Vec<OwedLine> {
+    let line = |owed: &Owed| {
+        let debt = &owed.debt;
+        let people: Vec<_> = debt.members.iter().map(|member| names.of(member)).collect();
+        let (commit, entry) = (debt.revision.short(), debt.deployment.index);
+        let when = if owed.overdue {
+            format!("overdue since {}", time::clock(owed.due, now))
+        } else {
+            format!("due {}", time::clock(owed.due, now))
+        };
+        let since = time::clock(debt.since, now);
+        OwedLine {
+            deployment: entry,
+            revision: debt.revision.clone(),
+            members: debt.members.clone(),
+            overrides: debt.overrides.clone(),
+            since: time::rfc3339(debt.since),
+            due: time::rfc3339(owed.due),
+            overdue: owed.overdue,
+            command: match start {
+                Some(start) => format!("countersign approve {}..{commit}", start.short()),
+                None => format!("countersign approve {commit}"),
+            },
+            said: format!(
+                "sign-offs of {commit}, deployment {entry} by override of {}, since {since}; {when}",
+                listed(&people)
+            ),
+        }
+    };
+    owed.iter().map(line).collect()
+}
+
+impl OwedLine {
+    /// `sign-offs of 41c09aa, deployment 31 by override of Ada Ruiz, since 01:40 UTC; due ...`.
+    pub(crate) fn said(&self) -> &str {
+        &self.said
+    }
+
+    /// What is owed, and the command that pays.
+    pub(crate) fn print(&self, ui: &mut Ui) {
+        let code = if self.overdue { "DEBT_OVERDUE" } else { "" };
+        labelled(ui, "owed", &self.said, code);
+        labelled(ui, "pay", &self.command, "");
+    }
+}
+
+/// `Ada Ruiz`, `Ada Ruiz and Mia Kern`, `Ada Ruiz, Jo Fox and Mia Kern`.
+pub(crate) fn listed(people: &[String]) -> String {
+    match people.split_last() {
+        None => "nobody".to_owned(),
+        Some((last, [])) => last.clone(),
+        Some((last, rest)) => format!("{} and {last}", rest.join(", ")),
+    }
+}
+
+/// The people who may override: humans with the duty and a key.
+pub(crate) fn override_holders(view: &View) -> Vec<&Member> {
+    let size = view.size();
+    let may = |member: &&Member| {
+        member.kind == MemberKind::Human
+            && member.has_duty(Duty::Override)
+            && !view.roster().keys_of(&member.id, size).is_empty()
+    };
+    view.roster().members(size).filter(may).collect()
+}
+
+/// A hint where the duty to override is with nobody, or with one person alone, who may be on a
+/// plane when it is needed.
+pub(crate) fn few_holders(view: &View) -> Option<&'static str> {
+    match override_holders(view).len() {
+        0 => Some("nobody has the duty override: in an emergency nobody can break the glass"),
+        1 => Some("only one person has the duty override: a second should have it too"),
+        _ => None,
+    }
+}
+
+/// The way out of a denial, as an answer.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct Emergency {
+    /// Who may override.
+    holders: Vec<MemberId>,
+    /// How many of them must.
+    needed: usize,
+    /// What they run.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    command: Option<String>,
+    #[serde(skip)]
+    due_in: Span,
+}
+
+impl Emergency {
+    /// What is left to who must deploy all the same.
+    pub(crate) fn new(reporting: &Reporting<'_>, needed: usize, command: String) -> Self {
+        let holders = override_holders(reporting.view);
+        let holders: Vec<_> = holders.into_iter().map(|member| member.id.clone()).collect();
+        Self {
+            command: (!holders.is_empty()).then_some(command),
+            holders,
+            needed,
+            due_in: reporting.policy.override_terms().debt_due,
+        }
+    }
+
+    /// The last line of a denial.
+    pub(crate) fn said(&self) -> String {
+        let Some(command) = &self.command else {
+            return "emergency: nobody has the duty override: countersign roster apply FILE"
+                .to_owned();
+        };
+        let due = time::hours(self.due_in);
+        let people = if self.needed > 1 {
+            format!("{} people must; it leaves a debt, due in {due}", self.needed)
+        } else {
+            format!("leaves a debt, due in {due}")
+        };
+        format!("emergency: {command} ({people})")
+    }
+}
