@@ -14,6 +14,7 @@ use crate::cli::desk::{Desk, Held, write_envelope};
 use crate::cli::error::CliError;
 use crate::cli::exit::ExitStatus;
 use crate::cli::quorum::{missing, refuse};
+use crate::cli::report::few_holders;
 use crate::cli::ui::Role;
 use crate::key::Signer;
 use crate::session::check::commitments;
@@ -258,7 +259,23 @@ fn sign_parts(
     for line in &plan.after {
         context.ui.line(line);
     }
+    if plan.operations.iter().any(is_about_people)
+        && let Some(few) = few_holders(desk.session.view())
+    {
+        context.ui.warn(few);
+    }
     Ok(ExitStatus::Yes)
+}
+
+/// Whether an operation may change who can break the glass.
+const fn is_about_people(operation: &Operation) -> bool {
+    matches!(
+        operation,
+        Operation::SetMember(_)
+            | Operation::RetireMember(_)
+            | Operation::AddKey(_)
+            | Operation::RevokeKey(_)
+    )
 }
 
 /// Every refusal says what next, and what stands already.

@@ -109,7 +109,8 @@ fn break_glass(body: &Override) -> String {
     let Override { service, environment, revision, .. } = body;
     let artifacts = artifacts(&body.artifacts);
     let drill = if body.drill.is_some() { "override (a drill)" } else { "override" };
-    format!("{drill} {service} {} {environment}{artifacts}", commit(revision))
+    let until = super::time::date(body.expires);
+    format!("{drill} {service} {} {environment}{artifacts}, until {until}", commit(revision))
 }
 
 fn deployment(body: &Deployment) -> String {

@@ -32,7 +32,8 @@ pub(crate) struct Args {
     /// How many entries, as git writes it: -5
     #[arg(value_name = "-COUNT", allow_negative_numbers = true, value_parser = minus_count)]
     minus: Option<u64>,
-    /// Only this kind: governance, change, approval, build, decision, deployment
+    /// Only this kind: governance, change, approval, build, decision, deployment,
+    /// override
     #[arg(long, value_name = "KIND", hide_possible_values = true, value_parser = KINDS)]
     kind: Option<String>,
     /// Only what this member signed
@@ -40,7 +41,8 @@ pub(crate) struct Args {
     by: Option<String>,
 }
 
-const KINDS: [&str; 6] = ["governance", "change", "approval", "build", "decision", "deployment"];
+const KINDS: [&str; 7] =
+    ["governance", "change", "approval", "build", "decision", "deployment", "override"];
 
 /// The number of an entry, `#` before it or not.
 pub(crate) fn entry_number(text: &str) -> Result<u64, String> {

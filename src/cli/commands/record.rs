@@ -34,6 +34,7 @@ enum Action {
     #[command(after_help = "Examples:\n  \
         countersign record deployment\n  \
         countersign record deployment --decision 311 --run 4711\n  \
+        countersign record deployment --override override.json\n  \
         countersign record deployment --started 312 --outcome failed")]
     Deployment(deployment::Args),
 }

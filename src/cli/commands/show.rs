@@ -263,6 +263,13 @@ fn print(ui: &mut Ui, desk: &Desk, names: &Names, entry: &VerifiedEntry, answer:
     if let Some(seen) = answer.seen {
         table.row(["seen", format!("the ledger at {seen} entries").as_str()]);
     }
+    if let Says::Override(said) = &entry.statement().says {
+        let lasts = format!("from {} until {}", date(said.claimed), date(said.expires));
+        table.row(["lasts", lasts.as_str()]);
+        if let Some(incident) = &said.incident {
+            table.row(["incident", incident.as_str()]);
+        }
+    }
     ui.table(&table);
     if let Says::Governance(body) = &entry.statement().says
         && body.operations.len() > 1

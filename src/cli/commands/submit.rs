@@ -4,16 +4,19 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
+use super::break_glass::why_file;
 use super::init::genesis;
-use crate::base::limits::{COMMIT_ENTRIES_MAX, ENVELOPE_BYTES_MAX};
+use crate::base::limits::{COMMIT_ENTRIES_MAX, ENVELOPE_BYTES_MAX, FREE_TEXT_BYTES_MAX};
 use crate::base::position::EntryIndex;
 use crate::cli::Context;
 use crate::cli::desk::Desk;
 use crate::cli::error::CliError;
 use crate::cli::exit::ExitStatus;
 use crate::cli::ui::Role;
-use crate::statement::Statement;
+use crate::session::SessionError;
+use crate::statement::commitment::Opening;
 use crate::statement::envelope::Envelope;
+use crate::statement::{Says, Statement};
 
 /// Hand in signed statements
 ///
@@ -62,6 +65,9 @@ pub(crate) fn run(context: &mut Context, args: &Args) -> Result<ExitStatus, CliE
         return genesis::submit(context, envelope, &statement);
     }
     let mut desk = context.desk("submit")?;
+    for (file, envelope) in args.files.iter().zip(&envelopes) {
+        keep_reason(context, &desk, file, envelope)?;
+    }
     let size = desk.session.size();
     let receipts = desk.session.append(context.now(), &envelopes)?;
     let mut status = ExitStatus::Yes;
@@ -100,12 +106,40 @@ pub(crate) fn run(context: &mut Context, args: &Args) -> Result<ExitStatus, CliE
 ///
 /// # Errors
 /// Where it cannot be read or is none.
-pub(super) fn read(context: &Context, file: &Path) -> Result<Envelope, CliError> {
+pub(in crate::cli::commands) fn read(context: &Context, file: &Path) -> Result<Envelope, CliError> {
     let bytes = context.read(file, ENVELOPE_BYTES_MAX)?;
     Envelope::parse(&bytes).map_err(|error| {
         CliError::usage(format!("{} is no signed statement: {error}", file.display()))
             .hint("hand in what a command wrote with -o FILE")
     })
+}
+
+/// Why an override was signed lies beside its file where it was signed with no ledger at hand. It
+/// is kept only if the statement commits to it: anybody may have written the file.
+///
+/// # Errors
+/// Where the file says another thing, or cannot be kept.
+pub(in crate::cli::commands) fn keep_reason(
+    context: &Context,
+    desk: &Desk,
+    file: &Path,
+    envelope: &Envelope,
+) -> Result<(), CliError> {
+    let beside = why_file(file);
+    let Ok(statement) = Statement::parse(envelope.payload()) else { return Ok(()) };
+    let Says::Override(said) = &statement.says else { return Ok(()) };
+    if file.as_os_str() == "-" || !context.environment.resolve(&beside).is_file() {
+        return Ok(());
+    }
+    let bytes = context.read(&beside, 2 * FREE_TEXT_BYTES_MAX)?;
+    let opening = serde_json::from_slice::<Opening>(&bytes).ok();
+    let opening = opening.filter(|opening| opening.commitment() == Some(said.reason));
+    let Some(opening) = opening else {
+        return Err(CliError::usage(format!("{} is not why it was signed", beside.display()))
+            .hint("take the file away, and hand in the statement without it"));
+    };
+    desk.session.openings().put(&opening).map_err(SessionError::from)?;
+    Ok(())
 }
 
 /// What was said by whom, in words.

@@ -11,6 +11,7 @@ use crate::cli::desk::{Desk, Held, write_envelope};
 use crate::cli::error::CliError;
 use crate::cli::exit::ExitStatus;
 use crate::cli::governance::show_statement;
+use crate::cli::report::count;
 use crate::cli::review::{Place, PlaceArgs, me};
 use crate::ledger::topics;
 use crate::roster::Member;
@@ -18,7 +19,7 @@ use crate::session::sign;
 use crate::statement::Says;
 use crate::statement::approval::{Approval, ApprovalRow};
 use crate::statement::envelope::Envelope;
-use crate::statement::words::{ApprovalVerdict, Shown};
+use crate::statement::words::{ApprovalVerdict, Shown, SubjectType};
 use crate::verify::VerifiedEntry;
 
 /// Take back an approval or a reject of yours
@@ -54,9 +55,23 @@ struct Taken {
 }
 
 impl Taken {
-    /// `approve of entry 12`.
+    /// `approval of 2 changes, entry 12`; where only some are taken back, `of 1 of 3 changes`.
     fn called(&self) -> String {
-        format!("{} of entry {}", self.approval.verdict, self.entry.index())
+        let word = match self.approval.verdict {
+            ApprovalVerdict::Reject => "reject",
+            ApprovalVerdict::Approve | ApprovalVerdict::Withdraw => "approval",
+        };
+        let noun = match self.approval.subject_type {
+            SubjectType::Change => "change",
+            SubjectType::Artifact => "artifact",
+        };
+        let all = match &self.entry.statement().says {
+            Says::Approval(said) => said.rows.len(),
+            _ => self.approval.rows.len(),
+        };
+        let (taken, entry) = (self.approval.rows.len(), self.entry.index());
+        let some = if taken < all { format!("{taken} of ") } else { String::new() };
+        format!("{word} of {some}{}, entry {entry},", count(all, noun))
     }
 }
 
@@ -116,7 +131,7 @@ fn is_wanted(context: &mut Context, args: &Args, taken: &Taken) -> Result<bool, 
         return Ok(true);
     }
     if asks(context, &args.signing) {
-        let question = format!("Withdraw your {}?", taken.called());
+        let question = format!("Withdraw your {}?", taken.called().trim_end_matches(','));
         return Ok(context.ui.confirm(&question) == Some(true));
     }
     Err(CliError::usage("where nobody can be asked nothing is withdrawn without -y")
@@ -189,6 +204,13 @@ fn own(
     only: Option<ContentDigest>,
 ) -> Result<Taken, CliError> {
     let index = entry.index();
+    if let Says::Override(said) = &entry.statement().says {
+        let until = crate::cli::time::date(said.expires);
+        let message = format!("entry {index} is an override: it is not withdrawn, but runs out");
+        return Err(CliError::usage(message)
+            .hint(format!("it is good for nothing from {until} on"))
+            .hint("to stop it at once, an admin takes the duty: countersign roster apply FILE"));
+    }
     let Says::Approval(said) = &entry.statement().says else {
         return Err(CliError::usage(format!("entry {index} is no approval"))
             .hint(format!("see what it is: countersign show {index}")));

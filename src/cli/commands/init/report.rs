@@ -92,6 +92,7 @@ pub(super) fn report(
         0,
         "This is for one trusted host: who can write the ledger and its key can rewrite both.",
     );
+    ui.warn("only you have the duty override: in an emergency nobody else can break the glass");
     if plan.people.len() > 1 {
         ui.paragraph(0, "No author signs off their own change: that is for the others.");
         ui.line("next: countersign status");

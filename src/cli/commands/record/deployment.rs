@@ -1,5 +1,7 @@
 //! `record deployment`.
 
+use std::path::Path;
+
 use serde::Serialize;
 
 use super::{entry, say};
@@ -8,14 +10,18 @@ use crate::base::name::{EnvironmentName, RequestId, Revision, ServiceName};
 use crate::base::position::EntryIndex;
 use crate::cli::Context;
 use crate::cli::commands::gate::artifact;
+use crate::cli::commands::submit;
 use crate::cli::desk::{Desk, Held};
 use crate::cli::error::CliError;
 use crate::cli::exit::ExitStatus;
 use crate::cli::governance::SigningFlags;
+use crate::cli::time;
 use crate::ledger::topics;
-use crate::statement::Says;
+use crate::statement::break_glass::Override;
+use crate::statement::envelope::Envelope;
 use crate::statement::pipeline::{Decision, Deployment};
 use crate::statement::words::{DecisionVerdict, Duty, Outcome};
+use crate::statement::{Says, Statement};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -34,6 +40,10 @@ pub(super) struct Args {
     /// The decision that it rests on [default: the newest that allows it]
     #[arg(long, value_name = "ENTRY", value_parser = entry)]
     decision: Option<EntryIndex>,
+    /// An override that it rests on where no gate could decide: its entry, or the file of it,
+    /// which is handed in as well; may be given several times
+    #[arg(long = "override", value_name = "ENTRY|FILE", conflicts_with_all = ["decision", "started"])]
+    overrides: Vec<String>,
     /// The deployment whose outcome this is
     #[arg(long, value_name = "ENTRY", value_parser = entry,
         conflicts_with_all = ["decision", "revision", "artifacts"])]
@@ -61,15 +71,70 @@ struct Report<'a> {
     #[serde(flatten)]
     deployment: &'a Deployment,
     settled: bool,
+    /// Where it went ahead by overrides: when its sign-offs are due.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    owed_until: Option<String>,
+}
+
+/// An override that a deployment rests on: its identity, what it says, and its envelope where it
+/// is not in the ledger yet.
+struct Overriding {
+    id: StatementId,
+    said: Override,
+    envelope: Option<Envelope>,
+}
+
+/// The overrides that are named, by entry or file.
+fn overriding(
+    context: &Context,
+    desk: &Desk,
+    named: &[String],
+) -> Result<Vec<Overriding>, CliError> {
+    let mut found: Vec<Overriding> = Vec::new();
+    for text in named {
+        let not_one = || CliError::usage(format!("{text} is no override"));
+        let one = if let Ok(index) = entry(text) {
+            let entry = desk.session.entry(index)?;
+            let Says::Override(said) = &entry.statement().says else {
+                return Err(not_one().hint(format!("see what it is: countersign show {index}")));
+            };
+            Overriding { id: entry.id(), said: said.clone(), envelope: None }
+        } else {
+            let file = Path::new(text);
+            let envelope = submit::read(context, file)?;
+            let statement = Statement::parse(envelope.payload());
+            let Ok(Statement { says: Says::Override(said), .. }) = statement else {
+                return Err(not_one().hint("name what countersign override -o FILE wrote"));
+            };
+            submit::keep_reason(context, desk, file, &envelope)?;
+            Overriding { id: envelope.statement_id(), said, envelope: Some(envelope) }
+        };
+        if one.said.drill.is_some() {
+            let message = format!("{text} is a drill: nothing rests on it");
+            return Err(CliError::usage(message).hint("name an override that is none"));
+        }
+        if found.iter().all(|other| other.id != one.id) {
+            found.push(one);
+        }
+    }
+    found.sort_by_key(|one| one.id);
+    Ok(found)
 }
 
 pub(super) fn run(context: &mut Context, args: &Args) -> Result<ExitStatus, CliError> {
     let mut held = Held::take(context, "record deployment")?;
     let desk = held.desk(context)?;
+    let overriding = overriding(context, desk, &args.overrides)?;
     let said = match args.started {
         Some(index) => end_of(desk, index, args)?,
-        None => deployed(desk, args)?,
+        None => deployed(desk, args, &overriding)?,
     };
+    if !args.flags.dry_run && args.flags.output.is_none() {
+        // An override that the ledger does not have yet stands before what rests on it.
+        for envelope in overriding.iter().filter_map(|one| one.envelope.as_ref()) {
+            desk.submit(context.now(), std::slice::from_ref(envelope))?;
+        }
+    }
     let says = Says::Deployment(said.clone());
     let Some(entry) = say(context, &mut held, Duty::Deploy, says, &args.flags)? else {
         return Ok(ExitStatus::Yes);
@@ -77,7 +142,11 @@ pub(super) fn run(context: &mut Context, args: &Args) -> Result<ExitStatus, CliE
     let desk = held.desk(context)?;
     let points = desk.session.view().settled(&said.service, &said.environment);
     let settled = points.newest().is_some_and(|point| point.entry.index == entry);
-    context.ui.json(&Report { entry, deployment: &said, settled });
+    let owed = points.debts().find(|debt| debt.deployment.index == entry).map(|debt| debt.since);
+    let terms = *desk.policy()?.override_terms();
+    let due = owed.map(|since| since.plus(terms.debt_due));
+    let owed_until = due.map(time::rfc3339);
+    context.ui.json(&Report { entry, deployment: &said, settled, owed_until });
     context.ui.line(&format!(
         "recorded: {} {} in {}, {}, entry {entry}",
         said.service,
@@ -86,7 +155,14 @@ pub(super) fn run(context: &mut Context, args: &Args) -> Result<ExitStatus, CliE
         said.outcome
     ));
     if said.started.is_none() {
-        context.ui.paragraph(2, meaning(&said, settled));
+        let meaning = match due {
+            Some(due) => format!(
+                "by override: it settles nothing, and its sign-offs are owed until {}",
+                time::clock(due, context.now())
+            ),
+            None => meaning(&said, settled).to_owned(),
+        };
+        context.ui.paragraph(2, &meaning);
     }
     held.leak();
     Ok(ExitStatus::Yes)
@@ -117,22 +193,29 @@ fn end_of(desk: &Desk, index: EntryIndex, args: &Args) -> Result<Deployment, Cli
     })
 }
 
-fn deployed(desk: &Desk, args: &Args) -> Result<Deployment, CliError> {
+fn deployed(desk: &Desk, args: &Args, overriding: &[Overriding]) -> Result<Deployment, CliError> {
     let named = args.decision.map(|index| decision_at(desk, index)).transpose()?;
     let policy = desk.policy()?;
     let said = named.as_ref().map(|(_, said)| said);
+    let first = overriding.first().map(|one| &one.said);
     let service = args.service.as_ref().or_else(|| said.map(|said| &said.service));
+    let service = service.or_else(|| first.map(|said| &said.service));
     let environment = args.environment.as_ref().or_else(|| said.map(|said| &said.environment));
+    let environment = environment.or_else(|| first.map(|said| &said.environment));
     let service = desk.service(&policy, service)?.name.clone();
     let environment = crate::cli::desk::environment(&policy, environment)?;
-    let revision: Revision = match (&args.revision, said) {
-        (None, Some(said)) => said.revision.clone(),
-        (text, _) => desk.need_repository()?.resolve(text.as_deref().unwrap_or("HEAD"))?,
+    let revision: Revision = match (&args.revision, said, first) {
+        (None, Some(said), _) => said.revision.clone(),
+        (None, None, Some(said)) => said.revision.clone(),
+        (text, _, _) => desk.need_repository()?.resolve(text.as_deref().unwrap_or("HEAD"))?,
     };
     let mut artifacts = args.artifacts.clone();
     artifacts.sort_unstable();
     artifacts.dedup();
     if let (true, Some(said)) = (artifacts.is_empty(), said) {
+        artifacts.clone_from(&said.artifacts);
+    }
+    if let (true, Some(said)) = (artifacts.is_empty(), first) {
         artifacts.clone_from(&said.artifacts);
     }
     let mut deployment = Deployment {
@@ -141,12 +224,26 @@ fn deployed(desk: &Desk, args: &Args) -> Result<Deployment, CliError> {
         revision,
         artifacts,
         decision: None,
-        overrides: Vec::new(),
+        overrides: overriding.iter().map(|one| one.id).collect(),
         started: None,
         outcome: args.outcome,
         trigger: args.trigger.clone(),
         run: args.run.clone(),
     };
+    if let Some(other) = overriding.iter().find(|one| !is_for(&one.said, &deployment)) {
+        let said = &other.said;
+        let message = format!(
+            "an override is for {} {} in {}, and not for that deployment",
+            said.service,
+            said.revision.short(),
+            said.environment
+        );
+        return Err(CliError::usage(message)
+            .hint("name service, environment, revision and artifacts as the override does"));
+    }
+    if !overriding.is_empty() {
+        return Ok(deployment);
+    }
     deployment.decision = match named {
         Some((id, said)) if allows(&said, &deployment) => Some(id),
         Some(_) => {
@@ -175,13 +272,22 @@ fn allows(said: &Decision, deployment: &Deployment) -> bool {
         && said.artifacts == deployment.artifacts
 }
 
-/// The newest decision that allows this deployment.
+/// Whether an override is about that deployment.
+fn is_for(said: &Override, deployment: &Deployment) -> bool {
+    said.service == deployment.service
+        && said.environment == deployment.environment
+        && said.revision == deployment.revision
+        && said.artifacts == deployment.artifacts
+}
+
+/// The newest decision that lets this deployment through: allows it, or denies it and names the
+/// overrides by which it goes ahead.
 fn newest_allow(desk: &Desk, deployment: &Deployment) -> Result<Option<StatementId>, CliError> {
     let place = topics::place(&deployment.service, &deployment.environment);
     for index in desk.session.indexes_under(place)?.into_iter().rev() {
         let found = desk.session.entry(index)?;
         if let Says::Decision(said) = &found.statement().says
-            && said.verdict == DecisionVerdict::Allow
+            && (said.verdict == DecisionVerdict::Allow || !said.overrides.is_empty())
             && allows(said, deployment)
         {
             return Ok(Some(found.id()));

@@ -9,6 +9,7 @@ use crate::cli::Context;
 use crate::cli::desk::{Desk, Profile};
 use crate::cli::error::CliError;
 use crate::cli::exit::ExitStatus;
+use crate::cli::report::few_holders;
 use crate::cli::ui::Cell;
 use crate::cli::ui::{Role, Table};
 use crate::key::KeyId;
@@ -83,6 +84,9 @@ pub(super) fn run(context: &mut Context, _: &Args) -> Result<ExitStatus, CliErro
         table.row(cells(row));
     }
     context.ui.table(&table);
+    if let Some(few) = few_holders(desk.session.view()) {
+        context.ui.warn(few);
+    }
     Ok(ExitStatus::Yes)
 }
 
