@@ -1,0 +1,10 @@
+//! Overrides, debts and rejects in another form, with the real program on real repositories.
+
+#![cfg(feature = "cli")]
+#![expect(clippy::unwrap_used, reason = "a test's helpers fail with the test")]
+
+mod away;
+mod bounds;
+mod debts;
+mod rejected;
+mod stage;
