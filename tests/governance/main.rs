@@ -12,6 +12,8 @@ mod common;
 mod delegation;
 mod init;
 mod keys;
+mod many;
+mod people;
 mod roster;
 mod rotation;
 mod signing;

@@ -1,6 +1,6 @@
 //! `init`: a ledger for this repository, with a first roster, policy and baseline.
 
-mod allowed;
+pub(super) mod allowed;
 pub(super) mod genesis;
 mod people;
 mod place;

@@ -2,9 +2,12 @@
 
 mod add;
 mod apply;
+mod csv;
 mod delegate;
 mod difference;
 mod file;
+mod forget;
+mod import;
 mod show;
 
 use crate::cli::Context;
@@ -24,6 +27,8 @@ enum Action {
     Add(add::Args),
     Apply(apply::Args),
     Delegate(delegate::Args),
+    Import(import::Args),
+    Forget(forget::Args),
 }
 
 /// Runs the command.
@@ -33,5 +38,7 @@ pub(crate) fn run(context: &mut Context, args: &Args) -> Result<ExitStatus, CliE
         Action::Add(args) => add::run(context, args),
         Action::Apply(args) => apply::run(context, args),
         Action::Delegate(args) => delegate::run(context, args),
+        Action::Import(args) => import::run(context, args),
+        Action::Forget(args) => forget::run(context, args),
     }
 }

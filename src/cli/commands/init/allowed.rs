@@ -1,19 +1,32 @@
 //! git's list of allowed signers (`ssh-keygen`, ALLOWED SIGNERS): the first roster.
 
+use std::path::PathBuf;
+
+use crate::cli::env::Environment;
+use crate::git::Repository;
 use crate::key::PublicKey;
 
 /// A line of the file: whom it names, and the key.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Allowed {
+pub(crate) struct Allowed {
     /// E-mail addresses without wildcards; never empty.
-    pub(super) emails: Vec<String>,
+    pub(crate) emails: Vec<String>,
     /// An Ed25519 key, plain or of a security key.
-    pub(super) key: PublicKey,
+    pub(crate) key: PublicKey,
+}
+
+/// The list that git's settings name, if they name one.
+pub(crate) fn file(environment: &Environment, repository: &Repository) -> Option<PathBuf> {
+    let text = repository.config_string("gpg.ssh.allowedSignersFile")?;
+    Some(match (text.strip_prefix("~/"), &environment.home) {
+        (Some(rest), Some(home)) => home.join(rest),
+        _ => repository.work_dir().unwrap_or_default().join(&text),
+    })
 }
 
 /// The lines that name a person and an Ed25519 key. Authorities, patterns, negations and other
 /// kinds of keys name nobody here, and are counted.
-pub(super) fn parse(text: &str) -> (Vec<Allowed>, usize) {
+pub(crate) fn parse(text: &str) -> (Vec<Allowed>, usize) {
     let lines = text.lines().map(str::trim);
     let lines = lines.filter(|line| !line.is_empty() && !line.starts_with('#'));
     let (mut found, mut left_out) = (Vec::new(), 0);

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::allowed::{Allowed, parse};
+use super::allowed::{self, Allowed, parse};
 use crate::cli::Context;
 use crate::cli::desk::Profile;
 use crate::cli::error::CliError;
@@ -122,12 +122,8 @@ fn allowed_signers(
     context: &Context,
     repository: &Repository,
 ) -> Result<(Vec<Allowed>, usize), CliError> {
-    let Some(text) = repository.config_string("gpg.ssh.allowedSignersFile") else {
+    let Some(path) = allowed::file(&context.environment, repository) else {
         return Ok((Vec::new(), 0));
-    };
-    let path = match (text.strip_prefix("~/"), &context.environment.home) {
-        (Some(rest), Some(home)) => home.join(rest),
-        _ => repository.work_dir().unwrap_or_default().join(&text),
     };
     if !path.exists() {
         return Ok((Vec::new(), 0));
