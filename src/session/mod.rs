@@ -307,7 +307,8 @@ impl Session {
         }
     }
 
-    /// Appends envelopes as one durable batch; gives a receipt or a refusal for each, in order.
+    /// Appends envelopes as one durable batch, or as two where one brings another ledger key:
+    /// what follows it is signed by that key. Gives a receipt or a refusal for each, in order.
     ///
     /// # Errors
     /// [`SessionError`] where nothing was appended, or where that is not known: handing the same

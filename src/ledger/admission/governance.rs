@@ -105,6 +105,9 @@ impl Admitter<'_> {
             self.check_operation(&mut tried, policy.as_ref(), operation, index)?;
         }
         check_roster_after(&tried.roster, policy.as_ref(), index)?;
+        if operations.iter().any(|operation| matches!(operation, Operation::SetAdmins(_))) {
+            check_admins_are_people(&tried.roster, index)?;
+        }
         Ok(tried.roster)
     }
 
@@ -401,6 +404,22 @@ fn check_roster_after(
                 format!("{} has the level {level}, which the policy does not list", member.id),
                 "list it in the policy's levels, or give the member another level first",
             ));
+        }
+    }
+    Ok(())
+}
+
+/// Admins who are named are present humans: nobody becomes one by getting a name that waits.
+fn check_admins_are_people(roster: &Roster, index: EntryIndex) -> Result<(), Refusal> {
+    let after = index.size_after();
+    for id in roster.admins(after).map(|set| set.admins.as_slice()).unwrap_or_default() {
+        match roster.member(id, after) {
+            Some(member) if member.kind == MemberKind::Human => {}
+            Some(member) => {
+                let what = format!("{id} is of the kind {}: only humans are admins", member.kind);
+                return Err(refuse("NOT_HUMAN", what));
+            }
+            None => return Err(unknown(id)),
         }
     }
     Ok(())
