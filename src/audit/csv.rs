@@ -12,7 +12,7 @@ use crate::base::name::MemberId;
 use crate::verify::cover::Match;
 
 /// The columns, in order. They only ever grow at the end.
-pub const HEADER: [&str; 27] = [
+pub const HEADER: [&str; 28] = [
     "row",
     "deployment_entry",
     "time_utc",
@@ -40,6 +40,7 @@ pub const HEADER: [&str; 27] = [
     "needed",
     "signed",
     "match",
+    "overrides",
 ];
 
 /// Every deployment, each followed by its changes.
@@ -101,8 +102,10 @@ fn row(
     } else {
         cells.push(String::new());
         cells.push(report.title.clone().unwrap_or_default());
-        cells.resize(HEADER.len(), String::new());
+        cells.resize(HEADER.len() - 1, String::new());
     }
+    let overrides: Vec<_> = report.overrides.iter().map(ToString::to_string).collect();
+    cells.push(overrides.join("; "));
     cells
 }
 

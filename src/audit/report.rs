@@ -70,6 +70,9 @@ pub struct DeploymentReport {
     pub settled: bool,
     /// Whether it went through only because the policy was observed, not enforced.
     pub would_refuse: bool,
+    /// The overrides by which it went ahead; empty for any other.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub overrides: Vec<EntryIndex>,
     /// The decision that it rests on.
     pub decision: Option<DecisionReport>,
     /// The newest settled point of another commit before it, and whether that may be deployed
@@ -259,7 +262,10 @@ impl<'a> Auditor<'a> {
         let live = timeline.live().is_some_and(|live| live.entry().index() == entry.index());
         let (outcome_entry, outcome) = deployed.outcome();
         let found = timeline.decision_of(said);
-        let points = self.session.view().settled(&timeline.service, &timeline.environment).all();
+        let place = self.session.view().settled(&timeline.service, &timeline.environment);
+        let points = place.all();
+        let mut owed = place.ever_owed().iter();
+        let owed = owed.find(|debt| debt.deployment.index == entry.index());
         let settled = points.iter().position(|point| point.entry.index == entry.index());
         let (cover, changes, same_commit_as) = match found {
             Some((entry, decision)) => self.brought(timeline, entry, decision)?,
@@ -292,6 +298,7 @@ impl<'a> Auditor<'a> {
             live,
             settled: settled.is_some(),
             would_refuse,
+            overrides: owed.map(|debt| debt.overrides.clone()).unwrap_or_default(),
             decision,
             back: self.back(timeline, points, deployed),
             cover,

@@ -10,7 +10,7 @@ use crate::statement::pipeline::{Decision, Deployment};
 use crate::statement::words::Outcome;
 use crate::verify::VerifiedEntry;
 
-/// The decisions and deployments of a place, oldest first.
+/// The decisions, deployments and overrides of a place, oldest first.
 #[derive(Debug)]
 pub struct Timeline {
     /// The service.
@@ -21,6 +21,7 @@ pub struct Timeline {
     pub size: TreeSize,
     decisions: Vec<VerifiedEntry>,
     deployments: Vec<Deployed>,
+    overrides: Vec<VerifiedEntry>,
 }
 
 /// A deployment and what was said of its outcome later.
@@ -71,6 +72,7 @@ impl Timeline {
             size,
             decisions: Vec::new(),
             deployments: Vec::new(),
+            overrides: Vec::new(),
         };
         for entry in session.entries_under([topics::place(service, environment)])? {
             if !size.covers(entry.index()) {
@@ -82,6 +84,11 @@ impl Timeline {
                     if said.service == *service && said.environment == *environment =>
                 {
                     this.decisions.push(entry);
+                }
+                Says::Override(said)
+                    if said.service == *service && said.environment == *environment =>
+                {
+                    this.overrides.push(entry);
                 }
                 Says::Deployment(said)
                     if said.service == *service && said.environment == *environment =>
@@ -126,6 +133,12 @@ impl Timeline {
     #[must_use]
     pub fn decisions(&self) -> &[VerifiedEntry] {
         &self.decisions
+    }
+
+    /// Every override, drills included, oldest first.
+    #[must_use]
+    pub fn overrides(&self) -> &[VerifiedEntry] {
+        &self.overrides
     }
 
     /// What is thought to be live: the newest deployment that is not known to have failed.

@@ -7,7 +7,7 @@ use crate::base::name::{MemberId, Revision};
 use crate::cli::Context;
 use crate::cli::error::CliError;
 use crate::cli::exit::ExitStatus;
-use crate::cli::report::{AuthorReport, count};
+use crate::cli::report::{AuthorReport, OwedLine, count};
 use crate::cli::review::{
     Place, PlaceArgs, Waiting, WaitingKind, WaitingList, me, member_named, waiting,
 };
@@ -49,6 +49,8 @@ struct Answer<'a> {
     /// What was not looked at, where there is too much of it.
     #[serde(skip_serializing_if = "<[String]>::is_empty")]
     left_out: &'a [String],
+    /// Debts of the place, oldest first.
+    owed: &'a [OwedLine],
 }
 
 /// Runs the command.
@@ -70,6 +72,7 @@ pub(crate) fn run(context: &mut Context, args: &Args) -> Result<ExitStatus, CliE
         )
     };
     let lines: Vec<_> = found.iter().map(line).collect();
+    let owed = place.owed(&desk, now);
     let ui = &mut context.ui;
     ui.json(&Answer {
         member: &reader,
@@ -89,6 +92,7 @@ pub(crate) fn run(context: &mut Context, args: &Args) -> Result<ExitStatus, CliE
             })
             .collect(),
         left_out: &left_out,
+        owed: &owed,
     });
     if !left_out.is_empty() {
         ui.note(&format!("not looked at: {}", left_out.join("; ")));
@@ -96,6 +100,9 @@ pub(crate) fn run(context: &mut Context, args: &Args) -> Result<ExitStatus, CliE
     let whom = if args.member.is_some() { names.of(&reader) } else { "you".to_owned() };
     if found.is_empty() {
         ui.line(&format!("nothing waits for {whom}"));
+        for line in &owed {
+            line.print(ui);
+        }
         desk.session.leak();
         return Ok(ExitStatus::Yes);
     }
@@ -124,6 +131,9 @@ pub(crate) fn run(context: &mut Context, args: &Args) -> Result<ExitStatus, CliE
     }
     ui.table(&table);
     ui.blank();
+    for line in &owed {
+        line.print(ui);
+    }
     ui.line("next: countersign approve");
     desk.session.leak();
     Ok(ExitStatus::Yes)

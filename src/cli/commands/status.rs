@@ -9,7 +9,7 @@ use crate::cli::Context;
 use crate::cli::desk::Desk;
 use crate::cli::error::CliError;
 use crate::cli::exit::ExitStatus;
-use crate::cli::report::{Reporting, SegmentReport, count, person, rule_words, versions};
+use crate::cli::report::{OwedLine, Reporting, SegmentReport, count, person, rule_words, versions};
 use crate::cli::review::{Place, PlaceArgs, Subject, assistance_source};
 use crate::cli::time;
 use crate::cli::ui::{Cell, Role, Table, Ui, Word};
@@ -59,6 +59,8 @@ struct Answer<'a> {
     base: Option<&'a Revision>,
     head: &'a Revision,
     segments: Vec<SegmentReport>,
+    /// Debts of the place, oldest first.
+    owed: &'a [OwedLine],
 }
 
 /// Judges, prints, and gives the status of a question: 1 for no, unless the policy only observes.
@@ -84,6 +86,7 @@ pub(super) fn answer(
     let people = desk.names();
     let report = subject.report(&desk, &place, &people);
     let said = word(&place, report.satisfied);
+    let owed = place.owed(&desk, now);
     context.ui.json(&Answer {
         word: word_for_machines(said),
         mode: place.mode(),
@@ -94,8 +97,12 @@ pub(super) fn answer(
         base: subject.range.base.as_ref(),
         head: &subject.range.head,
         segments: vec![report.clone()],
+        owed: &owed,
     });
     print_change(&mut context.ui, &desk, &place, &subject, &report);
+    print_owed(&mut context.ui, &owed);
+    let next = next(&report, subject.commits());
+    context.ui.line(&format!("next: {next}"));
     desk.session.leak();
     Ok(status(said))
 }
@@ -158,7 +165,16 @@ fn print_change(
     ui.blank();
     ui.table(&needs_table(report));
     ui.blank();
-    ui.line(&format!("next: {}", next(report, subject.commits())));
+}
+
+/// What the place owes: it concerns whoever deploys next.
+fn print_owed(ui: &mut Ui, owed: &[OwedLine]) {
+    for line in owed {
+        line.print(ui);
+    }
+    if !owed.is_empty() {
+        ui.blank();
+    }
 }
 
 fn needs_table(report: &SegmentReport) -> Table {
@@ -291,6 +307,8 @@ fn landed(
         ui.table(&table);
     }
     ui.blank();
+    let owed = place.owed(desk, question.time);
+    print_owed(ui, &owed);
     let ask = open.iter().flat_map(|segment| &segment.ask).find(|ask| !ask.people.is_empty());
     let next = match (ask, found.problems.iter().find_map(|problem| problem.hint.clone())) {
         (Some(ask), _) => format!("{} runs  {}", ask.who(), ask.command),
@@ -308,6 +326,7 @@ fn landed(
         base: None,
         head: &head,
         segments,
+        owed: &owed,
     });
     Ok(status(word))
 }

@@ -4,9 +4,7 @@ use std::fmt::Write as _;
 
 use serde::Serialize;
 
-use super::{
-    Emergency, OwedLine, Reporting, count, labelled, listed, override_holders, owed_lines,
-};
+use super::{Emergency, OwedLine, Reporting, count, listed, override_holders, owed_lines};
 use crate::base::name::MemberId;
 use crate::base::position::EntryIndex;
 use crate::base::time::Timestamp;
@@ -37,8 +35,9 @@ pub(crate) struct Overriding {
     until_words: String,
     #[serde(skip)]
     due_words: String,
+    /// Who may add what is missing, and how.
     #[serde(skip)]
-    ask: Option<String>,
+    pub(super) ask: Option<String>,
 }
 
 /// An override that is in force.
@@ -124,17 +123,14 @@ impl Overriding {
         format!("by override of {people} until {until}; {what} owed until {due}")
     }
 
-    /// What is owed, and who else must override.
+    /// What is owed.
     pub(super) fn print(&self, ui: &mut Ui) {
-        if self.owed.is_empty() && self.ask.is_none() {
+        if self.owed.is_empty() {
             return;
         }
         ui.blank();
         for owed in &self.owed {
             owed.print(ui);
-        }
-        if let Some(ask) = &self.ask {
-            labelled(ui, "ask", ask, ReasonCode::DebtOverdue.as_str());
         }
     }
 

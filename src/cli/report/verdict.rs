@@ -168,6 +168,18 @@ impl VerdictReport {
             live: None,
             overriding: Overriding::new(reporting, verdict, None),
         }
+        .with_ask()
+    }
+
+    /// Who must override as well is told by name, with the exact command.
+    fn with_ask(mut self) -> Self {
+        if let Some(ask) = &self.overriding.ask {
+            let overdue = |one: &&mut ProblemLine| one.code == ReasonCode::DebtOverdue;
+            for problem in self.problems.iter_mut().filter(overdue) {
+                problem.hint = Some(ask.clone());
+            }
+        }
+        self
     }
 
     /// The first word.

@@ -4,6 +4,7 @@ use crate::base::name::{EnvironmentName, Revision, ServiceName};
 use crate::base::time::Timestamp;
 use crate::cli::desk::Desk;
 use crate::cli::error::CliError;
+use crate::cli::report::{OwedLine, owed_in, owed_lines};
 use crate::git::{Range, Repository};
 use crate::policy::{Policy, Service};
 use crate::statement::words::Mode;
@@ -49,6 +50,16 @@ impl Place {
     /// Whether a deny refuses there.
     pub(crate) fn mode(&self) -> Mode {
         self.policy.mode(&self.service.name, &self.environment)
+    }
+
+    /// What is owed there, oldest first.
+    pub(crate) fn owed(&self, desk: &Desk, now: Timestamp) -> Vec<OwedLine> {
+        let (view, service, environment) =
+            (desk.session.view(), &self.service.name, &self.environment);
+        let owed = owed_in(view, &self.policy, service, environment, now);
+        let newest = view.settled(service, environment).newest();
+        let start = newest.and_then(|point| point.revision.as_ref());
+        owed_lines(&desk.names(), &owed, start, now)
     }
 
     /// The question whether a revision may go there.

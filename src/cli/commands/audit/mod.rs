@@ -1,6 +1,7 @@
 //! `audit`: who signed off on what is running.
 
 mod changes;
+mod glass;
 mod list;
 mod moment;
 mod places;
@@ -14,6 +15,7 @@ use serde::Serialize;
 use self::list::Listing;
 use self::moment::{Edge, moment};
 use super::log::{self, entry_number};
+use crate::audit::owed::Glass;
 use crate::audit::report::{Auditor, CoverState, DecisionReport, DeploymentReport};
 use crate::audit::timeline::Timeline;
 use crate::audit::{AuditError, csv};
@@ -90,6 +92,9 @@ struct Answer<'a> {
     decisions: Option<&'a [DecisionReport]>,
     #[serde(skip_serializing_if = "Option::is_none")]
     entries: Option<&'a [log::Line]>,
+    /// Overrides, drills and debts of the places that were asked about.
+    #[serde(flatten, skip_serializing_if = "Option::is_none")]
+    glass: Option<&'a Glass>,
 }
 
 /// What is asked about.
@@ -277,22 +282,35 @@ impl Work<'_> {
         let environment = places::environment(self.desk, service, self.args.env.as_ref())?;
         let timeline = self.timeline(service, &environment)?;
         let Some((live, said)) = timeline.live().and_then(|live| Some((live, live.said()?))) else {
-            let report = self.answer(context, Some(&[]), None, None)?;
+            let glass = self.glass(&timeline)?;
+            let report = self.answer(context, Some(&[]), None, None, Some(&glass))?;
             if report {
-                render::nothing(&mut context.ui, self, service, &environment, &timeline);
+                render::nothing(&mut context.ui, self, service, &environment, &timeline, &glass);
             }
             return Ok(ExitStatus::Yes);
         };
         let report = self.auditor().deployment(&timeline, live, said)?;
-        self.one(context, report)
+        let glass = self.glass(&timeline)?;
+        self.one(context, report, &glass)
+    }
+
+    /// Overrides, drills and debts of a place.
+    fn glass(&self, timeline: &Timeline) -> Result<Glass, CliError> {
+        let repository = self.desk.repository.as_ref();
+        Ok(Glass::read(&self.desk.session, repository, timeline, self.moment)?)
     }
 
     /// A deployment, whether it is live or not.
-    fn one(&self, context: &mut Context, report: DeploymentReport) -> Result<ExitStatus, CliError> {
+    fn one(
+        &self,
+        context: &mut Context,
+        report: DeploymentReport,
+        glass: &Glass,
+    ) -> Result<ExitStatus, CliError> {
         let reports = [report];
-        if self.answer(context, Some(&reports), None, None)? {
+        if self.answer(context, Some(&reports), None, None, Some(glass))? {
             let [report] = &reports;
-            render::deployment(&mut context.ui, self, report);
+            render::deployment(&mut context.ui, self, report, glass);
         }
         Ok(status(reports.iter().map(|report| report.cover)))
     }
@@ -306,6 +324,9 @@ impl Work<'_> {
         let (service, environment) = match &entry.statement().says {
             Says::Deployment(said) => (&said.service, &said.environment),
             Says::Decision(said) => (&said.service, &said.environment),
+            Says::Override(said) => {
+                return self.override_at(context, index, &said.service, &said.environment);
+            }
             _ => {
                 let message = format!("entry {index} is no deployment and no decision");
                 return Err(CliError::usage(message).hint(format!("countersign show {index}")));
@@ -325,18 +346,38 @@ impl Work<'_> {
         });
         if let Some((deployed, said)) = found {
             let report = self.auditor().deployment(&timeline, deployed, said)?;
-            return self.one(context, report);
+            let glass = self.glass(&timeline)?.of_deployment(report.entry);
+            return self.one(context, report, &glass);
         }
         let Says::Decision(said) = &entry.statement().says else {
             return Err(CliError::usage(format!("entry {index} has no deployment here")));
         };
         let (decision, cover, changes) = self.auditor().lone_decision(&entry, said)?;
         let decisions = [decision];
-        if self.answer(context, None, Some(&decisions), None)? {
+        if self.answer(context, None, Some(&decisions), None, None)? {
             let [decision] = &decisions;
             render::decision(&mut context.ui, self, said, decision, cover, &changes);
         }
         Ok(status([cover]))
+    }
+
+    /// One override, and what became of the debts that it left.
+    fn override_at(
+        &self,
+        context: &mut Context,
+        index: EntryIndex,
+        service: &ServiceName,
+        environment: &EnvironmentName,
+    ) -> Result<ExitStatus, CliError> {
+        let mut glass = self.glass(&self.timeline(service, environment)?)?;
+        glass.overrides.retain(|one| one.entry == index);
+        glass.drills.retain(|one| one.entry == index);
+        glass.debts.retain(|debt| debt.overrides.contains(&index));
+        if self.answer(context, None, None, None, Some(&glass))? {
+            glass::print(&mut context.ui, self, &glass);
+            render::last_lines(&mut context.ui, self);
+        }
+        Ok(ExitStatus::Yes)
     }
 
     /// Every deployment of a period, or what is live everywhere.
@@ -371,14 +412,20 @@ impl Work<'_> {
         for (timeline, deployed, said) in wanted {
             reports.push(auditor.deployment(timeline, deployed, said)?);
         }
-        if self.answer(context, Some(&reports), None, None)? {
-            render::population(&mut context.ui, self, &reports, period.is_given());
+        let mut glass = Glass::default();
+        for timeline in &timelines {
+            glass.extend(self.glass(timeline)?);
+        }
+        glass.overrides.retain(|one| period.holds(one.time));
+        glass.drills.retain(|one| period.holds(one.time));
+        if self.answer(context, Some(&reports), None, None, Some(&glass))? {
+            render::population(&mut context.ui, self, &reports, &glass, period.is_given());
         }
         Ok(status(reports.iter().map(|report| report.cover)))
     }
 
     fn listing(&self, context: &mut Context, listing: &Listing) -> Result<ExitStatus, CliError> {
-        if self.answer(context, None, None, Some(&listing.lines))? {
+        if self.answer(context, None, None, Some(&listing.lines), None)? {
             render::listing(&mut context.ui, self, listing);
         }
         Ok(ExitStatus::Yes)
@@ -391,9 +438,10 @@ impl Work<'_> {
         deployments: Option<&[DeploymentReport]>,
         decisions: Option<&[DecisionReport]>,
         entries: Option<&[log::Line]>,
+        glass: Option<&Glass>,
     ) -> Result<bool, CliError> {
         let people = self.names.all();
-        let answer = Answer { scope: self.scope, people, deployments, decisions, entries };
+        let answer = Answer { scope: self.scope, people, deployments, decisions, entries, glass };
         let Some((path, is_csv)) = &self.format else {
             context.ui.json(&answer);
             return Ok(!context.ui.is_json());

@@ -1,8 +1,10 @@
 //! Reports as people read them.
 
 use super::changes::{changes, noun};
+use super::glass::print as print_glass;
 use super::list::Listing;
 use super::{NOT_PROVED, TRUSTED, Work};
+use crate::audit::owed::Glass;
 use crate::audit::report::{
     Basis, ChangeReport, CoverState, DecisionReport, DeploymentReport, SinceKind, SinceReport,
 };
@@ -15,7 +17,7 @@ use crate::statement::pipeline::Decision;
 use crate::statement::words::{DecisionVerdict, Mode, Outcome};
 
 /// One deployment.
-pub(super) fn deployment(ui: &mut Ui, work: &Work<'_>, report: &DeploymentReport) {
+pub(super) fn deployment(ui: &mut Ui, work: &Work<'_>, report: &DeploymentReport, glass: &Glass) {
     let place = format!(
         "Deployment {}: {} {} in {}",
         report.entry,
@@ -67,6 +69,7 @@ pub(super) fn deployment(ui: &mut Ui, work: &Work<'_>, report: &DeploymentReport
         None => changes(ui, work, report.cover, report.decision.as_ref(), &report.changes),
     }
     since(ui, work, &report.changed_since);
+    print_glass(ui, work, glass);
     last_lines(ui, work);
 }
 
@@ -80,7 +83,8 @@ fn state(work: &Work<'_>, report: &DeploymentReport) -> String {
     let settled = match (report.settled, report.would_refuse) {
         (true, _) => "",
         (false, true) => ", WOULD REFUSE",
-        (false, false) => ", not settled",
+        (false, false) if report.overrides.is_empty() => ", not settled",
+        (false, false) => ", by OVERRIDE",
     };
     format!("LIVE for {}{settled}", span(work.moment.since(report.time)))
 }
@@ -100,11 +104,17 @@ fn artifact(work: &Work<'_>, built: &crate::audit::report::BuiltReport) -> Strin
 
 fn gate(work: &Work<'_>, report: &DeploymentReport) -> String {
     let Some(decision) = &report.decision else {
+        if !report.overrides.is_empty() {
+            return "not asked: it went ahead by override, with no gate at hand".to_owned();
+        }
         return "NOT ASKED: it names no decision, so it settles nothing".to_owned();
     };
     let refused = match (decision.verdict, decision.mode) {
         (DecisionVerdict::Allow, _) => "allowed".to_owned(),
         (DecisionVerdict::Deny, Mode::Observe) => "WOULD REFUSE (observed)".to_owned(),
+        (DecisionVerdict::Deny, Mode::Enforce) if !report.overrides.is_empty() => {
+            "DENIED, and overridden".to_owned()
+        }
         (DecisionVerdict::Deny, Mode::Enforce) => "DENIED, and deployed all the same".to_owned(),
     };
     let mode = match decision.mode {
@@ -185,7 +195,7 @@ fn since(ui: &mut Ui, work: &Work<'_>, found: &[SinceReport]) {
     }
 }
 
-fn last_lines(ui: &mut Ui, work: &Work<'_>) {
+pub(super) fn last_lines(ui: &mut Ui, work: &Work<'_>) {
     ui.blank();
     ui.line(&format!("Not proved: {NOT_PROVED}."));
     if let Some(at) = &work.scope.at {
@@ -201,6 +211,7 @@ pub(super) fn nothing(
     service: &ServiceName,
     environment: &EnvironmentName,
     timeline: &Timeline,
+    glass: &Glass,
 ) {
     ui.line(&format!("Nothing of {service} was deployed to {environment}"));
     match timeline.decisions().last() {
@@ -211,6 +222,7 @@ pub(super) fn nothing(
         )),
         None => ui.line("  the gate was never asked: countersign gate"),
     }
+    print_glass(ui, work, glass);
     last_lines(ui, work);
 }
 
@@ -256,22 +268,29 @@ pub(super) fn population(
     ui: &mut Ui,
     work: &Work<'_>,
     reports: &[DeploymentReport],
+    glass: &Glass,
     is_period: bool,
 ) {
     let good: Vec<_> = reports.iter().filter(|report| report.settled).collect();
     let observed: Vec<_> = reports.iter().filter(|report| report.would_refuse).collect();
-    let others: Vec<_> =
-        reports.iter().filter(|report| !report.settled && !report.would_refuse).collect();
+    let overridden: Vec<_> =
+        reports.iter().filter(|report| !report.settled && !report.overrides.is_empty()).collect();
+    let is_other = |report: &&DeploymentReport| {
+        !report.settled && !report.would_refuse && report.overrides.is_empty()
+    };
+    let others: Vec<_> = reports.iter().filter(is_other).collect();
     let what = if is_period { "deployment" } else { "live deployment" };
     ui.line(&format!(
-        "{}: {} signed off, {} WOULD REFUSE, {} not settled",
+        "{}: {} signed off, {} by override, {} WOULD REFUSE, {} not settled",
         noun(reports.len(), what),
         good.len(),
+        overridden.len(),
         observed.len(),
         others.len()
     ));
     for (heading, group) in [
         ("signed off", good),
+        ("by override: denied, and deployed in an emergency", overridden),
         ("WOULD REFUSE: the policy was observed, not enforced", observed),
         ("not settled: failed, unasked, or overtaken", others),
     ] {
@@ -301,10 +320,11 @@ pub(super) fn population(
     if ui.is_verbose() {
         for report in reports {
             ui.blank();
-            deployment(ui, work, report);
+            deployment(ui, work, report, &glass.clone().of_deployment(report.entry));
         }
         return;
     }
+    print_glass(ui, work, glass);
     last_lines(ui, work);
     if let Some(report) = reports.last() {
         ui.line(&format!("one of them: countersign audit '#{}'", report.entry));
