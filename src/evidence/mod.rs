@@ -6,8 +6,10 @@ mod covers;
 mod gather;
 mod near;
 mod place;
+mod rejected;
 mod runs;
 mod steps;
 
 pub use gather::{GatherError, Gathered, gather, gather_as_of, gather_range};
+pub use rejected::{Likeness, RejectedForm, rejected_forms};
 pub use steps::{person_label, step_evidence};

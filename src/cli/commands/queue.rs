@@ -7,7 +7,7 @@ use crate::base::name::{MemberId, Revision};
 use crate::cli::Context;
 use crate::cli::error::CliError;
 use crate::cli::exit::ExitStatus;
-use crate::cli::report::{AuthorReport, OwedLine, count};
+use crate::cli::report::{AuthorReport, OwedLine, RejectedEarlier, count};
 use crate::cli::review::{
     Place, PlaceArgs, Waiting, WaitingKind, WaitingList, me, member_named, waiting,
 };
@@ -38,6 +38,7 @@ struct Line<'a> {
     base: Option<&'a Revision>,
     head: &'a Revision,
     needs: Vec<String>,
+    rejected_earlier: &'a [RejectedEarlier],
     command: String,
 }
 
@@ -69,6 +70,7 @@ pub(crate) fn run(context: &mut Context, args: &Args) -> Result<ExitStatus, CliE
         (
             report.authors.iter().map(AuthorReport::shown).collect::<Vec<_>>(),
             report.missing().iter().map(|needed| needed.ask.clone()).collect::<Vec<_>>(),
+            report.rejected_earlier,
         )
     };
     let lines: Vec<_> = found.iter().map(line).collect();
@@ -79,7 +81,7 @@ pub(crate) fn run(context: &mut Context, args: &Args) -> Result<ExitStatus, CliE
         waiting: found
             .iter()
             .zip(&lines)
-            .map(|(waiting, (authors, needs))| Line {
+            .map(|(waiting, (authors, needs, rejected_earlier))| Line {
                 change: waiting.subject.change(),
                 kind: waiting.kind,
                 title: &waiting.subject.segment.title,
@@ -88,6 +90,7 @@ pub(crate) fn run(context: &mut Context, args: &Args) -> Result<ExitStatus, CliE
                 base: waiting.subject.range.base.as_ref(),
                 head: &waiting.subject.range.head,
                 needs: needs.clone(),
+                rejected_earlier,
                 command: command(waiting),
             })
             .collect(),
@@ -120,13 +123,16 @@ pub(crate) fn run(context: &mut Context, args: &Args) -> Result<ExitStatus, CliE
     );
     ui.blank();
     let mut table = Table::new(2);
-    for (waiting, (authors, _)) in found.iter().zip(&lines) {
+    for (waiting, (authors, _, rejected_earlier)) in found.iter().zip(&lines) {
         let title = &waiting.subject.segment.title;
         let since = time::ago(waiting.since, now);
         table.row([
             waiting.subject.change().short(),
             format!("{title}, by {}, {since}", authors.join(" and ")),
         ]);
+        for earlier in rejected_earlier {
+            table.row([String::new(), earlier.said()]);
+        }
         table.row([String::new(), command(waiting)]);
     }
     ui.table(&table);

@@ -13,7 +13,7 @@ use crate::cli::report::{OwedLine, Reporting, SegmentReport, count, person, rule
 use crate::cli::review::{Place, PlaceArgs, Subject, assistance_source};
 use crate::cli::time;
 use crate::cli::ui::{Cell, Role, Table, Ui, Word};
-use crate::evidence::gather;
+use crate::evidence::{gather, rejected_forms};
 use crate::git::Repository;
 use crate::policy::{Requirement, Standing};
 use crate::statement::words::Mode;
@@ -201,6 +201,9 @@ fn needs_table(report: &SegmentReport) -> Table {
     for reject in &report.rejects {
         shown(Role::Bad, "rejected", format!("{}, entry {}", reject.name, reject.entry));
     }
+    for earlier in &report.rejected_earlier {
+        shown(Role::Caution, "note", earlier.said());
+    }
     for near in &report.near {
         shown(Role::Caution, "near", near.said());
     }
@@ -251,6 +254,20 @@ fn next(report: &SegmentReport, commits: usize) -> String {
     }
 }
 
+/// Which of the commits were rejected in another form, signed off or not.
+fn print_rejected_earlier(ui: &mut Ui, segments: &[SegmentReport]) {
+    let mut table = Table::new(2);
+    for segment in segments {
+        for earlier in &segment.rejected_earlier {
+            table.row([segment.last.short().to_owned(), earlier.said()]);
+        }
+    }
+    if segments.iter().any(|segment| !segment.rejected_earlier.is_empty()) {
+        ui.blank();
+        ui.table(&table);
+    }
+}
+
 /// On the service's branch: what is not settled yet, one line a step.
 fn landed(
     context: &mut Context,
@@ -267,6 +284,9 @@ fn landed(
     if !gathered.near.is_empty() {
         reporting.versions = versions(&desk.session, &gathered.entries)?;
     }
+    let steps = gathered.steps.iter().map(|step| &step.step.document);
+    let documents = steps.chain([&gathered.difference]);
+    reporting.rejected = rejected_forms(&desk.session, &place.service.repository, documents)?;
     let segments: Vec<_> = found
         .segments
         .iter()
@@ -306,6 +326,7 @@ fn landed(
         }
         ui.table(&table);
     }
+    print_rejected_earlier(ui, &segments);
     ui.blank();
     let owed = place.owed(desk, question.time);
     print_owed(ui, &owed);

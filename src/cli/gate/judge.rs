@@ -6,7 +6,7 @@ use crate::base::time::Timestamp;
 use crate::cli::desk::Desk;
 use crate::cli::error::CliError;
 use crate::cli::report::LiveLine;
-use crate::evidence::{Gathered, gather};
+use crate::evidence::{Gathered, RejectedForm, gather, rejected_forms};
 use crate::policy::Policy;
 use crate::statement::Says;
 use crate::statement::words::Mode;
@@ -39,6 +39,8 @@ pub(crate) struct Judged {
     pub(crate) live: Option<LiveLine>,
     /// The earliest time that an override in force claims.
     pub(crate) claimed: Option<Timestamp>,
+    /// Rejects of other versions of what is judged.
+    pub(crate) rejected: Vec<RejectedForm>,
 }
 
 impl Judged {
@@ -87,7 +89,10 @@ pub(crate) fn judge(
     let repository = service.repository.clone();
     let live = live(desk, &gathered, &verdict);
     let claimed = claimed(desk, &verdict)?;
-    Ok(Judged { repository, policy, gathered, verdict, live, claimed })
+    let steps = gathered.steps.iter().map(|step| &step.step.document);
+    let documents = steps.chain([&gathered.difference]);
+    let rejected = rejected_forms(&desk.session, &repository, documents)?;
+    Ok(Judged { repository, policy, gathered, verdict, live, claimed, rejected })
 }
 
 /// Since when what goes ahead by the overrides in force will be owed.

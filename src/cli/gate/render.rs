@@ -15,7 +15,8 @@ pub(crate) fn answer(
     recorded: Option<&Recorded>,
 ) {
     let names = desk.names();
-    let reporting = Reporting::new(&names, desk.session.view(), &judged.policy);
+    let mut reporting = Reporting::new(&names, desk.session.view(), &judged.policy);
+    reporting.rejected.clone_from(&judged.rejected);
     let mut report = VerdictReport::new(&reporting, &judged.verdict, &judged.gathered.near);
     report.overriding = Overriding::new(&reporting, &judged.verdict, judged.claimed);
     report.recorded = recorded.map(|recorded| RecordedLine {

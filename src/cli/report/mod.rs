@@ -4,6 +4,7 @@ mod ask;
 mod near;
 mod overriding;
 mod owed;
+mod rejected;
 mod segment;
 mod undone;
 mod verdict;
@@ -14,6 +15,7 @@ use crate::base::name::MemberId;
 use crate::cli::desk::Names;
 use crate::cli::text;
 use crate::cli::ui::Ui;
+use crate::evidence::RejectedForm;
 use crate::policy::{FLOOR, Policy, Presence};
 use crate::view::View;
 
@@ -23,6 +25,7 @@ pub(crate) use overriding::{Overriding, override_command};
 pub(crate) use owed::{
     Emergency, OwedLine, few_holders, listed, override_holders, owed_in, owed_lines,
 };
+pub(crate) use rejected::RejectedEarlier;
 pub(crate) use segment::{AuthorReport, SegmentReport, person};
 pub(crate) use verdict::{LiveLine, RecordedLine, VerdictReport};
 
@@ -38,12 +41,21 @@ pub(crate) struct Reporting<'a> {
     pub(crate) waiting: BTreeMap<MemberId, usize>,
     /// Other versions of the changes that are judged, where they were looked up.
     pub(crate) versions: Versions,
+    /// Rejects of other versions of the changes that are judged.
+    pub(crate) rejected: Vec<RejectedForm>,
 }
 
 impl<'a> Reporting<'a> {
     /// Without knowledge of who has how much to do.
     pub(crate) const fn new(names: &'a Names, view: &'a View, policy: &'a Policy) -> Self {
-        Self { names, view, policy, waiting: BTreeMap::new(), versions: Versions::new() }
+        Self {
+            names,
+            view,
+            policy,
+            waiting: BTreeMap::new(),
+            versions: Versions::new(),
+            rejected: Vec::new(),
+        }
     }
 }
 

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::ask::{Ask, ask};
-use super::{Reporting, labelled, near_row, presence_word, rule_words};
+use super::{RejectedEarlier, Reporting, labelled, near_row, presence_word, rule_words};
 use crate::base::digest::ChangeHash;
 use crate::base::name::{LevelName, MemberId, Revision};
 use crate::base::position::EntryIndex;
@@ -61,6 +61,8 @@ pub(crate) struct SegmentReport {
     pub(crate) not_counted: Vec<Discount>,
     /// Rejects that block.
     pub(crate) rejects: Vec<Blocking>,
+    /// Rejects of other versions: information, never a denial.
+    pub(crate) rejected_earlier: Vec<RejectedEarlier>,
     /// Who could fill what is missing.
     pub(crate) ask: Vec<Ask>,
 }
@@ -205,6 +207,12 @@ impl SegmentReport {
                     entry: reject.entry,
                 })
                 .collect(),
+            rejected_earlier: reporting
+                .rejected
+                .iter()
+                .filter(|form| form.of == segment.change)
+                .map(|form| RejectedEarlier::new(names, form))
+                .collect(),
             ask: assessment
                 .requirements
                 .iter()
@@ -258,6 +266,9 @@ impl SegmentReport {
         for reject in &self.rejects {
             let said = format!("{} rejected it, entry {}", reject.name, reject.entry);
             labelled(ui, "no", &said, ReasonCode::Rejected.as_str());
+        }
+        for earlier in &self.rejected_earlier {
+            earlier.print(ui);
         }
         for has in &self.has {
             labelled(ui, "has", &has.said(), "");

@@ -210,6 +210,7 @@ impl VerdictReport {
             undone.print(ui);
         }
         self.print_uncovered(ui);
+        self.print_rejected_earlier(ui);
         self.overriding.print(ui);
         if ui.is_verbose() {
             self.print_covered(ui);
@@ -226,6 +227,21 @@ impl VerdictReport {
             ui.paragraph(0, &format!("next: {}", self.next()));
         }
         self.overriding.print_emergency(ui);
+    }
+
+    /// What is signed off, and was rejected in another form: whoever deploys should know.
+    fn print_rejected_earlier(&self, ui: &mut Ui) {
+        let is_told = |segment: &&SegmentReport| {
+            segment.satisfied && !segment.rejected_earlier.is_empty() && !ui.is_verbose()
+        };
+        let told: Vec<_> = self.segments.iter().filter(is_told).collect();
+        for segment in told {
+            ui.blank();
+            ui.paragraph(2, &segment.heading());
+            for earlier in &segment.rejected_earlier {
+                earlier.print(ui);
+            }
+        }
     }
 
     /// What is not signed off. Where nothing is refused, what is new is told apart from what is

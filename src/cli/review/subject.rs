@@ -7,7 +7,7 @@ use crate::base::time::Timestamp;
 use crate::cli::desk::{Desk, Names};
 use crate::cli::error::CliError;
 use crate::cli::report::{Reporting, SegmentReport, Versions, near_row, versions};
-use crate::evidence::{Gathered, gather_range};
+use crate::evidence::{Gathered, RejectedForm, gather_range, rejected_forms};
 use crate::git::{self, Range, Repository};
 use crate::ledger::topics;
 use crate::statement::Says;
@@ -28,6 +28,8 @@ pub(crate) struct Subject {
     pub(crate) segment: Segment,
     /// Its other versions, where somebody signed one of them.
     versions: Versions,
+    /// Rejects of its other versions.
+    rejected: Vec<RejectedForm>,
 }
 
 impl Subject {
@@ -54,7 +56,9 @@ impl Subject {
         } else {
             versions(&desk.session, &gathered.entries)?
         };
-        Ok(Self { range, argument: argument.to_owned(), gathered, segment, versions })
+        let documents = [&gathered.difference];
+        let rejected = rejected_forms(&desk.session, &place.service.repository, documents)?;
+        Ok(Self { range, argument: argument.to_owned(), gathered, segment, versions, rejected })
     }
 
     /// Judges once more, by what the ledger holds now.
@@ -95,6 +99,7 @@ impl Subject {
     pub(crate) fn report(&self, desk: &Desk, place: &Place, names: &Names) -> SegmentReport {
         let mut reporting = Reporting::new(names, desk.session.view(), &place.policy);
         reporting.versions.clone_from(&self.versions);
+        reporting.rejected.clone_from(&self.rejected);
         SegmentReport::new(&reporting, &self.segment, &self.gathered.near, Some(&self.argument))
     }
 

@@ -47,6 +47,9 @@ pub(crate) fn print_summary(
     for reject in &report.rejects {
         ui.paragraph(2, &format!("{} rejected it, entry {}", reject.name, reject.entry));
     }
+    for earlier in &report.rejected_earlier {
+        ui.paragraph(2, &earlier.said());
+    }
     ui.blank();
     print_rows(ui, difference);
     ui.blank();

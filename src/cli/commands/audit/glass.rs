@@ -63,15 +63,11 @@ fn overriding(work: &Work<'_>, report: &OverrideReport) -> String {
         1 => ", 1 artifact".to_owned(),
         count => format!(", {count} artifacts"),
     };
-    let used = match report.deployments.as_slice() {
-        [] => "not used".to_owned(),
-        used => {
-            let used: Vec<_> = used.iter().map(|entry| format!("deployment {entry}")).collect();
-            used.join(", ")
-        }
-    };
+    let used: Vec<_> =
+        report.deployments.iter().map(|entry| format!(", deployment {entry}")).collect();
+    let used = used.concat();
     format!(
-        "#{} {}, {} {} in {}{artifacts}, {} until {}{incident}; {used}: {}",
+        "#{} {}, {} {} in {}{artifacts}, {} until {}{incident}{used}: {}",
         report.entry,
         work.name(&report.by),
         report.service,

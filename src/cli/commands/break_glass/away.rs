@@ -88,9 +88,10 @@ pub(super) fn run(
     context.ui.paragraph(2, "policy and duty are judged when it is handed in");
     if !args.drill {
         let line = "deploy by hand; then countersign record deployment --override";
-        context.ui.paragraph(2, &format!("no gate can decide without the ledger: {line} {file}"));
+        context.ui.paragraph(2, &format!("no gate decides without the ledger: {line} {file}"));
     }
-    context.ui.line(&format!("next: countersign submit {file}, when the ledger is back"));
+    context.ui.paragraph(2, "hand it in as soon as the ledger is back");
+    context.ui.line(&format!("next: countersign submit {file}"));
     context.ui.json(&Answer { file: Some(file), ..Answer::new(&by, &says) });
     Ok(ExitStatus::Yes)
 }
