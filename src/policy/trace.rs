@@ -202,12 +202,12 @@ fn paths(facts: &Facts, patterns: &[Pattern]) -> (bool, String) {
             return (true, format!("{} matches {pattern}", printable(&path.path)));
         }
     }
-    let count = match facts.paths.len() {
-        1 => "the path".to_owned(),
-        count => format!("none of {count} paths"),
+    let wanted = listed(patterns);
+    let text = match facts.paths.as_slice() {
+        [only] => format!("{} does not match {wanted}", printable(&only.path)),
+        all => format!("none of {} paths matches {wanted}", all.len()),
     };
-    let not = if facts.paths.len() == 1 { "matches not" } else { "matches" };
-    (false, format!("{count} {not} {}", listed(patterns)))
+    (false, text)
 }
 
 #[cfg(test)]

@@ -54,7 +54,7 @@ fn every_condition_says_what_it_was_held_against() {
         found,
         [
             "author_below: ben (senior, only claimed) is below mid",
-            "paths: the path matches not a",
+            "paths: logo.png does not match a",
             "opaque: nobody can read logo.png",
             "collision: paths collide",
         ]

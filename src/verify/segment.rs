@@ -464,8 +464,9 @@ fn is_more_than_text(row: &Row) -> bool {
     linked(&row.old) || linked(&row.new) || (executable(&row.new) && !executable(&row.old))
 }
 
-/// A path is opaque in a segment if it is in any of its steps.
-fn path_facts(steps: &[&StepEvidence], document: &Document) -> Vec<PathFact> {
+/// The paths that rules see in a segment. One is opaque if it is in any of the steps.
+#[must_use]
+pub fn path_facts(steps: &[&StepEvidence], document: &Document) -> Vec<PathFact> {
     let mut opaque: std::collections::BTreeSet<&[u8]> = steps
         .iter()
         .flat_map(|step| &step.step.path_facts)

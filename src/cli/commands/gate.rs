@@ -81,7 +81,7 @@ pub(crate) fn run(context: &mut Context, args: &Args) -> Result<ExitStatus, CliE
         Some(key) => Some(record(context, &mut desk, key, &judged, runs)?),
         None => None,
     };
-    render::answer(context, &desk, &judged, recorded.as_ref());
+    render::answer(context, &desk, &judged, recorded.as_ref())?;
     let Some((key, Recorded { decision, started: Some(started), .. })) = key.zip(recorded) else {
         desk.session.leak();
         return Ok(status);

@@ -9,7 +9,9 @@ use crate::cli::Context;
 use crate::cli::desk::Desk;
 use crate::cli::error::CliError;
 use crate::cli::exit::ExitStatus;
-use crate::cli::report::{OwedLine, Reporting, SegmentReport, count, person, rule_words, versions};
+use crate::cli::report::{
+    OwedLine, Reporting, SegmentReport, count, person, rule_words, versions, wish_words,
+};
 use crate::cli::review::{Place, PlaceArgs, Subject, assistance_source};
 use crate::cli::time;
 use crate::cli::ui::{Cell, Role, Table, Ui, Word};
@@ -102,7 +104,7 @@ pub(super) fn answer(
     print_change(&mut context.ui, &desk, &place, &subject, &report);
     print_owed(&mut context.ui, &owed);
     let next = next(&report, subject.commits());
-    context.ui.line(&format!("next: {next}"));
+    context.ui.paragraph(0, &format!("next: {next}"));
     desk.session.leak();
     Ok(status(said))
 }
@@ -188,11 +190,12 @@ fn needs_table(report: &SegmentReport) -> Table {
             shown(Role::Good, "ok", format!("{}: {}", rule_words(&needed.because), by.join("; ")));
             continue;
         }
-        shown(Role::Bad, "missing", format!("{}: {}", needed.ask, rule_words(&needed.because)));
+        shown(Role::Bad, "missing", wish_words(needed));
         let mut asks = report.ask.iter();
         if let Some(ask) = asks.find(|ask| ask.because == needed.because && ask.need == needed.ask)
         {
-            shown(Role::Plain, "", format!("ask {}", ask.who()));
+            let said = ask.nobody.clone().unwrap_or_else(|| format!("ask {}", ask.who()));
+            shown(Role::Plain, "", said);
         }
     }
     for denial in &report.denials {
@@ -212,6 +215,9 @@ fn needs_table(report: &SegmentReport) -> Table {
     }
     for author in &report.authors {
         shown(Role::Faint, "author", format!("{}, {}", author.shown(), known(author.standing)));
+    }
+    if let Some(declared) = report.declared_by_authors() {
+        shown(Role::Plain, "do", declared);
     }
     let from = assistance_source(report.assistance_from);
     shown(Role::Faint, "AI", format!("{}, {from}", report.assistance));
@@ -245,13 +251,7 @@ fn next(report: &SegmentReport, commits: usize) -> String {
     if report.satisfied {
         return "it may land".to_owned();
     }
-    if let Some(reject) = report.rejects.first() {
-        return format!("{} runs  countersign withdraw {}", reject.name, reject.entry);
-    }
-    match report.ask.iter().find(|ask| !ask.people.is_empty()) {
-        Some(ask) => format!("{} runs  {}", ask.who(), ask.command),
-        None => "countersign roster show".to_owned(),
-    }
+    report.next()
 }
 
 /// Which of the commits were rejected in another form, signed off or not.
@@ -336,7 +336,7 @@ fn landed(
         (None, Some(hint)) => hint,
         (None, None) => "it may be deployed: countersign gate".to_owned(),
     };
-    ui.line(&format!("next: {next}"));
+    ui.paragraph(0, &format!("next: {next}"));
     ui.json(&Answer {
         word: word_for_machines(word),
         mode: place.mode(),

@@ -4,7 +4,8 @@ use super::judge::Judged;
 use super::record::Recorded;
 use crate::cli::Context;
 use crate::cli::desk::Desk;
-use crate::cli::report::{Overriding, RecordedLine, Reporting, VerdictReport};
+use crate::cli::error::CliError;
+use crate::cli::report::{Overriding, RecordedLine, Reporting, VerdictReport, versions};
 use crate::cli::ui::Word;
 
 /// Prints the answer, and what was recorded.
@@ -13,10 +14,13 @@ pub(crate) fn answer(
     desk: &Desk,
     judged: &Judged,
     recorded: Option<&Recorded>,
-) {
+) -> Result<(), CliError> {
     let names = desk.names();
     let mut reporting = Reporting::new(&names, desk.session.view(), &judged.policy);
     reporting.rejected.clone_from(&judged.rejected);
+    if !judged.gathered.near.is_empty() {
+        reporting.versions = versions(&desk.session, &judged.gathered.entries)?;
+    }
     let mut report = VerdictReport::new(&reporting, &judged.verdict, &judged.gathered.near);
     report.overriding = Overriding::new(&reporting, &judged.verdict, judged.claimed);
     report.recorded = recorded.map(|recorded| RecordedLine {
@@ -28,4 +32,5 @@ pub(crate) fn answer(
         report.live.clone_from(&judged.live);
     }
     report.print(&mut context.ui);
+    Ok(())
 }

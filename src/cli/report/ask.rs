@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::Reporting;
 use crate::base::name::MemberId;
-use crate::policy::Requirement;
+use crate::policy::{Presence, Requirement};
 use crate::roster::Member;
 use crate::statement::words::Duty;
 use crate::verify::Segment;
@@ -23,6 +23,9 @@ pub(crate) struct Ask {
     pub(crate) people: Vec<Asked>,
     /// How many more could.
     pub(crate) others: usize,
+    /// Why nobody could, and what would mend that; none where somebody could.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) nobody: Option<String>,
     /// What they run.
     pub(crate) command: String,
 }
@@ -62,9 +65,10 @@ impl Ask {
         }
     }
 
-    pub(super) fn said(&self) -> String {
-        if self.people.is_empty() {
-            return format!("{}: countersign roster show", self.who());
+    /// Whom to ask, and for which command.
+    pub(crate) fn said(&self) -> String {
+        if let Some(nobody) = &self.nobody {
+            return nobody.clone();
         }
         format!("{}: {}", self.who(), self.command)
     }
@@ -105,20 +109,60 @@ pub(super) fn ask(
     let mut people: Vec<Asked> = roster
         .members(reporting.view.size())
         .filter(|member| could_fill(reporting, segment, requirement, member))
+        .filter(|member| touches(reporting, requirement, member))
         .map(|member| Asked {
             member: member.id.clone(),
             name: reporting.names.of(&member.id),
             waiting: reporting.waiting.get(&member.id).copied(),
         })
         .collect();
-    people.sort_by_key(|asked| asked.waiting.unwrap_or(0));
+    people.sort_by(|one, other| (one.waiting, &one.name).cmp(&(other.waiting, &other.name)));
     let others = people.len().saturating_sub(ASKED_MAX);
     people.truncate(ASKED_MAX);
+    let nobody = people.is_empty().then(|| why_nobody(reporting, segment, requirement));
     Ask {
+        nobody,
         because: requirement.because.clone(),
         need: requirement.ask.clone(),
         people,
         others,
         command: format!("countersign approve {argument}"),
     }
+}
+
+/// Whether a member has a key of the presence that a requirement asks for.
+fn touches(reporting: &Reporting<'_>, requirement: &Requirement, member: &Member) -> bool {
+    let roster = reporting.view.roster();
+    let keys = roster.keys_of(&member.id, reporting.view.size());
+    let is_touched = |id| roster.key(id).is_some_and(|one| one.key.is_security_key());
+    requirement.presence == Presence::NoTouch || keys.iter().any(is_touched)
+}
+
+/// Why nobody on the roster could fill a requirement, and what an admin does about it.
+fn why_nobody(reporting: &Reporting<'_>, segment: &Segment, requirement: &Requirement) -> String {
+    let members = || reporting.view.roster().members(reporting.view.size());
+    if members().any(|member| could_fill(reporting, segment, requirement, member)) {
+        return "nobody who could has a security key: countersign key enroll MEMBER FILE"
+            .to_owned();
+    }
+    let is_wanted = |member: &Member| {
+        let level = requirement.need.level.as_ref().is_none_or(|wanted| {
+            let held = member.level.as_ref();
+            held.is_some_and(|held| reporting.policy.level_at_least(held, wanted))
+        });
+        let team = requirement.need.team.as_ref().is_none_or(|team| member.teams.contains(team));
+        level && team && member.has_duty(Duty::Review)
+    };
+    let wanted: Vec<_> = members().filter(|member| is_wanted(member)).collect();
+    let is_author = |member: &&&Member| {
+        segment.authors.iter().any(|author| author.member.as_ref() == Some(&member.id))
+    };
+    if wanted.iter().any(|member| is_author(&member)) {
+        return "nobody else on the roster could: countersign roster add NAME, or roster apply FILE"
+            .to_owned();
+    }
+    if wanted.is_empty() {
+        return "nobody on the roster is that: countersign roster apply FILE".to_owned();
+    }
+    "nobody else on the roster could: countersign roster show".to_owned()
 }

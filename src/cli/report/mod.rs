@@ -11,12 +11,12 @@ mod verdict;
 
 use std::collections::BTreeMap;
 
-use crate::base::name::MemberId;
+use crate::base::name::{ChecklistItem, MemberId};
 use crate::cli::desk::Names;
 use crate::cli::text;
 use crate::cli::ui::Ui;
 use crate::evidence::RejectedForm;
-use crate::policy::{FLOOR, Policy, Presence};
+use crate::policy::{FLOOR, Policy, Presence, Requirement};
 use crate::view::View;
 
 pub(crate) use ask::could_fill;
@@ -85,6 +85,31 @@ fn labelled(ui: &mut Ui, label: &str, said: &str, code: &str) {
 /// The rule that asks, in short: the floor needs no explaining beside what it asks.
 pub(crate) fn rule_words(because: &str) -> &str {
     if because == FLOOR { "the floor" } else { because }
+}
+
+/// What is asked for, by which rule, and how it must be signed: `1 of sre: infra/** has a high
+/// blast radius (touched; answers rollback plan)`.
+pub(crate) fn wish_words(requirement: &Requirement) -> String {
+    let how = how_words(requirement);
+    format!("{}: {}{how}", requirement.ask, rule_words(&requirement.because))
+}
+
+/// How a sign-off must be made to count: ` (touched; answers rollback plan)`, or nothing.
+pub(crate) fn how_words(requirement: &Requirement) -> String {
+    let mut how = Vec::new();
+    match requirement.presence {
+        Presence::NoTouch => {}
+        Presence::TouchClaimed => how.push("touched".to_owned()),
+        Presence::Touch => how.push("touched, attested".to_owned()),
+    }
+    if requirement.exact_only {
+        how.push("exact".to_owned());
+    }
+    if !requirement.checklist.is_empty() {
+        let items: Vec<&str> = requirement.checklist.iter().map(ChecklistItem::as_str).collect();
+        how.push(format!("answers {}", items.join(", ")));
+    }
+    if how.is_empty() { String::new() } else { format!(" ({})", how.join("; ")) }
 }
 
 /// `1 change`, `2 changes`.

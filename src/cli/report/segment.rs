@@ -3,7 +3,9 @@
 use serde::Serialize;
 
 use super::ask::{Ask, ask};
-use super::{RejectedEarlier, Reporting, labelled, near_row, presence_word, rule_words};
+use super::{
+    RejectedEarlier, Reporting, labelled, near_row, presence_word, rule_words, wish_words,
+};
 use crate::base::digest::ChangeHash;
 use crate::base::name::{LevelName, MemberId, Revision};
 use crate::base::position::EntryIndex;
@@ -12,8 +14,8 @@ use crate::cli::desk::Names;
 use crate::cli::time;
 use crate::cli::ui::Ui;
 use crate::policy::{
-    AssistanceSource, AuthorKind, Denial, NotCounted, Presence, ReasonCode, Requirement, SignOff,
-    Standing,
+    AssistanceSource, AuthorKind, Denial, FLOOR, NotCounted, Presence, ReasonCode, Requirement,
+    SignOff, Standing,
 };
 use crate::statement::Says;
 use crate::statement::words::Assistance;
@@ -65,6 +67,9 @@ pub(crate) struct SegmentReport {
     pub(crate) rejected_earlier: Vec<RejectedEarlier>,
     /// Who could fill what is missing.
     pub(crate) ask: Vec<Ask>,
+    /// How commands name it.
+    #[serde(skip)]
+    pub(crate) argument: String,
 }
 
 /// An author.
@@ -140,6 +145,8 @@ pub(crate) struct Discount {
     pub(crate) rule: Option<String>,
     /// Why, in words.
     pub(crate) text: String,
+    /// What would mend it.
+    pub(crate) remedy: &'static str,
 }
 
 /// A reject that blocks.
@@ -219,6 +226,7 @@ impl SegmentReport {
                 .filter(|requirement| requirement.missing > 0)
                 .map(|requirement| ask(reporting, segment, requirement, &argument))
                 .collect(),
+            argument,
         }
     }
 
@@ -252,25 +260,25 @@ impl SegmentReport {
     /// Needs, has, near, not counted and ask, without the heading.
     pub(crate) fn print_body(&self, ui: &mut Ui) {
         for needed in self.missing() {
-            let code = needed.code.as_str();
-            labelled(
-                ui,
-                "needs",
-                &format!("{}: {}", needed.ask, rule_words(&needed.because)),
-                code,
-            );
+            labelled(ui, "needs", &wish_words(needed), needed.code.as_str());
         }
         for denial in &self.denials {
             labelled(ui, "denied", &denial.text, denial.code.as_str());
+            labelled(ui, "do", denial.code.remedy(), "");
         }
         for reject in &self.rejects {
             let said = format!("{} rejected it, entry {}", reject.name, reject.entry);
             labelled(ui, "no", &said, ReasonCode::Rejected.as_str());
+            labelled(ui, "do", &reject.undone(), "");
         }
         for earlier in &self.rejected_earlier {
             earlier.print(ui);
         }
-        for has in &self.has {
+        // What counts for nothing is told below, with why.
+        let is_refused = |has: &&Has| {
+            has.counts_for.is_empty() && self.not_counted.iter().any(|word| word.entry == has.entry)
+        };
+        for has in self.has.iter().filter(|has| !is_refused(has)) {
             labelled(ui, "has", &has.said(), "");
         }
         for near in &self.near {
@@ -282,6 +290,76 @@ impl SegmentReport {
         for ask in merged(&self.ask) {
             labelled(ui, "ask", &ask, "");
         }
+        for remedy in self.remedies() {
+            labelled(ui, "do", remedy, "");
+        }
+        if let Some(declared) = self.declared_by_authors() {
+            labelled(ui, "do", &declared, "");
+        }
+    }
+
+    /// What its authors can do themselves: prove that they wrote it, and say how.
+    pub(crate) fn declared_by_authors(&self) -> Option<String> {
+        if self.satisfied || !self.denials.is_empty() {
+            return None;
+        }
+        let is_person = |author: &&AuthorReport| {
+            author.kind == AuthorKind::Human && author.standing == Standing::Claimed
+        };
+        let costs = |needed: &&Requirement| needed.because == FLOOR && needed.need.count > 1;
+        let is_undeclared = self.assistance_from == AssistanceSource::Default;
+        let what = match (self.missing().iter().any(costs), is_undeclared) {
+            (true, true) => "signs for it and says how it was written",
+            (true, false) => "signs for it, and one human less is asked",
+            (false, true) => "says how it was written",
+            (false, false) => return None,
+        };
+        let first = self.authors.iter().find(is_person).or_else(|| self.authors.first());
+        let who = first.map_or("its author", |author| author.name.as_str());
+        Some(format!("{who} {what}: countersign declare {}", self.argument))
+    }
+
+    /// What is to be done before those who signed can sign again; nothing where that is all.
+    fn remedies(&self) -> Vec<&'static str> {
+        let mut remedies: Vec<&str> = self
+            .not_counted
+            .iter()
+            .filter(|_| !self.satisfied)
+            .filter(|word| {
+                matches!(
+                    word.code,
+                    ReasonCode::NeedsTouch
+                        | ReasonCode::NeedsChecklist
+                        | ReasonCode::NoReviewDuty
+                        | ReasonCode::KeyRevoked
+                        | ReasonCode::KeyCooling
+                )
+            })
+            .map(|word| word.remedy)
+            .collect();
+        remedies.sort_unstable();
+        remedies.dedup();
+        remedies
+    }
+
+    /// What to do next: what no sign-off mends first, then who takes back a reject, then whom to
+    /// ask.
+    pub(crate) fn next(&self) -> String {
+        if self.satisfied {
+            return "it may land".to_owned();
+        }
+        if let Some(denial) = self.denials.first() {
+            return denial.code.remedy().to_owned();
+        }
+        if let Some(reject) = self.rejects.first() {
+            return reject.undone();
+        }
+        // The fewest people first: whoever can fill the hardest need often fills others too.
+        let could = self.ask.iter().filter(|ask| !ask.people.is_empty());
+        if let Some(ask) = could.min_by_key(|ask| ask.people.len() + ask.others) {
+            return format!("{} runs  {}", ask.who(), ask.command);
+        }
+        self.ask.first().map_or_else(|| "countersign queue".to_owned(), Ask::said)
     }
 }
 
@@ -326,6 +404,13 @@ impl Near {
             time::date(self.time),
             self.entry
         )
+    }
+}
+
+impl Blocking {
+    /// Who ends it, and how.
+    pub(crate) fn undone(&self) -> String {
+        format!("{} runs  countersign withdraw {}", self.name, self.entry)
     }
 }
 
@@ -411,6 +496,7 @@ fn not_counted(names: &Names, segment: &Segment) -> Vec<Discount> {
         code: word.code,
         rule: None,
         text: word.text.clone(),
+        remedy: word.code.remedy(),
     });
     let by_policy = segment.assessment.not_counted.iter().map(|word: &NotCounted| Discount {
         member: word.member.clone(),
@@ -419,6 +505,7 @@ fn not_counted(names: &Names, segment: &Segment) -> Vec<Discount> {
         code: word.code,
         rule: word.rule.clone(),
         text: word.text.clone(),
+        remedy: word.code.remedy(),
     });
     by_place.chain(by_policy).collect()
 }

@@ -369,10 +369,7 @@ impl VerdictReport {
         // What is new first: what is live already is older, and nobody waits for it.
         let live = self.live.as_ref().map_or(0, |live| live.segments).min(self.segments.len());
         let (older, newer) = self.segments.split_at(live);
-        let asks = newer.iter().chain(older).flat_map(|segment| &segment.ask);
-        match asks.into_iter().find(|ask| !ask.people.is_empty()) {
-            Some(ask) => format!("{} runs  {}", ask.who(), ask.command),
-            None => "countersign queue".to_owned(),
-        }
+        let open = newer.iter().chain(older).find(|segment| !segment.satisfied);
+        open.map_or_else(|| "countersign queue".to_owned(), SegmentReport::next)
     }
 }

@@ -26,7 +26,7 @@ pub(crate) struct PlaceArgs {
 pub(crate) struct Place {
     /// The policy in force.
     pub(crate) policy: Policy,
-    /// Its number.
+    /// Its number; 0 where it is not in force and only tried out.
     pub(crate) policy_number: u64,
     /// The service.
     pub(crate) service: Service,
@@ -40,11 +40,18 @@ impl Place {
     /// # Errors
     /// Where there is no policy, or the place is unknown or not clear.
     pub(crate) fn new(desk: &Desk, args: &PlaceArgs) -> Result<Self, CliError> {
-        let policy = desk.policy()?;
         let policy_number = desk.session.view().policy().map_or(0, |version| version.number);
+        Ok(Self { policy_number, ..Self::under(desk, desk.policy()?, args)? })
+    }
+
+    /// The place as another policy has it, to see what that one would ask.
+    ///
+    /// # Errors
+    /// Where that policy does not list the place, or it is not clear.
+    pub(crate) fn under(desk: &Desk, policy: Policy, args: &PlaceArgs) -> Result<Self, CliError> {
         let service = desk.service(&policy, args.service.as_ref())?.clone();
         let environment = crate::cli::desk::environment(&policy, args.env.as_ref())?;
-        Ok(Self { policy, policy_number, service, environment })
+        Ok(Self { policy, policy_number: 0, service, environment })
     }
 
     /// Whether a deny refuses there.

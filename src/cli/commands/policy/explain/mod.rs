@@ -3,8 +3,11 @@
 //! No ledger, no keys, no set-up. Each first-parent commit is one change; marks in its commits
 //! say whether AI took part; the policy says who would have had to sign. Nothing here is proved:
 //! it is what the commits say of themselves.
+//!
+//! Where a ledger is at hand, a name without `..` is one change, told rule by rule.
 
 mod change;
+mod one;
 mod report;
 mod tally;
 
@@ -28,16 +31,24 @@ const NO_SERVICE: &str = "none";
 /// So many steps are in memory at once.
 const STEPS_AT_ONCE: usize = 256;
 
-/// Ask what a policy would have wanted of your own history
+/// Ask what a policy would have wanted of your own history, or wants of one change
+///
+/// Where a ledger is known here, a branch, a commit or a change hash is one change: which rules
+/// ask of it, why each other does not, and who has signed.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Needs no ledger, no keys and no set-up, and changes nothing. Without a \
-    policy file it\nis the built-in policy: one human who is not an author signs off every \
-    change.\n\nExamples:\n  countersign policy explain\n  \
+    policy file a\nhistory is asked about under the built-in policy, and one change under the \
+    ledger's.\n\nExamples:\n  countersign policy explain\n  \
+    countersign policy explain retry-capture\n  \
+    countersign policy explain --one main..HEAD --policy newer.toml\n  \
     countersign policy explain HEAD~1000..\n  \
     countersign policy explain --policy policy.toml --env production -v")]
 pub(crate) struct Args {
-    /// A..B along first parents, or one commit; by default the newest 200 changes
+    /// A..B along first parents, or one change; by default the newest 200 changes
     range: Option<String>,
+    /// Take A..B as one change
+    #[arg(long, requires = "range")]
+    one: bool,
     /// Ask this policy; - is standard input
     #[arg(long, value_name = "FILE")]
     policy: Option<PathBuf>,
@@ -51,6 +62,11 @@ pub(crate) struct Args {
 
 /// Runs the command.
 pub(crate) fn run(context: &mut Context, args: &Args) -> Result<ExitStatus, CliError> {
+    if let Some(named) = &args.range
+        && (args.one || (!named.contains("..") && context.has_ledger()?))
+    {
+        return one::run(context, args, named);
+    }
     let policy = load(context, args.policy.as_deref())?;
     let place = place(&policy, args)?;
     let repository = context.repository()?;

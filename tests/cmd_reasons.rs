@@ -1,0 +1,245 @@
+//! Every no says what to do next: situations of all sorts, and what `gate -n`, `status` and
+//! `policy explain` tell in them.
+
+#![cfg(feature = "cli")]
+#![expect(clippy::unwrap_used, reason = "a test's helpers fail with the test")]
+
+mod common;
+
+use common::{Output, Stage};
+
+const POLICY: &str = r#"version = 1
+levels = ["mid", "senior"]
+[defaults]
+exempt = ["docs/**"]
+[environment.production]
+mode = "enforce"
+[service.shop]
+repository = "shop"
+[[rule]]
+name = "AI needs a senior"
+when = { assistance = ["assisted", "generated"], author_below = "senior" }
+require = [{ level = "senior" }]
+[[rule]]
+name = "infrastructure"
+when = { paths = ["infra/**"] }
+require = [{ team = "sre" }]
+checklist = ["rollback plan"]
+presence = "touch"
+"#;
+
+/// A shop under the policy above: ada is the admin, ben is mid, dan is senior and in sre.
+fn stage(test: &str) -> Stage {
+    let stage = Stage::begun(test);
+    apply(&stage, POLICY);
+    let key = stage.key("dan").with_extension("pub");
+    let key = key.to_str().unwrap();
+    let who = ["roster", "add", "Dan", "--email", "dan@shop.example", "--public-key", key];
+    stage.run([&who[..], &["--level", "senior", "--team", "sre", "-y"]].concat()).ok();
+    stage
+}
+
+fn apply(stage: &Stage, policy: &str) {
+    stage.write("../policy.toml", policy);
+    stage.run(["policy", "apply", "-y", "../policy.toml"]).ok();
+}
+
+/// What stands on the screens, white space aside; each fits 80 columns and ends with what is next.
+#[track_caller]
+fn told(output: &Output) -> String {
+    assert!(output.out.lines().all(|line| line.chars().count() <= 80), "{}", output.out);
+    assert!(output.out.contains("\nnext: "), "{}", output.out);
+    output.out.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// The gate refuses, tells all of it, and names the next step.
+#[track_caller]
+fn refuses(stage: &Stage, flags: &[&str], words: &[&str], next: &str) {
+    let output = stage.run([&["gate", "-n"], flags].concat());
+    output.expect_status(1);
+    let text = told(&output);
+    for word in words {
+        assert!(text.contains(word), "{word:?} does not stand in:\n{}", output.out);
+    }
+    let (_, last) = text.rsplit_once("next: ").unwrap();
+    assert!(last.contains(next), "{next:?}: {}", output.out);
+}
+
+#[track_caller]
+fn says(output: &Output, words: &[&str]) {
+    let text = told(output);
+    for word in words {
+        assert!(text.contains(word), "{word:?} does not stand in:\n{}", output.out);
+    }
+}
+
+/// Signs a revision as somebody, answering what the policy asks.
+#[track_caller]
+fn approve(stage: &Stage, who: &str, revision: &str) {
+    let shown = stage.run(["status", revision, "--json"]);
+    let change = shown.json()["segments"][0]["change"].as_str().unwrap().to_owned();
+    let user = stage.as_user(who);
+    let answered = ["--check", "rollback plan=redeploy"];
+    let plain = user.run(["approve", revision, "--expect", &change, "-m", "read"]);
+    if plain.status != 0 {
+        let all = [&["approve", revision, "--expect", &change, "-m", "read"], &answered[..]];
+        user.run(all.concat()).ok();
+    }
+}
+
+#[test]
+fn what_is_missing_tells_whom_to_ask_and_what_its_author_can_do() {
+    let stage = stage("reasons-missing");
+    let ben = stage.as_user("ben");
+    ben.commit("src/a", "1\n", "Retry");
+    refuses(
+        &stage,
+        &[],
+        &[
+            "needs 2 humans who are not authors, for an author is only NEEDS_SIGN_OFF",
+            "needs 1 of at least senior: AI needs a senior NEEDS_LEVEL",
+            "ask Ada, Cleo or Dan: countersign approve",
+            "do Ben signs for it and says how it was written: countersign declare",
+        ],
+        "Dan runs countersign approve",
+    );
+    let explained = stage.run(["policy", "explain", "HEAD"]);
+    explained.ok();
+    says(
+        &explained,
+        &[
+            "NO HEAD to production: 3 sign-offs missing",
+            "policy 2; change",
+            "asks line 9: AI needs a senior yes, assistance: is generated yes, author_below: Ben",
+            "wants 1 of at least senior, NEEDS_LEVEL",
+            "silent line 13: infrastructure no, paths: src/a does not match infra/**",
+            "not exempt: the rule \"AI needs a senior\" matches",
+        ],
+    );
+    ben.run(["declare", "HEAD", "--assistance", "generated"]).ok();
+    refuses(&stage, &[], &["1 of at least senior"], "Dan runs countersign approve");
+    // One human will do now, and is told as what they count for.
+    approve(&stage, "cleo", "HEAD");
+    let status = stage.run(["status", "HEAD"]);
+    says(&status, &["ok the floor: Cleo", "missing 1 of at least senior", "ask Dan"]);
+    assert!(!status.out.contains("countersign declare"), "{}", status.out);
+    approve(&stage, "dan", "HEAD");
+    let yes = stage.run(["policy", "explain", "HEAD"]);
+    says(&yes, &["YES HEAD to production: it has all that is asked", "has 1 of at least senior"]);
+    assert!(stage.run(["gate", "-n"]).ok().starts_with("YES"));
+}
+
+#[test]
+fn attack_15_a_touch_that_nobody_can_give_is_told() {
+    let stage = stage("reasons-touch");
+    stage.as_user("ben").commit("infra/a", "1\n", "Bigger");
+    stage.as_user("ben").run(["declare", "HEAD", "--assistance", "none"]).ok();
+    refuses(
+        &stage,
+        &[],
+        &[
+            "needs 1 of sre: infrastructure (touched; answers rollback plan) NEEDS_TEAM",
+            "ask nobody who could has a security key: countersign key enroll MEMBER FILE",
+        ],
+        "countersign approve",
+    );
+    approve(&stage, "dan", "HEAD");
+    refuses(
+        &stage,
+        &[],
+        &[
+            "NEEDS_TOUCH",
+            "not Dan, entry",
+            "the key was not touched (for NEEDS_TOUCH \"infrastructure\")",
+            "do sign again with a security key: countersign approve --key KEY",
+        ],
+        "countersign key enroll MEMBER FILE",
+    );
+}
+
+#[test]
+fn what_does_not_count_any_more_tells_why() {
+    let stage = stage("reasons-discounted");
+    let ben = stage.as_user("ben");
+    ben.commit("src/a", "1\n", "Retry");
+    ben.run(["declare", "HEAD", "--assistance", "none"]).ok();
+    approve(&stage, "cleo", "HEAD");
+    assert!(stage.run(["gate", "-n"]).ok().starts_with("YES"));
+    // ATTACKS 29: more is known than was shown.
+    ben.run(["declare", "HEAD", "--assistance", "generated"]).ok();
+    let words = ["not Cleo, entry", "was shown assistance none; it is SAW_LESS_ASSISTANCE"];
+    refuses(&stage, &[], &words, "Dan runs countersign approve");
+    approve(&stage, "dan", "HEAD");
+    assert!(stage.run(["gate", "-n"]).ok().starts_with("YES"));
+    stage.as_user("dan").run(["withdraw", "HEAD", "-m", "wrong", "-y"]).ok();
+    refuses(&stage, &[], &["WITHDRAWN", "not Dan"], "Dan runs countersign approve");
+    let reject = stage.as_user("cleo").run(["reject", "HEAD", "-m", "it leaks", "-y"]);
+    if reject.status != 0 {
+        let shown = stage.run(["status", "HEAD", "--json"]).json();
+        let change = shown["segments"][0]["change"].as_str().unwrap();
+        let flags = ["reject", "HEAD", "-m", "it leaks", "--expect", change];
+        stage.as_user("cleo").run(flags).ok();
+    }
+    refuses(
+        &stage,
+        &[],
+        &["no Cleo rejected it, entry", "REJECTED", "do Cleo runs countersign withdraw"],
+        "Cleo runs countersign withdraw",
+    );
+    let status = stage.run(["status", "HEAD"]);
+    says(&status, &["HEAD to production: rejected", "next: Cleo runs countersign withdraw"]);
+    let explained = stage.run(["policy", "explain", "HEAD"]);
+    says(&explained, &["rejected Cleo rejected it, entry"]);
+}
+
+#[test]
+fn what_no_signature_mends_tells_what_does() {
+    let stage = stage("reasons-denied");
+    let ben = stage.as_user("ben");
+    stage.write("Lib/a", "1\n");
+    ben.commit("lib/A", "1\n", "Two that are one");
+    refuses(
+        &stage,
+        &[],
+        &["denied a changed path equals another one", "PATH_COLLISION"],
+        "rename one of the paths, or set allow_collisions in the policy",
+    );
+    says(&stage.run(["policy", "explain", "HEAD"]), &["denied a changed path", "PATH_COLLISION"]);
+    stage.run(["gate", "-n", "--env", "prod"]).refused(2, "did you mean \"production\"?");
+    stage.run(["gate", "-n", "--service", "shops"]).refused(2, "did you mean \"shop\"?");
+    apply(&stage, &POLICY.replace("\"shop\"\n", "\"shop\"\nartifact = \"required\"\n"));
+    refuses(&stage, &[], &["ARTIFACT_REQUIRED"], "gate --artifact sha256:DIGEST");
+    let artifact = format!("sha256:{}", "ab".repeat(32));
+    refuses(&stage, &["--artifact", &artifact], &["BUILD_UNKNOWN"], "countersign record build");
+    stage.git(["checkout", "-q", "--orphan", "other"]);
+    ben.commit("x", "1\n", "From nowhere");
+    refuses(
+        &stage,
+        &["--artifact", &artifact],
+        &["DIVERGED", "does not descend from"],
+        "merge or rebase onto it",
+    );
+}
+
+/// The same change under a policy that is only tried out, and a change by its hash.
+#[test]
+fn a_policy_is_tried_on_one_change() {
+    let stage = stage("reasons-tried");
+    let ben = stage.as_user("ben");
+    ben.commit("docs/a", "1\n", "Docs");
+    ben.run(["declare", "HEAD", "--assistance", "none"]).ok();
+    let lifted = stage.run(["policy", "explain", "HEAD"]);
+    says(&lifted, &["YES HEAD to production", "lifted the floor: every path is exempt"]);
+    stage.write("../newer.toml", &POLICY.replace("exempt = [\"docs/**\"]\n", ""));
+    let tried =
+        stage.run(["policy", "explain", "--policy", "../newer.toml", "--one", "HEAD^..HEAD"]);
+    says(&tried, &["NO HEAD^..HEAD to production: 1 sign-off missing", "../newer.toml; change"]);
+    let json = stage.run(["policy", "explain", "HEAD", "--json"]).json();
+    assert_eq!(json["rules"].as_array().unwrap().len(), 2, "{json}");
+    assert_eq!(json["policy"], 2);
+    let change = json["change"].as_str().unwrap();
+    says(&stage.run(["policy", "explain", &change[..12]]), &["lifted the floor"]);
+    stage.run(["policy", "explain", &"0".repeat(64)]).refused(2, "nobody has declared the change");
+    // A range is a history as ever, with a ledger or without.
+    assert!(stage.run(["policy", "explain", "HEAD~1.."]).ok().contains("1 change"));
+}
