@@ -59,11 +59,11 @@ fn generalise(one: &str, two: &str, captures: &mut Captures) -> Option<String> {
         let lengths = |form: &Form| Some((*form, form.length(one)?, form.length(two)?));
         let found = forms.iter().find_map(lengths).filter(|_| !is_inside_word);
         if let Some((form, length, other)) = found {
-            line += &format!("<{}>", form.word());
+            line.push_str(&["<", form.word(), ">"].concat());
             (one, two) = (&one[length..], &two[other..]);
             continue;
         }
-        let word = |text: &str| text.bytes().take_while(is_base64).count();
+        let word = |text: &str| text.bytes().take_while(|byte| is_base64(*byte)).count();
         let (length, other) = (word(one), word(two));
         if length > 0 && !is_inside_word && one[..length] != two[..other] {
             line += &named(&one[..length], &two[..other], captures)?;
@@ -86,10 +86,11 @@ fn named(one: &str, two: &str, captures: &mut Captures) -> Option<String> {
         .find(|form| form.length(one) == Some(one.len()) && form.length(two) == Some(two.len()))?;
     let of_form = |name: &str| name.split(':').next() == Some(form.word());
     let known = captures.iter().find(|(name, value)| of_form(name) && agree(form, value, one));
-    let name = known.map(|(name, _)| name.clone()).unwrap_or_else(|| {
+    let unused = || {
         let mut free = (1..).map(|number| format!("{}:{number}", form.word()));
         free.find(|name| !captures.contains_key(name)).unwrap()
-    });
+    };
+    let name = known.map_or_else(unused, |(name, _)| name.clone());
     let value = captures.entry(name.clone()).or_default();
     if one.len() > value.len() {
         one.clone_into(value);

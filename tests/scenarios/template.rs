@@ -10,12 +10,14 @@ pub(crate) type Captures = BTreeMap<String, String>;
 /// What a placeholder may stand for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Form {
-    /// `22 Nov 2026 09:12 UTC`, or RFC 3339.
+    /// `22 Nov 2026 09:12 UTC`, `2026-11-22 09:12`, or RFC 3339.
     Time,
     /// `just now`, `12 min ago`.
     Ago,
     /// `12 s`.
     Span,
+    /// `12s`, as a policy writes it.
+    Age,
     /// At least eight hexadecimal digits, whole or cut.
     Hex,
     /// A generated member id.
@@ -24,10 +26,11 @@ pub(crate) enum Form {
     Base64,
 }
 
-const FORMS: [(&str, Form); 6] = [
+const FORMS: [(&str, Form); 7] = [
     ("time", Form::Time),
     ("ago", Form::Ago),
     ("span", Form::Span),
+    ("age", Form::Age),
     ("hex", Form::Hex),
     ("id", Form::Id),
     ("base64", Form::Base64),
@@ -54,21 +57,26 @@ impl Form {
                 let digits = text.strip_prefix('m')?.bytes().take_while(is_hex).count();
                 (digits == 8).then_some(9)
             }
-            Self::Base64 => Some(run(is_base64)).filter(|length| *length >= 16),
+            Self::Base64 => Some(run(|byte| is_base64(*byte))).filter(|length| *length >= 16),
             Self::Ago if text.starts_with("just now") => Some("just now".len()),
             Self::Ago => {
                 let length = span(text, &["s", "min", "h", "h MM min", "day", "days"])?;
                 text[length..].starts_with(" ago").then_some(length + " ago".len())
             }
             Self::Span => span(text, &["s", "min"]),
+            Self::Age => {
+                let digits = text.bytes().take_while(u8::is_ascii_digit).count();
+                let unit = text[digits..].chars().next().filter(|unit| "smhd".contains(*unit))?;
+                (digits > 0).then_some(digits + unit.len_utf8())
+            }
             Self::Time => date(text).or_else(|| rfc3339(text)),
         }
     }
 }
 
 /// A character of standard or URL-safe base64.
-pub(crate) fn is_base64(byte: &u8) -> bool {
-    byte.is_ascii_alphanumeric() || b"+/=-_".contains(byte)
+pub(crate) fn is_base64(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"+/=-_".contains(&byte)
 }
 
 /// A number and a unit.
@@ -92,8 +100,9 @@ fn shaped(text: &str, shape: &str) -> Option<usize> {
 }
 
 fn date(text: &str) -> Option<usize> {
-    let shapes = ["99 AAA 9999 99:99 UTC", "9 AAA 9999 99:99 UTC"];
-    shapes.iter().find_map(|shape| shaped(text, shape))
+    let shapes = ["99 AAA 9999 99:99", "9 AAA 9999 99:99", "9999-99-99 99:99"];
+    let length = shapes.iter().find_map(|shape| shaped(text, shape))?;
+    Some(length + text[length..].strip_prefix(" UTC").map_or(0, |_| " UTC".len()))
 }
 
 fn rfc3339(text: &str) -> Option<usize> {

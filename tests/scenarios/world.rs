@@ -84,12 +84,12 @@ impl World {
         }
         let key = fs::read_to_string(self.key(name).with_extension("pub")).unwrap();
         let level = level.map(|level| format!("level = {level:?}\n")).unwrap_or_default();
+        // Ids in the order of the names: answers that list people by id are the same each run.
         let id = (!is_admin).then(|| format!("id = {name:?}\n"));
         let operator = operator.map(|human| format!("operator = \"{human}@shop.example\"\n"));
         format!(
-            "[[member]]\n{}name = {:?}\nemails = [\"{name}@shop.example\"]\nkind = {kind:?}\n{level}\
-             {}duties = {duties:?}\nteams = {teams:?}\nkeys = [{:?}]\n",
-            // Ids in the order of the names: an answer that lists people by id is the same each run.
+            "[[member]]\n{}name = {:?}\nemails = [\"{name}@shop.example\"]\nkind = {kind:?}\n\
+             {level}{}duties = {duties:?}\nteams = {teams:?}\nkeys = [{:?}]\n",
             id.unwrap_or_default(),
             capital(name),
             operator.unwrap_or_default(),
@@ -122,7 +122,7 @@ impl World {
         self.fingerprints.insert(name.to_owned(), fingerprint.to_owned());
         let settings = format!(
             "[user]\n\tname = {}\n\temail = {name}@shop.example\n\tsigningkey = {}\n\
-             [gpg]\n\tformat = ssh\n[advice]\n\tdetachedHead = false\n[init]\n\tdefaultBranch = main\n",
+             [gpg]\n\tformat = ssh\n[advice]\n\tdetachedHead = false\n",
             capital(name),
             public.display(),
         );
@@ -226,6 +226,7 @@ impl World {
             line = line.replace(fingerprint, &format!("<key:{name}>"));
         }
         let root = self.stage.root();
+        let line = line.replace(self.stage.home().to_str().unwrap(), "<host>");
         line.replace(root.to_str().unwrap(), "<root>")
     }
 
@@ -254,7 +255,7 @@ impl World {
                 countersign::base::digest::ContentDigest::of(&bytes).to_string()
             }
             _ if captures.contains_key(inner) => captures[inner].clone(),
-            _ => panic!("nobody knows <{inner}>"),
+            _ => return word.to_owned(),
         };
         format!("{before}{value}{after}")
     }
