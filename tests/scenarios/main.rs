@@ -58,6 +58,8 @@ stories! {
     landed_again,
     leaked_senior_key,
     near_miss,
+    override_drill,
+    override_never_paid_back,
     policy_relaxed,
     rebase_merge,
     rejected_by_a_leaver,
