@@ -83,3 +83,63 @@ pub(super) fn rotation_of(envelope: &Envelope) -> Option<String> {
         _ => None,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::digest::{Commitment, LeafHash, RootHash, StatementId};
+    use crate::base::time::Timestamp;
+    use crate::note::checkpoint::Checkpoint;
+    use crate::statement::Nonce;
+    use crate::statement::governance::{EntryReference, Genesis, Governance, RotateLedgerKey};
+    use crate::view::Fact;
+
+    fn says(genesis: Option<Genesis>, operations: Vec<Operation>) -> Statement {
+        Statement {
+            ledger: None,
+            by: "ada".parse().unwrap(),
+            nonce: Nonce::from_bytes([0; 16]),
+            seen: None,
+            says: Says::Governance(Governance { genesis, base: None, operations }),
+        }
+    }
+
+    /// ATTACKS 18 (a), 34: who stole a key that was replaced signs no larger tree.
+    #[test]
+    fn attack_18_a_replaced_key_signs_no_larger_tree() {
+        let key = |seed: u8| NoteSigner::new("test.example", &[seed; 32]).unwrap();
+        let genesis = Genesis {
+            origin: "test.example".parse().unwrap(),
+            ledger_key: key(1).verifier_key().to_string(),
+            salt: Commitment::from_bytes([0; 32]),
+        };
+        let rotation = RotateLedgerKey { ledger_key: key(2).verifier_key().to_string() };
+        let mut view = View::default();
+        for (index, statement) in [
+            says(Some(genesis), Vec::new()),
+            says(None, vec![Operation::RotateLedgerKey(rotation)]),
+        ]
+        .iter()
+        .enumerate()
+        {
+            let index = EntryIndex::new(index as u64);
+            view.apply(&Fact {
+                entry: EntryReference { index, leaf: LeafHash::from_bytes([7; 32]) },
+                id: StatementId::from_bytes([0; 32]),
+                time: Timestamp::default(),
+                statement,
+                keys: &[],
+            });
+        }
+        let checked = |seed: u8, size: u64| {
+            let size = TreeSize::new(size);
+            let tree = Checkpoint::new("test.example", size, RootHash::from_bytes([3; 32]));
+            let note = tree.sign(&key(seed)).unwrap().note().to_string();
+            check_key_of_size(&view, note.as_bytes(), size).is_ok()
+        };
+        // Up to and with the rotation, which is entry 1, the old key; then the new one alone.
+        assert_eq!([1, 2, 3, 9].map(|size| checked(1, size)), [true, true, false, false]);
+        assert_eq!([1, 2, 3, 9].map(|size| checked(2, size)), [false, false, true, true]);
+        assert!(!checked(3, 1));
+    }
+}
