@@ -119,7 +119,8 @@ pub fn remember_owner(path: &Path, key: &KeyId, member: &MemberId) {
     owners.retain(|(known, _)| known != key);
     owners.insert(0, (*key, member.clone()));
     owners.truncate(OWNERS_MAX);
-    let lines: String = owners.iter().map(|(key, member)| format!("{key} {member}\n")).collect();
+    let lines: Vec<_> = owners.iter().map(|(key, member)| format!("{key} {member}\n")).collect();
+    let lines = lines.concat();
     let folder = path.parent().map_or(Ok(()), durable::create_folder);
     // What cannot be remembered must be said: --by ID.
     let _ = folder.and_then(|()| durable::replace_memory(&owners_file(path), lines.as_bytes()));

@@ -13,6 +13,7 @@ use crate::base::position::EntryIndex;
 use crate::policy::{ReasonCode, Service};
 use crate::roster::KeyStanding;
 use crate::statement::Says;
+use crate::statement::words::Duty;
 
 /// Step 5. Every word of a builder counts: one who names two
 /// commits for one artifact contradicts themselves.
@@ -25,11 +26,16 @@ pub(super) fn judge(verdict: &mut Verdict, judge: &Judge<'_>, evidence: &Evidenc
         verdict.problems.push(problem(ReasonCode::ArtifactRequired, text, hint));
     }
     for artifact in &question.artifacts {
-        let builds = builds(evidence, service, *artifact);
-        verdict.problems.extend(judge_source(&question, service, *artifact, &builds));
+        let said = said(evidence, service, *artifact);
+        let built_by = builds(evidence, &said);
+        verdict.problems.extend(judge_source(
+            &question,
+            service,
+            *artifact,
+            &said,
+            !built_by.is_empty(),
+        ));
         verdict.problems.extend(judge_sign_offs(judge, *artifact));
-        let built_by: Vec<_> =
-            builds.into_iter().map(|(member, _, entry)| (member, entry)).collect();
         if !verdict.artifacts.iter().any(|report| report.artifact == *artifact) {
             verdict.artifacts.push(ArtifactReport { artifact: *artifact, built_by });
         }
@@ -41,26 +47,28 @@ fn judge_source(
     question: &Question,
     service: &Service,
     artifact: ContentDigest,
-    builds: &[(MemberId, Source, EntryIndex)],
+    said: &[Build<'_>],
+    is_known: bool,
 ) -> Option<Problem> {
-    let sources: BTreeSet<_> = builds.iter().map(|(_, source, _)| source).collect();
+    let sources: BTreeSet<_> = said.iter().map(|build| build.source).collect();
     let shown = artifact.short();
-    let Some((repository, revision)) = sources.first() else {
-        let text = format!("no named builder says what artifact {shown} was built from");
-        let hint = "a builder says it: countersign record build";
-        return service.artifact_required.then(|| problem(ReasonCode::BuildUnknown, text, hint));
-    };
     if sources.len() > 1 {
         let text = format!("builders name different commits for artifact {shown}");
-        let hint = "find out which is true; revoke the key of the other builder";
+        let hint = "build again: an artifact of another digest has no other past";
         return Some(problem(ReasonCode::BuildContradicts, text, hint));
     }
-    if (repository, revision) == (&service.repository, &question.revision) {
+    let source = sources.first();
+    if source.is_some_and(|source| *source != (&service.repository, &question.revision)) {
+        let text = format!("artifact {shown} was not built from {}", question.revision.short());
+        let hint = "deploy the commit that it was built from, or build this one";
+        return Some(problem(ReasonCode::BuildContradicts, text, hint));
+    }
+    if is_known || !service.artifact_required {
         return None;
     }
-    let text = format!("artifact {shown} was not built from {}", question.revision.short());
-    let hint = "deploy the commit that it was built from, or build this one";
-    Some(problem(ReasonCode::BuildContradicts, text, hint))
+    let text = format!("no named builder says what artifact {shown} was built from");
+    let hint = "a builder says it: countersign record build";
+    Some(problem(ReasonCode::BuildUnknown, text, hint))
 }
 
 /// What rules about artifacts ask of one, and does not stand.
@@ -82,34 +90,37 @@ fn judge_sign_offs(judge: &Judge<'_>, artifact: ContentDigest) -> Vec<Problem> {
     problems
 }
 
-type Source = (RepositoryName, Revision);
+/// What a builder says that an artifact was built from.
+struct Build<'e> {
+    entry: &'e VerifiedEntry,
+    source: (&'e RepositoryName, &'e Revision),
+}
 
-/// What each named builder says of an artifact; without `builders` in the policy, every member
-/// with the duty is one.
-fn builds(
-    evidence: &Evidence<'_>,
-    service: &Service,
-    artifact: ContentDigest,
-) -> Vec<(MemberId, Source, EntryIndex)> {
+/// What each builder whom the policy names says of an artifact; without `builders` in the policy,
+/// everybody who had the duty. What contradicts stands, whoever left or lost a key since.
+fn said<'e>(evidence: &Evidence<'e>, service: &Service, artifact: ContentDigest) -> Vec<Build<'e>> {
+    let size = evidence.view.size();
+    let named = |by: &MemberId| service.builders.is_empty() || service.builders.contains(by);
+    let entries = evidence.entries.iter().filter(|entry| size.covers(entry.index()));
+    let about = |entry: &'e VerifiedEntry| match &entry.statement().says {
+        Says::Build(said) if said.artifact == artifact && named(entry.by()) => {
+            Some(Build { entry, source: (&said.repository, &said.revision) })
+        }
+        _ => None,
+    };
+    entries.filter_map(about).collect()
+}
+
+/// Whose word still gives permission: of a builder who is one now, under a key that is good.
+fn builds(evidence: &Evidence<'_>, said: &[Build<'_>]) -> Vec<(MemberId, EntryIndex)> {
     let roster = evidence.view.roster();
     let size = evidence.view.size();
-    let counts = |entry: &VerifiedEntry| {
-        let named = service.builders.is_empty() || service.builders.contains(entry.by());
-        let good = entry
-            .keys()
-            .iter()
-            .all(|key| roster.standing(key, entry.index(), size) == KeyStanding::Good);
-        let member = roster.member(entry.by(), size);
-        size.covers(entry.index()) && named && good && member.is_some()
+    let counts = |build: &&Build<'_>| {
+        let (by, index) = (build.entry.by(), build.entry.index());
+        let good = |key| roster.standing(key, index, size) == KeyStanding::Good;
+        let is_builder = roster.member(by, size).is_some_and(|one| one.has_duty(Duty::Build));
+        is_builder && build.entry.keys().iter().all(good)
     };
-    let mut builds = Vec::new();
-    for entry in evidence.entries.iter().filter(|entry| counts(entry)) {
-        if let Says::Build(said) = &entry.statement().says
-            && said.artifact == artifact
-        {
-            let source = (said.repository.clone(), said.revision.clone());
-            builds.push((entry.by().clone(), source, entry.index()));
-        }
-    }
-    builds
+    let counted = said.iter().filter(counts);
+    counted.map(|build| (build.entry.by().clone(), build.entry.index())).collect()
 }

@@ -10,7 +10,7 @@ use super::signoff::presence;
 use super::verdict::{Problem, problem};
 use crate::base::digest::StatementId;
 use crate::base::name::MemberId;
-use crate::base::position::EntryIndex;
+use crate::base::position::{EntryIndex, TreeSize};
 use crate::base::time::{Span, Timestamp};
 use crate::policy::{Policy, Presence, ReasonCode};
 use crate::roster::KeyStanding;
@@ -72,8 +72,10 @@ pub(super) fn judge(
     let in_force = in_force(question, evidence, policies);
     let mut needed = 1;
     let mut too_few = None;
-    if owed.iter().any(|owed| owed.overdue) {
-        let holders = holders(view).max(1);
+    if let Some(oldest) = owed.iter().find(|owed| owed.overdue) {
+        // Whoever loses the duty, or a key, since then makes it no easier.
+        let then = oldest.debt.deployment.index.size_after();
+        let holders = holders(view, then).max(holders(view, view.size())).max(1);
         needed = MEMBERS_WHILE_OVERDUE.min(holders);
         let found = in_force.len();
         if (1..needed).contains(&found) {
@@ -86,9 +88,9 @@ pub(super) fn judge(
     Glass { in_force, needed, owed, problem: too_few }
 }
 
-/// How many members may override and have a key to do it with.
-fn holders(view: &View) -> usize {
-    let (roster, size) = (view.roster(), view.size());
+/// How many members could override as of a size: with the duty, and a key to do it with.
+fn holders(view: &View, size: TreeSize) -> usize {
+    let roster = view.roster();
     let can = |id: &MemberId| !roster.keys_of(id, size).is_empty();
     let members = roster.members(size).filter(|member| member.has_duty(Duty::Override));
     members.filter(|member| can(&member.id)).count()

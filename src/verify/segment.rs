@@ -71,7 +71,10 @@ impl<'a> Judge<'a> {
         service: &'a Service,
         entries: &'a [VerifiedEntry],
     ) -> Self {
-        let members = view.roster().members(view.size());
+        // Whoever left is still who wrote what they wrote: an agent stays an agent, and its
+        // operator an author (ATTACKS 9). Members of now come last, so an address is theirs.
+        let roster = view.roster();
+        let members = roster.members_ever().chain(roster.members(view.size()));
         let addresses =
             members.flat_map(|member| member.emails.iter().map(move |email| (*email, member)));
         let (addresses, covers) = (addresses.collect(), &[]);
@@ -275,6 +278,9 @@ fn add_member(
 ) {
     let who = Who::Member(member.id.clone());
     let size = judge.view.size();
+    if judge.view.roster().member(&member.id, size).is_none() {
+        return add_former(judge, authors, member, label);
+    }
     let operator = member.operator.as_ref().and_then(|id| judge.view.roster().member(id, size));
     if member.kind != MemberKind::Agent {
         add_author(authors, who, member_author(member, standing, label.to_owned()));
@@ -291,6 +297,21 @@ fn add_member(
     let label = format!("{} (operator)", operator.id);
     let who = Who::Member(operator.id.clone());
     add_author(authors, who, member_author(operator, standing, label));
+}
+
+/// Somebody who is a member no more: claimed, and of no level; of an agent, whoever answered for
+/// it wrote it too.
+fn add_former(judge: &Judge<'_>, authors: &mut Authors, member: &Member, label: &str) {
+    let former =
+        Author { level: None, ..member_author(member, Standing::Claimed, label.to_owned()) };
+    add_author(authors, Who::Member(member.id.clone()), former);
+    let size = judge.view.size();
+    let operator = member.operator.as_ref().and_then(|id| judge.view.roster().member(id, size));
+    if let Some(operator) = operator.filter(|_| member.kind == MemberKind::Agent) {
+        let author =
+            member_author(operator, Standing::Claimed, format!("{} (operator)", operator.id));
+        add_author(authors, Who::Member(operator.id.clone()), author);
+    }
 }
 
 /// Authors as the commits name them: claimed, until somebody signs for it (ATTACKS 9).
@@ -397,16 +418,19 @@ fn declared(
     }
     let mut declared = Declared::default();
     for ((by, change), (entry, said)) in newest {
-        let Some(signer) = roster.member(by, size) else { continue };
         let who = Who::Member(by.clone());
         let is_author = if change == whole { everybody } else { &*authors }.contains_key(&who);
-        if !is_author && !signer.has_duty(Duty::Declare) {
+        let had_duty = |at| roster.member(by, at).is_some_and(|one| one.has_duty(Duty::Declare));
+        let signer = roster.member(by, size).filter(|_| is_author || had_duty(size));
+        let Some(signer) = signer.filter(|_| !judge.is_leaked(entry)) else {
+            // What takes permission away stands, whoever left or lost a key since: more
+            // assistance, and more authors (ATTACKS 19).
+            if is_author || had_duty(entry.index().size_after()) {
+                declared.raised = declared.raised.max(Some(said.assistance));
+                said.authors.iter().for_each(|named| bar_declared(judge, authors, named));
+            }
             continue;
-        }
-        if judge.is_leaked(entry) {
-            declared.raised = declared.raised.max(Some(said.assistance));
-            continue;
-        }
+        };
         declared.assistance = declared.assistance.max(Some(said.assistance));
         declared.requests.extend(said.request.iter().map(ToString::to_string));
         for named in &said.authors {
@@ -417,6 +441,18 @@ fn declared(
         }
     }
     declared
+}
+
+/// An author whom a declaration names that gives no permission any more: named all the same, and
+/// so barred from signing off.
+fn bar_declared(judge: &Judge<'_>, authors: &mut Authors, named: &DeclaredAuthor) {
+    let member = match named {
+        DeclaredAuthor::Member(id) => judge.view.roster().member(id, judge.view.size()),
+        DeclaredAuthor::Email(email) => judge.member_of(*email),
+    };
+    if let Some(member) = member {
+        add_member(judge, authors, member, Standing::Claimed, member.id.as_str());
+    }
 }
 
 /// What a member's own signature makes of their authorship. A service or a bot has keys that

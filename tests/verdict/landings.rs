@@ -5,6 +5,7 @@ use countersign::base::time::Span;
 use countersign::change::Document;
 use countersign::policy::ReasonCode;
 use countersign::statement::Says;
+use countersign::statement::governance::{Operation, RetireMember};
 use countersign::statement::words::{ApprovalVerdict, Assistance};
 use countersign::verify::{StepEvidence, Verdict};
 
@@ -157,4 +158,32 @@ fn attack_30_an_age_ends_where_the_step_was_first_allowed() {
     let late = early.plus("1d".parse::<Span>().unwrap());
     assert!(!judge(vec![decided(&staged, entry + 1, late)]), "90 days are not within 90 days");
     assert!(!judge(vec![decided(&staged, entry, early)]), "a decision before it is not about it");
+}
+
+/// One admin alone may retire members and revoke keys, so that must never help anybody: an agent
+/// who left is still an agent, and its operator an author (ATTACKS 9, 18, 19).
+#[test]
+fn attack_18_whoever_left_is_still_who_wrote_it() {
+    let mut world = World::new();
+    let change = step("one", "bot", "a", None, Some("1"));
+    world.declare("ci", &change, &["bot", "cy"], Assistance::Generated).unwrap();
+    world.approve("ben", &change).unwrap();
+    world.approve("cy", &change).unwrap();
+    let not_counted = |world: &World| {
+        let found = judge(world, std::slice::from_ref(&change), &[]);
+        let items = found.segments[0].assessment.not_counted.clone();
+        let authors: Vec<_> = items
+            .iter()
+            .filter(|item| item.code == ReasonCode::IsAuthor)
+            .map(|item| item.member.as_str().to_owned())
+            .collect();
+        (authors, found.segments[0].assessment.assistance)
+    };
+    let before = (vec!["ben".to_owned(), "cy".to_owned()], Assistance::Generated);
+    assert_eq!(not_counted(&world), before, "the operator and who was declared");
+    for who in ["bot", "ci"] {
+        let retire = RetireMember { member: who.parse().unwrap(), reason: None };
+        world.govern(vec![Operation::RetireMember(retire)]).unwrap();
+        assert_eq!(not_counted(&world), before, "{who} left");
+    }
 }
