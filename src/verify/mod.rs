@@ -25,4 +25,4 @@ pub use self::overriding::{InForce, Owed};
 pub use self::policies::shortest_approval_ttl;
 pub use self::segment::{Segment, path_facts};
 pub use self::signoff::{Discounted, Reject};
-pub use self::verdict::{Problem, Verdict, judge_unlanded, verdict};
+pub use self::verdict::{Problem, Verdict, judge_under, judge_unlanded, verdict};

@@ -15,7 +15,7 @@ use crate::base::digest::ContentDigest;
 use crate::base::name::{MemberId, Revision};
 use crate::base::position::{EntryIndex, TreeSize};
 use crate::change::ChangePath;
-use crate::policy::ReasonCode;
+use crate::policy::{Policy, ReasonCode};
 use crate::statement::words::{DecisionVerdict, Mode};
 use crate::view::{SettledPoint, SettledPoints};
 
@@ -222,6 +222,20 @@ pub fn judge_unlanded(question: &Question, evidence: &Evidence<'_>) -> Result<Se
     let text = format!("no policy knows the service {}", question.service);
     let unknown = problem(ReasonCode::UnknownService, text, "countersign policy show");
     segments.pop().ok_or(unknown)
+}
+
+/// Judges a change under one policy alone, in force or only tried out: for whoever asks what that
+/// policy makes of it. `None` where it does not list the service.
+#[must_use]
+pub fn judge_under(
+    question: &Question,
+    evidence: &Evidence<'_>,
+    policy: &Policy,
+) -> Option<Segment> {
+    let service = policy.service(&question.service)?;
+    let judge = Judge::new(question, evidence.view, policy, service, evidence.entries);
+    let steps: Vec<_> = evidence.steps.iter().collect();
+    Some(judge_change(&judge, &steps, evidence.difference))
 }
 
 /// A verdict before anything was judged: it denies.

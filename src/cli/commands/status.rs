@@ -10,7 +10,7 @@ use crate::cli::desk::Desk;
 use crate::cli::error::CliError;
 use crate::cli::exit::ExitStatus;
 use crate::cli::report::{
-    OwedLine, Reporting, SegmentReport, count, person, rule_words, versions, wish_words,
+    OwedLine, Reporting, SegmentReport, count, person, print_next, rule_words, versions, wish_words,
 };
 use crate::cli::review::{Place, PlaceArgs, Subject, assistance_source};
 use crate::cli::time;
@@ -104,7 +104,7 @@ pub(super) fn answer(
     print_change(&mut context.ui, &desk, &place, &subject, &report);
     print_owed(&mut context.ui, &owed);
     let next = next(&report, subject.commits());
-    context.ui.paragraph(0, &format!("next: {next}"));
+    print_next(&mut context.ui, &next);
     desk.session.leak();
     Ok(status(said))
 }
@@ -336,7 +336,7 @@ fn landed(
         (None, Some(hint)) => hint,
         (None, None) => "it may be deployed: countersign gate".to_owned(),
     };
-    ui.paragraph(0, &format!("next: {next}"));
+    print_next(ui, &next);
     ui.json(&Answer {
         word: word_for_machines(word),
         mode: place.mode(),

@@ -17,6 +17,9 @@ pub(crate) fn answer(
 ) -> Result<(), CliError> {
     let names = desk.names();
     let mut reporting = Reporting::new(&names, desk.session.view(), &judged.policy);
+    if !judged.gathered.near.is_empty() {
+        reporting.versions = versions(&desk.session, &judged.gathered.entries)?;
+    }
     reporting.rejected.clone_from(&judged.rejected);
     if !judged.gathered.near.is_empty() {
         reporting.versions = versions(&desk.session, &judged.gathered.entries)?;

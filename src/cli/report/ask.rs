@@ -158,8 +158,7 @@ fn why_nobody(reporting: &Reporting<'_>, segment: &Segment, requirement: &Requir
         segment.authors.iter().any(|author| author.member.as_ref() == Some(&member.id))
     };
     if wanted.iter().any(|member| is_author(&member)) {
-        return "nobody else on the roster could: countersign roster add NAME, or roster apply FILE"
-            .to_owned();
+        return "nobody else on the roster could: countersign roster add NAME".to_owned();
     }
     if wanted.is_empty() {
         return "nobody on the roster is that: countersign roster apply FILE".to_owned();

@@ -87,6 +87,21 @@ pub(crate) fn rule_words(because: &str) -> &str {
     if because == FLOOR { "the floor" } else { because }
 }
 
+/// The last line: what to do next. A command is never broken, so that it can be copied.
+pub(crate) fn print_next(ui: &mut Ui, next: &str) {
+    let line = format!("next: {next}");
+    match line.find(": countersign ") {
+        _ if text::width(&line) <= text::WIDTH_MAX => ui.line(&line),
+        // The first one is the label's own colon: all of it is the command.
+        Some(at) if at > "next".len() => {
+            ui.paragraph(0, &line[..=at]);
+            ui.line(&format!(" {}", &line[at + 1..]));
+        }
+        Some(_) => ui.line(&line),
+        None => ui.paragraph(0, &line),
+    }
+}
+
 /// What is asked for, by which rule, and how it must be signed: `1 of sre: infra/** has a high
 /// blast radius (touched; answers rollback plan)`.
 pub(crate) fn wish_words(requirement: &Requirement) -> String {

@@ -67,6 +67,9 @@ pub(crate) struct SegmentReport {
     pub(crate) rejected_earlier: Vec<RejectedEarlier>,
     /// Who could fill what is missing.
     pub(crate) ask: Vec<Ask>,
+    /// Whether a rule about assistance lacks somebody, and nobody has declared any.
+    #[serde(skip)]
+    pub(crate) declaring_helps: bool,
     /// How commands name it.
     #[serde(skip)]
     pub(crate) argument: String,
@@ -158,6 +161,9 @@ pub(crate) struct Blocking {
     pub(crate) name: String,
     /// Where it stands.
     pub(crate) entry: EntryIndex,
+    /// Whether the member has a key to withdraw it with.
+    #[serde(skip)]
+    pub(crate) can_withdraw: bool,
 }
 
 /// `Ada Ruiz, senior, touch`.
@@ -212,6 +218,10 @@ impl SegmentReport {
                     member: reject.member.clone(),
                     name: names.of(&reject.member),
                     entry: reject.entry,
+                    can_withdraw: {
+                        let size = reporting.view.size();
+                        !reporting.view.roster().keys_of(&reject.member, size).is_empty()
+                    },
                 })
                 .collect(),
             rejected_earlier: reporting
@@ -226,6 +236,7 @@ impl SegmentReport {
                 .filter(|requirement| requirement.missing > 0)
                 .map(|requirement| ask(reporting, segment, requirement, &argument))
                 .collect(),
+            declaring_helps: declaring_helps(reporting, segment),
             argument,
         }
     }
@@ -304,18 +315,19 @@ impl SegmentReport {
             return None;
         }
         let is_person = |author: &&AuthorReport| {
-            author.kind == AuthorKind::Human && author.standing == Standing::Claimed
+            author.member.is_some()
+                && author.kind == AuthorKind::Human
+                && author.standing != Standing::Attested
         };
         let costs = |needed: &&Requirement| needed.because == FLOOR && needed.need.count > 1;
-        let is_undeclared = self.assistance_from == AssistanceSource::Default;
-        let what = match (self.missing().iter().any(costs), is_undeclared) {
+        let what = match (self.missing().iter().any(costs), self.declaring_helps) {
             (true, true) => "signs for it and says how it was written",
             (true, false) => "signs for it, and one human less is asked",
             (false, true) => "says how it was written",
             (false, false) => return None,
         };
-        let first = self.authors.iter().find(is_person).or_else(|| self.authors.first());
-        let who = first.map_or("its author", |author| author.name.as_str());
+        // Whoever is not on the roster has no key that would prove anything.
+        let who = &self.authors.iter().find(is_person)?.name;
         Some(format!("{who} {what}: countersign declare {}", self.argument))
     }
 
@@ -410,6 +422,9 @@ impl Near {
 impl Blocking {
     /// Who ends it, and how.
     pub(crate) fn undone(&self) -> String {
+        if !self.can_withdraw {
+            return format!("an admin runs  countersign lift {} -m WHY", self.entry);
+        }
         format!("{} runs  countersign withdraw {}", self.name, self.entry)
     }
 }
@@ -420,6 +435,20 @@ impl Discount {
             self.rule.as_ref().map_or_else(String::new, |rule| format!(" (for \"{rule}\")"));
         format!("{}, entry {}: {}{place}", self.name, self.entry, self.text)
     }
+}
+
+/// Whether a rule about assistance lacks somebody, and nobody has declared any.
+fn declaring_helps(reporting: &Reporting<'_>, segment: &Segment) -> bool {
+    let lacks = |name: &str| {
+        let mut asked = segment.assessment.requirements.iter();
+        asked.any(|asked| asked.missing > 0 && asked.because == name)
+    };
+    segment.assessment.assistance_from == AssistanceSource::Default
+        && reporting
+            .policy
+            .rules()
+            .iter()
+            .any(|rule| !rule.when.assistance.is_empty() && lacks(&rule.name))
 }
 
 /// How `approve` names a segment: its one step, or the range of its steps.

@@ -224,7 +224,7 @@ impl VerdictReport {
         }
         // Where the deployment begins at once, what is next is its own output.
         if self.recorded.as_ref().is_none_or(|recorded| recorded.deployment.is_none()) {
-            ui.paragraph(0, &format!("next: {}", self.next()));
+            super::print_next(ui, &self.next());
         }
         self.overriding.print_emergency(ui);
     }

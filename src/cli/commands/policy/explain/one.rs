@@ -5,16 +5,17 @@ use serde::Serialize;
 use super::Args;
 use crate::base::digest::ChangeHash;
 use crate::base::name::{EnvironmentName, Revision, ServiceName};
+use crate::base::time::Timestamp;
 use crate::cli::Context;
 use crate::cli::desk::Desk;
 use crate::cli::error::CliError;
 use crate::cli::exit::ExitStatus;
-use crate::cli::report::{AuthorReport, SegmentReport, count, how_words, rule_words};
+use crate::cli::report::{AuthorReport, SegmentReport, count, how_words, print_next, rule_words};
 use crate::cli::review::{Place, PlaceArgs, Subject, assistance_source, declared_range};
 use crate::cli::ui::{Cell, Role, Table, Ui, Word};
 use crate::git::Range;
 use crate::policy::{Facts, Requirement, RuleTrace, not_exempt, trace};
-use crate::verify::path_facts;
+use crate::verify::{Segment, judge_under, path_facts};
 
 /// What is answered.
 #[derive(Serialize)]
@@ -49,7 +50,11 @@ pub(super) fn run(context: &mut Context, args: &Args, named: &str) -> Result<Exi
         None => Place::new(&desk, &where_to)?,
     };
     let range = range(&desk, &place, named)?;
-    let subject = Subject::load(&desk, &place, range, named, context.now())?;
+    let mut subject = Subject::load(&desk, &place, range, named, context.now())?;
+    let by_all = subject.segment.satisfied;
+    if let Some(segment) = judged(&desk, &place, &subject, context.now()) {
+        subject.segment = segment;
+    }
     let steps: Vec<_> = subject.gathered.steps.iter().collect();
     let segment = &subject.segment;
     let facts = Facts {
@@ -82,8 +87,20 @@ pub(super) fn run(context: &mut Context, args: &Args, named: &str) -> Result<Exi
     let policy = file.unwrap_or_else(|| format!("policy {}", place.policy_number));
     print(&mut context.ui, &place, &report, (named, &policy));
     print_rules(&mut context.ui, &place, &report, &rules, not_exempt);
+    if report.satisfied && !by_all && !is_tried {
+        let line =
+            format!("a policy before it is asked as well for now: countersign status {named}");
+        context.ui.paragraph(0, &line);
+    }
     desk.session.leak();
     Ok(ExitStatus::Yes)
+}
+
+/// Judges under this policy alone: what others ask besides it is not its doing.
+fn judged(desk: &Desk, place: &Place, subject: &Subject, now: Timestamp) -> Option<Segment> {
+    let question = place.question(&subject.range.head, now);
+    let evidence = subject.gathered.evidence(&desk.session);
+    judge_under(&question, &evidence, &place.policy)
 }
 
 /// A branch, a commit or a range; else a change by its hash.
@@ -171,7 +188,7 @@ fn print_rules(
     }
     ui.table(&table);
     ui.blank();
-    ui.paragraph(0, &format!("next: {}", report.next()));
+    print_next(ui, &report.next());
 }
 
 /// What is wanted, and who fills it or is to be asked.
