@@ -415,7 +415,18 @@ fn the_json_of_a_change_keeps_its_shape() {
     };
     assert_eq!(
         names(&answer),
-        ["answer", "base", "environment", "head", "mode", "policy", "segments", "service", "size"]
+        [
+            "answer",
+            "base",
+            "environment",
+            "head",
+            "mode",
+            "owed",
+            "policy",
+            "segments",
+            "service",
+            "size"
+        ]
     );
     assert_eq!(
         names(&answer["segments"][0]),

@@ -1,7 +1,8 @@
 //! Who signed off on what is running: reports out of the ledger, as data.
 //!
 //! [`timeline`] reads what happened in one service and environment, [`report`] says what each
-//! deployment rests on, [`owed`] what overrides left behind, and [`csv`] writes it for spreadsheets. Nothing here prints.
+//! deployment rests on, [`owed`] what overrides left behind, and [`csv`] writes it for
+//! spreadsheets. Nothing here prints.
 
 pub mod csv;
 mod change;

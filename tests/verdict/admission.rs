@@ -220,12 +220,17 @@ fn a_withdrawal_names_an_entry_of_ones_own() {
 
 /// A policy that cannot be read, or that drops a level in use, never comes into force.
 #[test]
-fn a_policy_that_cannot_hold_is_refused() {
+fn attack_43_a_policy_that_cannot_hold_is_refused() {
     use countersign::statement::governance::SetPolicy;
     let mut world = World::new();
     let set = |text: String| vec![Operation::SetPolicy(SetPolicy { text })];
     assert_eq!(code(world.govern(set("version = 1\nfrobnicate = 2\n".to_owned()))), "POLICY");
     let without = super::world::POLICY.replace("\"junior\", ", "");
     assert_eq!(code(world.govern(set(without))), "LEVEL");
+    // ATTACKS 43: nor one that turns the levels around that people hold.
+    let turned = super::world::POLICY.replace("\"junior\", \"senior\"", "\"senior\", \"junior\"");
+    assert_eq!(code(world.govern(set(turned))), "LEVEL");
+    let more = super::world::POLICY.replace("\"junior\",", "\"trainee\", \"junior\",");
+    world.govern(set(more)).unwrap();
     assert_eq!(seed_of("ada"), 1);
 }

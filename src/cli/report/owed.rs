@@ -85,7 +85,8 @@ pub(crate) fn owed_lines(
                 None => format!("countersign approve {commit}"),
             },
             said: format!(
-                "sign-offs of {commit}, deployment {entry} by override of {}, since {since}; {when}",
+                "sign-offs of {commit}, deployment {entry} by override of {}, since {since}; \
+                 {when}",
                 listed(&people)
             ),
         }

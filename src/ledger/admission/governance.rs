@@ -19,6 +19,7 @@ use crate::statement::governance::{
 };
 use crate::statement::words::{ApprovalVerdict, MemberKind, Revocation};
 use crate::statement::{Says, Statement};
+use crate::view::View;
 
 /// What operations lead to, as far as they were tried.
 #[derive(Default)]
@@ -105,6 +106,7 @@ impl Admitter<'_> {
             self.check_operation(&mut tried, policy.as_ref(), operation, index)?;
         }
         check_roster_after(&tried.roster, policy.as_ref(), index)?;
+        check_level_order(&tried.roster, self.view, policy.as_ref(), index)?;
         if operations.iter().any(|operation| matches!(operation, Operation::SetAdmins(_))) {
             check_admins_are_people(&tried.roster, index)?;
         }
@@ -407,6 +409,34 @@ fn check_roster_after(
         }
     }
     Ok(())
+}
+
+/// A policy that puts one level in use above another which was above it promotes and demotes
+/// people in silence (ATTACKS 43).
+fn check_level_order(
+    roster: &Roster,
+    view: &View,
+    newer: Option<&Policy>,
+    index: EntryIndex,
+) -> Result<(), Refusal> {
+    let older = view.policy().and_then(|version| Policy::parse(&version.text).ok());
+    let (Some(older), Some(newer)) = (older, newer) else { return Ok(()) };
+    let after = index.size_after();
+    let held = roster.members(after).filter_map(|member| member.level.as_ref());
+    let bounds = roster.delegations(after).map(|(_, delegation)| &delegation.below);
+    let mut ranks: Vec<_> = held
+        .chain(bounds)
+        .filter_map(|level| Some((older.rank(level)?, newer.rank(level)?, level)))
+        .collect();
+    ranks.sort_unstable();
+    match ranks.windows(2).find(|pair| pair[0].1 > pair[1].1) {
+        None => Ok(()),
+        Some(pair) => Err(refuse_with(
+            "LEVEL",
+            format!("the policy puts {} above {}, and people hold both", pair[0].2, pair[1].2),
+            "give them other levels first: countersign roster apply FILE",
+        )),
+    }
 }
 
 /// Admins who are named are present humans: nobody becomes one by getting a name that waits.

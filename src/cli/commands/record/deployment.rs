@@ -42,7 +42,11 @@ pub(super) struct Args {
     decision: Option<EntryIndex>,
     /// An override that it rests on where no gate could decide: its entry, or the file of it,
     /// which is handed in as well; may be given several times
-    #[arg(long = "override", value_name = "ENTRY|FILE", conflicts_with_all = ["decision", "started"])]
+    #[arg(
+        long = "override",
+        value_name = "ENTRY|FILE",
+        conflicts_with_all = ["decision", "started"]
+    )]
     overrides: Vec<String>,
     /// The deployment whose outcome this is
     #[arg(long, value_name = "ENTRY", value_parser = entry,
