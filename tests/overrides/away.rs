@@ -72,8 +72,9 @@ fn attack_32_a_file_is_taken_up_with_the_deployment_that_rests_on_it() {
     stage.run(&wrong).expect(2, &["and not for that deployment", "hint: "]);
     stage.run(&["record", "deployment", "--override", "0"]).expect(2, &["0 is no override"]);
     // The reason is only taken where the statement commits to it.
+    std::fs::copy(&file, format!("{file}.why")).unwrap();
+    stage.run(&["submit", &file]).expect(2, &["is not why it was signed", "hint: "]);
     std::fs::remove_file(format!("{file}.why")).unwrap();
-    std::os::unix::fs::symlink("/dev/null", format!("{file}.nothing")).unwrap();
     stage.run(&["submit", &file]).expect(0, &["KNOWN"]);
 }
 

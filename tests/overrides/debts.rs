@@ -49,15 +49,26 @@ fn more_must_override(test: &str, holders: usize, needed: usize) {
             assert!(signed.out.ends_with("next: countersign gate -- CMD\n"), "{signed:?}");
             break;
         }
-        let asked = format!("{missing} more of ");
-        let signed = signed.expect(0, &["a debt is overdue", &asked]);
-        assert!(!signed.all().contains(&format!("more of {name}")), "{signed:?}");
-        let refused = stage.deploy().expect(1, &["NO shop", "DEBT_OVERDUE", &asked]);
+        let mut others: Vec<_> =
+            PEOPLE[number + 1..holders].iter().map(|(_, name)| *name).collect();
+        // They are told in the roster's order, by id; here names begin as ids do.
+        others.sort_unstable();
+        let asked = match others.as_slice() {
+            [one] => (*one).to_owned(),
+            [rest @ .., last] => {
+                let all = format!("{} and {last}", rest.join(", "));
+                if others.len() == missing { all } else { format!("{missing} more of {all}") }
+            }
+            [] => unreachable!("somebody is missing"),
+        };
+        let told = format!("a debt is overdue, so {asked} must override too");
+        let signed = signed.expect(0, &[&told]);
+        assert!(!signed.out.contains(name), "{signed:?}");
+        let refused =
+            stage.deploy().expect(1, &["NO shop", "DEBT_OVERDUE", &format!("ask {asked}: ")]);
         let command = format!("countersign override {} -m WHY", head(&stage.repository()).short());
         assert!(refused.all().contains(&command), "{refused:?}");
-        for (other, other_name) in PEOPLE.iter().take(holders).skip(number + 1) {
-            assert!(refused.all().contains(other_name), "{other} is not asked in {refused:?}");
-        }
+        assert!(!refused.out.contains("emergency"), "{refused:?}");
         assert!(!stage.has_deployed());
         let report = stage.run(&["gate", "-n", "--json"]).expect(1, &[]).json();
         assert_eq!(report["overrides_needed"], needed);
@@ -107,6 +118,30 @@ fn attack_32_the_next_decision_asks_for_what_was_overridden() {
     assert_eq!(report["deployments"][0]["overrides"], serde_json::json!([1]));
     let shown = stage.run(&["status"]).expect(0, &[]);
     assert!(!shown.out.contains("owed"), "{shown:?}");
+}
+
+#[test]
+fn attack_32_the_command_that_is_shown_pays() {
+    let stage = Stage::new("pays", 1, "");
+    let before = stage.settled().unwrap();
+    stage.commit("lib.rs", "one\n");
+    let hurried = stage.commit("lib.rs", "two\n");
+    stage.break_glass("ada");
+    stage.deploy().expect(0, &["YES shop", "2 changes are not signed off"]);
+    let report = stage.by("mia", &["status", "--json"]).expect(0, &[]).json();
+    let command = report["owed"][0]["command"].as_str().unwrap().to_owned();
+    let mut words: Vec<&str> = command.split(' ').skip(1).collect();
+    let range = format!("{before}..{hurried}");
+    let hash = stage.run(&["hash", &range]).expect(0, &[]).out;
+    words.extend(["--expect", hash.lines().next().unwrap()]);
+    stage.by("mia", &words).expect(0, &["signed: entry "]);
+    let later = stage.commit("other.rs", "three\n");
+    stage.approve("mia", &later);
+    stage.deploy().expect(0, &["YES shop"]);
+    stage.run(&["audit", "shop"]).expect(0, &["paid by entry "]);
+    // Away from the repository a run of steps hides the commit in its middle, but not its end.
+    let elsewhere = stage.run(&["-C", "/", "audit", "shop", "--json"]).expect(0, &[]).json();
+    assert_eq!(elsewhere["debts"][0]["state"], "paid");
 }
 
 #[test]

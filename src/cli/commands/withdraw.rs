@@ -158,7 +158,7 @@ fn hand_in(
         entry = receipts.first().map(|receipt| receipt.index);
         let place = entry.map_or_else(String::new, |entry| format!("entry {entry}, durable; "));
         let said = format!("withdrawn: {place}your {} no longer counts", taken.called());
-        context.ui.line(&said);
+        context.ui.paragraph(0, &said);
     }
     let (verdict, withdraws) = (ApprovalVerdict::Withdraw, taken.entry.index());
     context.ui.json(&Answer { verdict, withdraws, subjects, entry, file });

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use serde::Serialize;
 
-use super::{Emergency, OwedLine, Reporting, count, listed, override_holders, owed_lines};
+use super::{Emergency, OwedLine, Reporting, count, listed, more_of, override_holders, owed_lines};
 use crate::base::name::MemberId;
 use crate::base::position::EntryIndex;
 use crate::base::time::Timestamp;
@@ -102,7 +102,8 @@ impl Overriding {
             due: due.map(time::rfc3339),
             ask: (refuses && !verdict.overrides.is_empty())
                 .then(|| ask(reporting, verdict, &command)),
-            emergency: refuses
+            // Who has begun to override is asked for the rest instead.
+            emergency: (refuses && verdict.overrides.is_empty())
                 .then(|| Emergency::new(reporting, verdict.overrides_needed, command)),
             until_words: until.map_or_else(String::new, |until| time::clock(until, now)),
             due_words: due.map_or_else(String::new, |due| time::clock(due, now)),
@@ -149,5 +150,5 @@ fn ask(reporting: &Reporting<'_>, verdict: &Verdict, command: &str) -> String {
     let others = holders.into_iter().filter(|member| !has(&member.id));
     let others: Vec<_> = others.map(|member| reporting.names.of(&member.id)).collect();
     let missing = verdict.overrides_needed.saturating_sub(verdict.overrides.len());
-    format!("{missing} more of {}: {command}", listed(&others))
+    format!("ask {}: {command}", more_of(missing, &others))
 }

@@ -117,6 +117,14 @@ pub(crate) fn listed(people: &[String]) -> String {
     }
 }
 
+/// `Mia Kern`, where all of them must; else `2 more of Ada Ruiz, Jo Fox and Mia Kern`.
+pub(crate) fn more_of(missing: usize, people: &[String]) -> String {
+    if people.len() <= missing {
+        return listed(people);
+    }
+    format!("{missing} more of {}", listed(people))
+}
+
 /// The people who may override: humans with the duty and a key.
 pub(crate) fn override_holders(view: &View) -> Vec<&Member> {
     let size = view.size();

@@ -35,6 +35,15 @@ pub(super) fn show(
     // What nobody looks at was not shown.
     let seen = context.ui.has_person() && !context.ui.is_json() && !context.settings.quiet;
     if !seen || desired.signing.dry_run {
+        // Who signs what they have read elsewhere may not have read this (ATTACKS 33).
+        let names = desk.names();
+        for item in items.iter() {
+            if let ItemKind::Change(subject, _) = &item.kind {
+                for earlier in subject.report(desk, place, &names).rejected_earlier {
+                    context.ui.note(&earlier.said());
+                }
+            }
+        }
         return;
     }
     for item in items {

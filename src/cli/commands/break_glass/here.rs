@@ -11,13 +11,13 @@ use crate::cli::exit::ExitStatus;
 use crate::cli::gate::judge::{Inquiry, Judged, judge};
 use crate::cli::governance::{confirm, show_statement};
 use crate::cli::report::{
-    Reporting, count, listed, override_command, override_holders, owed_in, owed_lines,
+    Reporting, count, listed, more_of, override_command, override_holders, owed_in, owed_lines,
 };
 use crate::cli::review::{Place, PlaceArgs, me};
 use crate::cli::time;
 use crate::cli::ui::Role;
 use crate::key::PublicKey;
-use crate::policy::Presence;
+use crate::policy::{Presence, ReasonCode};
 use crate::roster::Member;
 use crate::session::SessionError;
 use crate::statement::Says;
@@ -180,8 +180,8 @@ fn tell_plan(context: &mut Context, desk: &Desk, args: &Args, planned: &Planned)
     let terms = place.policy.override_terms();
     let what = if args.drill { "a drill: it lets nothing through" } else { "break the glass" };
     plan(context, args, "override", &format!("{}: {what}", target.called()));
-    for line in through(planned) {
-        plan(context, args, "through", &line);
+    for (number, line) in through(planned).iter().enumerate() {
+        plan(context, args, if number == 0 { "through" } else { "" }, line);
     }
     let (until, length) = (time::clock(now.plus(*lasts), now), time::hours(*lasts));
     plan(context, args, "until", &format!("{until}, {length}"));
@@ -194,8 +194,8 @@ fn tell_plan(context: &mut Context, desk: &Desk, args: &Args, planned: &Planned)
         let line = format!("the sign-offs of all that it lets through, by {due} ({length})");
         plan(context, args, "owed", &line);
     }
-    for line in overdue(desk, planned, now) {
-        plan(context, args, "debts", &line);
+    for (number, line) in overdue(desk, planned, now).iter().enumerate() {
+        plan(context, args, if number == 0 { "debts" } else { "" }, line);
     }
     let holders = override_holders(desk.session.view());
     let others = holders.into_iter().filter(|member| member.id != planned.reader.id);
@@ -223,7 +223,9 @@ fn through(planned: &Planned) -> Vec<String> {
     if open.len() > NAMED_MAX {
         lines.push(format!("and {} more", open.len() - NAMED_MAX));
     }
-    for problem in &judged.verdict.problems {
+    // How many must override is told with the debts.
+    let others = judged.verdict.problems.iter();
+    for problem in others.filter(|problem| problem.code != ReasonCode::DebtOverdue) {
         lines.push(format!("{} ({})", problem.text, problem.code));
     }
     lines
@@ -257,8 +259,7 @@ fn conclude(
     said: &Override,
     mut answer: Answer<'_>,
 ) {
-    let (names, now) = (desk.names(), context.now());
-    let due = said.claimed.plus(planned.place.policy.override_terms().debt_due);
+    let now = context.now();
     let until = time::clock(said.expires, now);
     let what =
         if said.drill.is_some() { ", a drill".to_owned() } else { format!(", until {until}") };
@@ -269,44 +270,51 @@ fn conclude(
         (None, None) => rest,
     };
     context.ui.lead(Role::Good, "SIGNED", &place);
-    let mut next = match &answer.file {
-        Some(file) => format!("countersign submit {file}"),
-        None => "countersign gate -- CMD".to_owned(),
-    };
+    let mut next = "countersign gate -- CMD".to_owned();
     if said.drill.is_some() {
         context.ui.line("  it lets nothing through and leaves no debt; audits list it");
-        if answer.file.is_none() {
-            next = format!("countersign audit {}", said.service);
-        }
+        next = format!("countersign audit {}", said.service);
     } else {
+        let due = said.claimed.plus(planned.place.policy.override_terms().debt_due);
         let line =
             format!("deploying it leaves a debt: its sign-offs, due {}", time::clock(due, now));
         context.ui.paragraph(2, &line);
         answer.due = Some(time::rfc3339(due));
-        if let Some(judged) = &planned.judged {
-            let mut members: Vec<&MemberId> =
-                judged.verdict.overrides.iter().map(|one| &one.member).collect();
-            if !members.contains(&&planned.reader.id) {
-                members.push(&planned.reader.id);
-            }
-            let needed = judged.verdict.overrides_needed;
-            (answer.overriding, answer.needed) = (Some(members.len()), Some(needed));
-            if members.len() < needed {
-                let holders = override_holders(desk.session.view());
-                let others = holders.into_iter().filter(|member| !members.contains(&&member.id));
-                let others: Vec<_> = others.map(|member| names.of(&member.id)).collect();
-                let reporting = Reporting::new(&names, desk.session.view(), &planned.place.policy);
-                let missing = needed - members.len();
-                let command = override_command(&reporting, &judged.verdict.question);
-                let line =
-                    format!("a debt is overdue: {missing} more of {} must too", listed(&others));
-                context.ui.paragraph(2, &line);
-                if answer.file.is_none() {
-                    next = command;
-                }
-            }
+        if let Some(missing) = missing(desk, planned, &mut answer) {
+            context.ui.paragraph(2, &missing.said);
+            next = missing.command;
         }
     }
-    context.ui.line(&format!("next: {next}"));
+    if let Some(file) = &answer.file {
+        next = format!("countersign submit {file}");
+    }
+    context.ui.paragraph(0, &format!("next: {next}"));
     context.ui.json(&answer);
+}
+
+/// Who else must override, and how.
+struct Missing {
+    said: String,
+    command: String,
+}
+
+/// What is missing beside this override; none where it is enough, or nobody can tell.
+fn missing(desk: &Desk, planned: &Planned, answer: &mut Answer<'_>) -> Option<Missing> {
+    let judged = planned.judged.as_ref()?;
+    let mut members: Vec<&MemberId> =
+        judged.verdict.overrides.iter().map(|one| &one.member).collect();
+    if !members.contains(&&planned.reader.id) {
+        members.push(&planned.reader.id);
+    }
+    let needed = judged.verdict.overrides_needed;
+    (answer.overriding, answer.needed) = (Some(members.len()), Some(needed));
+    let missing = needed.checked_sub(members.len()).filter(|missing| *missing > 0)?;
+    let (names, view) = (desk.names(), desk.session.view());
+    let others = override_holders(view).into_iter().filter(|one| !members.contains(&&one.id));
+    let others: Vec<_> = others.map(|member| names.of(&member.id)).collect();
+    let reporting = Reporting::new(&names, view, &planned.place.policy);
+    Some(Missing {
+        said: format!("a debt is overdue, so {} must override too", more_of(missing, &others)),
+        command: override_command(&reporting, &judged.verdict.question),
+    })
 }
