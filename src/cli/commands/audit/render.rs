@@ -279,12 +279,15 @@ pub(super) fn population(
         !report.settled && !report.would_refuse && report.overrides.is_empty()
     };
     let others: Vec<_> = reports.iter().filter(is_other).collect();
+    let by_override = match overridden.len() {
+        0 => String::new(),
+        count => format!("{count} by override, "),
+    };
     let what = if is_period { "deployment" } else { "live deployment" };
     ui.line(&format!(
-        "{}: {} signed off, {} by override, {} WOULD REFUSE, {} not settled",
+        "{}: {} signed off, {by_override}{} WOULD REFUSE, {} not settled",
         noun(reports.len(), what),
         good.len(),
-        overridden.len(),
         observed.len(),
         others.len()
     ));
