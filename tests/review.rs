@@ -445,6 +445,7 @@ fn the_json_of_a_change_keeps_its_shape() {
             "not_counted",
             "paths",
             "reasons",
+            "rejected_earlier",
             "rejects",
             "requests",
             "satisfied",
