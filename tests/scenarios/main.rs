@@ -41,6 +41,7 @@ macro_rules! stories {
 
 stories! {
     a_peer_and_a_senior,
+    a_second_key,
     agent_and_the_plan,
     agents_operator,
     artifact_from_elsewhere,
@@ -63,11 +64,13 @@ stories! {
     policy_relaxed,
     rebase_merge,
     rejected_by_a_leaver,
+    rejected_in_another_form,
     retired_reviewer,
     rogue_deploy_key,
     rollback_and_roll_forward,
     team_of_two,
     throw_away_branch,
+    two_admins,
     two_gates,
     two_machines,
     two_services,

@@ -22,7 +22,7 @@ pub(crate) enum Form {
     Hex,
     /// A generated member id.
     Id,
-    /// At least sixteen characters of base64.
+    /// At least eight characters of base64.
     Base64,
 }
 
@@ -57,7 +57,7 @@ impl Form {
                 let digits = text.strip_prefix('m')?.bytes().take_while(is_hex).count();
                 (digits == 8).then_some(9)
             }
-            Self::Base64 => Some(run(|byte| is_base64(*byte))).filter(|length| *length >= 16),
+            Self::Base64 => Some(run(|byte| is_base64(*byte))).filter(|length| *length >= 8),
             Self::Ago if text.starts_with("just now") => Some("just now".len()),
             Self::Ago => {
                 let length = span(text, &["s", "min", "h", "h MM min", "day", "days"])?;

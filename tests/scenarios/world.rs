@@ -224,6 +224,8 @@ impl World {
         let mut line = line.to_owned();
         for (name, fingerprint) in &self.fingerprints {
             line = line.replace(fingerprint, &format!("<key:{name}>"));
+            // `SHA256:` and eight characters are enough in a table.
+            line = line.replace(&fingerprint[7..15], &format!("<shortkey:{name}>"));
         }
         let root = self.stage.root();
         let line = line.replace(self.stage.home().to_str().unwrap(), "<host>");
