@@ -141,7 +141,9 @@ pub(crate) fn carry_out(
     }
     let signer = context.signer(Some(&enrolled))?;
     let desk = taken_again(context, &mut held, base)?;
-    let by = desk.owner(&signer.public_key().fingerprint())?.id.clone();
+    let key = signer.public_key().fingerprint();
+    let by = desk.owner(&key)?.id.clone();
+    desk.remember_owner(&key, &by);
     check_signer(desk, &by, plan, flags)?;
     for line in &plan.words {
         tell(context, flags.yes || flags.dry_run, line);

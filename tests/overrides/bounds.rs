@@ -148,6 +148,19 @@ fn attack_32_who_has_not_the_duty_is_told_who_has() {
 }
 
 #[test]
+fn attack_32_a_touch_that_the_policy_wants_is_no_plain_signature() {
+    let stage = Stage::new("touch", 2, "presence = \"touch\"");
+    let change = stage.commit("lib.rs", "one\n");
+    let refused = stage.by("ada", &["override", "-m", "down", "-y"]);
+    refused.expect(2, &["the policy wants a touch", "this key has none", "hint: "]);
+    let says = Stage::overriding(&change, now().milliseconds(), 60_000);
+    stage.say("ada", Says::Override(says));
+    stage.run(&["gate", "-n"]).expect(1, &["NO shop"]);
+    let other = ["override", "--by", "mia", "-m", "down", "-y"];
+    stage.by("ada", &other).expect(2, &["is of ada, not of mia", "hint: "]);
+}
+
+#[test]
 fn attack_32_where_nobody_has_the_duty_the_denial_says_so() {
     let stage = Stage::new("nobody", 0, "");
     stage.commit("lib.rs", "one\n");

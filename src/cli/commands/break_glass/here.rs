@@ -97,6 +97,10 @@ fn planned(context: &mut Context, desk: &Desk, args: &Args) -> Result<Planned, C
             .hint(format!("ask for less: --for {longest}")));
     }
     let reader = me(context, desk)?;
+    if let Some(by) = args.by.as_ref().filter(|by| **by != reader.id) {
+        let message = format!("the key that would sign is of {}, not of {by}", reader.id);
+        return Err(CliError::usage(message).hint("name the other key with --key KEY"));
+    }
     check_duty(desk, &reader)?;
     let revision = revision(desk.repository.as_ref(), &args.revision)?;
     let target = Target {
