@@ -224,8 +224,9 @@ impl World {
         let mut line = line.to_owned();
         for (name, fingerprint) in &self.fingerprints {
             line = line.replace(fingerprint, &format!("<key:{name}>"));
-            // `SHA256:` and eight characters are enough in a table.
+            // Seven or eight characters after `SHA256:` are enough in a table.
             line = line.replace(&fingerprint[7..15], &format!("<shortkey:{name}>"));
+            line = line.replace(&fingerprint[..14], &format!("SHA256:<shortkey:{name}>"));
         }
         let root = self.stage.root();
         let line = line.replace(self.stage.home().to_str().unwrap(), "<host>");
