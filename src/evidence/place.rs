@@ -12,7 +12,7 @@ pub(super) struct Placed {
     pub(super) position: Position,
     /// The commits of the chain, oldest first.
     pub(super) commits: Vec<Revision>,
-    /// Of a diverged revision: what is live and its start has not.
+    /// Of a revision that lies behind or diverged: what is live and its start has not.
     pub(super) live: Option<Live>,
 }
 
@@ -46,7 +46,8 @@ pub(super) fn place(
         return Ok(Placed { position: Position::Linear, commits: walked.commits, live: None });
     }
     if is_behind(repository, revision, settled)? {
-        return Ok(Placed::at(Position::Behind));
+        let live = Some(live(repository, revision, settled)?);
+        return Ok(Placed { live, ..Placed::at(Position::Behind) });
     }
     beside(repository, points, settled, &walked.commits)
 }
@@ -65,14 +66,19 @@ fn beside(
         .rev()
         .find_map(|(at, commit)| of(commit).map(|start| (at, commit, start)));
     let Some((at, commit, start)) = nearest else { return Ok(Placed::at(Position::Unrelated)) };
-    let range = Range { base: Some(commit.clone()), head: settled.clone() };
-    let commits = repository.commits_only(&range)?;
-    let live = Live {
-        document: repository.document(Some(commit), settled)?,
-        commits: commits.iter().map(|c| (c.id.clone(), first_line(&c.message))).collect(),
-    };
+    let live = Some(live(repository, commit, settled)?);
     let position = Position::Diverged { start };
-    Ok(Placed { position, commits: down_to_root[at + 1..].to_vec(), live: Some(live) })
+    Ok(Placed { position, commits: down_to_root[at + 1..].to_vec(), live })
+}
+
+/// What the newest settled commit has that a start has not.
+fn live(repository: &Repository, start: &Revision, settled: &Revision) -> Result<Live, GitError> {
+    let range = Range { base: Some(start.clone()), head: settled.clone() };
+    let commits = repository.commits_only(&range)?;
+    Ok(Live {
+        document: repository.document(Some(start), settled)?,
+        commits: commits.iter().map(|c| (c.id.clone(), first_line(&c.message))).collect(),
+    })
 }
 
 fn is_behind_first_parent(repository: &Repository, revision: &Revision, head: &Revision) -> bool {

@@ -35,9 +35,11 @@ pub(super) fn judge(verdict: &mut Verdict, judge: &Judge<'_>, evidence: &Evidenc
             &said,
             !built_by.is_empty(),
         ));
-        verdict.problems.extend(judge_sign_offs(judge, *artifact));
+        let (missing, signed_by) = judge_sign_offs(judge, *artifact);
+        verdict.problems.extend(missing);
         if !verdict.artifacts.iter().any(|report| report.artifact == *artifact) {
-            verdict.artifacts.push(ArtifactReport { artifact: *artifact, built_by });
+            let artifact = *artifact;
+            verdict.artifacts.push(ArtifactReport { artifact, built_by, signed_by });
         }
     }
 }
@@ -71,8 +73,11 @@ fn judge_source(
     Some(problem(ReasonCode::BuildUnknown, text, hint))
 }
 
-/// What rules about artifacts ask of one, and does not stand.
-fn judge_sign_offs(judge: &Judge<'_>, artifact: ContentDigest) -> Vec<Problem> {
+/// What rules about artifacts ask of one and does not stand, and who signed off what does.
+fn judge_sign_offs(
+    judge: &Judge<'_>,
+    artifact: ContentDigest,
+) -> (Vec<Problem>, BTreeSet<MemberId>) {
     let (assessment, rejects) = judge.artifact(artifact);
     let shown = artifact.short();
     let hint = format!("countersign approve --artifact sha256:{artifact}");
@@ -87,7 +92,8 @@ fn judge_sign_offs(judge: &Judge<'_>, artifact: ContentDigest) -> Vec<Problem> {
         let text = format!("artifact {shown} was rejected");
         problems.push(problem(ReasonCode::Rejected, text, "build and approve another one"));
     }
-    problems
+    let filled = assessment.requirements.into_iter().flat_map(|asked| asked.filled_by);
+    (problems, filled.collect())
 }
 
 /// What a builder says that an artifact was built from.

@@ -119,7 +119,7 @@ pub struct Evidence<'a> {
     /// For a revision that lies behind or diverged: what the start was signed off with. `entries`
     /// are about its changes.
     pub cover: Option<&'a Cover>,
-    /// For a diverged revision: what is live and the start has not.
+    /// For a revision that lies behind or diverged: what is live and its start has not.
     pub live: Option<&'a Live>,
     /// Where the chain is not linear: everything between the newest settled point and the
     /// revision as one change.

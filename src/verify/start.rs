@@ -49,7 +49,11 @@ pub(super) fn find<'a>(
     match *evidence.position {
         Position::Linear => Start::at(newest),
         Position::FromRoot if newest.revision.is_none() => Start::at(newest),
-        Position::Behind => rollback(question, points.all(), within),
+        Position::Behind => {
+            let mut found = rollback(question, points.all(), within);
+            found.undone = undone(evidence);
+            found
+        }
         Position::Diverged { start } => diverged(question, evidence, points, start, within),
         Position::FromRoot | Position::Unrelated => Start::none(unrelated(question, newest)),
     }
@@ -95,7 +99,7 @@ fn rollback<'a>(question: &Question, points: &'a [SettledPoint], within: Span) -
         "{} lies behind what is settled, and was not deployed here so within {within}",
         question.revision.short()
     );
-    let hint = "roll back to a revision that was: countersign log --deployments";
+    let hint = "roll back to a revision that was: countersign log --kind deployment";
     Start::none(problem(ReasonCode::Diverged, text, hint))
 }
 
@@ -188,16 +192,19 @@ pub(super) fn doubts(
         let text = "what it starts from was signed off with is not known any more";
         return vec![problem(ReasonCode::Diverged, text, hint)];
     };
+    let named = start.and_then(|point| point.revision.as_ref()).map_or("none", Revision::short);
     let mut problems = Vec::new();
     for row in &cover.segments {
         if !judge.rejects(row.change).is_empty() {
-            let text = format!("change {} of its start was rejected since", row.change.short());
+            let text =
+                format!("change {}, part of {named}, was rejected since", row.change.short());
             problems.push(problem(ReasonCode::Rejected, text, hint));
         }
         let used = judge.entries().filter(|entry| row.approvals.contains(&entry.index()));
         if used.filter(|entry| !judge.is_leaked(entry)).count() < row.approvals.len() {
             let change = row.change.short();
-            let text = format!("a key that signed off change {change} of its start has leaked");
+            let text =
+                format!("a key that signed off change {change}, part of {named}, has leaked");
             problems.push(problem(ReasonCode::KeyRevoked, text, hint));
         }
     }

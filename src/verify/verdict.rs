@@ -74,6 +74,8 @@ pub struct ArtifactReport {
     pub artifact: ContentDigest,
     /// The builders who say that it was built from the revision, with the entry of each.
     pub built_by: Vec<(MemberId, EntryIndex)>,
+    /// Whose sign-offs of the artifact itself fill what rules ask.
+    pub signed_by: BTreeSet<MemberId>,
 }
 
 impl Verdict {

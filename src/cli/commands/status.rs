@@ -309,7 +309,10 @@ fn landed(
     let since = match &found.start {
         Some(point) => {
             let commit = point.revision.as_ref().map_or("nothing", Revision::short);
-            format!("since entry {} ({commit}); ", point.entry.index)
+            {
+                let kind = if point.decision.is_some() { "deployment" } else { "baseline" };
+                format!("since {kind} {} ({commit}); ", point.entry.index)
+            }
         }
         None => String::new(),
     };

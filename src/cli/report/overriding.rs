@@ -124,21 +124,21 @@ impl Overriding {
         format!("by override of {people} until {until}; {what} owed until {due}")
     }
 
-    /// What is owed.
-    pub(super) fn print(&self, ui: &mut Ui) {
+    /// What is owed; an answer that `passes` by its sign-offs ends it.
+    pub(super) fn print(&self, ui: &mut Ui, passes: bool) {
         if self.owed.is_empty() {
             return;
         }
         ui.blank();
         for owed in &self.owed {
-            owed.print(ui);
+            if passes { owed.print_settled(ui) } else { owed.print(ui) }
         }
     }
 
-    /// The way out of a denial, for the last line.
+    /// The way out of a denial, where somebody may take it.
     pub(super) fn print_emergency(&self, ui: &mut Ui) {
-        if let Some(emergency) = &self.emergency {
-            ui.paragraph(0, &emergency.said());
+        if let Some(said) = self.emergency.as_ref().and_then(Emergency::said) {
+            ui.paragraph(0, &said);
         }
     }
 }

@@ -36,6 +36,8 @@ pub(crate) struct OwedLine {
     pub(crate) command: String,
     #[serde(skip)]
     said: String,
+    #[serde(skip)]
+    ends: String,
 }
 
 /// What is owed in a place, as the state of the ledger and the policy in force have it.
@@ -80,7 +82,10 @@ pub(crate) fn owed_lines(
             since: time::rfc3339(debt.since),
             due: time::rfc3339(owed.due),
             overdue: owed.overdue,
+            ends: format!("what deployment {entry} owes, by override of {}", listed(&people)),
             command: match start {
+                // Nothing of it is missing any more: the next deployment settles it.
+                Some(start) if *start == debt.revision => "countersign gate".to_owned(),
                 Some(start) => format!("countersign approve {}..{commit}", start.short()),
                 None => format!("countersign approve {commit}"),
             },
@@ -98,6 +103,11 @@ impl OwedLine {
     /// `sign-offs of 41c09aa, deployment 31 by override of Ada Ruiz, since 01:40 UTC; due ...`.
     pub(crate) fn said(&self) -> &str {
         &self.said
+    }
+
+    /// Of a deployment that passes: it is what ends the debt.
+    pub(super) fn print_settled(&self, ui: &mut Ui) {
+        labelled(ui, "settles", &self.ends, "");
     }
 
     /// What is owed, and the command that pays.
@@ -173,18 +183,15 @@ impl Emergency {
         }
     }
 
-    /// The last line of a denial.
-    pub(crate) fn said(&self) -> String {
-        let Some(command) = &self.command else {
-            return "emergency: nobody has the duty override: countersign roster apply FILE"
-                .to_owned();
-        };
+    /// What is left; none where nobody may do it.
+    pub(crate) fn said(&self) -> Option<String> {
+        let command = self.command.as_ref()?;
         let due = time::hours(self.due_in);
         let people = if self.needed > 1 {
             format!("{} people must; it leaves a debt, due in {due}", self.needed)
         } else {
             format!("leaves a debt, due in {due}")
         };
-        format!("emergency: {command} ({people})")
+        Some(format!("emergency: {command} ({people})"))
     }
 }

@@ -249,6 +249,9 @@ impl SegmentReport {
     /// `7be2d10 #1841 Retry card capture, Ben Ito (mid)`.
     pub(crate) fn heading(&self) -> String {
         let mut said = self.last.short().to_owned();
+        if self.steps > 1 {
+            said = format!("{}..{said}", self.first.short());
+        }
         for request in &self.requests {
             said.push(' ');
             said.push_str(request);
@@ -256,7 +259,7 @@ impl SegmentReport {
         said.push(' ');
         said.push_str(&self.title);
         if self.steps > 1 {
-            said = format!("{said} and {} before it", self.steps - 1);
+            said = format!("{said} ({} commits)", self.steps);
         }
         let authors: Vec<_> = self.authors.iter().map(AuthorReport::shown).collect();
         format!("{said}, by {}", authors.join(" and "))

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::undone::Undone;
-use super::{Overriding, Reporting, SegmentReport, count, labelled};
+use super::{Overriding, Reporting, SegmentReport, count, labelled, listed};
 use crate::base::digest::{ChangeHash, ContentDigest};
 use crate::base::name::{EnvironmentName, MemberId, Revision, ServiceName};
 use crate::base::position::{EntryIndex, TreeSize};
@@ -11,6 +11,7 @@ use crate::cli::time;
 use crate::cli::ui::{Ui, Word};
 use crate::policy::ReasonCode;
 use crate::statement::words::{DecisionVerdict, Mode};
+use crate::verify::verdict::ArtifactReport;
 use crate::verify::{Verdict, VerifiedEntry};
 
 /// A verdict, as an answer.
@@ -42,9 +43,14 @@ pub(crate) struct VerdictReport {
     pub(crate) reasons: Vec<ReasonCode>,
     /// What is wrong beside missing sign-offs.
     pub(crate) problems: Vec<ProblemLine>,
+    /// Whether it goes back to what was deployed before.
+    rolls_back: bool,
     /// What it would take back of what is live.
     #[serde(skip_serializing_if = "Option::is_none")]
     undone: Option<Undone>,
+    /// Where it stands beside what is live: what signs off all that would change at once.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    at_once: Option<String>,
     /// Every segment, oldest first.
     pub(crate) segments: Vec<SegmentReport>,
     /// What the answer owes to whom.
@@ -102,6 +108,25 @@ pub(crate) struct ProblemLine {
 pub(crate) struct ArtifactLine {
     artifact: ContentDigest,
     built_by: Vec<MemberId>,
+    signed_by: Vec<MemberId>,
+    #[serde(skip)]
+    said: String,
+}
+
+impl ArtifactLine {
+    fn new(reporting: &Reporting<'_>, report: &ArtifactReport) -> Self {
+        let built_by: Vec<_> = report.built_by.iter().map(|(member, _)| member.clone()).collect();
+        let signed_by: Vec<_> = report.signed_by.iter().cloned().collect();
+        let mut said = report.artifact.short().clone();
+        for (how, who) in [("built by", &built_by), ("signed off by", &signed_by)] {
+            let mut names: Vec<_> = who.iter().map(|id| reporting.names.of(id)).collect();
+            names.dedup();
+            if !names.is_empty() {
+                said = format!("{said}, {how} {}", listed(&names));
+            }
+        }
+        Self { artifact: report.artifact, built_by, signed_by, said }
+    }
 }
 
 /// The settled point that a chain starts at.
@@ -140,10 +165,7 @@ impl VerdictReport {
             text: problem.text.clone(),
             hint: problem.hint.clone(),
         };
-        let artifact = |report: &crate::verify::verdict::ArtifactReport| ArtifactLine {
-            artifact: report.artifact,
-            built_by: report.built_by.iter().map(|(member, _)| member.clone()).collect(),
-        };
+        let artifact = |report| ArtifactLine::new(reporting, report);
         Self {
             answer: verdict.answer,
             mode: verdict.mode,
@@ -157,7 +179,9 @@ impl VerdictReport {
             start,
             reasons: verdict.reasons(),
             problems: verdict.problems.iter().map(problem).collect(),
+            rolls_back: rolls_back(verdict),
             undone: Undone::new(verdict),
+            at_once: at_once(reporting, verdict),
             segments: verdict
                 .segments
                 .iter()
@@ -210,23 +234,32 @@ impl VerdictReport {
             undone.print(ui);
         }
         self.print_uncovered(ui);
+        if let Some(command) = &self.at_once {
+            ui.blank();
+            labelled(ui, "or", &format!("all that changes, as one: {command}"), "");
+        }
         self.print_rejected_earlier(ui);
-        self.overriding.print(ui);
+        self.overriding.print(ui, self.answer == DecisionVerdict::Allow);
         if ui.is_verbose() {
             self.print_covered(ui);
         }
         ui.blank();
-        ui.paragraph(2, &self.counts());
+        for artifact in &self.artifacts {
+            ui.paragraph(2, &format!("artifact {}", artifact.said));
+        }
+        if self.segments.iter().any(|one| one.satisfied) {
+            ui.paragraph(2, &self.counts());
+        }
         ui.paragraph(2, self.trust);
         if let Some(recorded) = &self.recorded {
             let already = if recorded.repeated { "already " } else { "" };
             ui.line(&format!("  {already}recorded: entry {}", recorded.decision));
         }
+        self.overriding.print_emergency(ui);
         // Where the deployment begins at once, what is next is its own output.
         if self.recorded.as_ref().is_none_or(|recorded| recorded.deployment.is_none()) {
             super::print_next(ui, &self.next());
         }
-        self.overriding.print_emergency(ui);
     }
 
     /// What is signed off, and was rejected in another form: whoever deploys should know.
@@ -254,7 +287,7 @@ impl VerdictReport {
         };
         let (older, newer) = (missing(older), missing(newer));
         let told_max = if ui.is_verbose() { usize::MAX } else { TOLD_MAX };
-        if let Some(live) = &self.live {
+        if let Some(live) = self.live.as_ref().filter(|_| !newer.is_empty()) {
             let (entry, commit) = (live.entry, live.revision.short());
             ui.blank();
             ui.line(&format!("{} new since deployment {entry} ({commit})", newer.len()));
@@ -284,7 +317,11 @@ impl VerdictReport {
     fn first_line(&self) -> String {
         let uncovered = self.segments.iter().filter(|one| !one.satisfied).count();
         let said = match (self.answer, self.segments.len(), uncovered) {
-            (DecisionVerdict::Allow, 0, _) => "nothing new".to_owned(),
+            (DecisionVerdict::Allow, 0, _) if self.rolls_back => "a rollback".to_owned(),
+            (DecisionVerdict::Allow, 0, _) => match self.signed_artifacts() {
+                0 => "nothing new".to_owned(),
+                signed => format!("no change; {}, signed off", count(signed, "artifact")),
+            },
             (DecisionVerdict::Allow, 1, _) => "1 change, signed off".to_owned(),
             (DecisionVerdict::Allow, all, _) => format!("{all} changes, all signed off"),
             (DecisionVerdict::Deny, _, missing) if self.overriding.overridden => {
@@ -299,6 +336,11 @@ impl VerdictReport {
                 format!("{missing} of {} {verb} not signed off", count(all, "change"))
             }
         };
+        let said = if self.rolls_back && self.answer == DecisionVerdict::Deny {
+            format!("a rollback; {said}")
+        } else {
+            said
+        };
         let (service, environment) = (&self.service, &self.environment);
         format!("{service} {} to {environment}: {said}", self.revision.short())
     }
@@ -308,7 +350,8 @@ impl VerdictReport {
         if let Some(start) = &self.start {
             let commit = start.revision.as_ref().map_or("nothing", Revision::short);
             let (kind, entry, date) = (start.kind, start.entry, &start.date);
-            parts.push(format!("since {kind} {entry} ({commit}, {date})"));
+            let since = if self.rolls_back { "back to" } else { "since" };
+            parts.push(format!("{since} {kind} {entry} ({commit}, {date})"));
         }
         parts.push(self.policy.map_or_else(
             || "no policy".to_owned(),
@@ -316,6 +359,10 @@ impl VerdictReport {
         ));
         parts.push(format!("ledger {}", self.size));
         parts.join("; ")
+    }
+
+    fn signed_artifacts(&self) -> usize {
+        self.artifacts.iter().filter(|artifact| !artifact.signed_by.is_empty()).count()
     }
 
     fn older_policies(&self) -> String {
@@ -327,8 +374,8 @@ impl VerdictReport {
         let covered = self.segments.iter().filter(|one| one.satisfied);
         let carried = covered.clone().filter(|one| one.matched == Some("carried")).count();
         let all = covered.clone().count();
-        let mut people: Vec<_> =
-            covered.flat_map(|one| one.has.iter().map(|has| &has.member)).collect();
+        let counted = covered.flat_map(|one| &one.has).filter(|has| !has.counts_for.is_empty());
+        let mut people: Vec<_> = counted.map(|has| &has.member).collect();
         people.sort_unstable();
         people.dedup();
         let people = if people.len() == 1 {
@@ -372,4 +419,25 @@ impl VerdictReport {
         let open = newer.iter().chain(older).find(|segment| !segment.satisfied);
         open.map_or_else(|| "countersign queue".to_owned(), SegmentReport::next)
     }
+}
+
+/// Whether what is asked about was deployed before, and something else since.
+fn rolls_back(verdict: &Verdict) -> bool {
+    let start = verdict.start.as_ref();
+    let is_start =
+        start.and_then(|point| point.revision.as_ref()) == Some(&verdict.question.revision);
+    is_start && verdict.segments.is_empty() && verdict.start_entry() != verdict.newest
+}
+
+/// Beside what is live, the sign-off of the whole difference may be less work than those of the
+/// chain. A problem says so itself.
+fn at_once(reporting: &Reporting<'_>, verdict: &Verdict) -> Option<String> {
+    let question = &verdict.question;
+    let is_beside = verdict.start_entry().is_some() && verdict.start_entry() != verdict.newest;
+    if verdict.is_allowed() || !is_beside || !verdict.problems.is_empty() {
+        return None;
+    }
+    let points = reporting.view.starts(&question.service, &question.environment);
+    let live = points.newest()?.revision.as_ref()?;
+    Some(format!("countersign approve {}..{}", live.short(), question.revision.short()))
 }
