@@ -107,7 +107,7 @@ impl OwedLine {
 
     /// Of a deployment that passes: it is what ends the debt.
     pub(super) fn print_settled(&self, ui: &mut Ui) {
-        labelled(ui, "settles", &self.ends, "");
+        labelled(ui, "ends", &self.ends, "");
     }
 
     /// What is owed, and the command that pays.
