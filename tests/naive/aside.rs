@@ -1,0 +1,170 @@
+//! Artifacts, overrides and debts (`spec/verdict.md` sections 6 and 9).
+
+use std::collections::BTreeSet;
+
+use countersign::policy::{Facts, Policy, ReasonCode};
+use countersign::statement::Says;
+use countersign::statement::break_glass::Override;
+use countersign::statement::governance::SetMember;
+use countersign::statement::words::{Duty, MemberKind, Outcome};
+
+use super::assess::assess;
+use super::evaluator::{Asked, Judged, Model};
+use super::fold::{Log, Logged, Place};
+use super::segment::{Segments, presence};
+
+/// Section 6.
+pub(crate) fn artifacts(segments: &Segments<'_>, judged: &mut Judged) {
+    let (asked, service) = (segments.asked, segments.service);
+    let log = segments.model.log;
+    let facts = Facts {
+        service: asked.place.service.clone(),
+        environment: asked.place.environment.clone(),
+        declared: None,
+        detected: None,
+        authors: Vec::new(),
+        paths: Vec::new(),
+        collision: false,
+        artifact: true,
+    };
+    if asked.artifacts.is_empty() {
+        if service.artifact_required || assess(segments.policy, &facts, &[]).asks {
+            judged.codes.insert(ReasonCode::ArtifactRequired);
+        }
+        return;
+    }
+    for artifact in &asked.artifacts {
+        let (mut sources, mut counts) = (BTreeSet::new(), false);
+        for logged in log.0 {
+            let Says::Build(said) = &logged.statement.says else { continue };
+            let by = &logged.statement.by;
+            let is_named = service.builders.is_empty() || service.builders.contains(by);
+            if said.artifact != *artifact || !is_named {
+                continue;
+            }
+            // What contradicts stands, whoever left or lost a key since.
+            sources.insert((said.repository.clone(), said.revision.clone()));
+            let has_duty = log.member(by).is_some_and(|member| {
+                member.kind == MemberKind::Service && member.duties.contains(&Duty::Build)
+            });
+            counts |= has_duty && !log.under_leaked_key(logged);
+        }
+        let revision = segments.model.repository.commits[asked.revision].id.clone();
+        let expected = (service.repository.clone(), revision);
+        if sources.iter().any(|source| *source != expected) {
+            judged.codes.insert(ReasonCode::BuildContradicts);
+        } else if !counts && service.artifact_required {
+            judged.codes.insert(ReasonCode::BuildUnknown);
+        }
+        let words = segments.words_on_artifact(*artifact);
+        if words.rejected {
+            judged.codes.insert(ReasonCode::Rejected);
+        }
+        let found = assess(segments.policy, &facts, &words.sign_offs);
+        if found.asks {
+            judged.seen.insert("a rule about artifacts");
+        }
+        judged.codes.extend(found.codes);
+    }
+}
+
+/// Section 9: whether enough members override, by the strictest terms of the policies that
+/// count; `None` where nobody does.
+pub(crate) fn overridden(model: &Model<'_>, asked: &Asked, policies: &[Policy]) -> Option<bool> {
+    let log = model.log;
+    let mut members = BTreeSet::new();
+    for logged in log.0 {
+        let Says::Override(said) = &logged.statement.says else { continue };
+        let by = &logged.statement.by;
+        let has_duty = log.below(logged.index).human_with(by, Duty::Override)
+            && log.human_with(by, Duty::Override);
+        let good = !log.under_leaked_key(logged);
+        let counts = policies.iter().all(|policy| {
+            let terms = policy.override_terms();
+            let expires = said.expires.milliseconds();
+            let longest = said.claimed.milliseconds() + terms.longest.milliseconds();
+            let service = policy.service(&asked.place.service).unwrap();
+            said.repository == service.repository
+                && said.claimed.milliseconds() <= asked.now
+                && asked.now < expires.min(longest)
+                && presence(logged.presence) >= terms.presence
+        });
+        if is_for(said, asked, model) && has_duty && good && counts {
+            members.insert(by);
+        }
+    }
+    if members.is_empty() {
+        return None;
+    }
+    let due = policies.iter().map(|policy| policy.override_terms().debt_due.milliseconds());
+    let due = due.min().unwrap();
+    let owed = debts(log, &asked.place);
+    let overdue = owed.iter().find(|(_, since)| asked.now >= since + due);
+    let able = |log: Log<'_>| {
+        let members = log.members().into_iter();
+        let able = |member: &&SetMember| {
+            log.human_with(&member.member, Duty::Override) && log.has_key(&member.member)
+        };
+        members.filter(able).count()
+    };
+    let needed = match overdue {
+        Some((entry, _)) => able(log).max(able(log.below(entry + 1))).min(3),
+        None => 1,
+    };
+    Some(members.len() >= needed)
+}
+
+fn is_for(said: &Override, asked: &Asked, model: &Model<'_>) -> bool {
+    said.drill.is_none()
+        && said.service == asked.place.service
+        && said.environment == asked.place.environment
+        && said.revision == model.repository.commits[asked.revision].id
+        && said.artifacts == asked.artifacts
+}
+
+/// The debts of a place: the deployment's entry, and since when it is owed.
+pub(crate) fn debts(log: Log<'_>, place: &Place) -> Vec<(u64, u64)> {
+    // A group's deployments end nothing that a cell of it owes.
+    let own = log.own_points(place);
+    let newest = own.iter().rev().find(|point| point.stands()).map(|point| point.entry);
+    let mut owed = Vec::new();
+    for logged in log.0 {
+        let Says::Deployment(body) = &logged.statement.says else { continue };
+        let here = body.service == place.service && body.environment == place.environment;
+        let happened = body.outcome != Outcome::Failed && body.started.is_none();
+        if !here || !happened || newest.is_some_and(|newest| logged.index < newest) {
+            continue;
+        }
+        let decision = log.below(logged.index).0.iter().find_map(|d| match &d.statement.says {
+            Says::Decision(said) if Some(d.id) == body.decision => Some(said),
+            _ => None,
+        });
+        let named = match decision {
+            Some(said) if said.revision == body.revision && said.artifacts == body.artifacts => {
+                &said.overrides
+            }
+            _ => &body.overrides,
+        };
+        let such: Vec<&Logged> = log
+            .0
+            .iter()
+            .filter(|o| named.contains(&o.id))
+            .filter(|o| {
+                matches!(&o.statement.says, Says::Override(said)
+                    if said.drill.is_none()
+                        && said.service == body.service
+                        && said.environment == body.environment
+                        && said.revision == body.revision
+                        && said.artifacts == body.artifacts)
+            })
+            .collect();
+        let claimed = such.iter().filter_map(|o| match &o.statement.says {
+            Says::Override(said) => Some(said.claimed.milliseconds()),
+            _ => None,
+        });
+        if !such.is_empty() || (decision.is_some() && !named.is_empty()) {
+            owed.push((logged.index, claimed.chain([logged.time]).min().unwrap()));
+        }
+    }
+    owed
+}

@@ -1,0 +1,127 @@
+//! A chain cut into covered segments (`spec/verdict.md` section 4, step 4).
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use countersign::policy::ReasonCode;
+
+use super::assess::assess;
+use super::evaluator::{CoverRow, Judged};
+use super::repository::difference;
+use super::segment::{Part, Segments};
+
+/// Step 4.
+pub(crate) fn judge(segments: &Segments<'_>, parts: &[Part]) -> Judged {
+    let mut judged = Judged::default();
+    let count = parts.len();
+    if count == 0 {
+        judged.seen.insert("an empty chain");
+        return judged;
+    }
+    let rejected: Vec<bool> =
+        (0..count).map(|at| rejects(segments, &parts[at..=at], &mut judged)).collect();
+    // covered[first][last]: the row, where these steps are covered as one.
+    let mut covered: BTreeMap<(usize, usize), CoverRow> = BTreeMap::new();
+    for first in 0..count {
+        for last in first..count {
+            let length = last - first + 1;
+            let is_run = length <= 32 || length == count;
+            let blocked = rejected[first..=last].contains(&true);
+            if is_run && !blocked {
+                let (row, codes) = cover(segments, &parts[first..=last]);
+                if length == 1 {
+                    judged.seen.extend(seen_of(&codes));
+                }
+                if let Some(row) = row {
+                    covered.insert((first, last), row);
+                }
+            }
+        }
+    }
+    // What a reject on several steps denies, unless somebody signed off more.
+    for first in 0..count {
+        for last in first + 1..count {
+            let length = last - first + 1;
+            if (length <= 32 || length == count)
+                && rejects(segments, &parts[first..=last], &mut judged)
+            {
+                let answered = covered
+                    .keys()
+                    .any(|(from, to)| *from <= first && last <= *to && to - from > last - first);
+                judged.seen.insert("a reject on a run");
+                if !answered {
+                    judged.codes.insert(ReasonCode::Rejected);
+                }
+            }
+        }
+    }
+    if rejected.contains(&true) {
+        judged.codes.insert(ReasonCode::Rejected);
+    }
+    match cut(&covered, 0, count) {
+        Some(cut) => {
+            if cut.iter().any(|(first, last)| first != last) {
+                judged.seen.insert("a run of steps approved as one");
+            }
+            if count > 1 && cut.len() == 1 {
+                judged.seen.insert("the whole chain approved as one");
+            }
+            judged.rows = cut.iter().map(|segment| covered[segment].clone()).collect();
+        }
+        None => judged.uncovered = true,
+    }
+    judged
+}
+
+/// The cut that takes the shortest segment first.
+fn cut(
+    covered: &BTreeMap<(usize, usize), CoverRow>,
+    from: usize,
+    count: usize,
+) -> Option<Vec<(usize, usize)>> {
+    if from == count {
+        return Some(Vec::new());
+    }
+    for last in from..count {
+        if covered.contains_key(&(from, last))
+            && let Some(mut rest) = cut(covered, last + 1, count)
+        {
+            rest.insert(0, (from, last));
+            return Some(rest);
+        }
+    }
+    None
+}
+
+fn rejects(segments: &Segments<'_>, parts: &[Part], judged: &mut Judged) -> bool {
+    let (old, new) = (&parts[0].old, &parts[parts.len() - 1].new);
+    if old == new {
+        return false;
+    }
+    let change = difference(old, new).hash();
+    let words = segments.words(change, Some(&parts[parts.len() - 1].last));
+    judged.seen.extend(seen_of(&words.codes));
+    words.rejected
+}
+
+fn seen_of(codes: &BTreeSet<ReasonCode>) -> Vec<&'static str> {
+    codes.iter().map(|code| code.as_str()).collect()
+}
+
+/// Whether these steps are covered as one segment, and what speaks against it.
+fn cover(segments: &Segments<'_>, parts: &[Part]) -> (Option<CoverRow>, BTreeSet<ReasonCode>) {
+    let (old, new) = (&parts[0].old, &parts[parts.len() - 1].new);
+    let last = &parts[parts.len() - 1].last;
+    let change = difference(old, new).hash();
+    let (first, last) = (parts[0].first.clone(), last.clone());
+    if old == new {
+        let row = CoverRow { change, first, last, approvals: BTreeSet::new() };
+        return (Some(row), BTreeSet::new());
+    }
+    let words = segments.words(change, Some(&last));
+    let found = assess(segments.policy, &segments.facts(parts), &words.sign_offs);
+    if found.codes.is_empty() && !words.rejected {
+        let row = CoverRow { change, first, last, approvals: found.filled };
+        return (Some(row), BTreeSet::new());
+    }
+    (None, found.codes)
+}

@@ -1,0 +1,228 @@
+//! The evidence for the program, from the model.
+
+use std::collections::BTreeSet;
+
+use countersign::base::position::EntryIndex;
+use countersign::base::time::Timestamp;
+use countersign::change::{ChangePath, CommitFacts, Document, Identity, Opaque, PathFacts, Step};
+use countersign::statement::Says;
+use countersign::statement::words::DecisionVerdict;
+use countersign::verify::cover::Cover;
+use countersign::verify::evidence::{Live, Position};
+use countersign::verify::{
+    Evidence, KnownCover, Question, SeenAuthor, SeenKind, StepEvidence, Verdict, VerifiedEntry,
+    verdict,
+};
+use countersign::view::View;
+
+use super::evaluator::{Asked, Lies};
+use super::ledger::{World, cover_text};
+use super::repository::{collisions, difference, email, is_opaque};
+use super::segment::Part;
+use super::start::{lies, step_part, whole_part};
+
+/// Everything that evidence borrows.
+#[derive(Clone)]
+pub(crate) struct Gathered {
+    pub(crate) question: Question,
+    pub(crate) position: Position,
+    pub(crate) steps: Vec<StepEvidence>,
+    pub(crate) difference: Document,
+    pub(crate) live: Option<Live>,
+    pub(crate) whole: Option<StepEvidence>,
+    pub(crate) runs: Vec<(usize, usize)>,
+    pub(crate) cover: Option<Cover>,
+    pub(crate) covers: Vec<KnownCover>,
+    pub(crate) entries: Vec<VerifiedEntry>,
+}
+
+impl Gathered {
+    pub(crate) fn judge(&self, view: &View) -> Verdict {
+        verdict(
+            &self.question,
+            &Evidence {
+                view,
+                position: &self.position,
+                steps: &self.steps,
+                difference: &self.difference,
+                entries: &self.entries,
+                near: &[],
+                cover: self.cover.as_ref(),
+                live: self.live.as_ref(),
+                whole: self.whole.as_ref(),
+                runs: &self.runs,
+                covers: &self.covers,
+            },
+        )
+    }
+}
+
+pub(crate) fn question(world: &World, asked: &Asked) -> Question {
+    Question {
+        service: asked.place.service.clone(),
+        environment: asked.place.environment.clone(),
+        revision: world.repository.commits[asked.revision].id.clone(),
+        artifacts: asked.artifacts.clone(),
+        time: Timestamp::from_milliseconds(asked.now),
+    }
+}
+
+/// Gathers the evidence for a question.
+pub(crate) fn gather(world: &World, asked: &Asked) -> Gathered {
+    let model = world.model();
+    let repository = &world.repository;
+    let points = model.log.points(&asked.place);
+    let find = |at: usize| points[at].revision.as_ref().and_then(|r| repository.find(r));
+    let lies = (!points.is_empty()).then(|| lies(&model, asked, &points));
+    let newest = points.len().checked_sub(1).and_then(find);
+    let (start, position) = match lies {
+        Some(Lies::Linear) => (newest, Position::Linear),
+        Some(Lies::Behind) => (Some(asked.revision), Position::Behind),
+        Some(Lies::Diverged(start)) => (find(start), Position::Diverged { start }),
+        Some(Lies::Unrelated) => (Some(asked.revision), Position::Unrelated),
+        Some(Lies::FromRoot) | None => (None, Position::FromRoot),
+    };
+    let walk = repository.walk(asked.revision).into_iter();
+    let mut commits: Vec<usize> = walk.take_while(|commit| Some(*commit) != start).collect();
+    commits.reverse();
+    let evidence = |part: &Part| step_evidence(world, part);
+    let parts: Vec<Part> = commits.iter().map(|commit| step_part(&model, *commit)).collect();
+    let tree = repository.tree(Some(asked.revision));
+    let is_linear = matches!(position, Position::Linear | Position::FromRoot);
+    let live = matches!(position, Position::Diverged { .. }).then(|| Live {
+        document: difference(&repository.tree(start), &repository.tree(newest)),
+        commits: Vec::new(),
+    });
+    // Every run: more than the program asks for, and nothing that it may not have.
+    let mut runs = Vec::new();
+    for first in 0..parts.len() {
+        runs.extend((first + 1..parts.len().min(first + 32)).map(|last| (first, last)));
+    }
+    let cover = match lies {
+        Some(Lies::Behind) => start_cover(world, asked, asked.revision, true),
+        Some(Lies::Diverged(_)) => start_cover(world, asked, start.unwrap(), false),
+        _ => None,
+    };
+    Gathered {
+        question: question(world, asked),
+        position,
+        steps: parts.iter().map(evidence).collect(),
+        difference: difference(&repository.tree(start), &tree),
+        live,
+        whole: (!is_linear).then(|| evidence(&whole_part(&model, newest, asked.revision))),
+        runs,
+        cover,
+        covers: covers(world, asked),
+        entries: world.verified.clone(),
+    }
+}
+
+fn parse(world: &World, digest: &countersign::base::digest::ContentDigest) -> Option<Cover> {
+    let rows = world.covers.get(digest)?;
+    Some(Cover::parse(cover_text(rows).as_bytes()).unwrap())
+}
+
+/// What the newest deployment of the start was signed off with, one that brought something first.
+fn start_cover(world: &World, asked: &Asked, start: usize, same: bool) -> Option<Cover> {
+    let revision = &world.repository.commits[start].id;
+    let mut found = None;
+    for point in world.model().log.points(&asked.place) {
+        let Some(deployed) = &point.deployed else { continue };
+        let is_it = point.revision.as_ref() == Some(revision)
+            && (!same || deployed.artifacts == asked.artifacts);
+        let Some(digest) = deployed.cover.filter(|_| is_it) else { continue };
+        let Some(cover) = parse(world, &digest) else { continue };
+        if found.is_none() || !cover.segments.is_empty() {
+            found = Some(cover);
+        }
+    }
+    found
+}
+
+fn covers(world: &World, asked: &Asked) -> Vec<KnownCover> {
+    let mut covers = Vec::new();
+    for point in world.model().log.own_points(&asked.place) {
+        let digest = point.deployed.and_then(|deployed| deployed.cover);
+        if let Some(cover) = digest.and_then(|digest| parse(world, &digest)) {
+            let landed = Some(EntryIndex::new(point.entry));
+            covers.push(KnownCover { decided: None, landed, cover });
+        }
+    }
+    for logged in &world.log {
+        let Says::Decision(said) = &logged.statement.says else { continue };
+        let allows = said.verdict == DecisionVerdict::Allow;
+        if let Some(cover) = said.cover.and_then(|digest| parse(world, &digest))
+            && allows
+            && said.service == asked.place.service
+        {
+            let time = Timestamp::from_milliseconds(logged.time);
+            let decided = Some((EntryIndex::new(logged.index), time));
+            covers.push(KnownCover { decided, landed: None, cover });
+        }
+    }
+    covers
+}
+
+fn step_evidence(world: &World, part: &Part) -> StepEvidence {
+    let repository = &world.repository;
+    let document = difference(&part.old, &part.new);
+    let path = |path: &String| ChangePath::new(path.clone().into_bytes()).unwrap();
+    let facts = |changed: &ChangePath| {
+        let text = String::from_utf8(changed.as_bytes().to_vec()).unwrap();
+        let content = [&part.new, &part.old].map(|tree| tree.get(&text));
+        let opaque = content.iter().flatten().any(|content| is_opaque(content));
+        PathFacts {
+            path: changed.clone(),
+            opaque: opaque.then_some(Opaque::Binary),
+            new_size_bytes: None,
+            ..blank_facts()
+        }
+    };
+    let nobody = || Identity { name: Vec::new(), email: Vec::new() };
+    let commit = |at: &usize| {
+        let commit = &repository.commits[*at];
+        CommitFacts {
+            id: commit.id.clone(),
+            parents: commit.parents.iter().map(|p| repository.commits[*p].id.clone()).collect(),
+            author: nobody(),
+            committer: nobody(),
+            co_authors: Vec::new(),
+            trailers: Vec::new(),
+            message: Vec::new(),
+            author_counts: repository.wrote(*at),
+        }
+    };
+    let (named, detected) = repository.authors_of(&part.commits);
+    let author = |named: &super::repository::Named| SeenAuthor {
+        kind: if named.tool { SeenKind::Tool } else { SeenKind::Person },
+        email: email(&named.email),
+        label: named.email.clone(),
+    };
+    let own = repository.find(&part.last);
+    let mut authors: Vec<SeenAuthor> = named.iter().map(author).collect();
+    authors.sort();
+    let own_first: BTreeSet<(bool, usize)> =
+        part.commits.iter().map(|at| (Some(*at) != own, *at)).collect();
+    StepEvidence {
+        step: Step {
+            commit: part.last.clone(),
+            parent: own
+                .and_then(|own| repository.commits[own].parents.first())
+                .map(|parent| repository.commits[*parent].id.clone()),
+            path_facts: document.paths().map(facts).collect(),
+            document,
+            commits: own_first.iter().map(|(_, at)| commit(at)).collect(),
+            author_counts: own.is_some_and(|own| repository.wrote(own)),
+            collisions: collisions(&part.old, &part.new).iter().map(path).collect(),
+        },
+        title: own.map(|own| repository.commits[own].label.clone()).unwrap_or_default(),
+        authors,
+        detected,
+    }
+}
+
+fn blank_facts() -> PathFacts {
+    let path = ChangePath::new(b"x".to_vec()).unwrap();
+    let link_targets = Vec::new();
+    PathFacts { path, opaque: None, new_size_bytes: None, link_targets }
+}

@@ -1,0 +1,166 @@
+//! A repository that is made up: commits with parents, whole trees, authors and marks. Both the
+//! evidence for the program and the input of the naive evaluator follow from it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use countersign::base::digest::{ContentDigest, EmailDigest, sha256};
+use countersign::base::encoding;
+use countersign::base::name::Revision;
+use countersign::change::{ChangePath, Content, Document, Mode, Row, Side};
+use countersign::statement::words::Assistance;
+
+/// Path to content. Content that begins with `~` is one that nobody can read.
+pub(crate) type Tree = BTreeMap<String, String>;
+
+/// Whoever a commit names: an address, and whether it is a tool's.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Named {
+    pub(crate) email: String,
+    pub(crate) tool: bool,
+}
+
+#[derive(Debug, Clone)]
+pub(crate) struct Commit {
+    pub(crate) id: Revision,
+    pub(crate) parents: Vec<usize>,
+    pub(crate) tree: Tree,
+    /// Author and co-authors.
+    pub(crate) authors: Vec<Named>,
+    pub(crate) detected: Option<Assistance>,
+    pub(crate) label: String,
+}
+
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Repository {
+    pub(crate) commits: Vec<Commit>,
+}
+
+pub(crate) fn email(name: &str) -> EmailDigest {
+    EmailDigest::from_bytes(sha256(&[b"email", name.as_bytes()]))
+}
+
+pub(crate) fn is_opaque(content: &str) -> bool {
+    content.starts_with('~')
+}
+
+impl Repository {
+    /// Adds a commit; its id follows from its place, so that a repository is reproducible.
+    pub(crate) fn add(
+        &mut self,
+        parents: Vec<usize>,
+        tree: Tree,
+        authors: Vec<Named>,
+        detected: Option<Assistance>,
+    ) -> usize {
+        let at = self.commits.len();
+        let id = &encoding::hex(&sha256(&[b"commit", at.to_string().as_bytes()]))[..40];
+        let id = Revision::new(id).unwrap();
+        let label = format!("c{at}");
+        self.commits.push(Commit { id, parents, tree, authors, detected, label });
+        at
+    }
+
+    pub(crate) fn find(&self, id: &Revision) -> Option<usize> {
+        self.commits.iter().position(|commit| commit.id == *id)
+    }
+
+    /// The commit, its first parent, that one's first parent, and so on to the root.
+    pub(crate) fn walk(&self, from: usize) -> Vec<usize> {
+        let mut walk = vec![from];
+        while let Some(parent) = self.commits[*walk.last().unwrap()].parents.first() {
+            walk.push(*parent);
+        }
+        walk
+    }
+
+    /// Everything that is reachable from a commit, itself too.
+    pub(crate) fn reachable(&self, from: usize) -> BTreeSet<usize> {
+        let mut found = BTreeSet::from([from]);
+        for parent in &self.commits[from].parents {
+            found.extend(self.reachable(*parent));
+        }
+        found
+    }
+
+    /// What a step brings in: reachable from it, and not from its first parent.
+    pub(crate) fn brings_in(&self, step: usize) -> BTreeSet<usize> {
+        let mut found = self.reachable(step);
+        if let Some(parent) = self.commits[step].parents.first() {
+            for known in self.reachable(*parent) {
+                found.remove(&known);
+            }
+        }
+        found
+    }
+
+    /// Commits that one of the two has and the other has not.
+    pub(crate) fn apart(&self, left: usize, right: usize) -> BTreeSet<usize> {
+        self.reachable(left).symmetric_difference(&self.reachable(right)).copied().collect()
+    }
+
+    /// Whether the author of a commit wrote anything: of a merge only where some path is as in no
+    /// parent.
+    pub(crate) fn wrote(&self, commit: usize) -> bool {
+        let commit = &self.commits[commit];
+        if commit.parents.len() < 2 {
+            return true;
+        }
+        let mut paths: BTreeSet<&String> = commit.tree.keys().collect();
+        for parent in &commit.parents {
+            paths.extend(self.commits[*parent].tree.keys());
+        }
+        paths.iter().any(|path| {
+            let of = |tree: &Tree| tree.get(*path).cloned();
+            let mine = of(&commit.tree);
+            commit.parents.iter().all(|parent| of(&self.commits[*parent].tree) != mine)
+        })
+    }
+
+    /// The authors that commits name, and their strongest mark.
+    pub(crate) fn authors_of(
+        &self,
+        commits: &BTreeSet<usize>,
+    ) -> (BTreeSet<Named>, Option<Assistance>) {
+        let wrote = commits.iter().filter(|commit| self.wrote(**commit));
+        let authors = wrote.flat_map(|commit| self.commits[*commit].authors.clone()).collect();
+        (authors, commits.iter().filter_map(|commit| self.commits[*commit].detected).max())
+    }
+
+    pub(crate) fn tree(&self, commit: Option<usize>) -> Tree {
+        commit.map(|commit| self.commits[commit].tree.clone()).unwrap_or_default()
+    }
+}
+
+fn side(content: Option<&String>) -> Side {
+    content.map_or(Side::ABSENT, |content| Side {
+        mode: Mode::File,
+        content: Content::Sha256(ContentDigest::of(content.as_bytes())),
+    })
+}
+
+/// The difference between two trees.
+pub(crate) fn difference(old: &Tree, new: &Tree) -> Document {
+    let rows = differing(old, new).into_iter().map(|path| Row {
+        old: side(old.get(&path)),
+        new: side(new.get(&path)),
+        path: ChangePath::new(path.into_bytes()).unwrap(),
+    });
+    Document::new(rows.collect()).unwrap()
+}
+
+/// The paths that differ between two trees.
+pub(crate) fn differing(old: &Tree, new: &Tree) -> Vec<String> {
+    let paths: BTreeSet<&String> = old.keys().chain(new.keys()).collect();
+    paths.into_iter().filter(|path| old.get(*path) != new.get(*path)).cloned().collect()
+}
+
+/// Changed paths of the new tree that another path of it equals but for case. The generator makes
+/// no other collisions.
+pub(crate) fn collisions(old: &Tree, new: &Tree) -> Vec<String> {
+    let collides = |path: &String| {
+        let folded = path.to_ascii_lowercase();
+        new.keys().any(|other| other != path && other.to_ascii_lowercase() == folded)
+    };
+    let changed = differing(old, new).into_iter();
+    changed.filter(|path| new.contains_key(path) && collides(path)).collect()
+}

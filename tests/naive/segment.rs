@@ -1,0 +1,398 @@
+//! A segment's facts and the words on it, straight from `spec/verdict.md` section 5.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use countersign::base::digest::{ChangeHash, ContentDigest, EmailDigest};
+use countersign::base::name::{LevelName, MemberId, Revision};
+use countersign::key::Presence as Shown;
+use countersign::policy::{
+    Author, AuthorKind, Facts, PathFact, Policy, Presence, ReasonCode, Service, SignOff, Standing,
+};
+use countersign::statement::Says;
+use countersign::statement::approval::ApprovalRow;
+use countersign::statement::change::DeclaredAuthor;
+use countersign::statement::words::{ApprovalVerdict, Assistance, Duty, MemberKind, SubjectType};
+
+use super::evaluator::{Asked, Model};
+use super::fold::{Log, Logged};
+use super::repository::{Tree, collisions, difference, differing, email, is_opaque};
+
+/// A step, or a pseudo-step: commits between two trees.
+#[derive(Debug, Clone)]
+pub(crate) struct Part {
+    pub(crate) old: Tree,
+    pub(crate) new: Tree,
+    pub(crate) first: Revision,
+    pub(crate) last: Revision,
+    pub(crate) commits: BTreeSet<usize>,
+}
+
+/// How each author of one step is known.
+type Known = BTreeMap<Who, (Standing, AuthorKind)>;
+
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+enum Who {
+    Member(MemberId),
+    Address(EmailDigest),
+    Tool(EmailDigest),
+    /// A member whom a declaration names and who left.
+    Gone(MemberId),
+    Nobody,
+}
+
+/// What is said of a change or an artifact.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Words {
+    pub(crate) sign_offs: Vec<SignOff>,
+    pub(crate) rejected: bool,
+    /// Why a sign-off does not count.
+    pub(crate) codes: BTreeSet<ReasonCode>,
+}
+
+/// One segment under one policy.
+pub(crate) struct Segments<'a> {
+    pub(crate) model: &'a Model<'a>,
+    pub(crate) asked: &'a Asked,
+    pub(crate) policy: &'a Policy,
+    pub(crate) service: &'a Service,
+}
+
+impl Segments<'_> {
+    fn log(&self) -> Log<'_> {
+        self.model.log
+    }
+
+    /// Facts of the segment that these parts make, one after the other.
+    pub(crate) fn facts(&self, parts: &[Part]) -> Facts {
+        let (old, new) = (&parts[0].old, &parts[parts.len() - 1].new);
+        let whole = difference(old, new);
+        let changing: Vec<&Part> = parts.iter().filter(|part| part.old != part.new).collect();
+        // Authors by commits alone, of any step: they may declare the segment's change.
+        let any: BTreeSet<Who> =
+            changing.iter().flat_map(|part| self.committed(part).into_keys()).collect();
+        let mut authors: Known = BTreeMap::new();
+        let mut declared_all = Some(Assistance::None);
+        let mut declared_some = None;
+        let mut detected = None;
+        for part in &changing {
+            let (known, declared, voided) = self.declarations(part, whole.hash(), &any);
+            detected = detected.max(self.model.repository.authors_of(&part.commits).1).max(voided);
+            declared_some = declared_some.max(declared);
+            declared_all = declared_all.and_then(|all| declared.map(|this| all.max(this)));
+            for (who, (standing, kind)) in known {
+                let entry = authors.entry(who).or_insert((standing, kind));
+                entry.0 = entry.0.max(standing);
+            }
+        }
+        if declared_all.is_none() {
+            detected = detected.max(declared_some);
+        }
+        // Rules see every path that a step touches, also where a later one takes it back, and a
+        // path that nobody can read on the way is one that nobody can read.
+        let touched: BTreeSet<String> =
+            changing.iter().flat_map(|part| differing(&part.old, &part.new)).collect();
+        let path = |path: &String| {
+            let differs = |part: &&&Part| part.old.get(path) != part.new.get(path);
+            let opaque = changing.iter().filter(differs).any(|part| {
+                [&part.old, &part.new].iter().any(|t| t.get(path).is_some_and(|c| is_opaque(c)))
+            });
+            PathFact { path: path.clone().into_bytes(), opaque }
+        };
+        let collision = changing.iter().any(|part| !collisions(&part.old, &part.new).is_empty());
+        Facts {
+            service: self.asked.place.service.clone(),
+            environment: self.asked.place.environment.clone(),
+            declared: declared_all,
+            detected,
+            authors: authors.into_iter().map(|(who, known)| self.author(&who, known)).collect(),
+            paths: touched.iter().map(path).collect(),
+            collision,
+            artifact: false,
+        }
+    }
+
+    fn author(&self, who: &Who, (standing, kind): (Standing, AuthorKind)) -> Author {
+        let member = match who {
+            Who::Member(id) => Some(id.clone()),
+            _ => None,
+        };
+        let level = member.as_ref().and_then(|id| self.log().member(id)?.level.clone());
+        Author { member, kind, level, standing, label: String::new() }
+    }
+
+    fn who(&self, address: EmailDigest) -> Who {
+        self.log().member_of(address).map_or(Who::Address(address), Who::Member)
+    }
+
+    /// Point 1: whom the commits of a step name, and the operators of agents.
+    fn committed(&self, part: &Part) -> Known {
+        let mut known = Known::new();
+        for named in self.model.repository.authors_of(&part.commits).0 {
+            let address = email(&named.email);
+            let who = if named.tool { Who::Tool(address) } else { self.who(address) };
+            self.add(&mut known, who, Standing::Claimed);
+        }
+        if known.is_empty() {
+            known.insert(Who::Nobody, (Standing::Claimed, AuthorKind::Unknown));
+        }
+        known
+    }
+
+    /// Adds an author; what is known better stays.
+    fn add(&self, known: &mut Known, who: Who, standing: Standing) {
+        let member = match &who {
+            Who::Member(id) => self.log().member_ever(id),
+            _ => None,
+        };
+        // Whoever left is still who wrote it.
+        let left = matches!(&who, Who::Member(id) if self.log().member(id).is_none());
+        let kind = match (&who, member.map(|member| member.kind)) {
+            (Who::Tool(_), _) => AuthorKind::Tool,
+            (_, Some(MemberKind::Human)) => AuthorKind::Human,
+            (_, Some(MemberKind::Bot)) => AuthorKind::Bot,
+            (_, Some(MemberKind::Agent)) => AuthorKind::Agent,
+            (_, Some(MemberKind::Service)) => AuthorKind::Service,
+            (_, None) => AuthorKind::Unknown,
+        };
+        let operator = member.and_then(|member| member.operator.clone());
+        let is_gone = kind == AuthorKind::Agent
+            && operator.as_ref().is_none_or(|operator| self.log().member(operator).is_none());
+        let standing = if is_gone || left { Standing::Claimed } else { standing };
+        let entry = known.entry(who).or_insert((standing, kind));
+        entry.0 = entry.0.min(standing);
+        if let Some(operator) = operator
+            && !is_gone
+        {
+            // Its operator is an author by the roster, as well known as the agent is.
+            let entry = known.entry(Who::Member(operator)).or_insert((standing, AuthorKind::Human));
+            entry.0 = entry.0.min(standing);
+        }
+    }
+
+    /// Points 2 and 3: the authors of a step after declarations, what was declared, and what
+    /// declarations under leaked keys say.
+    fn declarations(
+        &self,
+        part: &Part,
+        segment: ChangeHash,
+        any: &BTreeSet<Who>,
+    ) -> (Known, Option<Assistance>, Option<Assistance>) {
+        let step = difference(&part.old, &part.new).hash();
+        let mut known = self.committed(part);
+        let committed: BTreeSet<Who> = known.keys().cloned().collect();
+        let mut newest: BTreeMap<&MemberId, &Logged> = BTreeMap::new();
+        for logged in self.log().0 {
+            if let Says::Change(said) = &logged.statement.says
+                && (said.change == step || said.change == segment)
+                && said.repository == self.service.repository
+            {
+                newest.insert(&logged.statement.by, logged);
+            }
+        }
+        let (mut declared, mut voided) = (None, None);
+        for (by, logged) in newest {
+            let Says::Change(said) = &logged.statement.says else { continue };
+            let who = Who::Member(by.clone());
+            let is_author =
+                if said.change == step { committed.contains(&who) } else { any.contains(&who) };
+            let then = self.log().below(logged.index);
+            let has_duty = |log: Log<'_>| {
+                log.member(by).is_some_and(|member| {
+                    matches!(member.kind, MemberKind::Human | MemberKind::Service)
+                        && member.duties.contains(&Duty::Declare)
+                })
+            };
+            if !is_author && !has_duty(self.log()) && !has_duty(then) {
+                continue;
+            }
+            let signer = self.log().member(by).filter(|_| is_author || has_duty(self.log()));
+            let signer = signer.filter(|_| !self.log().under_leaked_key(logged));
+            if signer.is_some() {
+                declared = declared.max(Some(said.assistance));
+            } else {
+                voided = voided.max(Some(said.assistance));
+            }
+            for author in &said.authors {
+                let author = match author {
+                    DeclaredAuthor::Member(id) if self.log().member(id).is_none() => {
+                        if signer.is_none() {
+                            continue;
+                        }
+                        Who::Gone(id.clone())
+                    }
+                    DeclaredAuthor::Member(id) => Who::Member(id.clone()),
+                    DeclaredAuthor::Email(address) => match self.who(*address) {
+                        // What is nobody's address changes nothing: no one answers for it.
+                        Who::Address(_) => continue,
+                        who => who,
+                    },
+                };
+                let attests = signer.is_some_and(|signer| signer.kind == MemberKind::Service);
+                let attests = attests && author != who;
+                let standing = if attests { Standing::Attested } else { Standing::Claimed };
+                self.add(&mut known, author, standing);
+            }
+            let proves = signer
+                .is_some_and(|signer| matches!(signer.kind, MemberKind::Human | MemberKind::Agent));
+            if proves && (is_author || known.contains_key(&who)) {
+                self.add(&mut known, who, Standing::Proved);
+            }
+        }
+        // Somebody is named after all.
+        if known.len() > 1 {
+            known.remove(&Who::Nobody);
+        }
+        (known, declared, voided)
+    }
+
+    /// Point 4 for a change whose segment ends at `last`; without it nothing counts as spent.
+    pub(crate) fn words(&self, change: ChangeHash, last: Option<&Revision>) -> Words {
+        let hash = ContentDigest::from_bytes(*change.as_bytes());
+        let of_change = |row: &ApprovalRow| {
+            row.repository.as_ref() == Some(&self.service.repository)
+                && row.target.as_ref() == Some(&self.service.branch)
+        };
+        self.words_on(SubjectType::Change, hash, &of_change, last.map(|last| (change, last)))
+    }
+
+    pub(crate) fn words_on_artifact(&self, artifact: ContentDigest) -> Words {
+        self.words_on(SubjectType::Artifact, artifact, &|_| true, None)
+    }
+
+    fn words_on(
+        &self,
+        subject: SubjectType,
+        hash: ContentDigest,
+        meant: &dyn Fn(&ApprovalRow) -> bool,
+        change: Option<(ChangeHash, &Revision)>,
+    ) -> Words {
+        let mut words = Words::default();
+        let mut newest: BTreeMap<&MemberId, (&Logged, &ApprovalRow)> = BTreeMap::new();
+        for logged in self.log().0 {
+            let Says::Approval(said) = &logged.statement.says else { continue };
+            let row = said.rows.iter().find(|row| row.hash == hash);
+            let Some(row) = row.filter(|_| said.subject_type == subject) else { continue };
+            // A reject is of the change itself, wherever it was said; so is what takes it back.
+            if said.verdict == ApprovalVerdict::Approve && !meant(row) {
+                words.codes.insert(ReasonCode::WrongBranch);
+                continue;
+            }
+            // What stood before it, of the same member, is a reject.
+            let withdraws_reject = said.verdict == ApprovalVerdict::Withdraw
+                && newest.get(&logged.statement.by).is_some_and(|(before, _)| {
+                    matches!(&before.statement.says, Says::Approval(said)
+                        if said.verdict == ApprovalVerdict::Reject)
+                });
+            let permits = said.verdict == ApprovalVerdict::Approve || withdraws_reject;
+            if permits && self.log().under_leaked_key(logged) {
+                words.codes.insert(ReasonCode::KeyRevoked);
+                continue;
+            }
+            if said.verdict == ApprovalVerdict::Approve
+                && let Some((change, last)) = change
+                && self.is_spent(logged.index, change, last)
+            {
+                words.codes.insert(ReasonCode::Spent);
+                continue;
+            }
+            newest.insert(&logged.statement.by, (logged, row));
+        }
+        for (logged, row) in newest.into_values() {
+            let Says::Approval(said) = &logged.statement.says else { continue };
+            match said.verdict {
+                ApprovalVerdict::Withdraw => {
+                    words.codes.insert(ReasonCode::Withdrawn);
+                }
+                ApprovalVerdict::Reject if self.log().is_lifted(logged.index) => {}
+                ApprovalVerdict::Reject => words.rejected = true,
+                ApprovalVerdict::Approve => match self.sign_off(logged, row, change) {
+                    Ok(sign_off) => words.sign_offs.push(sign_off),
+                    Err(code) => {
+                        words.codes.insert(code);
+                    }
+                },
+            }
+        }
+        words
+    }
+
+    fn is_spent(&self, approval: u64, change: ChangeHash, last: &Revision) -> bool {
+        self.log().own_points(&self.asked.place).iter().any(|point| {
+            let Some(deployed) = &point.deployed else { return false };
+            let rows = deployed.cover.and_then(|cover| self.model.covers.get(&cover));
+            rows.into_iter().flatten().any(|row| {
+                row.last != *last
+                    && ((row.change == change && approval < point.entry)
+                        || row.approvals.contains(&approval))
+            })
+        })
+    }
+
+    /// Points 5 and 6.
+    fn sign_off(
+        &self,
+        logged: &Logged,
+        row: &ApprovalRow,
+        change: Option<(ChangeHash, &Revision)>,
+    ) -> Result<SignOff, ReasonCode> {
+        let by = &logged.statement.by;
+        let then = self.log().below(logged.index);
+        if !then.human_with(by, Duty::Review) || !self.log().human_with(by, Duty::Review) {
+            return Err(ReasonCode::NoReviewDuty);
+        }
+        let keys = self.log().keys_of(by);
+        let (_, entry, enrolled) = keys.iter().find(|key| key.0 == logged.keys[0]).unwrap();
+        let had_another = keys.iter().any(|key| key.1 < *entry);
+        let cooling = self.policy.defaults().key_cooling.milliseconds();
+        if had_another && self.asked.now - enrolled < cooling {
+            return Err(ReasonCode::KeyCooling);
+        }
+        let (old, new) = (then.member(by).unwrap(), self.log().member(by).unwrap());
+        let teams = old.teams.iter().filter(|team| new.teams.contains(*team)).cloned().collect();
+        let Says::Approval(said) = &logged.statement.says else { unreachable!() };
+        Ok(SignOff {
+            member: by.clone(),
+            level: self.lower(old.level.as_ref(), new.level.as_ref()),
+            teams,
+            presence: presence(logged.presence),
+            answered: said.checklist.iter().map(|answer| answer.item.clone()).collect(),
+            assistance_seen: row.assistance_seen.unwrap_or(Assistance::Generated),
+            carried: false,
+            age: countersign::base::time::Span::from_milliseconds(self.age(logged, change)),
+            entry: countersign::base::position::EntryIndex::new(logged.index),
+        })
+    }
+
+    fn lower(&self, old: Option<&LevelName>, new: Option<&LevelName>) -> Option<LevelName> {
+        let rank = |level: &LevelName| self.policy.levels().iter().position(|l| l == level);
+        let (old, new) = (old?, new?);
+        let (old_rank, new_rank) = (rank(old)?, rank(new)?);
+        Some(if old_rank < new_rank { old.clone() } else { new.clone() })
+    }
+
+    fn age(&self, logged: &Logged, change: Option<(ChangeHash, &Revision)>) -> u64 {
+        for other in &self.log().0[usize::try_from(logged.index).unwrap()..] {
+            let Says::Decision(body) = &other.statement.says else { continue };
+            let allows = body.verdict == countersign::statement::words::DecisionVerdict::Allow;
+            if !allows || body.service != self.asked.place.service {
+                continue;
+            }
+            let rows = body.cover.and_then(|cover| self.model.covers.get(&cover));
+            let has_row = rows.into_iter().flatten().any(|row| {
+                change.is_some_and(|(change, last)| row.change == change && row.last == *last)
+            });
+            if has_row {
+                return other.time - logged.time;
+            }
+        }
+        self.asked.now - logged.time
+    }
+}
+
+/// A signature only ever claims a touch: the evidence holds no attestation.
+pub(crate) fn presence(shown: Shown) -> Presence {
+    match shown {
+        Shown::None => Presence::NoTouch,
+        Shown::TouchClaimed | Shown::VerifiedClaimed => Presence::TouchClaimed,
+    }
+}

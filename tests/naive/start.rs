@@ -1,0 +1,214 @@
+//! Where a chain starts (`spec/verdict.md` section 4, step 2).
+
+use std::collections::BTreeSet;
+
+use countersign::base::digest::ContentDigest;
+use countersign::base::name::Revision;
+use countersign::policy::{Policy, ReasonCode};
+
+use super::evaluator::{Asked, Lies, Model};
+use super::fold::Point;
+use super::repository::differing;
+use super::segment::{Part, Segments};
+
+/// Where a chain starts, its steps, and what refuses it.
+pub(crate) struct Start {
+    pub(crate) lies: Lies,
+    /// The entry of the settled point.
+    pub(crate) entry: u64,
+    pub(crate) steps: Vec<usize>,
+    /// The codes of what is refused; there may be none where no cover is at hand.
+    pub(crate) refused: Option<BTreeSet<ReasonCode>>,
+}
+
+/// Step 2.
+pub(crate) fn find(
+    model: &Model<'_>,
+    asked: &Asked,
+    policies: &[Policy],
+    points: &[Point],
+) -> Start {
+    let lies = lies(model, asked, points);
+    let newest = &points[points.len() - 1];
+    let within = policies.iter().map(|policy| policy.defaults().rollback_within.milliseconds());
+    let within = within.min().unwrap();
+    let revision = &model.repository.commits[asked.revision].id;
+    let mut start = newest.entry;
+    let mut refused = BTreeSet::new();
+    let mut is_refused = false;
+    let walk = model.repository.walk(asked.revision);
+    let commit = |point: &Point| point.revision.as_ref().and_then(|r| model.repository.find(r));
+    let after = |start: Option<usize>| -> Vec<usize> {
+        let mut steps: Vec<usize> =
+            walk.iter().copied().take_while(|step| Some(*step) != start).collect();
+        steps.reverse();
+        steps
+    };
+    let mut steps = Vec::new();
+    match lies {
+        Lies::Linear => steps = after(commit(newest)),
+        Lies::FromRoot => steps = after(None),
+        Lies::Behind => {
+            let point = points.iter().rev().find(|point| {
+                point.revision.as_ref() == Some(revision)
+                    && point.deployed.as_ref().is_some_and(|d| d.artifacts == asked.artifacts)
+            });
+            match point {
+                Some(point) if asked.now - point.time < within => {
+                    start = point.entry;
+                    match doubts(model, asked, points, policies, revision, Some(&asked.artifacts)) {
+                        Ok(()) => {}
+                        Err(codes) => {
+                            is_refused = true;
+                            refused = codes;
+                        }
+                    }
+                }
+                _ => {
+                    is_refused = true;
+                    refused.insert(ReasonCode::Diverged);
+                }
+            }
+        }
+        Lies::Diverged(at) => {
+            let point = &points[at];
+            start = point.entry;
+            steps = after(commit(point));
+            if asked.now - point.time >= within {
+                is_refused = true;
+                refused.insert(ReasonCode::Diverged);
+            }
+            // A baseline rests on no sign-off that could be doubted.
+            if point.deployed.is_some()
+                && let Err(codes) =
+                    doubts(model, asked, points, policies, point.revision.as_ref().unwrap(), None)
+            {
+                is_refused = true;
+                refused.extend(codes);
+            }
+            if undoes_settled(model, &steps, commit(point), commit(newest).unwrap()) {
+                is_refused = true;
+                refused.insert(ReasonCode::UndoesSettled);
+            }
+        }
+        Lies::Unrelated => {
+            is_refused = true;
+            refused.insert(ReasonCode::Diverged);
+        }
+    }
+    let refused = is_refused.then_some(refused);
+    Start { lies, entry: start, steps, refused }
+}
+
+/// Step 2: how the revision lies.
+pub(crate) fn lies(model: &Model<'_>, asked: &Asked, points: &[Point]) -> Lies {
+    let repository = model.repository;
+    let newest = &points[points.len() - 1];
+    let Some(live) = &newest.revision else { return Lies::FromRoot };
+    let live = repository.find(live).unwrap();
+    let walk = repository.walk(asked.revision);
+    if walk.contains(&live) {
+        return Lies::Linear;
+    }
+    if repository.reachable(live).contains(&asked.revision) {
+        return Lies::Behind;
+    }
+    for commit in walk {
+        let id = &repository.commits[commit].id;
+        let at = points.iter().rposition(|point| point.revision.as_ref() == Some(id));
+        if let Some(at) = at {
+            return Lies::Diverged(at);
+        }
+    }
+    Lies::Unrelated
+}
+
+/// Whether nothing speaks against what was deployed: `Err` with the codes, of which there are
+/// none where no cover is at hand.
+fn doubts(
+    model: &Model<'_>,
+    asked: &Asked,
+    points: &[Point],
+    policies: &[Policy],
+    revision: &Revision,
+    artifacts: Option<&Vec<ContentDigest>>,
+) -> Result<(), BTreeSet<ReasonCode>> {
+    let mut newest = None;
+    for point in points {
+        let Some(deployed) = &point.deployed else { continue };
+        if point.revision.as_ref() != Some(revision)
+            || artifacts.is_some_and(|artifacts| deployed.artifacts != *artifacts)
+        {
+            continue;
+        }
+        let Some(rows) = deployed.cover.and_then(|cover| model.covers.get(&cover)) else {
+            continue;
+        };
+        // A deployment that brought nothing says nothing, where another one brought something.
+        if newest.is_none() || !rows.is_empty() {
+            newest = Some(rows);
+        }
+    }
+    let Some(rows) = newest else { return Err(BTreeSet::new()) };
+    let mut codes = BTreeSet::new();
+    for row in rows {
+        for policy in policies {
+            let service = policy.service(&asked.place.service).unwrap();
+            let segments = Segments { model, asked, policy, service };
+            if segments.words(row.change, None).rejected {
+                codes.insert(ReasonCode::Rejected);
+            }
+        }
+        for approval in &row.approvals {
+            let logged = &model.log.0[usize::try_from(*approval).unwrap()];
+            if model.log.under_leaked_key(logged) {
+                codes.insert(ReasonCode::KeyRevoked);
+            }
+        }
+    }
+    if codes.is_empty() { Ok(()) } else { Err(codes) }
+}
+
+/// 2d: a step claims to bring in what is live, and drops some of it unseen.
+fn undoes_settled(model: &Model<'_>, steps: &[usize], start: Option<usize>, live: usize) -> bool {
+    let repository = model.repository;
+    let Some(first) = steps.iter().find(|step| repository.brings_in(**step).contains(&live)) else {
+        return false;
+    };
+    let step = step_part(model, *first);
+    let changed_by_step = differing(&step.old, &step.new);
+    let live = repository.tree(Some(live));
+    let revision = repository.tree(steps.last().copied());
+    differing(&repository.tree(start), &live)
+        .iter()
+        .any(|path| revision.get(path) != live.get(path) && !changed_by_step.contains(path))
+}
+
+pub(crate) fn step_part(model: &Model<'_>, step: usize) -> Part {
+    let repository = model.repository;
+    let commit = &repository.commits[step];
+    Part {
+        old: repository.tree(commit.parents.first().copied()),
+        new: commit.tree.clone(),
+        first: commit.id.clone(),
+        last: commit.id.clone(),
+        commits: repository.brings_in(step),
+    }
+}
+
+/// The whole difference from what is live, as one step.
+pub(crate) fn whole_part(model: &Model<'_>, live: Option<usize>, revision: usize) -> Part {
+    let repository = model.repository;
+    let commit = &repository.commits[revision];
+    let commits = match live {
+        Some(live) => repository.apart(live, revision),
+        None => repository.reachable(revision),
+    };
+    Part {
+        old: repository.tree(live),
+        new: commit.tree.clone(),
+        first: commit.id.clone(),
+        last: commit.id.clone(),
+        commits,
+    }
+}
