@@ -11,7 +11,7 @@ use crate::statement::Says;
 use crate::statement::words::{ApprovalVerdict, DecisionVerdict};
 use crate::verify::cover::Cover;
 use crate::verify::{KnownCover, Position, Question, VerifiedEntry, shortest_approval_ttl};
-use crate::view::{SettledPoint, View};
+use crate::view::{SettledPoint, SettledPoints, View};
 
 /// Reads the covers that bear on the approvals among `entries`. Only what came after the oldest
 /// of them can.
@@ -28,8 +28,11 @@ pub(super) fn known_covers(
     let approvals = || entries.iter().filter(is_approval);
     let Some(oldest) = approvals().map(VerifiedEntry::index).min() else { return Ok(Vec::new()) };
     let mut covers = Vec::new();
-    let own = view.settled(&question.service, &question.environment);
-    for point in own.landed().filter(|point| point.entry.index > oldest) {
+    // What landed in the group of a cell landed in the cell's past (ATTACKS 7, 49).
+    let (service, environment) = (&question.service, &question.environment);
+    let own = view.settled(service, environment).landed();
+    let of_group = view.group_of(service, environment).into_iter().flat_map(SettledPoints::landed);
+    for point in own.chain(of_group).filter(|point| point.entry.index > oldest) {
         let Some(digest) = point.cover else { continue };
         let (landed, cover) = (Some(point.entry.index), required(session, digest)?);
         covers.push(KnownCover { decided: None, landed, cover });

@@ -32,7 +32,7 @@ pub struct Assessment {
 }
 
 /// Where the assistance that counts comes from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum AssistanceSource {
     /// Somebody declared it.

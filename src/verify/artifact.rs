@@ -128,5 +128,8 @@ fn builds(evidence: &Evidence<'_>, said: &[Build<'_>]) -> Vec<(MemberId, EntryIn
         is_builder && build.entry.keys().iter().all(good)
     };
     let counted = said.iter().filter(counts);
-    counted.map(|build| (build.entry.by().clone(), build.entry.index())).collect()
+    let mut counted: Vec<_> =
+        counted.map(|build| (build.entry.by().clone(), build.entry.index())).collect();
+    counted.sort_unstable_by_key(|(_, entry)| *entry);
+    counted
 }

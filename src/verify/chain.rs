@@ -11,6 +11,8 @@ use crate::policy::ReasonCode;
 pub(super) struct Chain {
     pub(super) segments: Vec<Segment>,
     pub(super) problems: Vec<Problem>,
+    /// Whether a reject stands on one of the steps: no longer segment answers that.
+    pub(super) has_rejected_step: bool,
 }
 
 /// A segment at its place.
@@ -52,7 +54,8 @@ pub(super) fn segments(judge: &Judge<'_>, evidence: &Evidence<'_>) -> Chain {
     let alone: Vec<Run> = evidence.steps.iter().enumerate().map(single).collect();
     let runs = runs(judge, evidence, &alone);
     let problems = unanswered_rejects(&runs);
-    Chain { segments: cut(alone, runs), problems }
+    let has_rejected_step = alone.iter().any(|step| !step.segment.rejects.is_empty());
+    Chain { segments: cut(alone, runs), problems, has_rejected_step }
 }
 
 /// The runs of several steps that somebody speaks of, shorter ones first, and the whole chain.

@@ -1,6 +1,6 @@
 //! Judging one segment: its authors, its assistance, what the policy asks and who has signed.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::entry::VerifiedEntry;
 use super::evidence::{KnownCover, Question, SeenAuthor, SeenKind, StepEvidence};
@@ -408,6 +408,8 @@ fn declared(
 ) -> Declared {
     let size = judge.view.size();
     let roster = judge.view.roster();
+    // Whom declarations name does not make them one who may declare.
+    let committed: BTreeSet<Who> = authors.keys().cloned().collect();
     let mut newest: BTreeMap<(&MemberId, ChangeHash), (&VerifiedEntry, &Declaration)> =
         BTreeMap::new();
     for (entry, said) in judge.declarations(&[step, whole]) {
@@ -419,7 +421,8 @@ fn declared(
     let mut declared = Declared::default();
     for ((by, change), (entry, said)) in newest {
         let who = Who::Member(by.clone());
-        let is_author = if change == whole { everybody } else { &*authors }.contains_key(&who);
+        let of_step = change == step && committed.contains(&who);
+        let is_author = of_step || (change == whole && everybody.contains_key(&who));
         let had_duty = |at| roster.member(by, at).is_some_and(|one| one.has_duty(Duty::Declare));
         let signer = roster.member(by, size).filter(|_| is_author || had_duty(size));
         let Some(signer) = signer.filter(|_| !judge.is_leaked(entry)) else {
@@ -503,7 +506,7 @@ fn is_more_than_text(row: &Row) -> bool {
 /// The paths that rules see in a segment. One is opaque if it is in any of the steps.
 #[must_use]
 pub fn path_facts(steps: &[&StepEvidence], document: &Document) -> Vec<PathFact> {
-    let mut opaque: std::collections::BTreeSet<&[u8]> = steps
+    let mut opaque: BTreeSet<&[u8]> = steps
         .iter()
         .flat_map(|step| &step.step.path_facts)
         .filter(|facts| facts.opaque.is_some())
@@ -513,7 +516,7 @@ pub fn path_facts(steps: &[&StepEvidence], document: &Document) -> Vec<PathFact>
     let rows = steps.iter().flat_map(|step| step.step.document.rows()).chain(document.rows());
     opaque.extend(rows.filter(|row| is_more_than_text(row)).map(|row| row.path.as_bytes()));
     // Rules see every path that a step touched, also where later steps took the change back.
-    let mut paths: std::collections::BTreeSet<&[u8]> =
+    let mut paths: BTreeSet<&[u8]> =
         document.paths().map(crate::change::ChangePath::as_bytes).collect();
     let touched = steps.iter().flat_map(|step| step.step.document.paths());
     paths.extend(touched.map(crate::change::ChangePath::as_bytes));

@@ -52,7 +52,18 @@ struct Word<'a> {
     row: &'a ApprovalRow,
 }
 
-/// What stands on the subject `hash`: each member's newest word, in the ledger's order.
+/// A member's words on one subject, as far as they stand.
+#[derive(Default)]
+struct Said<'a> {
+    /// The approvals since the newest reject or withdrawal, oldest first.
+    approvals: Vec<Word<'a>>,
+    /// The reject that nothing took back since.
+    reject: Option<Word<'a>>,
+    /// The withdrawal that nothing followed.
+    withdrawal: Option<Word<'a>>,
+}
+
+/// What stands on the subject `hash`, in the ledger's order.
 ///
 /// A change is judged where it lands: as the commit `landing`.
 pub(super) fn standing(
@@ -62,7 +73,7 @@ pub(super) fn standing(
     landing: Option<&Revision>,
 ) -> Standing {
     let mut standing = Standing::default();
-    let mut newest: BTreeMap<&MemberId, Word<'_>> = BTreeMap::new();
+    let mut members: BTreeMap<&MemberId, Said<'_>> = BTreeMap::new();
     let mut words: Vec<Word<'_>> = Vec::new();
     for entry in judge.entries() {
         let Says::Approval(approval) = &entry.statement().says else { continue };
@@ -74,71 +85,104 @@ pub(super) fn standing(
     }
     words.sort_by_key(|word| word.entry.index());
     for word in words {
-        // A sign-off for another branch neither counts here nor replaces what was said here. A
-        // reject is of the change itself, wherever it was said.
-        if word.approval.verdict == ApprovalVerdict::Approve
-            && let Err(elsewhere) = check_place(judge.service(), &word)
-        {
-            standing.discounted.push(elsewhere);
-            continue;
+        let said = members.entry(word.entry.by()).or_default();
+        if let Some(why) = hear(judge, said, word, landing) {
+            standing.discounted.push(why);
         }
-        if word.approval.verdict == ApprovalVerdict::Approve
-            && let Some(spent) = spent(judge, &word, landing)
-        {
-            standing.discounted.push(spent);
-            continue;
-        }
-        // A leaked key cannot give permission, and so cannot take back a reject either
-        // (ATTACKS 19); what takes permission away stands.
-        let earlier_reject = newest
-            .get(word.entry.by())
-            .is_some_and(|old| old.approval.verdict == ApprovalVerdict::Reject);
-        let gives = word.approval.verdict == ApprovalVerdict::Approve || earlier_reject;
-        if gives && word.approval.verdict != ApprovalVerdict::Reject && judge.is_leaked(word.entry)
-        {
-            standing.discounted.push(discounted(
-                word.entry,
-                ReasonCode::KeyRevoked,
-                "signed with a key that had leaked",
-            ));
-            continue;
-        }
-        newest.insert(word.entry.by(), word);
     }
-    for word in newest.into_values() {
-        sort_word(judge, &word, landing, &mut standing);
+    for said in members.into_values() {
+        sort_words(judge, &said, landing, &mut standing);
     }
     standing
+}
+
+/// Takes up one more word of a member; tells why where it changes nothing.
+fn hear<'a>(
+    judge: &Judge<'_>,
+    said: &mut Said<'a>,
+    word: Word<'a>,
+    landing: Option<&Revision>,
+) -> Option<Discounted> {
+    let leaked = || {
+        let text = "signed with a key that had leaked";
+        judge.is_leaked(word.entry).then(|| discounted(word.entry, ReasonCode::KeyRevoked, text))
+    };
+    match word.approval.verdict {
+        // A sign-off for another branch neither counts here nor replaces what was said here. A
+        // reject is of the change itself, wherever it was said.
+        ApprovalVerdict::Approve => {
+            let elsewhere = check_place(judge.service(), &word).err();
+            let refused = elsewhere.or_else(|| spent(judge, &word, landing)).or_else(leaked);
+            if refused.is_some() {
+                return refused;
+            }
+            said.reject = None;
+            said.withdrawal = None;
+            said.approvals.push(word);
+        }
+        ApprovalVerdict::Reject => *said = Said { reject: Some(word), ..Said::default() },
+        // Only a withdrawal that names it takes a reject back, and under a leaked key it cannot
+        // (ATTACKS 19); any takes the sign-offs back.
+        ApprovalVerdict::Withdraw => match &said.reject {
+            Some(reject) if word.approval.withdraws != Some(reject.entry.entry()) => {}
+            Some(_) => {
+                let refused = leaked();
+                if refused.is_some() {
+                    return refused;
+                }
+                *said = Said { withdrawal: Some(word), ..Said::default() };
+            }
+            None => *said = Said { withdrawal: Some(word), ..Said::default() },
+        },
+    }
+    None
 }
 
 fn discounted(entry: &VerifiedEntry, code: ReasonCode, text: impl Into<String>) -> Discounted {
     Discounted { member: entry.by().clone(), entry: entry.index(), code, text: text.into() }
 }
 
-/// Sorts a member's newest word into what counts, what does not, and what blocks.
-fn sort_word(
+/// Sorts what a member said into what counts, what does not, and what blocks.
+fn sort_words(
     judge: &Judge<'_>,
-    word: &Word<'_>,
+    said: &Said<'_>,
     landing: Option<&Revision>,
     standing: &mut Standing,
 ) {
-    let entry = word.entry;
-    match word.approval.verdict {
-        ApprovalVerdict::Reject if judge.view().is_lifted(entry.index()) => {}
-        ApprovalVerdict::Reject => {
-            let member = entry.by().clone();
-            standing.rejects.push(Reject { member, entry: entry.index() });
-        }
-        ApprovalVerdict::Withdraw => standing.discounted.push(discounted(
-            entry,
-            ReasonCode::Withdrawn,
-            "withdrawn by the signer",
-        )),
-        ApprovalVerdict::Approve => match sign_off(judge, word, landing) {
-            Ok(sign_off) => standing.sign_offs.push(sign_off),
-            Err(why) => standing.discounted.push(why),
-        },
+    if let Some(reject) = said.reject.as_ref().map(|word| word.entry)
+        && !judge.view().is_lifted(reject.index())
+    {
+        standing.rejects.push(Reject { member: reject.by().clone(), entry: reject.index() });
     }
+    let withdrawn = said
+        .withdrawal
+        .as_ref()
+        .map(|word| discounted(word.entry, ReasonCode::Withdrawn, "withdrawn by the signer"));
+    standing.discounted.extend(withdrawn);
+    // Every approval counts for what it is worth. One that a later one outdoes in everything is
+    // not worth a line.
+    let mut counted: Vec<SignOff> = Vec::new();
+    for word in said.approvals.iter().rev() {
+        match sign_off(judge, word, landing) {
+            Ok(older) if counted.iter().any(|newer| outdoes(judge.policy(), newer, &older)) => {}
+            Ok(sign_off) => counted.push(sign_off),
+            Err(why) if counted.is_empty() => standing.discounted.push(why),
+            Err(_) => {}
+        }
+    }
+    standing.sign_offs.extend(counted.into_iter().rev());
+}
+
+/// Whether whatever an older sign-off of the same member is good for, a newer one is good for.
+fn outdoes(policy: &Policy, newer: &SignOff, older: &SignOff) -> bool {
+    let rank = |sign_off: &SignOff| sign_off.level.as_ref().and_then(|level| policy.rank(level));
+    rank(newer) >= rank(older)
+        && newer.teams.is_superset(&older.teams)
+        && newer.presence >= older.presence
+        && newer.answered.is_superset(&older.answered)
+        && newer.assistance_seen >= older.assistance_seen
+        && newer.age <= older.age
+        && (!newer.carried || older.carried)
 }
 
 /// An approval counts if its signer might give it then and still may now (ATTACKS 29).

@@ -166,7 +166,9 @@ pub fn verdict(question: &Question, evidence: &Evidence<'_>) -> Verdict {
         of_chain.extend(chain.problems);
         merge(&mut segments, chain.segments);
         if let Some(step) = evidence.whole {
-            merge(&mut whole, vec![judge_change(&judge, &[step], &step.step.document)]);
+            let mut segment = judge_change(&judge, &[step], &step.step.document);
+            segment.satisfied &= !chain.has_rejected_step;
+            merge(&mut whole, vec![segment]);
         }
         // Step 5: the artifacts.
         artifact::judge(&mut verdict, &judge, evidence);
@@ -215,11 +217,20 @@ pub fn verdict(question: &Question, evidence: &Evidence<'_>) -> Verdict {
 /// A [`Problem`] where no policy knows the place.
 pub fn judge_unlanded(question: &Question, evidence: &Evidence<'_>) -> Result<Segment, Problem> {
     let steps: Vec<_> = evidence.steps.iter().collect();
-    let mut segments = Vec::new();
+    let mut segments: Vec<Segment> = Vec::new();
+    let mut shown = None;
     for (_, policy) in &policies::policies(question, evidence.view)? {
         let Some(service) = policy.service(&question.service) else { continue };
         let judge = Judge::new(question, evidence.view, policy, service, evidence.entries);
-        merge(&mut segments, vec![judge_change(&judge, &steps, evidence.difference)]);
+        let segment = judge_change(&judge, &steps, evidence.difference);
+        let assessment = &segment.assessment;
+        shown = shown.max(Some((assessment.assistance, assessment.assistance_from)));
+        merge(&mut segments, vec![segment]);
+    }
+    // Whoever signs is shown the most that any of the policies makes of it, or the sign-off would
+    // not count under that one.
+    if let (Some(segment), Some((assistance, from))) = (segments.last_mut(), shown) {
+        (segment.assessment.assistance, segment.assessment.assistance_from) = (assistance, from);
     }
     let text = format!("no policy knows the service {}", question.service);
     let unknown = problem(ReasonCode::UnknownService, text, "countersign policy show");

@@ -189,7 +189,19 @@ impl View {
         if policy.is_none_or(|policy| policy.names_cell(environment)) {
             return own;
         }
-        self.settled.get(&format!("{service} {group}")).unwrap_or(own)
+        self.group_of(service, environment).unwrap_or(own)
+    }
+
+    /// The settled points of the group that a cell is of; none for what is no cell.
+    #[must_use]
+    pub fn group_of(
+        &self,
+        service: &ServiceName,
+        environment: &EnvironmentName,
+    ) -> Option<&SettledPoints> {
+        let group = environment.group();
+        let is_cell = group != environment.as_str();
+        self.settled.get(&format!("{service} {group}")).filter(|_| is_cell)
     }
 
     /// Every reject of changes, oldest first, those that were taken back or lifted included.

@@ -55,6 +55,7 @@ pub(crate) fn judge(segments: &Segments<'_>, parts: &[Part]) -> Judged {
         }
     }
     if rejected.contains(&true) {
+        judged.rejected_step = true;
         judged.codes.insert(ReasonCode::Rejected);
     }
     match cut(&covered, 0, count) {

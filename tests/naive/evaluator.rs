@@ -72,6 +72,8 @@ pub(crate) struct Answer {
 pub(crate) struct Judged {
     pub(crate) codes: BTreeSet<ReasonCode>,
     pub(crate) uncovered: bool,
+    /// A reject stands on one of the steps.
+    pub(crate) rejected_step: bool,
     pub(crate) rows: Vec<CoverRow>,
     pub(crate) seen: BTreeSet<&'static str>,
 }
@@ -171,9 +173,12 @@ fn judge(model: &Model<'_>, asked: &Asked, policies: &[Policy], points: &[Point]
             of_chain.codes.extend(codes.iter().copied());
             of_chain.uncovered = true;
         }
+        let rejected_step = of_chain.rejected_step;
         of_chains.push(of_chain);
         let whole = whole_part(model, commit(newest), asked.revision);
-        of_whole.push(chain::judge(&segments, &[whole]));
+        let mut of_the_whole = chain::judge(&segments, &[whole]);
+        of_the_whole.uncovered |= rejected_step;
+        of_whole.push(of_the_whole);
         let mut this = Judged::default();
         aside::artifacts(&segments, &mut this);
         judged.push(this);

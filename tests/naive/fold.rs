@@ -330,7 +330,7 @@ impl<'a> Log<'a> {
     }
 }
 
-fn group_of(place: &Place) -> Place {
+pub(crate) fn group_of(place: &Place) -> Place {
     let environment = place.environment.group().parse().unwrap();
     Place { service: place.service.clone(), environment }
 }

@@ -141,7 +141,12 @@ fn start_cover(world: &World, asked: &Asked, start: usize, same: bool) -> Option
 
 fn covers(world: &World, asked: &Asked) -> Vec<KnownCover> {
     let mut covers = Vec::new();
-    for point in world.model().log.own_points(&asked.place) {
+    let group = super::fold::group_of(&asked.place);
+    let mut points = world.model().log.own_points(&asked.place);
+    if group != asked.place {
+        points.extend(world.model().log.own_points(&group));
+    }
+    for point in points {
         let digest = point.deployed.and_then(|deployed| deployed.cover);
         if let Some(cover) = digest.and_then(|digest| parse(world, &digest)) {
             let landed = Some(EntryIndex::new(point.entry));

@@ -2,7 +2,6 @@
 
 use countersign::policy::ReasonCode;
 use countersign::statement::Says;
-use countersign::statement::approval::Approval;
 use countersign::statement::change::DeclaredAuthor;
 use countersign::statement::governance::{Operation, RevokeKey, SetPolicy};
 use countersign::statement::words::{ApprovalVerdict, Assistance, Revocation};
@@ -125,21 +124,9 @@ pub(crate) fn told(world: &World, asked: &Asked, answer: &Answer, verdict: &Verd
 }
 
 /// Whether a statement only ever gives permission: without it there is less of it.
-fn gives(world: &World, answer: &Answer, entry: &VerifiedEntry) -> bool {
+fn gives(answer: &Answer, entry: &VerifiedEntry) -> bool {
     match &entry.statement().says {
-        // A newer approval of the same member takes the place of an older one, which may have been
-        // worth more (section 5.4): that one gives nothing but takes.
-        Says::Approval(said) => {
-            let same = |older: &Approval| {
-                older.rows.iter().any(|row| said.rows.iter().any(|own| own.hash == row.hash))
-            };
-            let replaced = world.verified.iter().any(|other| {
-                matches!(&other.statement().says, Says::Approval(older) if same(older))
-                    && other.by() == entry.by()
-                    && other.index() < entry.index()
-            });
-            said.verdict == ApprovalVerdict::Approve && !replaced
-        }
+        Says::Approval(said) => said.verdict == ApprovalVerdict::Approve,
         Says::Override(_) => true,
         Says::Change(said) => {
             let own = DeclaredAuthor::Member(entry.by().clone());
@@ -160,7 +147,7 @@ pub(crate) fn dropping(
 ) -> Found {
     let whole = gather(world, asked);
     let given: Vec<usize> =
-        (0..world.verified.len()).filter(|at| gives(world, answer, &world.verified[*at])).collect();
+        (0..world.verified.len()).filter(|at| gives(answer, &world.verified[*at])).collect();
     if given.is_empty() {
         return Ok(());
     }
@@ -195,7 +182,7 @@ pub(crate) fn dropping_from_the_log(
             Says::Governance(body) => {
                 body.operations.iter().all(|operation| matches!(operation, Operation::Lift(_)))
             }
-            _ => gives(world, answer, &world.verified[usize::try_from(logged.index).unwrap()]),
+            _ => gives(answer, &world.verified[usize::try_from(logged.index).unwrap()]),
         })
         .map(|logged| logged.index)
         .collect();

@@ -14,7 +14,7 @@ use countersign::statement::change::DeclaredAuthor;
 use countersign::statement::words::{ApprovalVerdict, Assistance, Duty, MemberKind, SubjectType};
 
 use super::evaluator::{Asked, Model};
-use super::fold::{Log, Logged};
+use super::fold::{Log, Logged, group_of};
 use super::repository::{Tree, collisions, difference, differing, email, is_opaque};
 
 /// A step, or a pseudo-step: commits between two trees.
@@ -180,21 +180,21 @@ impl Segments<'_> {
         let step = difference(&part.old, &part.new).hash();
         let mut known = self.committed(part);
         let committed: BTreeSet<Who> = known.keys().cloned().collect();
-        let mut newest: BTreeMap<&MemberId, &Logged> = BTreeMap::new();
+        let mut newest: BTreeMap<(&MemberId, ChangeHash), &Logged> = BTreeMap::new();
         for logged in self.log().0 {
             if let Says::Change(said) = &logged.statement.says
                 && (said.change == step || said.change == segment)
                 && said.repository == self.service.repository
             {
-                newest.insert(&logged.statement.by, logged);
+                newest.insert((&logged.statement.by, said.change), logged);
             }
         }
         let (mut declared, mut voided) = (None, None);
-        for (by, logged) in newest {
+        for ((by, _), logged) in newest {
             let Says::Change(said) = &logged.statement.says else { continue };
             let who = Who::Member(by.clone());
-            let is_author =
-                if said.change == step { committed.contains(&who) } else { any.contains(&who) };
+            let is_author = (said.change == step && committed.contains(&who))
+                || (said.change == segment && any.contains(&who));
             let then = self.log().below(logged.index);
             let has_duty = |log: Log<'_>| {
                 log.member(by).is_some_and(|member| {
@@ -267,57 +267,70 @@ impl Segments<'_> {
         change: Option<(ChangeHash, &Revision)>,
     ) -> Words {
         let mut words = Words::default();
-        let mut newest: BTreeMap<&MemberId, (&Logged, &ApprovalRow)> = BTreeMap::new();
+        let mut members: BTreeMap<&MemberId, Member<'_>> = BTreeMap::new();
         for logged in self.log().0 {
             let Says::Approval(said) = &logged.statement.says else { continue };
             let row = said.rows.iter().find(|row| row.hash == hash);
             let Some(row) = row.filter(|_| said.subject_type == subject) else { continue };
-            // A reject is of the change itself, wherever it was said; so is what takes it back.
-            if said.verdict == ApprovalVerdict::Approve && !meant(row) {
-                words.codes.insert(ReasonCode::WrongBranch);
-                continue;
-            }
-            // What stood before it, of the same member, is a reject.
-            let withdraws_reject = said.verdict == ApprovalVerdict::Withdraw
-                && newest.get(&logged.statement.by).is_some_and(|(before, _)| {
-                    matches!(&before.statement.says, Says::Approval(said)
-                        if said.verdict == ApprovalVerdict::Reject)
-                });
-            let permits = said.verdict == ApprovalVerdict::Approve || withdraws_reject;
-            if permits && self.log().under_leaked_key(logged) {
-                words.codes.insert(ReasonCode::KeyRevoked);
-                continue;
-            }
-            if said.verdict == ApprovalVerdict::Approve
-                && let Some((change, last)) = change
-                && self.is_spent(logged.index, change, last)
-            {
-                words.codes.insert(ReasonCode::Spent);
-                continue;
-            }
-            newest.insert(&logged.statement.by, (logged, row));
-        }
-        for (logged, row) in newest.into_values() {
-            let Says::Approval(said) = &logged.statement.says else { continue };
+            let member = members.entry(&logged.statement.by).or_default();
+            let leaked = self.log().under_leaked_key(logged);
             match said.verdict {
-                ApprovalVerdict::Withdraw => {
-                    words.codes.insert(ReasonCode::Withdrawn);
+                ApprovalVerdict::Approve => {
+                    // A reject is of the change itself, wherever it was said.
+                    let left_out = if !meant(row) {
+                        Some(ReasonCode::WrongBranch)
+                    } else if leaked {
+                        Some(ReasonCode::KeyRevoked)
+                    } else {
+                        let spent = |(change, last)| self.is_spent(logged.index, change, last);
+                        change.is_some_and(spent).then_some(ReasonCode::Spent)
+                    };
+                    if let Some(code) = left_out {
+                        words.codes.insert(code);
+                        continue;
+                    }
+                    member.reject = None;
+                    member.approvals.push((logged, row));
                 }
-                ApprovalVerdict::Reject if self.log().is_lifted(logged.index) => {}
-                ApprovalVerdict::Reject => words.rejected = true,
-                ApprovalVerdict::Approve => match self.sign_off(logged, row, change) {
+                ApprovalVerdict::Reject => {
+                    *member = Member { reject: Some(logged.index), approvals: Vec::new() };
+                }
+                ApprovalVerdict::Withdraw => {
+                    let names = said.withdraws.map(|entry| entry.index.get());
+                    if member.reject.is_none() {
+                        words.codes.insert(ReasonCode::Withdrawn);
+                        member.approvals.clear();
+                    } else if member.reject == names && leaked {
+                        words.codes.insert(ReasonCode::KeyRevoked);
+                    } else if member.reject == names {
+                        words.codes.insert(ReasonCode::Withdrawn);
+                        member.reject = None;
+                    }
+                }
+            }
+        }
+        for member in members.into_values() {
+            if member.reject.is_some_and(|index| !self.log().is_lifted(index)) {
+                words.rejected = true;
+            }
+            for (logged, row) in member.approvals {
+                match self.sign_off(logged, row, change) {
                     Ok(sign_off) => words.sign_offs.push(sign_off),
                     Err(code) => {
                         words.codes.insert(code);
                     }
-                },
+                }
             }
         }
         words
     }
 
     fn is_spent(&self, approval: u64, change: ChangeHash, last: &Revision) -> bool {
-        self.log().own_points(&self.asked.place).iter().any(|point| {
+        // What landed in a cell's group has landed in the cell.
+        let group = group_of(&self.asked.place);
+        let of_group =
+            if group == self.asked.place { Vec::new() } else { self.log().own_points(&group) };
+        self.log().own_points(&self.asked.place).iter().chain(&of_group).any(|point| {
             let Some(deployed) = &point.deployed else { return false };
             let rows = deployed.cover.and_then(|cover| self.model.covers.get(&cover));
             rows.into_iter().flatten().any(|row| {
@@ -395,4 +408,11 @@ pub(crate) fn presence(shown: Shown) -> Presence {
         Shown::None => Presence::NoTouch,
         Shown::TouchClaimed | Shown::VerifiedClaimed => Presence::TouchClaimed,
     }
+}
+
+/// What a member said of one subject, as far as it stands.
+#[derive(Default)]
+struct Member<'a> {
+    reject: Option<u64>,
+    approvals: Vec<(&'a Logged, &'a ApprovalRow)>,
 }
