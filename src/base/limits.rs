@@ -116,6 +116,9 @@ pub const READABLE_BYTES_MAX: u64 = 1024 * 1024;
 pub const TREE_BYTES_MAX: u64 = 16 * 1024 * 1024;
 /// Longest that an override may last, in milliseconds: a day. The policy may ask for less.
 pub const OVERRIDE_MILLISECONDS_MAX: u64 = 86_400_000;
+/// Whoever had the duty to override so long before a debt counts among those who must agree while
+/// it is overdue: 30 days, so that nobody makes it easier by retiring the others first.
+pub const HOLDERS_REMEMBERED_MILLISECONDS: u64 = 30 * 86_400_000;
 /// How far ahead of the ledger's clock the claimed time of an override may lie, in milliseconds:
 /// laptops are late or early by minutes.
 pub const OVERRIDE_AHEAD_MILLISECONDS_MAX: u64 = 300_000;

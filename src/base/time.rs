@@ -31,6 +31,12 @@ impl Timestamp {
         Span(self.0.saturating_sub(earlier.0))
     }
 
+    /// This moment minus a span; the beginning where there was nothing before.
+    #[must_use]
+    pub const fn before(self, span: Span) -> Self {
+        Self(self.0.saturating_sub(span.0))
+    }
+
     /// This moment plus a span.
     #[must_use]
     pub const fn plus(self, span: Span) -> Self {

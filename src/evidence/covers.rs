@@ -6,12 +6,13 @@ use crate::base::position::EntryIndex;
 use crate::base::time::Timestamp;
 use crate::ledger::store::StoreError;
 use crate::ledger::topics;
+use crate::roster::KeyStanding;
 use crate::session::{Session, SessionError};
 use crate::statement::Says;
 use crate::statement::words::{ApprovalVerdict, DecisionVerdict};
 use crate::verify::cover::Cover;
 use crate::verify::{KnownCover, Position, Question, VerifiedEntry, shortest_approval_ttl};
-use crate::view::{SettledPoint, SettledPoints, View};
+use crate::view::{SettledPoints, View};
 
 /// Reads the covers that bear on the approvals among `entries`. Only what came after the oldest
 /// of them can.
@@ -66,7 +67,10 @@ fn allowed(
             let entry = session.entry(index)?;
             // A topic is an aid, never evidence: the entry says itself what it is.
             let Says::Decision(said) = &entry.statement().says else { continue };
-            if said.service == question.service && said.verdict == DecisionVerdict::Allow {
+            // What a gate's key allowed after it leaked was allowed by nobody.
+            let good = |key| view.roster().standing(key, index, view.size()) == KeyStanding::Good;
+            let counts = said.verdict == DecisionVerdict::Allow && entry.keys().iter().all(good);
+            if said.service == question.service && counts {
                 found.extend(said.cover.map(|cover| (index, entry.time(), cover)));
             }
         }
@@ -79,10 +83,13 @@ fn allowed(
 /// stands before it.
 pub(super) fn start_cover(
     session: &Session,
-    points: &[SettledPoint],
+    view: &View,
     position: Position,
     question: &Question,
 ) -> Result<Option<Cover>, SessionError> {
+    let (service, environment) = (&question.service, &question.environment);
+    let points = view.starts(service, environment).all();
+    let of_group = view.group_of(service, environment).map_or(&[][..], SettledPoints::all);
     let (revision, artifacts) = match position {
         Position::Behind => (Some(&question.revision), Some(&question.artifacts)),
         Position::Diverged { start } => {
@@ -90,21 +97,28 @@ pub(super) fn start_cover(
         }
         _ => return Ok(None),
     };
-    let same = points.iter().rev().filter(|point| {
-        point.revision.as_ref() == revision
-            && artifacts.is_none_or(|artifacts| point.artifacts == *artifacts)
-    });
     let mut found = None;
-    for digest in same.filter_map(|point| point.cover) {
+    for point in points.iter().rev().chain(of_group.iter().rev()) {
+        if point.revision.as_ref() != revision {
+            continue;
+        }
+        // What the admins accepted rests on no cover.
+        if point.decision.is_none() {
+            return Ok(found);
+        }
+        if artifacts.is_some_and(|artifacts| point.artifacts != *artifacts) {
+            continue;
+        }
+        let Some(digest) = point.cover else { continue };
         let Some(bytes) = session.blobs().get(&digest)? else { continue };
         let cover = parse(&bytes)?;
-        let brings = !cover.segments.is_empty();
-        found = Some(cover);
-        if brings {
-            break;
+        if !cover.segments.is_empty() {
+            return Ok(Some(cover));
         }
+        found = Some(cover);
     }
-    Ok(found)
+    // Whatever brought its changes here is not known any more.
+    Ok(None)
 }
 
 /// A cover without which nobody can tell what was used up.

@@ -14,6 +14,7 @@ use crate::change::{Document, Step};
 use crate::git::{GitError, Range, Repository};
 use crate::ledger::store::Topic;
 use crate::ledger::topics;
+use crate::policy::Policy;
 use crate::session::{Session, SessionError};
 use crate::verify::cover::Cover;
 use crate::verify::{
@@ -129,7 +130,7 @@ pub fn gather_as_of(
     };
     let mut wanted: BTreeSet<Topic> = hashes(&steps, &difference).map(topics::change).collect();
     wanted.extend(question.artifacts.iter().copied().map(topics::artifact));
-    let cover = start_cover(session, points.all(), position, question)?;
+    let cover = start_cover(session, view, position, question)?;
     let changes = cover.iter().flat_map(|cover| &cover.segments).map(|row| row.change);
     wanted.extend(changes.map(topics::change));
     let mut entries = session.entries_under(wanted)?;
@@ -166,7 +167,7 @@ fn widen(
 ) -> Result<(), GatherError> {
     let is_allowed = verdict(question, &gathered.evidence_as_of(view)).is_allowed();
     let mut wanted = BTreeSet::new();
-    if gathered.steps.len() > 1 && (!is_allowed || !view.rejects().is_empty()) {
+    if gathered.steps.len() > 1 && (!is_allowed || has_rejects(view, question)) {
         let spoken_of = spoken_of(session, &gathered.steps)?;
         wanted.extend(spoken_of.iter().map(|run| topics::change(run.change)));
         gathered.runs = spoken_of.into_iter().map(|run| (run.first, run.last)).collect();
@@ -184,6 +185,15 @@ fn widen(
         gathered.covers = known_covers(session, view, question, &gathered.entries)?;
     }
     Ok(())
+}
+
+/// Whether anything was ever rejected in the service's repository: only then may a run have been.
+fn has_rejects(view: &View, question: &Question) -> bool {
+    let policy = view.policy().and_then(|version| Policy::parse(&version.text).ok());
+    let service = policy.as_ref().and_then(|policy| policy.service(&question.service));
+    view.rejects().iter().any(|reject| {
+        service.is_none_or(|service| reject.repositories.contains(&service.repository))
+    })
 }
 
 impl Gathered {

@@ -46,7 +46,8 @@ pub(super) fn place(
         return Ok(Placed { position: Position::Linear, commits: walked.commits, live: None });
     }
     if is_behind(repository, revision, settled)? {
-        let live = Some(live(repository, revision, settled)?);
+        // It is for people, and a verdict without it is the same.
+        let live = live(repository, revision, settled).ok();
         return Ok(Placed { live, ..Placed::at(Position::Behind) });
     }
     beside(repository, points, settled, &walked.commits)

@@ -54,7 +54,12 @@ pub(super) fn segments(judge: &Judge<'_>, evidence: &Evidence<'_>) -> Chain {
     let alone: Vec<Run> = evidence.steps.iter().enumerate().map(single).collect();
     let runs = runs(judge, evidence, &alone);
     let problems = unanswered_rejects(&runs);
-    let has_rejected_step = alone.iter().any(|step| !step.segment.rejects.is_empty());
+    let took_back = |step: &Run| {
+        let empty = |run: &&Run| run.segment.paths == 0 && run.segment.satisfied;
+        runs.iter().filter(empty).any(|run| run.exceeds(step))
+    };
+    let has_rejected_step =
+        alone.iter().any(|step| !step.segment.rejects.is_empty() && !took_back(step));
     Chain { segments: cut(alone, runs), problems, has_rejected_step }
 }
 
@@ -81,7 +86,8 @@ fn runs(judge: &Judge<'_>, evidence: &Evidence<'_>, alone: &[Run]) -> Vec<Run> {
         let mut segment = judge_change(judge, &own, &document);
         // A reject on a step blocks the run as well (ATTACKS 27).
         let rejected = alone[first..=last].iter().any(|step| !step.segment.rejects.is_empty());
-        segment.satisfied &= !rejected;
+        // What composes to nothing took back whatever was rejected in it.
+        segment.satisfied &= document.is_empty() || !rejected;
         Some(Run { first, last, segment })
     });
     judged.collect()

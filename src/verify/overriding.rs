@@ -9,8 +9,9 @@ use super::policies::Version;
 use super::signoff::presence;
 use super::verdict::{Problem, problem};
 use crate::base::digest::StatementId;
+use crate::base::limits::HOLDERS_REMEMBERED_MILLISECONDS;
 use crate::base::name::MemberId;
-use crate::base::position::{EntryIndex, TreeSize};
+use crate::base::position::EntryIndex;
 use crate::base::time::{Span, Timestamp};
 use crate::policy::{Policy, Presence, ReasonCode};
 use crate::roster::KeyStanding;
@@ -72,10 +73,13 @@ pub(super) fn judge(
     let in_force = in_force(question, evidence, policies);
     let mut needed = 1;
     let mut too_few = None;
-    if let Some(oldest) = owed.iter().find(|owed| owed.overdue) {
-        // Whoever loses the duty, or a key, since then makes it no easier.
-        let then = oldest.debt.deployment.index.size_after();
-        let holders = holders(view, then).max(holders(view, view.size())).max(1);
+    // What any cell of the group owes counts: naming another cell evades nothing.
+    let due_within = due_within.unwrap_or(Span::from_milliseconds(0));
+    let is_overdue = |debt: &&Debt| debt.since.plus(due_within) <= question.time;
+    let of_group = view.owed_in_group(&question.service, &question.environment);
+    if let Some(oldest) = of_group.filter(is_overdue).map(|debt| debt.since).min() {
+        let since = oldest.before(Span::from_milliseconds(HOLDERS_REMEMBERED_MILLISECONDS));
+        let holders = view.most_override_holders_since(since).max(1);
         needed = MEMBERS_WHILE_OVERDUE.min(holders);
         let found = in_force.len();
         if (1..needed).contains(&found) {
@@ -86,14 +90,6 @@ pub(super) fn judge(
         }
     }
     Glass { in_force, needed, owed, problem: too_few }
-}
-
-/// How many members could override as of a size: with the duty, and a key to do it with.
-fn holders(view: &View, size: TreeSize) -> usize {
-    let roster = view.roster();
-    let can = |id: &MemberId| !roster.keys_of(id, size).is_empty();
-    let members = roster.members(size).filter(|member| member.has_duty(Duty::Override));
-    members.filter(|member| can(&member.id)).count()
 }
 
 /// Of each member the override that lasts longest, by member.
@@ -146,8 +142,13 @@ fn is_in_force(
         roster.member(entry.by(), size).is_some_and(|member| member.has_duty(Duty::Override))
     };
     let good = |key| roster.standing(key, entry.index(), view.size()) == KeyStanding::Good;
-    let may =
-        holds(entry.index().size_after()) && holds(view.size()) && entry.keys().iter().all(good);
+    let cooling = policies.iter().map(|(_, policy)| policy.defaults().key_cooling).max()?;
+    let since = |key| roster.cooling_since(key, view.size());
+    let cools = |enrolled| question.time.since(enrolled) < cooling;
+    let may = holds(entry.index().size_after())
+        && holds(view.size())
+        && !entry.keys().iter().filter_map(since).any(cools)
+        && entry.keys().iter().all(good);
     let (member, id) = (entry.by().clone(), entry.id());
     may.then_some(InForce { member, entry: entry.index(), id, expires })
 }

@@ -450,7 +450,7 @@ fn declared(
 /// so barred from signing off.
 fn bar_declared(judge: &Judge<'_>, authors: &mut Authors, named: &DeclaredAuthor) {
     let member = match named {
-        DeclaredAuthor::Member(id) => judge.view.roster().member(id, judge.view.size()),
+        DeclaredAuthor::Member(id) => judge.view.roster().member_ever(id, judge.view.size()),
         DeclaredAuthor::Email(email) => judge.member_of(*email),
     };
     if let Some(member) = member {
@@ -475,7 +475,7 @@ fn add_declared(judge: &Judge<'_>, authors: &mut Authors, by: &MemberId, named: 
         roster.member(by, size).is_some_and(|member| member.kind == MemberKind::Service);
     // A colleague's word names an author, and so bars them from signing off; it attests nothing.
     let member = match named {
-        DeclaredAuthor::Member(id) => roster.member(id, size),
+        DeclaredAuthor::Member(id) => roster.member_ever(id, size),
         DeclaredAuthor::Email(email) => judge.member_of(*email),
     };
     let about_itself = member.is_some_and(|member| member.id == *by);

@@ -112,7 +112,10 @@ fn hear<'a>(
         // reject is of the change itself, wherever it was said.
         ApprovalVerdict::Approve => {
             let elsewhere = check_place(judge.service(), &word).err();
-            let refused = elsewhere.or_else(|| spent(judge, &word, landing)).or_else(leaked);
+            let refused = elsewhere
+                .or_else(|| spent(judge, &word, landing))
+                .or_else(leaked)
+                .or_else(|| cooling(judge, word.entry));
             if refused.is_some() {
                 return refused;
             }
@@ -126,7 +129,7 @@ fn hear<'a>(
         ApprovalVerdict::Withdraw => match &said.reject {
             Some(reject) if word.approval.withdraws != Some(reject.entry.entry()) => {}
             Some(_) => {
-                let refused = leaked();
+                let refused = leaked().or_else(|| cooling(judge, word.entry));
                 if refused.is_some() {
                     return refused;
                 }
@@ -140,6 +143,18 @@ fn hear<'a>(
 
 fn discounted(entry: &VerifiedEntry, code: ReasonCode, text: impl Into<String>) -> Discounted {
     Discounted { member: entry.by().clone(), entry: entry.index(), code, text: text.into() }
+}
+
+/// A further key that admins gave to somebody's name gives no permission at once, and takes back
+/// no reject (ATTACKS 18).
+fn cooling(judge: &Judge<'_>, entry: &VerifiedEntry) -> Option<Discounted> {
+    let roster = judge.view().roster();
+    let since = |key| roster.cooling_since(key, judge.view().size());
+    let enrolled = entry.keys().iter().filter_map(since).max()?;
+    let lasts = judge.policy().defaults().key_cooling;
+    let text = format!("signed with a further key that was enrolled less than {lasts} ago");
+    let is_cooling = judge.question().time.since(enrolled) < lasts;
+    is_cooling.then(|| discounted(entry, ReasonCode::KeyCooling, text))
 }
 
 /// Sorts what a member said into what counts, what does not, and what blocks.
@@ -211,15 +226,6 @@ fn sign_off(
             "signed with a key that was not in force".to_owned(),
         );
     }
-    // A second key that admins gave to somebody else's name signs for nobody at once (ATTACKS 18).
-    let cooling = judge.policy().defaults().key_cooling;
-    let enrolled = entry.keys().iter().filter_map(|key| roster.cooling_since(key, now)).max();
-    if enrolled.is_some_and(|enrolled| judge.question().time.since(enrolled) < cooling) {
-        return refuse(
-            ReasonCode::KeyCooling,
-            format!("signed with a further key that was enrolled less than {cooling} ago"),
-        );
-    }
     let answered = word.approval.checklist.iter().map(|answer| answer.item.clone()).collect();
     Ok(SignOff {
         member: entry.by().clone(),
@@ -243,10 +249,8 @@ fn spent(judge: &Judge<'_>, word: &Word<'_>, landing: Option<&Revision>) -> Opti
     judge.covers().iter().find_map(|known| {
         let deployment = known.landed?;
         let mut elsewhere = known.cover.segments.iter().filter(|row| row.last != *landing);
-        let row = elsewhere.find(|row| {
-            let same = row.change.as_bytes() == word.row.hash.as_bytes() && index < deployment;
-            same || row.approvals.contains(&index)
-        })?;
+        let row = elsewhere
+            .find(|row| row.change.as_bytes() == word.row.hash.as_bytes() && index < deployment)?;
         let commit = row.last.short();
         let text = format!("used up by {commit}, which was deployed here as entry {deployment}");
         Some(discounted(word.entry, ReasonCode::Spent, text))

@@ -174,7 +174,8 @@ pub fn verdict(question: &Question, evidence: &Evidence<'_>) -> Verdict {
         artifact::judge(&mut verdict, &judge, evidence);
     }
     let chain_holds = of_chain.is_empty() && segments.iter().all(|segment| segment.satisfied);
-    let whole_holds = !whole.is_empty() && whole.iter().all(|segment| segment.satisfied);
+    let adds_up = !of_chain.iter().any(|one| one.code == ReasonCode::CompositionMismatch);
+    let whole_holds = adds_up && !whole.is_empty() && whole.iter().all(|segment| segment.satisfied);
     if whole_holds && !chain_holds && points.newest().is_some() {
         verdict.start = points.newest().cloned();
         verdict.segments = whole;

@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::base::digest::{ChangeHash, Commitment, ContentDigest, LeafHash, StatementId};
-use crate::base::name::{EnvironmentName, Origin, RepositoryName, ServiceName};
+use crate::base::name::{EnvironmentName, MemberId, Origin, RepositoryName, ServiceName};
 use crate::base::position::{EntryIndex, TreeSize};
 use crate::base::time::{Span, Timestamp};
 use crate::key::KeyId;
@@ -19,7 +19,7 @@ use crate::policy::Policy;
 use crate::roster::{AdminSet, Revoked, Roster};
 use crate::statement::approval::Approval;
 use crate::statement::governance::{Accepted, EntryReference, Governance, Operation};
-use crate::statement::words::{ApprovalVerdict, Revocation, SubjectType};
+use crate::statement::words::{ApprovalVerdict, Duty, Revocation, SubjectType};
 use crate::statement::{Says, Statement};
 
 pub use self::settle::{Debt, LiveDeployment, SettledPoint, SettledPoints};
@@ -36,6 +36,8 @@ pub struct View {
     settled: BTreeMap<String, SettledPoints>,
     lifts: Vec<(EntryIndex, EntryReference)>,
     rejects: Vec<RejectRecord>,
+    /// How many could override from a time on; one item a change.
+    override_holders: Vec<(Timestamp, usize)>,
     clock_confirmed_until: Timestamp,
     newest_doubt: Doubts,
 }
@@ -125,6 +127,7 @@ impl Default for View {
             settled: BTreeMap::new(),
             lifts: Vec::new(),
             rejects: Vec::new(),
+            override_holders: Vec::new(),
             clock_confirmed_until: Timestamp::default(),
             newest_doubt: Doubts::default(),
         }
@@ -315,6 +318,40 @@ impl View {
             self.apply_operation(fact, operation);
         }
         self.newest_governance = Some(fact.entry);
+        self.note_override_holders(fact.time);
+    }
+
+    fn note_override_holders(&mut self, time: Timestamp) {
+        let can = |id: &MemberId| !self.roster.keys_of(id, self.size).is_empty();
+        let members = self.roster.members(self.size);
+        let holders = members.filter(|one| one.has_duty(Duty::Override) && can(&one.id)).count();
+        if self.override_holders.last().is_none_or(|(_, before)| *before != holders) {
+            self.override_holders.push((time, holders));
+        }
+    }
+
+    /// The most members that could override at one time since a moment: with the duty, and a key
+    /// to do it with.
+    #[must_use]
+    pub fn most_override_holders_since(&self, since: Timestamp) -> usize {
+        // What held when the time began counts as well.
+        let first = self.override_holders.partition_point(|(time, _)| *time <= since);
+        let counted = self.override_holders.iter().skip(first.saturating_sub(1));
+        counted.map(|(_, holders)| *holders).max().unwrap_or(0)
+    }
+
+    /// What is owed for a service in the group of an environment, in whatever cell.
+    pub fn owed_in_group(
+        &self,
+        service: &ServiceName,
+        environment: &EnvironmentName,
+    ) -> impl Iterator<Item = &Debt> {
+        let group = format!("{service} {}", environment.group());
+        let is_of = move |place: &str| {
+            place.strip_prefix(&group).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        };
+        let places = self.settled.iter().filter(move |(place, _)| is_of(place));
+        places.flat_map(|(_, points)| points.debts())
     }
 
     fn apply_operation(&mut self, fact: &Fact<'_>, operation: &Operation) {

@@ -30,7 +30,8 @@ pub struct SettledPoint {
     pub decision: Option<EntryReference>,
     /// The cover of that decision.
     pub cover: Option<ContentDigest>,
-    /// The deployment's statement, and who made it; none for a baseline.
+    /// The deployment's statement, and who made it; none for a baseline, and none for what may not
+    /// be unmade any more.
     deployed_by: Option<(StatementId, MemberId)>,
 }
 
@@ -324,6 +325,17 @@ impl SettledPoints {
             self.failed.extend(self.points.pop());
             self.open.clear();
         }
+        // Whoever deploys could else unmake one point after the other, and start anywhere.
+        if is_newest && matches!(outcome, Outcome::Failed | Outcome::Succeeded) {
+            self.conclude();
+        }
+    }
+
+    /// The newest point stays, whatever is said of it later.
+    fn conclude(&mut self) {
+        if let Some(newest) = self.points.last_mut() {
+            newest.deployed_by = None;
+        }
     }
 
     /// Decisions that were made under another policy, or from another newest point, are not to be
@@ -333,6 +345,7 @@ impl SettledPoints {
     }
 
     fn settle(&mut self, point: SettledPoint) {
+        self.conclude();
         self.points.push(point);
         // Every open decision knew an older newest point: none of them can settle any more.
         self.open.clear();

@@ -78,7 +78,13 @@ pub(crate) fn overridden(model: &Model<'_>, asked: &Asked, policies: &[Policy]) 
         let by = &logged.statement.by;
         let has_duty = log.below(logged.index).human_with(by, Duty::Override)
             && log.human_with(by, Duty::Override);
-        let good = !log.under_leaked_key(logged);
+        let keys = log.keys_of(by);
+        let (_, entry, enrolled) = keys.iter().find(|key| key.0 == logged.keys[0]).unwrap();
+        let cools = policies.iter().any(|policy| {
+            let cooling = policy.defaults().key_cooling.milliseconds();
+            keys.iter().any(|key| key.1 < *entry) && asked.now - enrolled < cooling
+        });
+        let good = !log.under_leaked_key(logged) && !cools;
         let counts = policies.iter().all(|policy| {
             let terms = policy.override_terms();
             let expires = said.expires.milliseconds();
@@ -98,8 +104,16 @@ pub(crate) fn overridden(model: &Model<'_>, asked: &Asked, policies: &[Policy]) 
     }
     let due = policies.iter().map(|policy| policy.override_terms().debt_due.milliseconds());
     let due = due.min().unwrap();
-    let owed = debts(log, &asked.place);
-    let overdue = owed.iter().find(|(_, since)| asked.now >= since + due);
+    // What any cell of the group owes counts.
+    let mut owed = Vec::new();
+    for place in places(log) {
+        if place.service == asked.place.service
+            && place.environment.group() == asked.place.environment.group()
+        {
+            owed.extend(debts(log, &place));
+        }
+    }
+    let overdue = owed.iter().map(|(_, since)| *since).filter(|since| asked.now >= since + due);
     let able = |log: Log<'_>| {
         let members = log.members().into_iter();
         let able = |member: &&SetMember| {
@@ -107,11 +121,32 @@ pub(crate) fn overridden(model: &Model<'_>, asked: &Asked, policies: &[Policy]) 
         };
         members.filter(able).count()
     };
-    let needed = match overdue {
-        Some((entry, _)) => able(log).max(able(log.below(entry + 1))).min(3),
+    let needed = match overdue.min() {
+        Some(oldest) => {
+            // The most that there were at one time since 30 days before.
+            let since = oldest.saturating_sub(30 * 86_400_000);
+            let mut most = able(log);
+            for (at, logged) in log.0.iter().enumerate() {
+                let until = log.0.get(at + 1).map_or(u64::MAX, |next| next.time);
+                if until > since || logged.time >= since {
+                    most = most.max(able(log.below(logged.index + 1)));
+                }
+            }
+            most.clamp(1, 3)
+        }
         None => 1,
     };
     Some(members.len() >= needed)
+}
+
+/// Every place that the log speaks of.
+fn places(log: Log<'_>) -> BTreeSet<Place> {
+    let of = |logged: &Logged| match &logged.statement.says {
+        Says::Deployment(said) => Some((said.service.clone(), said.environment.clone())),
+        _ => None,
+    };
+    let found = log.0.iter().filter_map(of);
+    found.map(|(service, environment)| Place { service, environment }).collect()
 }
 
 fn is_for(said: &Override, asked: &Asked, model: &Model<'_>) -> bool {

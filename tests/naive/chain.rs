@@ -25,7 +25,9 @@ pub(crate) fn judge(segments: &Segments<'_>, parts: &[Part]) -> Judged {
         for last in first..count {
             let length = last - first + 1;
             let is_run = length <= 32 || length == count;
-            let blocked = rejected[first..=last].contains(&true);
+            // What composes to nothing took back whatever was rejected in it.
+            let is_empty = parts[first].old == parts[last].new && last > first;
+            let blocked = rejected[first..=last].contains(&true) && !is_empty;
             if is_run && !blocked {
                 let (row, codes) = cover(segments, &parts[first..=last]);
                 if length == 1 {
@@ -54,9 +56,14 @@ pub(crate) fn judge(segments: &Segments<'_>, parts: &[Part]) -> Judged {
             }
         }
     }
-    if rejected.contains(&true) {
+    let took_back = |step: usize| {
+        covered.keys().any(|(first, last)| {
+            let is_empty = parts[*first].old == parts[*last].new && last > first;
+            is_empty && *first <= step && step <= *last
+        })
+    };
+    if (0..count).any(|step| rejected[step] && !took_back(step)) {
         judged.rejected_step = true;
-        judged.codes.insert(ReasonCode::Rejected);
     }
     match cut(&covered, 0, count) {
         Some(cut) => {
@@ -68,7 +75,18 @@ pub(crate) fn judge(segments: &Segments<'_>, parts: &[Part]) -> Judged {
             }
             judged.rows = cut.iter().map(|segment| covered[segment].clone()).collect();
         }
-        None => judged.uncovered = true,
+        None => {
+            judged.uncovered = true;
+            // What is reported: each step alone, or the shortest covered run that begins there.
+            let mut at = 0;
+            while at < count {
+                let shortest = (at..count).find(|last| covered.contains_key(&(at, *last)));
+                if shortest.is_none() && rejected[at] {
+                    judged.codes.insert(ReasonCode::Rejected);
+                }
+                at = shortest.unwrap_or(at) + 1;
+            }
+        }
     }
     judged
 }

@@ -26,7 +26,7 @@ pub(crate) struct Logged {
 }
 
 /// A service in an environment.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Place {
     pub(crate) service: ServiceName,
     pub(crate) environment: EnvironmentName,
@@ -50,6 +50,8 @@ pub(crate) struct Settled {
     pub(crate) artifacts: Vec<ContentDigest>,
     pub(crate) cover: Option<ContentDigest>,
     pub(crate) failed: bool,
+    /// Whether nothing said of it later unmakes it.
+    pub(crate) concluded: bool,
 }
 
 /// The log: entry `i` is seen by every size above `i`.
@@ -240,6 +242,7 @@ impl<'a> Log<'a> {
                 if body.service == place.service && body.environment == place.environment =>
             {
                 if let Some(decision) = self.settles(logged, body, newest) {
+                    conclude(to);
                     to.push(Point {
                         entry: logged.index,
                         time: logged.time,
@@ -250,18 +253,21 @@ impl<'a> Log<'a> {
                             artifacts: body.artifacts.clone(),
                             cover: decision.cover,
                             failed: false,
+                            concluded: false,
                         }),
                     });
                 }
-                // 3.3: only the newest point is unmade.
+                // 3.3: only the newest point is unmade, and once at most.
                 if let Some(started) = body.started
-                    && body.outcome == Outcome::Failed
+                    && matches!(body.outcome, Outcome::Failed | Outcome::Succeeded)
                     && let Some(newest) = to.iter_mut().rev().find(|point| point.stands())
                     && let Some(deployed) = &mut newest.deployed
                     && deployed.id == started
                     && deployed.by == logged.statement.by
+                    && !deployed.concluded
                 {
-                    deployed.failed = true;
+                    deployed.failed = body.outcome == Outcome::Failed;
+                    conclude(to);
                 }
             }
             _ => {}
@@ -333,6 +339,14 @@ impl<'a> Log<'a> {
 pub(crate) fn group_of(place: &Place) -> Place {
     let environment = place.environment.group().parse().unwrap();
     Place { service: place.service.clone(), environment }
+}
+
+/// The newest point that stands stays.
+fn conclude(points: &mut [Point]) {
+    let newest = points.iter_mut().rev().find(|point| point.stands());
+    if let Some(deployed) = newest.and_then(|point| point.deployed.as_mut()) {
+        deployed.concluded = true;
+    }
 }
 
 /// Whether a policy names a cell itself, and not only its group.

@@ -214,7 +214,8 @@ impl Segments<'_> {
             }
             for author in &said.authors {
                 let author = match author {
-                    DeclaredAuthor::Member(id) if self.log().member(id).is_none() => {
+                    // Whoever left is still who wrote it; whoever never was one is nobody known.
+                    DeclaredAuthor::Member(id) if self.log().member_ever(id).is_none() => {
                         if signer.is_none() {
                             continue;
                         }
@@ -281,6 +282,8 @@ impl Segments<'_> {
                         Some(ReasonCode::WrongBranch)
                     } else if leaked {
                         Some(ReasonCode::KeyRevoked)
+                    } else if self.cools(logged) {
+                        Some(ReasonCode::KeyCooling)
                     } else {
                         let spent = |(change, last)| self.is_spent(logged.index, change, last);
                         change.is_some_and(spent).then_some(ReasonCode::Spent)
@@ -300,7 +303,7 @@ impl Segments<'_> {
                     if member.reject.is_none() {
                         words.codes.insert(ReasonCode::Withdrawn);
                         member.approvals.clear();
-                    } else if member.reject == names && leaked {
+                    } else if member.reject == names && (leaked || self.cools(logged)) {
                         words.codes.insert(ReasonCode::KeyRevoked);
                     } else if member.reject == names {
                         words.codes.insert(ReasonCode::Withdrawn);
@@ -333,12 +336,19 @@ impl Segments<'_> {
         self.log().own_points(&self.asked.place).iter().chain(&of_group).any(|point| {
             let Some(deployed) = &point.deployed else { return false };
             let rows = deployed.cover.and_then(|cover| self.model.covers.get(&cover));
-            rows.into_iter().flatten().any(|row| {
-                row.last != *last
-                    && ((row.change == change && approval < point.entry)
-                        || row.approvals.contains(&approval))
-            })
+            rows.into_iter()
+                .flatten()
+                .any(|row| row.last != *last && row.change == change && approval < point.entry)
         })
+    }
+
+    /// Whether the key is a further one of its member, enrolled too lately.
+    fn cools(&self, logged: &Logged) -> bool {
+        let keys = self.log().keys_of(&logged.statement.by);
+        let (_, entry, enrolled) = keys.iter().find(|key| key.0 == logged.keys[0]).unwrap();
+        let had_another = keys.iter().any(|key| key.1 < *entry);
+        let cooling = self.policy.defaults().key_cooling.milliseconds();
+        had_another && self.asked.now - enrolled < cooling
     }
 
     /// Points 5 and 6.
@@ -352,13 +362,6 @@ impl Segments<'_> {
         let then = self.log().below(logged.index);
         if !then.human_with(by, Duty::Review) || !self.log().human_with(by, Duty::Review) {
             return Err(ReasonCode::NoReviewDuty);
-        }
-        let keys = self.log().keys_of(by);
-        let (_, entry, enrolled) = keys.iter().find(|key| key.0 == logged.keys[0]).unwrap();
-        let had_another = keys.iter().any(|key| key.1 < *entry);
-        let cooling = self.policy.defaults().key_cooling.milliseconds();
-        if had_another && self.asked.now - enrolled < cooling {
-            return Err(ReasonCode::KeyCooling);
         }
         let (old, new) = (then.member(by).unwrap(), self.log().member(by).unwrap());
         let teams = old.teams.iter().filter(|team| new.teams.contains(*team)).cloned().collect();

@@ -21,9 +21,6 @@ pub(crate) fn answer(
         reporting.versions = versions(&desk.session, &judged.gathered.entries)?;
     }
     reporting.rejected.clone_from(&judged.rejected);
-    if !judged.gathered.near.is_empty() {
-        reporting.versions = versions(&desk.session, &judged.gathered.entries)?;
-    }
     let mut report = VerdictReport::new(&reporting, &judged.verdict, &judged.gathered.near);
     report.overriding = Overriding::new(&reporting, &judged.verdict, judged.claimed);
     report.recorded = recorded.map(|recorded| RecordedLine {

@@ -85,6 +85,13 @@ impl Scope<'_> {
         if let Some(team) = new.teams.iter().find(|team| !was_in(team) && !open.contains(team)) {
             return Err(format!("the team {team} is not among those that it may give"));
         }
+        // The address of somebody who left is still theirs: what they wrote stays what they wrote.
+        let others = || self.roster.members_ever().filter(|other| other.id != *id);
+        if let Some(email) =
+            new.emails.iter().find(|email| others().any(|other| other.emails.contains(email)))
+        {
+            return Err(format!("the e-mail address {} was another member's", email.short()));
+        }
         // Without the address, the author of a change would be nobody known, who may approve it.
         let lost = old.is_some_and(|old| old.emails.iter().any(|own| !new.emails.contains(own)));
         if lost { Err(format!("it would take an e-mail address from {id}")) } else { Ok(()) }

@@ -155,7 +155,9 @@ fn judged(context: &mut Context, desk: &Desk, place: &Place, target: &Target) ->
 
 /// Nothing is signed that nobody needs.
 fn check_needed(place: &Place, judged: Option<&Judged>) -> Result<(), CliError> {
-    if place.mode() == Mode::Observe {
+    // A policy that was replaced lately may still refuse.
+    let mode = judged.map_or(place.mode(), |judged| judged.verdict.mode);
+    if mode == Mode::Observe {
         let message = format!("nothing is refused in {}: the policy observes", place.environment);
         return Err(CliError::usage(message).hint("deploy: countersign gate -- CMD"));
     }
