@@ -65,7 +65,7 @@ impl Person {
     pub(crate) fn set_member(
         &self,
         salt: &EmailSalt,
-    ) -> Result<(Operation, Option<Opening>), CliError> {
+    ) -> Result<(SetMember, Option<Opening>), CliError> {
         let opening = match &self.profile {
             profile if *profile == Profile::default() => None,
             profile => Some(open(&serde_json::to_string(profile).unwrap_or_default())?),
@@ -80,7 +80,7 @@ impl Person {
             profile: opening.as_ref().and_then(Opening::commitment),
             emails: self.email_digests(salt),
         };
-        Ok((Operation::SetMember(said), opening))
+        Ok((said, opening))
     }
 
     /// The operations that enrol the keys.
@@ -94,12 +94,17 @@ impl Person {
 
     /// What the person is called in a plan, before there is any opening.
     pub(crate) fn called(&self) -> String {
-        match (self.profile.name.as_str(), self.profile.emails.first()) {
-            ("", None) => self.id.to_string(),
-            ("", Some(email)) => email.clone(),
-            (name, None) => name.to_owned(),
-            (name, Some(email)) => format!("{name} <{email}>"),
-        }
+        called(&self.id, &self.profile)
+    }
+}
+
+/// `Ben Ode <ben@shop.example>`, or as much of it as is known.
+pub(crate) fn called(id: &MemberId, profile: &Profile) -> String {
+    match (profile.name.as_str(), profile.emails.first()) {
+        ("", None) => id.to_string(),
+        ("", Some(email)) => email.clone(),
+        (name, None) => name.to_owned(),
+        (name, Some(email)) => format!("{name} <{email}>"),
     }
 }
 

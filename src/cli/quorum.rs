@@ -28,7 +28,8 @@ pub(crate) fn missing(
             return delegated(desk, policy.as_ref(), operations, other).map(|()| None);
         }
         let names = desk.names();
-        let called: Vec<_> = admins.iter().map(|admin| names.of(admin)).collect();
+        let mut called: Vec<_> = admins.iter().map(|admin| names.of(admin)).collect();
+        called.sort_unstable();
         return Err(CliError::usage(format!("{} is no admin of this ledger", names.of(other)))
             .hint(format!("ask an admin: {}", called.join(", "))));
     }

@@ -9,6 +9,7 @@ use crate::cli::error::CliError;
 use crate::cli::said;
 use crate::key::KeyId;
 use crate::statement::Says;
+use crate::statement::governance::{Operation, SetMember};
 use crate::statement::words::{ApprovalVerdict, DecisionVerdict};
 use crate::verify::VerifiedEntry;
 use crate::verify::cover::Cover;
@@ -42,10 +43,34 @@ pub(crate) fn by_leak(
 ///
 /// # Errors
 /// Where the ledger cannot be read.
-pub(crate) fn by_leaving(
+pub(crate) fn by_operations(
     desk: &Desk,
-    members: &BTreeSet<MemberId>,
+    operations: &[Operation],
 ) -> Result<Vec<String>, CliError> {
+    by_leaving(desk, &fewer(desk, operations)?)
+}
+
+/// Who may less after operations, so that sign-offs of theirs may stop counting.
+fn fewer(desk: &Desk, operations: &[Operation]) -> Result<BTreeSet<MemberId>, CliError> {
+    let view = desk.session.view();
+    let (roster, size) = (view.roster(), desk.session.size());
+    let lost = |said: &SetMember| {
+        let old = roster.member(&said.member, size)?;
+        let is_less = old.level != said.level
+            || old.teams.iter().any(|team| !said.teams.contains(team))
+            || old.duties.iter().any(|duty| !said.duties.contains(duty));
+        is_less.then(|| said.member.clone())
+    };
+    let who = |operation: &Operation| match operation {
+        Operation::RetireMember(said) => Some(said.member.clone()),
+        Operation::SetMember(said) => lost(said),
+        _ => None,
+    };
+    Ok(operations.iter().filter_map(who).collect())
+}
+
+/// What stops counting when what these members sign is worth less.
+fn by_leaving(desk: &Desk, members: &BTreeSet<MemberId>) -> Result<Vec<String>, CliError> {
     if members.is_empty() {
         return Ok(Vec::new());
     }

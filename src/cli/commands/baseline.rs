@@ -64,10 +64,6 @@ pub(crate) fn run(context: &mut Context, args: &Args) -> Result<ExitStatus, CliE
         return Err(CliError::usage(message).hint("countersign baseline REVISION --replace -m WHY"));
     }
     let mut plan = Plan { question: "Accept this as a start?".to_owned(), ..Plan::default() };
-    plan.words.push(format!("{place}: {}", in_words(&desk, &accepted)?));
-    if let Some(newest) = &newest {
-        plan.words.push(format!("replaces entry {}: {}", newest.entry.index, point(newest)));
-    }
     let reason = match (&args.message, replaces) {
         (Some(text), Some(_)) => {
             let opening = open(text)?;
@@ -77,13 +73,9 @@ pub(crate) fn run(context: &mut Context, args: &Args) -> Result<ExitStatus, CliE
         }
         _ => None,
     };
-    plan.operations.push(Operation::SetBaseline(SetBaseline {
-        service,
-        environment,
-        accepted,
-        replaces,
-        reason,
-    }));
+    let said = SetBaseline { service, environment, accepted, replaces, reason };
+    plan.words = in_words(&desk, &said);
+    plan.operations.push(Operation::SetBaseline(said));
     plan.after.push("next: countersign status".to_owned());
     carry_out(context, desk, &plan, &args.flags)
 }
@@ -100,12 +92,22 @@ fn point(point: &SettledPoint) -> String {
     point.revision.as_ref().map_or_else(|| "nothing".to_owned(), |known| known.short().to_owned())
 }
 
-fn in_words(desk: &Desk, accepted: &Accepted) -> Result<String, CliError> {
-    match accepted {
-        Accepted::Nothing => Ok("nothing is accepted; every commit needs its sign-offs".to_owned()),
+/// What is accepted, and in the place of what. Whoever signs it with others may have no repository
+/// at hand: the commit is named then, without its title.
+pub(super) fn in_words(desk: &Desk, said: &SetBaseline) -> Vec<String> {
+    let accepted = match &said.accepted {
+        Accepted::Nothing => "nothing is accepted; every commit needs its sign-offs".to_owned(),
         Accepted::UpTo(revision) => {
-            let summary = desk.need_repository()?.short_summary(revision)?;
-            Ok(format!("everything up to {} ({summary}) is accepted", revision.short()))
+            let repository = desk.repository.as_ref();
+            let title = repository.and_then(|known| known.short_summary(revision).ok());
+            let title = title.map(|title| format!(" ({title})")).unwrap_or_default();
+            format!("everything up to {}{title} is accepted", revision.short())
         }
+    };
+    let mut words = vec![format!("{} in {}: {accepted}", said.service, said.environment)];
+    let settled = desk.session.view().settled(&said.service, &said.environment);
+    if let Some(newest) = settled.newest().filter(|_| said.replaces.is_some()) {
+        words.push(format!("replaces entry {}: {}", newest.entry.index, point(newest)));
     }
+    words
 }

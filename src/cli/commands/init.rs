@@ -325,7 +325,7 @@ fn operations(
     let (mut operations, mut openings) = (Vec::new(), Vec::new());
     for person in plan.people.iter().chain([&gate]) {
         let (operation, opening) = person.set_member(beginning.salt())?;
-        operations.push(operation);
+        operations.push(Operation::SetMember(operation));
         operations.extend(person.add_keys());
         openings.extend(opening);
     }

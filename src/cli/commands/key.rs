@@ -3,7 +3,7 @@
 mod enroll;
 mod generate;
 mod list;
-mod revoke;
+pub(super) mod revoke;
 
 use crate::cli::Context;
 use crate::cli::error::CliError;

@@ -3,6 +3,7 @@
 use super::log::entry_number;
 use crate::base::position::EntryIndex;
 use crate::cli::Context;
+use crate::cli::desk::Desk;
 use crate::cli::error::CliError;
 use crate::cli::exit::ExitStatus;
 use crate::cli::governance::{Plan, SigningFlags, carry_out};
@@ -11,6 +12,7 @@ use crate::cli::said;
 use crate::statement::Says;
 use crate::statement::governance::{Lift, Operation};
 use crate::statement::words::ApprovalVerdict;
+use crate::verify::VerifiedEntry;
 
 /// Lift a reject whose author cannot withdraw it
 ///
@@ -37,11 +39,11 @@ pub(crate) fn run(context: &mut Context, args: &Args) -> Result<ExitStatus, CliE
     }
     let desk = context.desk("lift")?;
     let entry = desk.session.entry(EntryIndex::new(args.entry))?;
-    let (view, names) = (desk.session.view(), desk.names());
-    let said = said::words(&entry, view, &names);
+    let view = desk.session.view();
     match &entry.statement().says {
         Says::Approval(body) if body.verdict == ApprovalVerdict::Reject => {}
         _ => {
+            let said = said::words(&entry, view, &desk.names());
             return Err(CliError::usage(format!("entry {} is no reject: {said}", args.entry))
                 .hint("see what stands against a change: countersign status"));
         }
@@ -53,16 +55,24 @@ pub(crate) fn run(context: &mut Context, args: &Args) -> Result<ExitStatus, CliE
     let reason = open(&args.message)?;
     let commitment = reason.commitment();
     let commitment = commitment.ok_or_else(|| CliError::integrity("a fresh salt is no salt"))?;
-    let when = crate::cli::time::date(entry.time());
     let plan = Plan {
-        words: vec![
-            format!("lift    entry {} by {}, {when}: {said}", args.entry, names.of(entry.by())),
-            format!("        why: {}", crate::cli::text::escape(&args.message)),
-        ],
+        words: in_words(&desk, &entry, Some(&args.message)),
         operations: vec![Operation::Lift(Lift { entry: entry.entry(), reason: commitment })],
         openings: vec![reason],
         question: "Lift this reject?".to_owned(),
         after: vec!["next: countersign status".to_owned()],
     };
     carry_out(context, desk, &plan, &args.flags)
+}
+
+/// Which reject is lifted, and why: none where that is withheld.
+pub(super) fn in_words(desk: &Desk, entry: &VerifiedEntry, why: Option<&str>) -> Vec<String> {
+    let names = desk.names();
+    let said = said::words(entry, desk.session.view(), &names);
+    let (by, when) = (names.of(entry.by()), crate::cli::time::date(entry.time()));
+    let why = why.map_or_else(|| "(withheld)".into(), crate::cli::text::escape);
+    vec![
+        format!("lift    entry {} by {by}, {when}: {said}", entry.index()),
+        format!("        why: {why}"),
+    ]
 }

@@ -4,7 +4,7 @@ mod add;
 mod apply;
 mod csv;
 mod delegate;
-mod difference;
+pub(super) mod difference;
 mod file;
 mod forget;
 mod import;

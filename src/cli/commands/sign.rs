@@ -1,5 +1,7 @@
 //! `sign`: another admin's signature under what one wrote.
 
+mod plan;
+
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
@@ -11,7 +13,6 @@ use crate::cli::desk::{Desk, Held, write_envelope};
 use crate::cli::error::{CliError, ErrorKind};
 use crate::cli::exit::ExitStatus;
 use crate::cli::governance::{confirm, show_payload, tell};
-use crate::cli::operations::in_words;
 use crate::cli::quorum::{missing, needed};
 use crate::cli::ui::Role;
 use crate::ledger::admission::Shortfall;
@@ -55,11 +56,11 @@ pub(crate) fn run(context: &mut Context, args: &Args) -> Result<ExitStatus, CliE
     let mut held = Held::take(context, "sign")?;
     let desk = held.desk(context)?;
     let body = governance(desk, &statement)?;
-    let names = desk.names();
     let asks_nothing = args.yes || args.dry_run;
-    tell(context, asks_nothing, &format!("proposed by {}", names.of(&statement.by)));
-    for operation in &body.operations {
-        tell(context, asks_nothing, &in_words(operation, &names));
+    let words = plan::in_words(context, desk, &body.operations)?;
+    tell(context, asks_nothing, &format!("proposed by {}", desk.names().of(&statement.by)));
+    for line in &words {
+        tell(context, asks_nothing, line);
     }
     if args.dry_run {
         show_payload(context, envelope.payload());
@@ -88,7 +89,7 @@ pub(crate) fn run(context: &mut Context, args: &Args) -> Result<ExitStatus, CliE
     if file.as_os_str() == "-" {
         return Ok(ExitStatus::Yes);
     }
-    context.ui.json(&serde_json::json!({ "signed": count, "needed": needed }));
+    context.ui.json(&serde_json::json!({ "plan": words, "signed": count, "needed": needed }));
     context.ui.lead(Role::Good, "SIGNED", &format!("{count} of {needed} admins"));
     let verb = if missing.is_some() { "sign" } else { "submit" };
     context.ui.line(&format!("next: countersign {verb} {}", file.display()));

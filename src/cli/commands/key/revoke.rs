@@ -48,25 +48,35 @@ pub(super) fn run(context: &mut Context, args: &Args) -> Result<ExitStatus, CliE
         let message = format!("the key was revoked at entry {}: {}", revoked.entry, revoked.cause);
         return Err(CliError::usage(message).hint("a leak can still be told: --leaked-since"));
     }
-    let owner = record.owner(size).map(|id| desk.names().of(id)).unwrap_or_default();
     let (cause, since) = match &args.leaked_since {
         Some(text) => (Revocation::Leaked, Some(entry_of(&desk, text)?)),
         None => (Revocation::Retired, None),
     };
-    let mut words = vec![format!("revoke  {owner}: {}", args.fingerprint)];
-    match since {
-        None => words.push("retired: nothing that it signed so far is touched".to_owned()),
-        Some(since) => words.extend(by_leak(&desk, &args.fingerprint, since)?),
-    }
     let operation = RevokeKey { key: args.fingerprint, cause, since };
     let plan = Plan {
-        words,
+        words: in_words(&desk, &operation)?,
         operations: vec![Operation::RevokeKey(operation)],
         openings: Vec::new(),
         question: "Revoke this key?".to_owned(),
         after: vec!["next: countersign roster show".to_owned()],
     };
     carry_out(context, desk, &plan, &args.flags)
+}
+
+/// Whose key is revoked, and what that voids.
+pub(in crate::cli::commands) fn in_words(
+    desk: &Desk,
+    said: &RevokeKey,
+) -> Result<Vec<String>, CliError> {
+    let record = desk.session.view().roster().key(&said.key);
+    let owner = record.and_then(|record| record.owner(desk.session.size()));
+    let owner = owner.map(|id| desk.names().of(id)).unwrap_or_default();
+    let mut words = vec![format!("revoke  {owner}: {}", said.key)];
+    match said.since {
+        None => words.push("retired: nothing that it signed so far is touched".to_owned()),
+        Some(since) => words.extend(by_leak(desk, &said.key, since)?),
+    }
+    Ok(words)
 }
 
 /// An entry, or the first one at or after a time.

@@ -44,32 +44,43 @@ pub(crate) fn run(context: &mut Context, args: &Args) -> Result<ExitStatus, CliE
         return Ok(ExitStatus::Yes);
     }
     check_levels(&desk, &policy)?;
-    let weaker = before.as_ref().map(|before| policy.weakens(before)).unwrap_or_default();
-    let mut words = Vec::new();
-    words.extend(weaker.iter().map(|weakening| format!("WEAKER  {weakening}")));
-    if let Some(before) = before.as_ref().filter(|_| !weaker.is_empty()) {
-        words.push(until(context, &desk, before, &policy));
-    }
-    let names = desk.names();
-    let of_roster =
-        policy.warnings_with(desk.session.view().roster(), desk.session.size(), &|id| names.of(id));
-    let mut warnings = [policy.warnings(), of_roster].concat();
-    warnings.sort();
-    words.extend(warnings.iter().map(|lint| format!("warning  {lint}")));
-    words.extend(changed_lines(before.as_ref().map_or("", Policy::text), policy.text()));
-    let question = match weaker.len() {
+    let weaker = before.as_ref().map_or(0, |before| policy.weakens(before).len());
+    let question = match weaker {
         0 => "Put this policy in force?".to_owned(),
         1 => "Put this policy in force, weaker in 1 thing?".to_owned(),
         count => format!("Put this policy in force, weaker in {count} things?"),
     };
     let plan = Plan {
-        words,
+        words: in_words(context, &desk, before.as_ref(), &policy),
         operations: vec![Operation::SetPolicy(SetPolicy { text: policy.text().to_owned() })],
         openings: Vec::new(),
         question,
         after: vec!["next: countersign policy show".to_owned()],
     };
     carry_out(context, desk, &plan, &args.flags)
+}
+
+/// What another policy changes, as whoever signs it is told, first or after others: what it asks
+/// less for and until when both hold, its weak spots, and the lines themselves.
+pub(super) fn in_words(
+    context: &Context,
+    desk: &Desk,
+    before: Option<&Policy>,
+    policy: &Policy,
+) -> Vec<String> {
+    let weaker = before.map(|before| policy.weakens(before)).unwrap_or_default();
+    let mut words: Vec<String> =
+        weaker.iter().map(|weakening| format!("WEAKER  {weakening}")).collect();
+    if let Some(before) = before.filter(|_| !weaker.is_empty()) {
+        words.push(until(context, desk, before, policy));
+    }
+    let (names, roster) = (desk.names(), desk.session.view().roster());
+    let of_roster = policy.warnings_with(roster, desk.session.size(), &|id| names.of(id));
+    let mut warnings = [policy.warnings(), of_roster].concat();
+    warnings.sort();
+    words.extend(warnings.iter().map(|lint| format!("warning  {lint}")));
+    words.extend(changed_lines(before.map_or("", Policy::text), policy.text()));
+    words
 }
 
 /// Until when what was asked before is asked as well (ATTACKS 29): the longer of both delays, so

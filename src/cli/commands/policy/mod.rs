@@ -10,7 +10,8 @@ use std::path::Path;
 
 use crate::base::limits::POLICY_BYTES_MAX;
 use crate::cli::Context;
-use crate::cli::error::CliError;
+use crate::cli::desk::Desk;
+use crate::cli::error::{CliError, ErrorKind};
 use crate::cli::exit::ExitStatus;
 use crate::cli::ui::{Table, Ui, Word};
 use crate::policy::{Policy, PolicyErrors};
@@ -40,6 +41,22 @@ pub(crate) fn run(context: &mut Context, args: &Args) -> Result<ExitStatus, CliE
         Action::Explain(args) => explain::run(context, args),
         Action::Test(args) => test::run(context, args),
     }
+}
+
+/// What a policy in a statement changes, as `policy apply` told it to who wrote the statement.
+///
+/// # Errors
+/// Where the text is no policy.
+pub(super) fn plan_in_words(
+    context: &Context,
+    desk: &Desk,
+    text: &str,
+) -> Result<Vec<String>, CliError> {
+    let policy = Policy::parse(text).map_err(|error| {
+        CliError::from_error(ErrorKind::Usage, &error).hint("its author writes it anew")
+    })?;
+    let before = desk.session.view().policy().map(|_| desk.policy()).transpose()?;
+    Ok(apply::in_words(context, desk, before.as_ref(), &policy))
 }
 
 /// Reads a policy text; `Err` inside are the mistakes of a text that is no policy.

@@ -1,6 +1,6 @@
 //! `roster apply`: the roster made to say what a file says.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use super::difference::{retire, want};
@@ -12,11 +12,11 @@ use crate::cli::error::CliError;
 use crate::cli::exit::ExitStatus;
 use crate::cli::governance::{Plan, SigningFlags, carry_out};
 use crate::cli::people::{Person, find, fresh_member_id};
-use crate::cli::touched::by_leaving;
+use crate::cli::touched::by_operations;
 use crate::cli::ui::Role;
 use crate::key::PublicKey;
 use crate::roster::Member;
-use crate::statement::governance::{Operation, SetAdmins, SetMember};
+use crate::statement::governance::{Operation, SetAdmins};
 use crate::statement::words::MemberKind;
 
 /// Make the roster say what a file says
@@ -98,27 +98,9 @@ fn plan(desk: &Desk, text: &str, file: &RosterFile) -> Result<Plan, Mistake> {
     for member in wanted.iter().filter(|one| one.retired).filter_map(|one| one.known.as_ref()) {
         retire(&mut plan, desk, member, &names);
     }
-    plan.words.extend(by_leaving(desk, &fewer(desk, &plan)).map_err(|error| (1, error))?);
+    plan.words.extend(by_operations(desk, &plan.operations).map_err(|error| (1, error))?);
     plan.after.push("next: countersign roster show".to_owned());
     Ok(plan)
-}
-
-/// Who may less after the plan, so that sign-offs of theirs may stop counting.
-fn fewer(desk: &Desk, plan: &Plan) -> BTreeSet<MemberId> {
-    let (roster, size) = (desk.session.view().roster(), desk.session.size());
-    let lost = |said: &SetMember| {
-        let old = roster.member(&said.member, size)?;
-        let is_less = old.level != said.level
-            || old.teams.iter().any(|team| !said.teams.contains(team))
-            || old.duties.iter().any(|duty| !said.duties.contains(duty));
-        is_less.then(|| said.member.clone())
-    };
-    let who = |operation: &Operation| match operation {
-        Operation::RetireMember(said) => Some(said.member.clone()),
-        Operation::SetMember(said) => lost(said),
-        _ => None,
-    };
-    plan.operations.iter().filter_map(who).collect()
 }
 
 /// The member that an entry is about: by id, else by the address of whoever has it.

@@ -4,10 +4,10 @@ use crate::base::name::MemberId;
 use crate::cli::desk::{Desk, Names, Profile};
 use crate::cli::error::CliError;
 use crate::cli::governance::Plan;
-use crate::cli::people::{Person, key_count, key_in_words};
+use crate::cli::people::{Person, called, key_count, key_in_words};
 use crate::key::PublicKey;
 use crate::roster::Member;
-use crate::statement::governance::{Operation, RetireMember};
+use crate::statement::governance::{Operation, RetireMember, SetMember};
 
 /// The profile of a member, where it is not withheld.
 pub(crate) fn profile_of(desk: &Desk, member: &Member) -> Option<Profile> {
@@ -27,28 +27,20 @@ pub(super) fn want(
 ) -> Result<(), CliError> {
     let size = desk.session.size();
     let found = desk.session.view().roster().member(&person.id, size);
-    let words = match found {
-        None => Some(format!("add     {}: {}", person.called(), all_of(person))),
-        Some(member) => {
-            if member.kind != person.kind {
-                let message = format!(
-                    "{} is {} {}: that was set once",
-                    person.called(),
-                    article(member.kind.as_str()),
-                    member.kind
-                );
-                return Err(CliError::usage(message)
-                    .hint("retire this member and add another with an id of its own"));
-            }
-            let changes = changes(desk, member, person);
-            let called = names.of(&member.id);
-            (!changes.is_empty()).then(|| format!("change  {called}: {}", changes.join("; ")))
-        }
-    };
-    if let Some(words) = words {
-        let (mut operation, mut opening) = person.set_member(desk.session.salt())?;
+    if let Some(member) = found.filter(|member| member.kind != person.kind) {
+        let message = format!(
+            "{} is {} {}: that was set once",
+            person.called(),
+            article(member.kind.as_str()),
+            member.kind
+        );
+        return Err(CliError::usage(message)
+            .hint("retire this member and add another with an id of its own"));
+    }
+    let (mut said, mut opening) = person.set_member(desk.session.salt())?;
+    if let Some(words) = in_words(desk, &said, Some(&person.profile), names) {
         // The same profile keeps its commitment: a new one would be more than a demotion.
-        if let (Some(member), Operation::SetMember(said)) = (found, &mut operation)
+        if let Some(member) = found
             && member.profile.is_some()
             && profile_of(desk, member).is_some_and(|known| known == person.profile)
         {
@@ -56,7 +48,7 @@ pub(super) fn want(
             opening = None;
         }
         plan.words.push(words);
-        plan.operations.push(operation);
+        plan.operations.push(Operation::SetMember(said));
         plan.openings.extend(opening);
     }
     let held = desk.session.view().roster();
@@ -86,17 +78,39 @@ fn article(word: &str) -> &'static str {
     if word.starts_with(['a', 'e', 'i', 'o', 'u']) { "an" } else { "a" }
 }
 
-/// What a new member is, in words.
-fn all_of(person: &Person) -> String {
-    let mut words = vec![person.kind.to_string()];
-    words.extend(person.level.as_ref().map(|level| format!("level {level}")));
-    if !person.teams.is_empty() {
-        words.push(format!("teams {}", joined(&person.teams)));
+/// What an operation makes of a member, in words; none where all stays as it is. The profile is
+/// the one that it commits to, where that is not withheld.
+pub(in crate::cli::commands) fn in_words(
+    desk: &Desk,
+    said: &SetMember,
+    profile: Option<&Profile>,
+    names: &Names,
+) -> Option<String> {
+    match desk.session.view().roster().member(&said.member, desk.session.size()) {
+        None => {
+            let called = profile
+                .map_or_else(|| said.member.to_string(), |profile| called(&said.member, profile));
+            Some(format!("add     {called}: {}", all_of(said)))
+        }
+        Some(member) => {
+            let changes = changes(desk, member, said, profile);
+            let called = names.of(&member.id);
+            (!changes.is_empty()).then(|| format!("change  {called}: {}", changes.join("; ")))
+        }
     }
-    let duties = if person.duties.is_empty() {
+}
+
+/// What a new member is, in words.
+fn all_of(said: &SetMember) -> String {
+    let mut words = vec![said.kind.to_string()];
+    words.extend(said.level.as_ref().map(|level| format!("level {level}")));
+    if !said.teams.is_empty() {
+        words.push(format!("teams {}", joined(&said.teams)));
+    }
+    let duties = if said.duties.is_empty() {
         "no duties".to_owned()
     } else {
-        format!("may {}", joined(&person.duties))
+        format!("may {}", joined(&said.duties))
     };
     words.push(duties);
     words.join(", ")
@@ -111,34 +125,39 @@ fn or_none<T: ToString>(items: &[T]) -> String {
 }
 
 /// What is another, in words; empty where nothing is.
-fn changes(desk: &Desk, member: &Member, person: &Person) -> Vec<String> {
+fn changes(
+    desk: &Desk,
+    member: &Member,
+    said: &SetMember,
+    profile: Option<&Profile>,
+) -> Vec<String> {
     let mut words = Vec::new();
     let mut differs = |what: &str, old: String, new: String| {
         if old != new {
             words.push(format!("{what} {new} (was {old})"));
         }
     };
-    let (mut teams, mut duties) = (person.teams.clone(), person.duties.clone());
-    teams.sort_unstable();
-    teams.dedup();
-    duties.sort_unstable();
-    duties.dedup();
+    let (mut old_teams, mut old_duties) = (member.teams.clone(), member.duties.clone());
+    old_teams.sort_unstable();
+    old_duties.sort_unstable();
     let level = |level: Option<&crate::base::name::LevelName>| {
         level.map_or_else(|| "none".to_owned(), ToString::to_string)
     };
-    differs("level", level(member.level.as_ref()), level(person.level.as_ref()));
-    differs("teams", or_none(&member.teams), or_none(&teams));
-    differs("duties", or_none(&member.duties), or_none(&duties));
+    differs("level", level(member.level.as_ref()), level(said.level.as_ref()));
+    differs("teams", or_none(&old_teams), or_none(&said.teams));
+    differs("duties", or_none(&old_duties), or_none(&said.duties));
     let operator =
         |id: &Option<MemberId>| id.as_ref().map_or_else(|| "none".to_owned(), ToString::to_string);
-    differs("operator", operator(&member.operator), operator(&person.operator));
+    differs("operator", operator(&member.operator), operator(&said.operator));
     let known = profile_of(desk, member).unwrap_or_default();
-    let wanted = &person.profile;
-    differs("name", known.name.clone(), wanted.name.clone());
-    differs("handles", or_none(&known.handles), or_none(&wanted.handles));
-    if member.emails != person.email_digests(desk.session.salt()) {
-        words.push(format!("e-mail {}", or_none(&wanted.emails)));
-    } else if words.is_empty() && known != *wanted {
+    if let Some(wanted) = profile {
+        differs("name", known.name.clone(), wanted.name.clone());
+        differs("handles", or_none(&known.handles), or_none(&wanted.handles));
+    }
+    if member.emails != said.emails {
+        let shown = profile.map(|wanted| or_none(&wanted.emails));
+        words.push(format!("e-mail {}", shown.unwrap_or_else(|| "(withheld)".to_owned())));
+    } else if words.is_empty() && profile.is_some_and(|wanted| known != *wanted) {
         words.push("profile".to_owned());
     }
     words
