@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::base::name::MemberId;
+use crate::base::name::{LevelName, MemberId};
 use crate::base::position::EntryIndex;
 use crate::cli::desk::{Desk, Names};
 use crate::cli::error::CliError;
@@ -50,13 +50,20 @@ pub(crate) fn by_operations(
     by_leaving(desk, &fewer(desk, operations)?)
 }
 
-/// Who may less after operations, so that sign-offs of theirs may stop counting.
+/// Who may less after operations, so that sign-offs of theirs may stop counting. A higher level
+/// takes nothing away.
 fn fewer(desk: &Desk, operations: &[Operation]) -> Result<BTreeSet<MemberId>, CliError> {
     let view = desk.session.view();
     let (roster, size) = (view.roster(), desk.session.size());
+    let policy = view.policy().map(|_| desk.policy()).transpose()?;
+    let is_lower = |old: &LevelName, new: Option<&LevelName>| match (new, &policy) {
+        (Some(new), _) if new == old => false,
+        (Some(new), Some(policy)) => !policy.level_at_least(new, old),
+        _ => true,
+    };
     let lost = |said: &SetMember| {
         let old = roster.member(&said.member, size)?;
-        let is_less = old.level != said.level
+        let is_less = old.level.as_ref().is_some_and(|old| is_lower(old, said.level.as_ref()))
             || old.teams.iter().any(|team| !said.teams.contains(team))
             || old.duties.iter().any(|duty| !said.duties.contains(duty));
         is_less.then(|| said.member.clone())
