@@ -161,7 +161,7 @@ pub(crate) struct Blocking {
     pub(crate) name: String,
     /// Where it stands.
     pub(crate) entry: EntryIndex,
-    /// Whether the member has a key to withdraw it with.
+    /// Whether whose it is is still a member, with a key to withdraw it with.
     #[serde(skip)]
     pub(crate) can_withdraw: bool,
 }
@@ -210,7 +210,7 @@ impl SegmentReport {
                 .iter()
                 .filter_map(|(of, entry)| near_miss(reporting, segment, *of, entry))
                 .collect(),
-            not_counted: not_counted(names, segment),
+            not_counted: not_counted(reporting, segment),
             rejects: segment
                 .rejects
                 .iter()
@@ -219,8 +219,9 @@ impl SegmentReport {
                     name: names.of(&reject.member),
                     entry: reject.entry,
                     can_withdraw: {
-                        let size = reporting.view.size();
-                        !reporting.view.roster().keys_of(&reject.member, size).is_empty()
+                        let (roster, size) = (reporting.view.roster(), reporting.view.size());
+                        roster.member(&reject.member, size).is_some()
+                            && !roster.keys_of(&reject.member, size).is_empty()
                     },
                 })
                 .collect(),
@@ -340,15 +341,17 @@ impl SegmentReport {
             .not_counted
             .iter()
             .filter(|_| !self.satisfied)
+            // Of whoever has left nothing is asked: somebody else signs.
             .filter(|word| {
-                matches!(
-                    word.code,
-                    ReasonCode::NeedsTouch
-                        | ReasonCode::NeedsChecklist
-                        | ReasonCode::NoReviewDuty
-                        | ReasonCode::KeyRevoked
-                        | ReasonCode::KeyCooling
-                )
+                word.remedy == word.code.remedy()
+                    && matches!(
+                        word.code,
+                        ReasonCode::NeedsTouch
+                            | ReasonCode::NeedsChecklist
+                            | ReasonCode::NoReviewDuty
+                            | ReasonCode::KeyRevoked
+                            | ReasonCode::KeyCooling
+                    )
             })
             .map(|word| word.remedy)
             .collect();
@@ -520,7 +523,13 @@ fn near_miss(
     })
 }
 
-fn not_counted(names: &Names, segment: &Segment) -> Vec<Discount> {
+fn not_counted(reporting: &Reporting<'_>, segment: &Segment) -> Vec<Discount> {
+    let names = reporting.names;
+    // Whoever has left is given no duty any more, and no other key.
+    let remedy = |member: &MemberId, code: ReasonCode| {
+        let is_member = reporting.view.roster().member(member, reporting.view.size()).is_some();
+        if is_member { code.remedy() } else { ReasonCode::NeedsSignOff.remedy() }
+    };
     let by_place = segment.discounted.iter().map(|word| Discount {
         member: word.member.clone(),
         name: names.of(&word.member),
@@ -528,7 +537,7 @@ fn not_counted(names: &Names, segment: &Segment) -> Vec<Discount> {
         code: word.code,
         rule: None,
         text: word.text.clone(),
-        remedy: word.code.remedy(),
+        remedy: remedy(&word.member, word.code),
     });
     let by_policy = segment.assessment.not_counted.iter().map(|word: &NotCounted| Discount {
         member: word.member.clone(),
@@ -537,7 +546,7 @@ fn not_counted(names: &Names, segment: &Segment) -> Vec<Discount> {
         code: word.code,
         rule: word.rule.clone(),
         text: word.text.clone(),
-        remedy: word.code.remedy(),
+        remedy: remedy(&word.member, word.code),
     });
     by_place.chain(by_policy).collect()
 }
