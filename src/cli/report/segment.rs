@@ -324,14 +324,19 @@ impl SegmentReport {
                 && author.standing != Standing::Attested
         };
         let costs = |needed: &&Requirement| needed.because == FLOOR && needed.need.count > 1;
-        let what = match (self.missing().iter().any(costs), self.declaring_helps) {
+        let is_costly = self.missing().iter().any(costs);
+        // Whose authorship is only claimed is the one whose key makes it cost less.
+        let could = |author: &&AuthorReport| {
+            is_person(author) && (!is_costly || author.standing == Standing::Claimed)
+        };
+        let what = match (is_costly, self.declaring_helps) {
             (true, true) => "signs for it and says how it was written",
             (true, false) => "signs for it, and one human less is asked",
             (false, true) => "says how it was written",
             (false, false) => return None,
         };
         // Whoever is not on the roster has no key that would prove anything.
-        let who = &self.authors.iter().find(is_person)?.name;
+        let who = &self.authors.iter().find(could)?.name;
         Some(format!("{who} {what}: countersign declare {}", self.argument))
     }
 
