@@ -10,7 +10,7 @@ use crate::cli::error::CliError;
 use crate::cli::report::{Reporting, could_fill};
 use crate::cli::review::{Difference, Place, Subject, declared_range, differences, waiting};
 use crate::roster::Member;
-use crate::statement::words::{ApprovalVerdict, Duty, Shown};
+use crate::statement::words::{ApprovalVerdict, Duty, MemberKind, Shown};
 
 /// One subject of the statement.
 #[derive(Debug)]
@@ -142,8 +142,16 @@ pub(super) fn check(
 ) -> Result<(), CliError> {
     if !reader.has_duty(Duty::Review) {
         let name = desk.names().of(&reader.id);
+        if reader.kind != MemberKind::Human {
+            let kind = match reader.kind {
+                MemberKind::Agent => "an agent".to_owned(),
+                kind => format!("a {kind}"),
+            };
+            return Err(CliError::usage(format!("{name} is {kind}: only humans sign off"))
+                .hint("a human signs it, with a key of their own: countersign approve"));
+        }
         return Err(CliError::usage(format!("{name} has no duty to review"))
-            .hint("an admin may give it: countersign roster apply"));
+            .hint("an admin may give it: countersign roster apply FILE"));
     }
     for item in items {
         let is_own =
