@@ -1,10 +1,10 @@
 //! Weak spots that a roster shows: what a policy asks of people who are not there.
 
 use super::error::Lint;
-use super::fact::Presence;
+use super::fact::{AuthorKind, Presence};
 use super::lint::{line_of, warn};
 use super::matching::fill;
-use super::model::{Need, Rule};
+use super::model::{Need, Rule, When};
 use super::{Policy, UnprovedAuthors};
 use crate::base::name::MemberId;
 use crate::base::position::TreeSize;
@@ -116,8 +116,12 @@ fn rule(policy: &Policy, rule: &Rule, people: &People<'_>, found: &mut Vec<Lint>
                 weak(format!("asks for {asked}, and the roster has {have}"));
             }
             have if have == count && !rule.when.artifact => {
-                let names = people.names(&who.iter().map(|member| **member).collect::<Vec<_>>());
-                weak(format!("asks for {asked}: a change by {names} can never pass"));
+                let alone: Vec<&Member> =
+                    who.iter().map(|one| **one).filter(|one| asks_of(policy, rule, one)).collect();
+                if !alone.is_empty() {
+                    let names = people.names(&alone);
+                    weak(format!("asks for {asked}: a change by {names} can never pass"));
+                }
             }
             _ => {}
         }
@@ -147,6 +151,16 @@ fn rule(policy: &Policy, rule: &Rule, people: &People<'_>, found: &mut Vec<Lint>
     if each_alone && !together {
         weak("the roster has too few people: each fills one place of a rule".to_owned());
     }
+}
+
+/// Whether a rule can ask about what a human writes alone, or has an agent write.
+fn asks_of(policy: &Policy, rule: &Rule, author: &Member) -> bool {
+    let When { author_below, author_kind, .. } = &rule.when;
+    let is_below = author_below.as_ref().is_none_or(|level| {
+        author.level.as_ref().is_none_or(|held| !policy.level_at_least(held, level))
+    });
+    let kinds = [AuthorKind::Human, AuthorKind::Agent];
+    is_below && (author_kind.is_empty() || kinds.iter().any(|kind| author_kind.contains(kind)))
 }
 
 /// `2 of at least senior in sre`.

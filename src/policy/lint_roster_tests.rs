@@ -97,6 +97,20 @@ fn what_nobody_can_fill_is_told_with_the_line_of_the_rule() {
     assert!(found[0].contains("nobody of 1 human has a security key"), "{found:?}");
 }
 
+/// A rule that asks nothing of somebody's own changes does not stop them.
+#[test]
+fn only_whom_a_rule_can_ask_about_is_said_to_be_stopped() {
+    let senior = roster(&MANY[..2], &["ada", "ben"]);
+    let stops = |when: &str| {
+        let asks = rule(&format!("when = {{ {when} }}\nrequire = [{{ level = \"senior\" }}]"));
+        lints(&asks, &senior).iter().any(|lint| lint.contains("a change by ADA can never pass"))
+    };
+    assert!(stops("paths = [\"src\"]") && stops("author_kind = [\"human\"]"));
+    assert!(stops("author_kind = [\"agent\"]"), "she answers for what her agent writes");
+    assert!(!stops("author_below = \"senior\""));
+    assert!(!stops("author_kind = [\"bot\"]"));
+}
+
 /// USERS c3: one holder of the duty `override` is one sleeping person away from an outage.
 #[test]
 fn few_people_and_few_overriders_are_told() {
