@@ -4,7 +4,7 @@ use countersign::base::digest::ContentDigest;
 use countersign::base::name::Revision;
 use countersign::statement::words::{DecisionVerdict, Mode, Outcome};
 
-use crate::stage::{Stage, commit, git, policy};
+use crate::stage::{Stage, commit, git, policy, said};
 
 #[test]
 fn an_unsigned_change_is_refused_and_a_signed_one_passes() {
@@ -255,6 +255,17 @@ fn an_artifact_must_be_named_and_built_from_the_revision() {
     assert_eq!(passed.status, 0, "{passed:?}");
     assert_eq!(stage.settled(), Some(change));
     // The gate is no builder, and a builder decides nothing.
+    let unnamed = stage.run(&["record", "build", "--artifact", &artifact, "--repository", "shop"]);
+    assert_eq!(unnamed.status, 2, "{unnamed:?}");
+    assert!(unnamed.talk.contains("gate does not have the duty build"), "{unnamed:?}");
+    assert!(unnamed.talk.contains("the gate's own key was taken"), "{unnamed:?}");
+    // The variable is said for this command, and goes before the gate's own key.
+    let other = format!("sha256:{}", ContentDigest::of(b"other"));
+    let arguments = ["record", "build", "--artifact", &other, "--repository", "shop"];
+    let named = said(&stage.command(&arguments).env("COUNTERSIGN_KEY", key).output().unwrap());
+    assert_eq!(named.status, 0, "{named:?}");
+    let gate = said(&stage.command(&["gate"]).env("COUNTERSIGN_KEY", key).output().unwrap());
+    assert!(gate.talk.contains("the key was taken that COUNTERSIGN_KEY names"), "{gate:?}");
     let gate = stage.run(&["gate", "--artifact", &artifact, "--key", key]);
     assert_eq!(gate.status, 2, "{gate:?}");
     assert!(gate.talk.contains("duty decide"), "{gate:?}");

@@ -5,7 +5,7 @@ mod deployment;
 
 use crate::base::position::EntryIndex;
 use crate::cli::Context;
-use crate::cli::desk::{Held, gate_key_file, write_envelope};
+use crate::cli::desk::{Held, write_envelope};
 use crate::cli::error::CliError;
 use crate::cli::exit::ExitStatus;
 use crate::cli::gate::key::PipelineKey;
@@ -83,13 +83,11 @@ fn say(
     Ok(receipts.first().map(|receipt| receipt.index))
 }
 
-/// The gate's own key where it is here and no other is named, else a person's. Nobody waits for
-/// the ledger while a passphrase is asked.
+/// The key that is named now, else the gate's own where it is here, else a person's. Nobody waits
+/// for the ledger while a passphrase is asked.
 fn key(context: &mut Context, held: &mut Held) -> Result<PipelineKey, CliError> {
     let desk = held.desk(context)?;
-    let gate = gate_key_file(&context.configuration()?, desk.trust.origin())?;
-    if context.settings.key.is_none()
-        && gate.is_file()
+    if PipelineKey::is_gates(context, desk)?
         && let Some(key) = PipelineKey::find(context, desk)?
     {
         return Ok(key);
@@ -100,6 +98,5 @@ fn key(context: &mut Context, held: &mut Held) -> Result<PipelineKey, CliError> 
     }
     let signer = context.signer(Some(&enrolled))?;
     let desk = held.desk(context)?;
-    let member = desk.owner(&signer.public_key().fingerprint())?.id.clone();
-    Ok(PipelineKey { signer, member })
+    PipelineKey::of_person(context, desk, signer)
 }

@@ -4,6 +4,7 @@ use crate::base::name::MemberId;
 use crate::cli::Context;
 use crate::cli::desk::{Desk, gate_key_file};
 use crate::cli::error::{CliError, ErrorKind};
+use crate::config::Source;
 use crate::key::Signer;
 use crate::signer::file;
 use crate::statement::words::Duty;
@@ -14,18 +15,20 @@ pub(crate) struct PipelineKey {
     pub(crate) signer: Box<dyn Signer>,
     /// Whose it is.
     pub(crate) member: MemberId,
+    /// Why this key was taken: who named it, or that it is the gate's own.
+    taken: String,
 }
 
 impl PipelineKey {
-    /// The key that `--key` names, else the gate's own, else the one that the environment or the
+    /// The key that `--key` or `COUNTERSIGN_KEY` names, else the gate's own, else the one that the
     /// settings name; none where there is none of them.
     ///
     /// # Errors
     /// Where the key cannot be read or is on nobody's roster entry.
     pub(crate) fn find(context: &mut Context, desk: &Desk) -> Result<Option<Self>, CliError> {
         let configuration = context.configuration()?;
-        let file = gate_key_file(&configuration, desk.trust.origin())?;
-        let signer = if context.settings.key.is_none() && file.is_file() {
+        let (signer, taken) = if Self::is_gates(context, desk)? {
+            let file = gate_key_file(&configuration, desk.trust.origin())?;
             let ui = &mut context.ui;
             let mut prompt = |question: &str| ui.prompt_secret(question);
             let signer = file::load(&file, &mut prompt).map_err(|error| {
@@ -33,14 +36,46 @@ impl PipelineKey {
                 let error = CliError::from_error(ErrorKind::Usage, &error);
                 hint.into_iter().fold(error, CliError::hint)
             })?;
-            Box::new(signer)
+            let signer: Box<dyn Signer> = Box::new(signer);
+            (signer, format!("the gate's own key was taken: {}", file.display()))
         } else if configuration.key()?.is_some() {
-            context.signer(Some(&desk.enrolled()))?
+            let signer = context.signer(Some(&desk.enrolled()))?;
+            return Self::of_person(context, desk, signer).map(Some);
         } else {
             return Ok(None);
         };
         let member = desk.owner(&signer.public_key().fingerprint())?.id.clone();
-        Ok(Some(Self { signer, member }))
+        Ok(Some(Self { signer, member, taken }))
+    }
+
+    /// Whether the gate's own key is here and nothing that is said for this command names another:
+    /// settings are a person's, and whoever runs the gate by hand means the gate.
+    ///
+    /// # Errors
+    /// Where settings cannot be read.
+    pub(crate) fn is_gates(context: &Context, desk: &Desk) -> Result<bool, CliError> {
+        let configuration = context.configuration()?;
+        let named = configuration.key()?.map(|key| key.source);
+        let is_said_now = matches!(named, Some(Source::Flag(_) | Source::Variable(_)));
+        Ok(!is_said_now && gate_key_file(&configuration, desk.trust.origin())?.is_file())
+    }
+
+    /// The key that something names, or the only one that could be meant.
+    ///
+    /// # Errors
+    /// Where the key is on nobody's roster entry.
+    pub(crate) fn of_person(
+        context: &Context,
+        desk: &Desk,
+        signer: Box<dyn Signer>,
+    ) -> Result<Self, CliError> {
+        let key = signer.public_key().fingerprint();
+        let member = desk.owner(&key)?.id.clone();
+        let taken = match context.configuration()?.key()? {
+            Some(named) => format!("the key was taken that {} names", named.source),
+            None => format!("the only key that was found was taken: {key}"),
+        };
+        Ok(Self { signer, member, taken })
     }
 
     /// The same key for a ledger that was opened before.
@@ -53,9 +88,11 @@ impl PipelineKey {
         if member.is_some_and(|member| member.has_duty(duty)) {
             return Ok(());
         }
-        let message = format!("{} does not have the duty {duty}", self.member);
-        Err(CliError::usage(message)
+        let name = desk.names().of(&self.member);
+        let mut error = CliError::usage(format!("{name} does not have the duty {duty}"))
             .hint("an admin gives duties: countersign roster apply FILE")
-            .hint("or name the key of a member who has it: --key FILE"))
+            .hint("or name the key of a member who has it: --key FILE");
+        error.causes.push(self.taken.clone());
+        Err(error)
     }
 }
