@@ -9,6 +9,7 @@ use crate::base::name::{LevelName, MemberId, TeamName};
 use crate::cli::Context;
 use crate::cli::desk::{Desk, Profile};
 use crate::cli::error::{CliError, ErrorKind};
+use crate::cli::time;
 use crate::key::PublicKey;
 use crate::roster::Member;
 use crate::session::random;
@@ -154,20 +155,30 @@ pub(crate) fn find<'d>(desk: &'d Desk, text: &str) -> Result<&'d Member, CliErro
     })
 }
 
-/// How many keys a member has.
-pub(crate) fn key_count(desk: &Desk, member: &MemberId) -> usize {
-    desk.session.view().roster().keys_of(member, desk.session.size()).len()
-}
-
-/// A key to be enrolled, in words. Who has one already is told: a second key under somebody's
-/// name is how an admin would sign as them (ATTACKS 18).
-pub(crate) fn key_in_words(called: &str, key: &PublicKey, beside: usize) -> String {
-    let others = match beside {
+/// A key to be enrolled, in words. Who has one already is told, and that what the new one signs
+/// waits: a second key under somebody's name is how an admin would sign as them (ATTACKS 18).
+/// `earlier` are keys of theirs that the same statement enrols before it.
+pub(crate) fn key_in_words(
+    desk: &Desk,
+    called: &str,
+    member: &MemberId,
+    key: &PublicKey,
+    earlier: usize,
+) -> Vec<String> {
+    let roster = desk.session.view().roster();
+    let others = match roster.keys_of(member, desk.session.size()).len() + earlier {
         0 => String::new(),
         1 => ", beside the key that they have".to_owned(),
         count => format!(", beside the {count} keys that they have"),
     };
-    format!("key     {called}: {}{others}", key.fingerprint())
+    let mut words = vec![format!("key     {called}: {}{others}", key.fingerprint())];
+    let cools = roster.had_key(member) || earlier > 0;
+    let policy = desk.policy().ok().filter(|_| cools);
+    let cooling = policy.map(|policy| policy.defaults().key_cooling);
+    if let Some(cooling) = cooling.filter(|cooling| cooling.milliseconds() > 0) {
+        words.push(format!("        what it signs counts after {}", time::span(cooling)));
+    }
+    words
 }
 
 fn sorted<T: Ord>(items: impl Iterator<Item = T>) -> Vec<T> {

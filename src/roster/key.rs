@@ -65,6 +65,12 @@ impl KeyRecord {
         self.owners.iter().rev().find(|ownership| as_of.covers(ownership.entry))
     }
 
+    /// The entry that enrolled it for its owner, as of a size.
+    #[must_use]
+    pub fn enrolled_at(&self, as_of: TreeSize) -> Option<EntryIndex> {
+        self.ownership(as_of).map(|ownership| ownership.entry)
+    }
+
     /// Since when the key cools, as of a size: the time of its enrolment where its owner had
     /// another key before. None for a first key, and for every key of entry 0.
     #[must_use]

@@ -233,7 +233,7 @@ fn print_signed(
         ApprovalVerdict::Reject => "rejected",
         ApprovalVerdict::Withdraw => "withdrawn",
     };
-    let entry = entry.map_or_else(String::new, |entry| format!("entry {entry}, "));
+    let entry_words = entry.map_or_else(String::new, |entry| format!("entry {entry}, "));
     let mut open: Vec<String> = Vec::new();
     for report in reports {
         for needed in report.missing() {
@@ -253,5 +253,15 @@ fn print_signed(
         (false, true) => " Nothing is open.".to_owned(),
         (false, false) => format!(" Still open: {}", open.join("; ")),
     };
-    context.ui.paragraph(0, &format!("{word}: {entry}durable.{open}"));
+    context.ui.paragraph(0, &format!("{word}: {entry_words}durable.{open}"));
+    // What was signed just now and fills nothing is told, or the line above reads as if it did.
+    let words = reports.iter().flat_map(|report| &report.not_counted);
+    let mut told: Vec<String> = words
+        .filter(|word| Some(word.entry) == entry)
+        .map(|word| format!("not counted: {} ({})", word.text, word.code))
+        .collect();
+    told.dedup();
+    for line in told {
+        context.ui.paragraph(4, &line);
+    }
 }

@@ -6,7 +6,7 @@ use crate::cli::Context;
 use crate::cli::error::CliError;
 use crate::cli::exit::ExitStatus;
 use crate::cli::governance::{Plan, SigningFlags, carry_out};
-use crate::cli::people::{find, key_count, key_in_words, public_key};
+use crate::cli::people::{find, key_in_words, public_key};
 use crate::cli::ui::Role;
 use crate::statement::governance::{AddKey, Operation};
 
@@ -48,7 +48,7 @@ pub(super) fn run(context: &mut Context, args: &Args) -> Result<ExitStatus, CliE
         }
     }
     let plan = Plan {
-        words: vec![key_in_words(&called, &key, key_count(&desk, &member))],
+        words: key_in_words(&desk, &called, &member, &key, 0),
         operations: vec![Operation::AddKey(AddKey { member, key, attestation: None })],
         openings: Vec::new(),
         question: format!("Did {called} hand you this key?"),

@@ -1,11 +1,16 @@
 //! `key list`: the keys that are here, and which of them would sign.
 
+use std::collections::BTreeSet;
+
 use serde::Serialize;
 
+use crate::base::name::MemberId;
 use crate::cli::Context;
 use crate::cli::desk::Desk;
 use crate::cli::error::CliError;
 use crate::cli::exit::ExitStatus;
+use crate::cli::said::short_key;
+use crate::cli::time::date;
 use crate::cli::ui::{Cell, Role, Table};
 use crate::key::KeyId;
 use crate::signer::{Listed, list};
@@ -33,7 +38,10 @@ pub(super) fn run(context: &mut Context, _: &Args) -> Result<ExitStatus, CliErro
     let desk = if context.has_ledger()? { Some(context.desk("key list")?) } else { None };
     let enrolled = desk.as_ref().map(Desk::enrolled);
     let found = list(&context.key_sources()?, enrolled.as_ref());
-    let rows: Vec<Row> = found.into_iter().map(|listed| row(desk.as_ref(), listed)).collect();
+    let mut rows: Vec<Row> = found.into_iter().map(|listed| row(desk.as_ref(), listed)).collect();
+    if let Some(desk) = &desk {
+        rows.extend(elsewhere(desk, &rows)?);
+    }
     context.ui.json(&rows);
     match rows.iter().find(|row| row.signs) {
         Some(row) => {
@@ -53,6 +61,36 @@ pub(super) fn run(context: &mut Context, _: &Args) -> Result<ExitStatus, CliErro
         context.ui.line("next: countersign key generate");
     }
     Ok(ExitStatus::Yes)
+}
+
+/// Other keys that stand in the names of those whose keys are here: on another machine, or in
+/// somebody else's hands (ATTACKS 18).
+fn elsewhere(desk: &Desk, rows: &[Row]) -> Result<Vec<Row>, CliError> {
+    let (roster, size) = (desk.session.view().roster(), desk.session.size());
+    let here: BTreeSet<KeyId> = rows.iter().filter_map(|row| row.key).collect();
+    let owners: BTreeSet<&MemberId> =
+        here.iter().filter_map(|key| Some(&desk.owner(key).ok()?.id)).collect();
+    let mut found = Vec::new();
+    for owner in owners {
+        let keys = roster.keys_of(owner, size).into_iter().filter(|key| !here.contains(key));
+        for key in keys {
+            let since = roster.key(&key).and_then(|record| record.enrolled_at(size));
+            let Some(entry) = since else { continue };
+            let when = date(desk.session.entry(entry)?.time());
+            found.push(Row {
+                signs: false,
+                key: Some(key),
+                comment: String::new(),
+                place: "not here".to_owned(),
+                member: Some(desk.names().of(owner)),
+                reason: format!(
+                    "since {when}, entry {entry}; if it is not yours, an admin \
+                    revokes it"
+                ),
+            });
+        }
+    }
+    Ok(found)
 }
 
 fn row(desk: Option<&Desk>, listed: Listed) -> Row {
@@ -76,7 +114,7 @@ fn print(context: &mut Context, rows: &[Row]) {
     let head = ["", "KEY", "OF", "WHERE AND WHY"];
     table.row(head.map(|word| Cell::new(Role::Strong, word)));
     for row in rows {
-        let key = row.key.map(|key| key.to_string().chars().take(19).collect());
+        let key = row.key.map(|key| short_key(&key));
         table.row([
             if row.signs { "*".to_owned() } else { String::new() },
             key.unwrap_or_else(|| "-".to_owned()),

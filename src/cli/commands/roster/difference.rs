@@ -4,7 +4,7 @@ use crate::base::name::MemberId;
 use crate::cli::desk::{Desk, Names, Profile};
 use crate::cli::error::CliError;
 use crate::cli::governance::Plan;
-use crate::cli::people::{Person, called, key_count, key_in_words};
+use crate::cli::people::{Person, called, key_in_words};
 use crate::key::PublicKey;
 use crate::roster::Member;
 use crate::statement::governance::{Operation, RetireMember, SetMember};
@@ -56,9 +56,8 @@ pub(super) fn want(
         held.key(&key.fingerprint()).and_then(|record| record.owner(size)) != Some(&person.id)
     };
     let keys: Vec<PublicKey> = person.keys.iter().filter(is_new).cloned().collect();
-    let beside = key_count(desk, &person.id);
-    for key in &keys {
-        plan.words.push(key_in_words(&person.called(), key, beside));
+    for (earlier, key) in keys.iter().enumerate() {
+        plan.words.extend(key_in_words(desk, &person.called(), &person.id, key, earlier));
     }
     let person = Person { keys, ..person.clone() };
     plan.operations.extend(person.add_keys());

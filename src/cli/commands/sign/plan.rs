@@ -9,7 +9,7 @@ use crate::cli::commands::roster::difference;
 use crate::cli::commands::{baseline, key, lift, policy};
 use crate::cli::desk::{Desk, Names, Profile};
 use crate::cli::error::CliError;
-use crate::cli::people::{called, key_count, key_in_words};
+use crate::cli::people::{called, key_in_words};
 use crate::cli::{operations, touched};
 use crate::statement::governance::{Lift, Operation, SetMember};
 
@@ -24,12 +24,15 @@ pub(super) fn in_words(
 ) -> Result<Vec<String>, CliError> {
     let people = People::of(desk, operations);
     let mut words = Vec::new();
+    let mut keys: BTreeMap<&MemberId, usize> = BTreeMap::new();
     for operation in operations {
         match operation {
             Operation::SetMember(said) => words.extend(people.set(desk, said)),
             Operation::AddKey(said) => {
-                let beside = key_count(desk, &said.member);
-                words.push(key_in_words(&people.called(&said.member), &said.key, beside));
+                let (member, called) = (&said.member, people.called(&said.member));
+                let earlier = keys.entry(member).or_insert(0);
+                words.extend(key_in_words(desk, &called, member, &said.key, *earlier));
+                *earlier += 1;
             }
             Operation::RevokeKey(said) => words.extend(key::revoke::in_words(desk, said)?),
             Operation::Lift(said) => words.extend(lifted(desk, said)?),
