@@ -69,8 +69,14 @@ pub(super) fn in_words(
     policy: &Policy,
 ) -> Vec<String> {
     let weaker = before.map(|before| policy.weakens(before)).unwrap_or_default();
-    let mut words: Vec<String> =
-        weaker.iter().map(|weakening| format!("WEAKER  {weakening}")).collect();
+    let mut words = Vec::new();
+    let here = desk.repository_name.as_ref();
+    if let Some(name) = here.filter(|name| policy.services().iter().all(|s| s.repository != **name))
+    {
+        let what = "gate and approve will refuse here";
+        words.push(format!("warning  no service is built from this repository, {name}: {what}"));
+    }
+    words.extend(weaker.iter().map(|weakening| format!("WEAKER  {weakening}")));
     if let Some(before) = before.filter(|_| !weaker.is_empty()) {
         words.push(until(context, desk, before, policy));
     }
