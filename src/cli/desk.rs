@@ -14,7 +14,7 @@ use crate::git::{self, Repository};
 use crate::key::{KeyId, Signer};
 use crate::ledger::append::Refusal;
 use crate::ledger::receipt::Receipt;
-use crate::policy::{Policy, Service};
+use crate::policy::{Policy, Service, UnknownName};
 use crate::roster::Member;
 use crate::session::{self, LedgerKeyFile, Session, SessionError, SessionErrorKind, sign};
 use crate::signer::{ChooseError, KeySources, choose};
@@ -293,10 +293,8 @@ impl Desk {
     ) -> Result<&'p Service, CliError> {
         if let Some(name) = named {
             return policy.known_service(name).map_err(|error| {
-                let known: Vec<_> =
-                    policy.services().iter().map(|service| service.name.to_string()).collect();
-                CliError::from_error(ErrorKind::Usage, &error)
-                    .hint(format!("the policy lists: {}", known.join(", ")))
+                let known = policy.services().iter().map(|service| service.name.to_string());
+                unlisted(&error, &known.collect::<Vec<_>>())
             });
         }
         let here = |service: &&Service| {
@@ -364,10 +362,8 @@ pub(crate) fn environment(
 ) -> Result<EnvironmentName, CliError> {
     if let Some(name) = named {
         policy.environment(name).map_err(|error| {
-            let known: Vec<_> =
-                policy.environments().iter().map(|listed| listed.name.to_string()).collect();
-            CliError::from_error(ErrorKind::Usage, &error)
-                .hint(format!("the policy lists: {}", known.join(", ")))
+            let known = policy.environments().iter().map(|listed| listed.name.to_string());
+            unlisted(&error, &known.collect::<Vec<_>>())
         })?;
         return Ok(name.clone());
     }
@@ -379,6 +375,16 @@ pub(crate) fn environment(
         (Some(name), None) => Ok(name.clone()),
         _ => Err(CliError::usage("which environment?").hint("name one with --env")),
     }
+}
+
+/// A name that the policy does not list. What it lists is told once: in the error, where no other
+/// name is near, else in the hint.
+fn unlisted(error: &UnknownName, known: &[String]) -> CliError {
+    let this = CliError::from_error(ErrorKind::Usage, error);
+    if known.len() > 1 && error.is_near_another() {
+        return this.hint(format!("the policy lists: {}", known.join(", ")));
+    }
+    this.hint("an admin lists another first: countersign policy apply FILE")
 }
 
 impl From<BTreeMap<MemberId, String>> for Names {

@@ -111,6 +111,12 @@ impl UnknownName {
         };
         Self { kind, name: name.to_owned(), hint }
     }
+
+    /// Whether the hint names one near name, and not what the policy lists.
+    #[must_use]
+    pub fn is_near_another(&self) -> bool {
+        self.hint.starts_with(" (did you mean")
+    }
 }
 
 /// The candidate that is least edits away, where that is near enough to be meant.
