@@ -72,7 +72,8 @@ pub(super) fn in_words(desk: &Desk, entry: &VerifiedEntry, why: Option<&str>) ->
     let (by, when) = (names.of(entry.by()), crate::cli::time::date(entry.time()));
     let why = why.map_or_else(|| "(withheld)".into(), crate::cli::text::escape);
     vec![
-        format!("lift    entry {} by {by}, {when}: {said}", entry.index()),
+        format!("lift    entry {} by {by}, {when}", entry.index()),
+        format!("        {said}"),
         format!("        why: {why}"),
     ]
 }
