@@ -101,7 +101,7 @@ fn report(desk: &Desk) -> Report {
         teams: member.teams.clone(),
         duties: member.duties.clone(),
         operator: member.operator.clone(),
-        keys: roster.keys_of(&member.id, size),
+        keys: keys(desk, &member.id),
     });
     let admins = roster.admins(size);
     let delegations = roster.delegations(size).map(|(service, delegation)| Delegated {
@@ -117,6 +117,14 @@ fn report(desk: &Desk) -> Report {
         delegations: delegations.collect(),
         members: members.collect(),
     }
+}
+
+/// A member's keys, the first that was enrolled first: a further one stands last.
+fn keys(desk: &Desk, member: &MemberId) -> Vec<KeyId> {
+    let (roster, size) = (desk.session.view().roster(), desk.session.size());
+    let mut keys = roster.keys_of(member, size);
+    keys.sort_by_key(|key| roster.key(key).and_then(|record| record.enrolled_at(size)));
+    keys
 }
 
 /// Keys are told apart by their first characters; the whole is in the JSON.
