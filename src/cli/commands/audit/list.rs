@@ -7,6 +7,7 @@ use crate::cli::commands::log::Line;
 use crate::cli::desk::{Desk, Names};
 use crate::cli::error::CliError;
 use crate::statement::Says;
+use crate::statement::change::DeclaredAuthor;
 use crate::verify::VerifiedEntry;
 
 fn entries(count: usize) -> String {
@@ -20,7 +21,8 @@ pub(super) struct Listing {
 }
 
 impl Listing {
-    /// What a member signed, oldest first.
+    /// What a member signed, and what they wrote by somebody's declaration, oldest first: a bot
+    /// signs nothing.
     pub(super) fn person(
         desk: &Desk,
         names: &Names,
@@ -34,11 +36,26 @@ impl Listing {
             let owner = |key| roster.key(key).and_then(|record| record.owner(scope.ledger_size));
             entry.by() == member || entry.keys().iter().any(|key| owner(key) == Some(member))
         };
-        let lines = scan(desk, names, scope, period, &signed)?;
+        let wrote = |entry: &VerifiedEntry| match &entry.statement().says {
+            Says::Change(body) => body
+                .authors
+                .iter()
+                .any(|author| matches!(author, DeclaredAuthor::Member(id) if id == member)),
+            _ => false,
+        };
+        let told = |entry: &VerifiedEntry| signed(entry) || wrote(entry);
+        let lines = scan(desk, names, scope, period, &told)?;
+        let by_others = scan(desk, names, scope, period, &|entry| wrote(entry) && !signed(entry))?;
         let left = desk.session.view().roster().member(member, scope.size).is_none();
         let left = if left { ", no longer a member" } else { "" };
-        let heading =
-            format!("{} ({member}{left}) signed {}", names.of(member), entries(lines.len()));
+        let count = entries(lines.len() - by_others.len());
+        let by_others = match by_others.len() {
+            0 => String::new(),
+            1 => ", wrote 1 change that another declared".to_owned(),
+            many => format!(", wrote {many} changes that others declared"),
+        };
+        let called = names.of(member);
+        let heading = format!("{called} ({member}{left}) signed {count}{by_others}");
         Ok(Self { heading, lines })
     }
 

@@ -230,6 +230,10 @@ fn subject(desk: &Desk, names: &Names, text: &str) -> Result<Subject, CliError> 
     if let Ok(member) = member {
         return Ok(Subject::Person(member));
     }
+    // Whoever has left is still found by the address that commits name.
+    if let Some(member) = by_address(desk, text) {
+        return Ok(Subject::Person(member));
+    }
     let digits = text.strip_prefix("sha256:").unwrap_or(text);
     let is_hash = (7..=64).contains(&digits.len())
         && digits.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
@@ -240,6 +244,17 @@ fn subject(desk: &Desk, names: &Names, text: &str) -> Result<Subject, CliError> 
     Err(CliError::usage(format!("{text} is no service, person, hash or entry"))
         .hint(format!("services: {}", known.join(", ")))
         .hint("people are listed by countersign roster show, entries by countersign log"))
+}
+
+/// Whose address it is, or was.
+fn by_address(desk: &Desk, text: &str) -> Option<MemberId> {
+    let (roster, digest) =
+        (desk.session.view().roster(), desk.session.salt().digest(text.as_bytes()));
+    let now = roster.member_of_email(digest, desk.session.size()).map(|member| member.id.clone());
+    now.or_else(|| {
+        let mut ever = roster.members_ever();
+        ever.find(|member| member.emails.contains(&digest)).map(|member| member.id.clone())
+    })
 }
 
 /// A report is printed as far as it is known; one whose list of changes is missing is not whole
