@@ -120,18 +120,43 @@ impl Subject {
 ///
 /// # Errors
 /// Where nobody declared it, several could be meant, or its commits are not here.
-pub(crate) fn declared_range(desk: &Desk, place: &Place, hash: &str) -> Result<Range, CliError> {
+pub(crate) fn declared_range(
+    desk: &Desk,
+    place: &Place,
+    hash: &str,
+    all: &mut Option<Vec<VerifiedEntry>>,
+) -> Result<Range, CliError> {
     let is_prefix = (12..=64).contains(&hash.len())
         && hash.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
     if !is_prefix {
         return Err(CliError::usage(format!("{hash} is no change hash"))
             .hint("write at least its first 12 digits"));
     }
-    let entries = desk.session.entries_under([topics::declared(&place.service.repository)])?;
+    let whole;
+    let entries = match hash.parse::<ChangeHash>() {
+        Ok(hash) => {
+            whole = desk.session.entries_under([topics::change(hash)])?;
+            &whole
+        }
+        // The beginning of a hash may be that of any declaration: all are verified, once.
+        Err(_) => {
+            if let Some(all) = all {
+                all
+            } else {
+                let topic = topics::declared(&place.service.repository);
+                all.insert(desk.session.entries_under([topic])?)
+            }
+        }
+    };
+    let known_as = &place.service.repository;
     let said: Vec<(&VerifiedEntry, &Declaration)> = entries
         .iter()
         .filter_map(|entry| match &entry.statement().says {
-            Says::Change(said) if said.change.to_string().starts_with(hash) => Some((entry, said)),
+            Says::Change(said)
+                if said.repository == *known_as && said.change.to_string().starts_with(hash) =>
+            {
+                Some((entry, said))
+            }
             _ => None,
         })
         .collect();

@@ -67,8 +67,9 @@ pub(super) fn named(
         let range = place.range(desk.need_repository()?, text)?;
         items.push(change(desk, Subject::load(desk, place, range, text, now)?, false)?);
     }
+    let mut declared = None;
     for hash in &named.changes {
-        let range = declared_range(desk, place, hash)?;
+        let range = declared_range(desk, place, hash, &mut declared)?;
         let argument = format!("--change {hash}");
         items.push(change(
             desk,

@@ -107,7 +107,7 @@ fn judged(desk: &Desk, place: &Place, subject: &Subject, now: Timestamp) -> Opti
 fn range(desk: &Desk, place: &Place, named: &str) -> Result<Range, CliError> {
     let repository = desk.need_repository()?;
     match place.range(repository, named) {
-        Err(_) if is_hash(named) => declared_range(desk, place, named),
+        Err(_) if is_hash(named) => declared_range(desk, place, named, &mut None),
         other => other,
     }
 }
