@@ -325,17 +325,22 @@ fn a_doubt_between_decision_and_deployment_prevents_settling() {
     }
 }
 
+/// A reject is of the change itself, whatever repository it names: a verdict hears it everywhere,
+/// so it is a doubt everywhere. An approval is none.
 #[test]
-fn an_approval_or_a_reject_elsewhere_is_no_doubt() {
+fn an_approval_is_no_doubt_and_a_reject_is_one_wherever_it_is_said() {
     let mut log = Log::new();
     let decision = log.decide("one", DecisionVerdict::Allow);
+    log.push(samples::approval(), ADA);
+    log.deploy("one", Some(decision));
+    assert_eq!(log.settled(), [0, 3]);
+    let decision = log.decide("two", DecisionVerdict::Allow);
     let mut elsewhere = samples::verdict_on(ApprovalVerdict::Reject, 0);
     let Says::Approval(body) = &mut elsewhere.says else { unreachable!("an approval") };
     body.rows[0].repository = Some("other".parse().unwrap());
     log.push(elsewhere, ADA);
-    log.push(samples::approval(), ADA);
-    log.deploy("one", Some(decision));
-    assert_eq!(log.settled(), [0, 4]);
+    log.deploy("two", Some(decision));
+    assert_eq!(log.settled(), [0, 3]);
 }
 
 /// ATTACKS 31: a leak is a doubt everywhere, a retirement is none; neither is a rejected artifact

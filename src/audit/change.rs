@@ -146,6 +146,10 @@ pub(super) fn changes(
     let (state, found) = cover(auditor.session(), said)?;
     let Some(cover) = found else { return Ok((state, Vec::new())) };
     let again = judge_again(auditor, entry, said)?;
+    let state = match &again {
+        Some(again) if !is_same(again, said, &cover) => CoverState::Contradicted,
+        _ => state,
+    };
     let segments = again.iter().flat_map(|verdict| &verdict.segments);
     let segments: Vec<(Segment, CoverRow)> = segments
         .map(|segment| (segment.clone(), Cover::of(std::slice::from_ref(segment)).segments))
@@ -163,7 +167,26 @@ pub(super) fn changes(
         }
         reports.push(report);
     }
+    // What the decision says nothing of was brought all the same.
+    for (segment, own) in segments {
+        let told = |row: &CoverRow| (&row.first, &row.last) == (&own.first, &own.last);
+        if !cover.segments.iter().any(told) {
+            let mut report = plain(auditor, entry, &own)?;
+            report.covered = segment.satisfied;
+            complete(&mut report, segment, false);
+            reports.push(report);
+        }
+    }
     Ok((state, reports))
+}
+
+/// Whether a verdict is what a decision says: the same answer, resting on the same changes.
+fn is_same(again: &Verdict, said: &Decision, cover: &Cover) -> bool {
+    let places = |cover: &Cover| -> Vec<_> {
+        let rows = cover.segments.iter();
+        rows.map(|row| (row.change, row.first.clone(), row.last.clone())).collect()
+    };
+    again.answer == said.verdict && places(&again.cover()) == places(cover)
 }
 
 /// Judges a decision again, with the ledger that the gate had seen. None where the repository is

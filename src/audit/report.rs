@@ -166,6 +166,9 @@ pub enum CoverState {
     Denied,
     /// Read and right.
     Good,
+    /// Read, and not what ledger and repository give: judged again, the gate's answer is another,
+    /// or rests on other changes. Whoever holds the gate's key can write such a decision.
+    Contradicted,
     /// The file is missing.
     Missing,
 }
@@ -361,7 +364,7 @@ impl<'a> Auditor<'a> {
         let is_known = match cover {
             CoverState::Good => said.verdict == DecisionVerdict::Allow,
             CoverState::Denied => !changes.is_empty(),
-            CoverState::None | CoverState::Missing => false,
+            CoverState::None | CoverState::Missing | CoverState::Contradicted => false,
         };
         let judged = is_known && changes.iter().all(|change| change.judged_again == Some(true));
         let basis = if judged { Basis::Proved } else { Basis::AttestedBy(entry.by().clone()) };

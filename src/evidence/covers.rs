@@ -4,7 +4,6 @@
 use crate::base::digest::ContentDigest;
 use crate::base::position::EntryIndex;
 use crate::base::time::Timestamp;
-use crate::ledger::store::StoreError;
 use crate::ledger::topics;
 use crate::roster::KeyStanding;
 use crate::session::{Session, SessionError};
@@ -35,7 +34,7 @@ pub(super) fn known_covers(
     let of_group = view.group_of(service, environment).into_iter().flat_map(SettledPoints::landed);
     for point in own.chain(of_group).filter(|point| point.entry.index > oldest) {
         let Some(digest) = point.cover else { continue };
-        let (landed, cover) = (Some(point.entry.index), required(session, digest)?);
+        let (landed, cover) = (Some(point.entry.index), read(session, digest)?);
         covers.push(KnownCover { decided: None, landed, cover });
     }
     // Ages end at the first allow only where that makes a difference.
@@ -43,7 +42,7 @@ pub(super) fn known_covers(
     let aged = |entry: &&VerifiedEntry| question.time.since(entry.time()) >= ttl;
     if let Some(oldest) = approvals().filter(aged).map(VerifiedEntry::index).min() {
         for (index, time, digest) in allowed(session, view, question, oldest)? {
-            let (decided, cover) = (Some((index, time)), required(session, digest)?);
+            let (decided, cover) = (Some((index, time)), read(session, digest)?);
             covers.push(KnownCover { decided, landed: None, cover });
         }
     }
@@ -121,14 +120,9 @@ pub(super) fn start_cover(
     Ok(None)
 }
 
-/// A cover without which nobody can tell what was used up.
-fn required(session: &Session, digest: ContentDigest) -> Result<Cover, SessionError> {
-    let Some(bytes) = session.blobs().get(&digest)? else {
-        let what = format!("the cover {} of an earlier decision", digest.short());
-        let why = "it is missing from the side store, and tells which sign-offs were used up";
-        return Err(StoreError::unavailable(what, why).into());
-    };
-    parse(&bytes)
+/// A cover; none where the file is lost, which asks for new sign-offs and locks nobody out.
+fn read(session: &Session, digest: ContentDigest) -> Result<Option<Cover>, SessionError> {
+    session.blobs().get(&digest)?.map(|bytes| parse(&bytes)).transpose()
 }
 
 fn parse(bytes: &[u8]) -> Result<Cover, SessionError> {

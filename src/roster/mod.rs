@@ -130,6 +130,29 @@ impl Roster {
         })
     }
 
+    /// Who is meant by each address, as of a size: the member who has it; else whoever had it last,
+    /// a member still or not. What somebody wrote stays theirs.
+    #[must_use]
+    pub fn by_address(&self, as_of: TreeSize) -> BTreeMap<EmailDigest, &Member> {
+        let mut said: Vec<(EntryIndex, EmailDigest, &MemberId)> = Vec::new();
+        for (id, history) in &self.members {
+            let seen = history.versions.iter().filter(|(entry, _)| as_of.covers(*entry));
+            for (entry, member) in seen {
+                let emails = member.iter().flat_map(|member| &member.emails);
+                said.extend(emails.map(|email| (*entry, *email, id)));
+            }
+        }
+        said.sort_unstable();
+        let last = said.into_iter().filter_map(|(_, email, id)| {
+            Some((email, self.member(id, as_of).or_else(|| self.member_ever(id, as_of))?))
+        });
+        let mut found: BTreeMap<_, _> = last.collect();
+        for member in self.members(as_of) {
+            found.extend(member.emails.iter().map(|email| (*email, member)));
+        }
+        found
+    }
+
     /// The kind that a member was given once, retired or not.
     #[must_use]
     pub fn kind_ever(&self, id: &MemberId) -> Option<MemberKind> {

@@ -4,6 +4,7 @@ use super::evidence::{Evidence, StepEvidence};
 use super::segment::{Judge, Segment, judge_change};
 use super::verdict::{Problem, problem};
 use crate::base::limits::SEGMENT_STEPS_MAX;
+use crate::base::position::EntryIndex;
 use crate::change::Document;
 use crate::policy::ReasonCode;
 
@@ -53,7 +54,7 @@ pub(super) fn segments(judge: &Judge<'_>, evidence: &Evidence<'_>) -> Chain {
     };
     let alone: Vec<Run> = evidence.steps.iter().enumerate().map(single).collect();
     let runs = runs(judge, evidence, &alone);
-    let problems = unanswered_rejects(&runs);
+    let problems = unanswered_rejects(judge, evidence, &runs);
     let took_back = |step: &Run| {
         let empty = |run: &&Run| run.segment.paths == 0 && run.segment.satisfied;
         runs.iter().filter(empty).any(|run| run.exceeds(step))
@@ -93,11 +94,29 @@ fn runs(judge: &Judge<'_>, evidence: &Evidence<'_>, alone: &[Run]) -> Vec<Run> {
     judged.collect()
 }
 
+/// Whether a run was signed off after a reject, and not only before it.
+fn is_answer(
+    judge: &Judge<'_>,
+    evidence: &Evidence<'_>,
+    run: &Run,
+    reject: Option<EntryIndex>,
+) -> bool {
+    let own: Vec<&StepEvidence> = evidence.steps[run.first..=run.last].iter().collect();
+    let documents: Vec<_> = own.iter().map(|step| &step.step.document).collect();
+    let (Ok(document), Some(reject)) = (Document::compose(&documents), reject) else {
+        return false;
+    };
+    judge_change(&judge.after(reject), &own, &document).satisfied
+}
+
 /// Rejects on runs that nobody answered by signing off more.
-fn unanswered_rejects(runs: &[Run]) -> Vec<Problem> {
+fn unanswered_rejects(judge: &Judge<'_>, evidence: &Evidence<'_>, runs: &[Run]) -> Vec<Problem> {
     let rejected = runs.iter().filter(|run| !run.segment.rejects.is_empty());
-    let open = rejected
-        .filter(|run| !runs.iter().any(|other| other.segment.satisfied && other.exceeds(run)));
+    let open = rejected.filter(|run| {
+        let newest = run.segment.rejects.iter().map(|reject| reject.entry).max();
+        let longer = runs.iter().filter(|other| other.segment.satisfied && other.exceeds(run));
+        !longer.into_iter().any(|other| is_answer(judge, evidence, other, newest))
+    });
     let tell = |run: &Run| {
         let segment = &run.segment;
         let by: Vec<_> = segment.rejects.iter().map(|reject| reject.member.as_str()).collect();

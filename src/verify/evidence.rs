@@ -96,8 +96,8 @@ pub struct KnownCover {
     pub decided: Option<(EntryIndex, Timestamp)>,
     /// The settled deployment of this very place that it covered, where there is one.
     pub landed: Option<EntryIndex>,
-    /// What it says.
-    pub cover: Cover,
+    /// What it says; none where it is lost: then everything signed before may be used up.
+    pub cover: Option<Cover>,
 }
 
 /// All that a verdict rests on.

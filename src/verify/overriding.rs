@@ -142,13 +142,16 @@ fn is_in_force(
         roster.member(entry.by(), size).is_some_and(|member| member.has_duty(Duty::Override))
     };
     let good = |key| roster.standing(key, entry.index(), view.size()) == KeyStanding::Good;
+    let in_force =
+        |key| roster.key(key).is_some_and(|record| record.revoked(view.size()).is_none());
     let cooling = policies.iter().map(|(_, policy)| policy.defaults().key_cooling).max()?;
     let since = |key| roster.cooling_since(key, view.size());
     let cools = |enrolled| question.time.since(enrolled) < cooling;
     let may = holds(entry.index().size_after())
         && holds(view.size())
         && !entry.keys().iter().filter_map(since).any(cools)
-        && entry.keys().iter().all(good);
+        && entry.keys().iter().all(good)
+        && entry.keys().iter().all(in_force);
     let (member, id) = (entry.by().clone(), entry.id());
     may.then_some(InForce { member, entry: entry.index(), id, expires })
 }

@@ -7,6 +7,7 @@ use super::evidence::{KnownCover, Question, SeenAuthor, SeenKind, StepEvidence};
 use super::signoff::{self, Discounted, Reject};
 use crate::base::digest::{ChangeHash, ContentDigest, EmailDigest};
 use crate::base::name::{MemberId, Revision};
+use crate::base::position::EntryIndex;
 use crate::change::{Document, Mode, Row, Side};
 use crate::policy::{
     Assessment, Author, AuthorKind, Facts, PathFact, Policy, ReasonCode, Service, SignOff,
@@ -26,6 +27,8 @@ pub(super) struct Judge<'a> {
     service: &'a Service,
     entries: &'a [VerifiedEntry],
     covers: &'a [KnownCover],
+    /// Approvals below this entry are not heard; all are where it is not set.
+    approvals_after: Option<EntryIndex>,
     /// Who is meant by an address, as of the view's size.
     addresses: BTreeMap<EmailDigest, &'a Member>,
 }
@@ -71,14 +74,12 @@ impl<'a> Judge<'a> {
         service: &'a Service,
         entries: &'a [VerifiedEntry],
     ) -> Self {
-        // Whoever left is still who wrote what they wrote: an agent stays an agent, and its
-        // operator an author (ATTACKS 9). Members of now come last, so an address is theirs.
-        let roster = view.roster();
-        let members = roster.members_ever().chain(roster.members(view.size()));
-        let addresses =
-            members.flat_map(|member| member.emails.iter().map(move |email| (*email, member)));
-        let (addresses, covers) = (addresses.collect(), &[]);
-        Self { question, view, policy, service, entries, covers, addresses }
+        // Whoever left, or has another address now, is still who wrote what they wrote: an agent
+        // stays an agent, and its operator an author (ATTACKS 9).
+        let addresses = view.roster().by_address(view.size());
+        let covers = &[];
+        let approvals_after = None;
+        Self { question, view, policy, service, entries, covers, approvals_after, addresses }
     }
 
     /// The same judge, who knows what earlier decisions covered.
@@ -107,6 +108,21 @@ impl<'a> Judge<'a> {
 
     pub(super) const fn service(&self) -> &'a Service {
         self.service
+    }
+
+    /// The same judge, deaf to approvals that stand below an entry.
+    pub(super) fn after(&self, entry: EntryIndex) -> Self {
+        Self {
+            approvals_after: Some(entry),
+            addresses: self.addresses.clone(),
+            ..Self::new(self.question, self.view, self.policy, self.service, self.entries)
+        }
+        .with_covers(self.covers)
+    }
+
+    /// Whether an approval at an entry is heard.
+    pub(super) fn hears(&self, approval: EntryIndex) -> bool {
+        self.approvals_after.is_none_or(|after| approval > after)
     }
 
     pub(super) const fn covers(&self) -> &'a [KnownCover] {

@@ -110,17 +110,20 @@ fn hear<'a>(
     match word.approval.verdict {
         // A sign-off for another branch neither counts here nor replaces what was said here. A
         // reject is of the change itself, wherever it was said.
+        ApprovalVerdict::Approve if !judge.hears(word.entry.index()) => {}
         ApprovalVerdict::Approve => {
             let elsewhere = check_place(judge.service(), &word).err();
-            let refused = elsewhere
-                .or_else(|| spent(judge, &word, landing))
-                .or_else(leaked)
-                .or_else(|| cooling(judge, word.entry));
+            let refused = elsewhere.or_else(leaked).or_else(|| cooling(judge, word.entry));
             if refused.is_some() {
                 return refused;
             }
             said.reject = None;
             said.withdrawal = None;
+            // One that is used up ended the reject before it all the same.
+            let used_up = spent(judge, &word, landing);
+            if used_up.is_some() {
+                return used_up;
+            }
             said.approvals.push(word);
         }
         ApprovalVerdict::Reject => *said = Said { reject: Some(word), ..Said::default() },
@@ -248,7 +251,11 @@ fn spent(judge: &Judge<'_>, word: &Word<'_>, landing: Option<&Revision>) -> Opti
     let index = word.entry.index();
     judge.covers().iter().find_map(|known| {
         let deployment = known.landed?;
-        let mut elsewhere = known.cover.segments.iter().filter(|row| row.last != *landing);
+        let Some(cover) = &known.cover else {
+            let text = format!("what deployment {deployment} used up is not known any more");
+            return (index < deployment).then(|| discounted(word.entry, ReasonCode::Spent, text));
+        };
+        let mut elsewhere = cover.segments.iter().filter(|row| row.last != *landing);
         let row = elsewhere
             .find(|row| row.change.as_bytes() == word.row.hash.as_bytes() && index < deployment)?;
         let commit = row.last.short();
@@ -263,7 +270,7 @@ fn counts_until(judge: &Judge<'_>, word: &Word<'_>, landing: Option<&Revision>) 
     let index = word.entry.index();
     let allowed = judge.covers().iter().filter_map(|known| {
         let (decision, time) = known.decided?;
-        let step = known.cover.segments.iter().any(|row| {
+        let step = known.cover.iter().flat_map(|cover| &cover.segments).any(|row| {
             Some(&row.last) == landing && row.change.as_bytes() == word.row.hash.as_bytes()
         });
         (decision > index && step).then_some(time)

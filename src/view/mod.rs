@@ -246,9 +246,8 @@ impl View {
         match &fact.statement.says {
             Says::Governance(body) => self.apply_governance(fact, body),
             Says::Approval(body) if body.verdict != ApprovalVerdict::Approve => {
-                for row in &body.rows {
-                    self.newest_doubt.raise(row.repository.as_ref(), index);
-                }
+                // Of the change itself, wherever it was said: a verdict hears it everywhere.
+                self.newest_doubt.raise(None, index);
                 self.note_reject(index, body);
             }
             Says::Decision(body) => {
@@ -340,7 +339,8 @@ impl View {
         counted.map(|(_, holders)| *holders).max().unwrap_or(0)
     }
 
-    /// What is owed for a service in the group of an environment, in whatever cell.
+    /// What was owed for a service in the group of an environment, in whatever cell, and nothing
+    /// new was deployed since.
     pub fn owed_in_group(
         &self,
         service: &ServiceName,
@@ -351,7 +351,7 @@ impl View {
             place.strip_prefix(&group).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
         };
         let places = self.settled.iter().filter(move |(place, _)| is_of(place));
-        places.flat_map(|(_, points)| points.debts())
+        places.flat_map(|(_, points)| points.unpaid())
     }
 
     fn apply_operation(&mut self, fact: &Fact<'_>, operation: &Operation) {
@@ -370,6 +370,8 @@ impl View {
                 self.roster.revoke(&said.key, Revoked { entry: index, cause: said.cause, since });
                 if said.cause == Revocation::Leaked {
                     self.newest_doubt.raise(None, index);
+                    let points = self.settled.values_mut();
+                    points.for_each(|points| points.void_leaked(&said.key, since));
                 }
             }
             Operation::SetAdmins(said) => self.roster.set_admins(AdminSet {

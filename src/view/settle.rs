@@ -10,6 +10,7 @@ use crate::base::digest::{ContentDigest, StatementId};
 use crate::base::name::{MemberId, RepositoryName, Revision};
 use crate::base::position::{EntryIndex, TreeSize};
 use crate::base::time::{Span, Timestamp};
+use crate::key::KeyId;
 use crate::statement::break_glass::Override;
 use crate::statement::governance::EntryReference;
 use crate::statement::pipeline::{Decision, Deployment};
@@ -30,6 +31,8 @@ pub struct SettledPoint {
     pub decision: Option<EntryReference>,
     /// The cover of that decision.
     pub cover: Option<ContentDigest>,
+    /// With which keys decision and deployment were signed, each with its entry.
+    signed_with: Vec<(EntryIndex, KeyId)>,
     /// The deployment's statement, and who made it; none for a baseline, and none for what may not
     /// be unmade any more.
     deployed_by: Option<(StatementId, MemberId)>,
@@ -115,6 +118,7 @@ struct OpenDecision {
     revision: Revision,
     artifacts: Vec<ContentDigest>,
     cover: Option<ContentDigest>,
+    keys: Vec<KeyId>,
 }
 
 impl SettledPoints {
@@ -161,6 +165,18 @@ impl SettledPoints {
         self.owed.iter().filter(move |debt| Some(debt.deployment.index) > newest)
     }
 
+    /// Debts that no deployment of anything new has ended: going back to what was settled, or
+    /// deploying it once more, ends what is owed, and makes no further override easier.
+    pub(super) fn unpaid(&self) -> impl Iterator<Item = &Debt> {
+        let is_new = |at: &usize| {
+            let revision = &self.points[*at].revision;
+            !self.points[..*at].iter().any(|point| point.revision == *revision)
+        };
+        let newest = (0..self.points.len()).rev().find(is_new);
+        let newest = newest.map(|at| self.points[at].entry.index);
+        self.owed.iter().filter(move |debt| Some(debt.deployment.index) > newest)
+    }
+
     /// Every deployment by override that ever was, oldest first.
     #[must_use]
     pub fn ever_owed(&self) -> &[Debt] {
@@ -192,6 +208,7 @@ impl SettledPoints {
             artifacts: Vec::new(),
             decision: None,
             cover: None,
+            signed_with: Vec::new(),
             deployed_by: None,
         });
     }
@@ -223,6 +240,7 @@ impl SettledPoints {
                 revision: said.revision.clone(),
                 artifacts: said.artifacts.clone(),
                 cover: said.cover,
+                keys: fact.keys.to_vec(),
             };
             self.open.insert(fact.id, open);
         }
@@ -285,6 +303,12 @@ impl SettledPoints {
                 artifacts: said.artifacts.clone(),
                 decision: Some(decision.entry),
                 cover: decision.cover,
+                signed_with: decision
+                    .keys
+                    .iter()
+                    .map(|key| (decision.entry.index, *key))
+                    .chain(fact.keys.iter().map(|key| (entry.index, *key)))
+                    .collect(),
                 deployed_by: Some((fact.id, fact.statement.by.clone())),
             });
         }
@@ -336,6 +360,19 @@ impl SettledPoints {
         if let Some(newest) = self.points.last_mut() {
             newest.deployed_by = None;
         }
+    }
+
+    /// What a leaked key allowed or deployed since the leak settles nothing: the next chain begins
+    /// before it (ATTACKS 19). Baselines are governance, and stay.
+    pub(super) fn void_leaked(&mut self, key: &KeyId, since: EntryIndex) {
+        let is_void = |point: &SettledPoint| {
+            point.signed_with.iter().any(|(index, with)| with == key && *index >= since)
+        };
+        let points = std::mem::take(&mut self.points);
+        let (void, kept): (Vec<_>, Vec<_>) = points.into_iter().partition(is_void);
+        self.points = kept;
+        self.failed.extend(void);
+        self.open.clear();
     }
 
     /// Decisions that were made under another policy, or from another newest point, are not to be

@@ -5,12 +5,12 @@ use std::collections::BTreeSet;
 use countersign::policy::{Facts, Policy, ReasonCode};
 use countersign::statement::Says;
 use countersign::statement::break_glass::Override;
-use countersign::statement::governance::SetMember;
+use countersign::statement::governance::{Operation, SetMember};
 use countersign::statement::words::{Duty, MemberKind, Outcome};
 
 use super::assess::assess;
 use super::evaluator::{Asked, Judged, Model};
-use super::fold::{Log, Logged, Place};
+use super::fold::{Log, Logged, Place, Point};
 use super::segment::{Segments, presence};
 
 /// Section 6.
@@ -84,7 +84,10 @@ pub(crate) fn overridden(model: &Model<'_>, asked: &Asked, policies: &[Policy]) 
             let cooling = policy.defaults().key_cooling.milliseconds();
             keys.iter().any(|key| key.1 < *entry) && asked.now - enrolled < cooling
         });
-        let good = !log.under_leaked_key(logged) && !cools;
+        let revoked = log.operations().iter().any(|(_, operation)| {
+            matches!(operation, Operation::RevokeKey(said) if said.key == logged.keys[0])
+        });
+        let good = !log.under_leaked_key(logged) && !cools && !revoked;
         let counts = policies.iter().all(|policy| {
             let terms = policy.override_terms();
             let expires = said.expires.milliseconds();
@@ -110,7 +113,7 @@ pub(crate) fn overridden(model: &Model<'_>, asked: &Asked, policies: &[Policy]) 
         if place.service == asked.place.service
             && place.environment.group() == asked.place.environment.group()
         {
-            owed.extend(debts(log, &place));
+            owed.extend(unpaid(log, &place));
         }
     }
     let overdue = owed.iter().map(|(_, since)| *since).filter(|since| asked.now >= since + due);
@@ -162,6 +165,19 @@ pub(crate) fn debts(log: Log<'_>, place: &Place) -> Vec<(u64, u64)> {
     // A group's deployments end nothing that a cell of it owes.
     let own = log.own_points(place);
     let newest = own.iter().rev().find(|point| point.stands()).map(|point| point.entry);
+    owed_after(log, place, newest)
+}
+
+/// The same, ended only by what was not settled before.
+fn unpaid(log: Log<'_>, place: &Place) -> Vec<(u64, u64)> {
+    let mut own = log.own_points(place);
+    own.retain(Point::stands);
+    let is_new = |at: usize| !own[..at].iter().any(|older| older.revision == own[at].revision);
+    let newest = (0..own.len()).rev().find(|at| is_new(*at)).map(|at| own[at].entry);
+    owed_after(log, place, newest)
+}
+
+fn owed_after(log: Log<'_>, place: &Place, newest: Option<u64>) -> Vec<(u64, u64)> {
     let mut owed = Vec::new();
     for logged in log.0 {
         let Says::Deployment(body) = &logged.statement.says else { continue };

@@ -46,9 +46,13 @@ pub(crate) fn judge(segments: &Segments<'_>, parts: &[Part]) -> Judged {
             if (length <= 32 || length == count)
                 && rejects(segments, &parts[first..=last], &mut judged)
             {
-                let answered = covered
-                    .keys()
-                    .any(|(from, to)| *from <= first && last <= *to && to - from > last - first);
+                // Only what was signed off after the reject answers it.
+                let newest = newest_reject(segments, &parts[first..=last]);
+                let after = Segments { approvals_after: newest, ..*segments };
+                let answered = covered.keys().any(|(from, to)| {
+                    let longer = *from <= first && last <= *to && to - from > last - first;
+                    longer && cover(&after, &parts[*from..=*to]).0.is_some()
+                });
                 judged.seen.insert("a reject on a run");
                 if !answered {
                     judged.codes.insert(ReasonCode::Rejected);
@@ -65,27 +69,24 @@ pub(crate) fn judge(segments: &Segments<'_>, parts: &[Part]) -> Judged {
     if (0..count).any(|step| rejected[step] && !took_back(step)) {
         judged.rejected_step = true;
     }
-    match cut(&covered, 0, count) {
-        Some(cut) => {
-            if cut.iter().any(|(first, last)| first != last) {
-                judged.seen.insert("a run of steps approved as one");
-            }
-            if count > 1 && cut.len() == 1 {
-                judged.seen.insert("the whole chain approved as one");
-            }
-            judged.rows = cut.iter().map(|segment| covered[segment].clone()).collect();
+    if let Some(cut) = cut(&covered, 0, count) {
+        if cut.iter().any(|(first, last)| first != last) {
+            judged.seen.insert("a run of steps approved as one");
         }
-        None => {
-            judged.uncovered = true;
-            // What is reported: each step alone, or the shortest covered run that begins there.
-            let mut at = 0;
-            while at < count {
-                let shortest = (at..count).find(|last| covered.contains_key(&(at, *last)));
-                if shortest.is_none() && rejected[at] {
-                    judged.codes.insert(ReasonCode::Rejected);
-                }
-                at = shortest.unwrap_or(at) + 1;
+        if count > 1 && cut.len() == 1 {
+            judged.seen.insert("the whole chain approved as one");
+        }
+        judged.rows = cut.iter().map(|segment| covered[segment].clone()).collect();
+    } else {
+        judged.uncovered = true;
+        // What is reported: each step alone, or the shortest covered run that begins there.
+        let mut at = 0;
+        while at < count {
+            let shortest = (at..count).find(|last| covered.contains_key(&(at, *last)));
+            if shortest.is_none() && rejected[at] {
+                judged.codes.insert(ReasonCode::Rejected);
             }
+            at = shortest.unwrap_or(at) + 1;
         }
     }
     judged
@@ -120,6 +121,11 @@ fn rejects(segments: &Segments<'_>, parts: &[Part], judged: &mut Judged) -> bool
     let words = segments.words(change, Some(&parts[parts.len() - 1].last));
     judged.seen.extend(seen_of(&words.codes));
     words.rejected
+}
+
+fn newest_reject(segments: &Segments<'_>, parts: &[Part]) -> Option<u64> {
+    let change = difference(&parts[0].old, &parts[parts.len() - 1].new).hash();
+    segments.words(change, Some(&parts[parts.len() - 1].last)).newest_reject
 }
 
 fn seen_of(codes: &BTreeSet<ReasonCode>) -> Vec<&'static str> {

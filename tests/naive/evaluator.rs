@@ -167,7 +167,7 @@ fn judge(model: &Model<'_>, asked: &Asked, policies: &[Policy], points: &[Point]
     let (mut of_chains, mut of_whole, mut judged) = (Vec::new(), Vec::new(), Vec::new());
     for policy in policies {
         let service = policy.service(&asked.place.service).unwrap();
-        let segments = Segments { model, asked, policy, service };
+        let segments = Segments { model, asked, policy, service, approvals_after: None };
         let mut of_chain = chain::judge(&segments, &parts);
         if let Some(codes) = &refused {
             of_chain.codes.extend(codes.iter().copied());

@@ -3,6 +3,7 @@
 
 use countersign::base::digest::{ContentDigest, EmailDigest, StatementId};
 use countersign::base::name::{EnvironmentName, MemberId, Revision, ServiceName};
+use countersign::base::position::EntryIndex;
 use countersign::key::{KeyId, Presence};
 use countersign::policy::{Policy, environment_matches};
 use countersign::statement::governance::{Accepted, Operation, SetMember};
@@ -50,6 +51,8 @@ pub(crate) struct Settled {
     pub(crate) artifacts: Vec<ContentDigest>,
     pub(crate) cover: Option<ContentDigest>,
     pub(crate) failed: bool,
+    /// The entry of its decision.
+    pub(crate) decision: u64,
     /// Whether nothing said of it later unmakes it.
     pub(crate) concluded: bool,
 }
@@ -64,7 +67,7 @@ impl<'a> Log<'a> {
         Self(&self.0[..usize::try_from(size).unwrap()])
     }
 
-    fn operations(self) -> Vec<(&'a Logged, &'a Operation)> {
+    pub(crate) fn operations(self) -> Vec<(&'a Logged, &'a Operation)> {
         let mut found = Vec::new();
         for logged in self.0 {
             if let Says::Governance(body) = &logged.statement.says {
@@ -157,8 +160,7 @@ impl<'a> Log<'a> {
                 && said.key == *key
                 && said.cause == Revocation::Leaked
             {
-                let this =
-                    said.since.map_or(logged.index, countersign::base::position::EntryIndex::get);
+                let this = said.since.map_or(logged.index, EntryIndex::get);
                 since = Some(since.map_or(this, |other: u64| other.min(this)));
             }
         }
@@ -226,6 +228,23 @@ impl<'a> Log<'a> {
         match &logged.statement.says {
             Says::Governance(body) => {
                 for operation in &body.operations {
+                    if let Operation::RevokeKey(said) = operation
+                        && said.cause == Revocation::Leaked
+                    {
+                        let since = said.since.map_or(logged.index, EntryIndex::get);
+                        let signed = |index: u64| {
+                            let by = self.0.iter().find(|one| one.index == index);
+                            index >= since && by.is_some_and(|one| one.keys.contains(&said.key))
+                        };
+                        for point in to.iter_mut() {
+                            let entry = point.entry;
+                            if let Some(deployed) = &mut point.deployed
+                                && (signed(entry) || signed(deployed.decision))
+                            {
+                                deployed.failed = true;
+                            }
+                        }
+                    }
                     let Operation::SetBaseline(said) = operation else { continue };
                     if said.service != place.service || said.environment != place.environment {
                         continue;
@@ -253,6 +272,7 @@ impl<'a> Log<'a> {
                             artifacts: body.artifacts.clone(),
                             cover: decision.cover,
                             failed: false,
+                            decision: self.decision_entry(body.decision),
                             concluded: false,
                         }),
                     });
@@ -274,6 +294,10 @@ impl<'a> Log<'a> {
         }
     }
 
+    fn decision_entry(self, named: Option<StatementId>) -> u64 {
+        named.and_then(|named| self.decision(named)).map_or(0, |(entry, _)| entry.index)
+    }
+
     /// 3.2: whether a deployment settles, judged by the log before it.
     fn settles(
         self,
@@ -290,9 +314,9 @@ impl<'a> Log<'a> {
             && decision.environment == body.environment
             && decision.revision == body.revision
             && decision.artifacts == body.artifacts;
-        let named = decision.newest.map(countersign::base::position::EntryIndex::get);
+        let named = decision.newest.map(EntryIndex::get);
         let seen = entry.statement.seen.map_or(0, |seen| seen.size.get());
-        let has_seen = self.doubts(decision).iter().all(|doubt| *doubt < seen);
+        let has_seen = self.doubts().iter().all(|doubt| *doubt < seen);
         let policies = self.policies();
         let (policy_entry, _, policy) = policies.last()?;
         let young = logged.time - entry.time < policy.defaults().decision_ttl.milliseconds();
@@ -301,18 +325,12 @@ impl<'a> Log<'a> {
         (is_good && young && *policy_entry < entry.index).then_some(decision)
     }
 
-    /// Every reject and withdrawal in the repository, and every leak. Words on artifacts name no
-    /// repository: they count for every one.
-    fn doubts(self, decision: &Decision) -> Vec<u64> {
+    /// Every reject and withdrawal, and every leak.
+    fn doubts(self) -> Vec<u64> {
         let mut doubts = Vec::new();
         for logged in self.0 {
             let doubtful = match &logged.statement.says {
-                Says::Approval(body) => {
-                    body.verdict != ApprovalVerdict::Approve
-                        && body.rows.iter().any(|row| {
-                            row.repository.as_ref().is_none_or(|r| *r == decision.repository)
-                        })
-                }
+                Says::Approval(body) => body.verdict != ApprovalVerdict::Approve,
                 Says::Governance(body) => body.operations.iter().any(|operation| {
                     matches!(operation, Operation::RevokeKey(said)
                         if said.cause == Revocation::Leaked)

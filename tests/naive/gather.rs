@@ -150,7 +150,7 @@ fn covers(world: &World, asked: &Asked) -> Vec<KnownCover> {
         let digest = point.deployed.and_then(|deployed| deployed.cover);
         if let Some(cover) = digest.and_then(|digest| parse(world, &digest)) {
             let landed = Some(EntryIndex::new(point.entry));
-            covers.push(KnownCover { decided: None, landed, cover });
+            covers.push(KnownCover { decided: None, landed, cover: Some(cover) });
         }
     }
     for logged in &world.log {
@@ -162,7 +162,7 @@ fn covers(world: &World, asked: &Asked) -> Vec<KnownCover> {
         {
             let time = Timestamp::from_milliseconds(logged.time);
             let decided = Some((EntryIndex::new(logged.index), time));
-            covers.push(KnownCover { decided, landed: None, cover });
+            covers.push(KnownCover { decided, landed: None, cover: Some(cover) });
         }
     }
     covers

@@ -45,6 +45,8 @@ enum Who {
 pub(crate) struct Words {
     pub(crate) sign_offs: Vec<SignOff>,
     pub(crate) rejected: bool,
+    /// The newest reject that stands.
+    pub(crate) newest_reject: Option<u64>,
     /// Why a sign-off does not count.
     pub(crate) codes: BTreeSet<ReasonCode>,
 }
@@ -55,6 +57,8 @@ pub(crate) struct Segments<'a> {
     pub(crate) asked: &'a Asked,
     pub(crate) policy: &'a Policy,
     pub(crate) service: &'a Service,
+    /// Approvals below it are not heard.
+    pub(crate) approvals_after: Option<u64>,
 }
 
 impl Segments<'_> {
@@ -276,6 +280,8 @@ impl Segments<'_> {
             let member = members.entry(&logged.statement.by).or_default();
             let leaked = self.log().under_leaked_key(logged);
             match said.verdict {
+                ApprovalVerdict::Approve
+                    if self.approvals_after.is_some_and(|after| logged.index <= after) => {}
                 ApprovalVerdict::Approve => {
                     // A reject is of the change itself, wherever it was said.
                     let left_out = if !meant(row) {
@@ -285,14 +291,20 @@ impl Segments<'_> {
                     } else if self.cools(logged) {
                         Some(ReasonCode::KeyCooling)
                     } else {
-                        let spent = |(change, last)| self.is_spent(logged.index, change, last);
-                        change.is_some_and(spent).then_some(ReasonCode::Spent)
+                        None
                     };
                     if let Some(code) = left_out {
                         words.codes.insert(code);
                         continue;
                     }
                     member.reject = None;
+                    // One that is used up ended the reject before it all the same.
+                    if change
+                        .is_some_and(|(change, last)| self.is_spent(logged.index, change, last))
+                    {
+                        words.codes.insert(ReasonCode::Spent);
+                        continue;
+                    }
                     member.approvals.push((logged, row));
                 }
                 ApprovalVerdict::Reject => {
@@ -315,6 +327,7 @@ impl Segments<'_> {
         for member in members.into_values() {
             if member.reject.is_some_and(|index| !self.log().is_lifted(index)) {
                 words.rejected = true;
+                words.newest_reject = words.newest_reject.max(member.reject);
             }
             for (logged, row) in member.approvals {
                 match self.sign_off(logged, row, change) {

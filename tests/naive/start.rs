@@ -154,7 +154,7 @@ fn doubts(
     for row in rows {
         for policy in policies {
             let service = policy.service(&asked.place.service).unwrap();
-            let segments = Segments { model, asked, policy, service };
+            let segments = Segments { model, asked, policy, service, approvals_after: None };
             if segments.words(row.change, None).rejected {
                 codes.insert(ReasonCode::Rejected);
             }

@@ -49,6 +49,9 @@ impl Scope<'_> {
         if member.kind != MemberKind::Human {
             return Err(format!("{id} is no human"));
         }
+        if let Some(duty) = member.duties.iter().find(|duty| **duty != Duty::Review) {
+            return Err(format!("{id} has the duty {duty}, which is not its to give"));
+        }
         if is_below(self.policy, member.level.as_ref(), &self.delegation.below) {
             Ok(())
         } else {

@@ -39,6 +39,13 @@ pub(super) fn changes(
                 return;
             }
         }
+        (CoverState::Contradicted, _) => {
+            ui.paragraph(
+                0,
+                "WARNING: judged again from ledger and repository, the gate's answer is another; \
+                 whoever holds its key wrote this decision",
+            );
+        }
         (CoverState::Good, _) => {}
     }
     let authors: std::collections::BTreeSet<_> =

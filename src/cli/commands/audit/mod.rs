@@ -260,7 +260,10 @@ fn by_address(desk: &Desk, text: &str) -> Option<MemberId> {
 /// A report is printed as far as it is known; one whose list of changes is missing is not whole
 /// (`spec/verdict.md` section 8).
 fn status(covers: impl IntoIterator<Item = CoverState>) -> ExitStatus {
-    if covers.into_iter().any(|cover| cover == CoverState::Missing) {
+    let covers: Vec<_> = covers.into_iter().collect();
+    if covers.contains(&CoverState::Contradicted) {
+        ExitStatus::Integrity
+    } else if covers.contains(&CoverState::Missing) {
         ExitStatus::Unavailable
     } else {
         ExitStatus::Yes
