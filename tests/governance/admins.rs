@@ -86,7 +86,8 @@ fn attack_38_a_service_applies_a_roster_file_alone() {
     assert_eq!(member(&roster, "Eve")["level"], "junior");
     assert_eq!(roster["delegations"][0]["service"], "sync");
     apply(&joiner.replace("junior", "senior")).refused(2, "is not below the level senior");
-    apply(&joiner.replace("review", "override")).refused(2, "the duty review only, not override");
+    apply(&joiner.replace("review", "override"))
+        .refused(2, "has the duty override, which is not its to give");
     let gone =
         |name: &str| format!("[[member]]\nemails = [\"{name}@shop.example\"]\nretired = true\n");
     apply(&gone("cleo")).refused(2, "is not below the level senior hint: an admin signs it");

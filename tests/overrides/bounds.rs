@@ -18,7 +18,8 @@ fn attack_32_a_denial_goes_ahead_by_override_and_settles_nothing() {
     let change = stage.commit("lib.rs", "one\n");
     let refused = stage.deploy().expect(1, &["NEEDS_SIGN_OFF", "(leaves a debt, due in 24 h)"]);
     let emergency = format!("emergency: countersign override {} -m WHY", change.short());
-    assert!(refused.out.lines().last().unwrap().starts_with(&emergency), "{refused:?}");
+    assert!(refused.out.lines().any(|line| line.starts_with(&emergency)), "{refused:?}");
+    assert!(refused.out.lines().last().unwrap().starts_with("next: "), "{refused:?}");
     assert!(!stage.has_deployed());
     let signed = stage.break_glass("ada").expect(0, &["until ", "a debt: its sign-offs, due "]);
     assert!(signed.out.ends_with("next: countersign gate -- CMD\n"), "{signed:?}");
@@ -161,11 +162,11 @@ fn attack_32_a_touch_that_the_policy_wants_is_no_plain_signature() {
 }
 
 #[test]
-fn attack_32_where_nobody_has_the_duty_the_denial_says_so() {
+fn attack_32_where_nobody_has_the_duty_no_way_out_is_offered() {
     let stage = Stage::new("nobody", 0, "");
     stage.commit("lib.rs", "one\n");
-    let refused = stage.run(&["gate", "-n"]).expect(1, &["nobody has the duty override"]);
-    assert!(!refused.out.contains("countersign override"), "{refused:?}");
+    let refused = stage.run(&["gate", "-n"]).expect(1, &["NEEDS_SIGN_OFF"]);
+    assert!(!refused.out.contains("emergency"), "{refused:?}");
     let refused = stage.by("ada", &["override", "-m", "down", "-y"]);
     refused.expect(2, &["nobody has it; an admin gives it"]);
     stage.run(&["roster", "show"]).expect(0, &["warning: nobody has the duty override"]);

@@ -1,10 +1,13 @@
 //! Whether what CMD would find in the work tree is what was judged.
 
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
 use std::process::Command;
 
 use crate::base::name::Revision;
 use crate::cli::error::CliError;
+use crate::cli::text::escape_bytes;
 use crate::git::Repository;
 
 /// CMD runs in the work tree: it must be the commit that is judged, with nothing changed in what
@@ -24,11 +27,10 @@ pub(crate) fn check(repository: &Repository, revision: &Revision) -> Result<(), 
             .hint(opt_out));
     }
     let changed = asked(&folder, STATUS)?;
-    let listed = asked(&folder, LIST)?;
-    // git is told not to look at these: it would call them unchanged.
-    let hidden = listed.lines().filter(|line| !line.starts_with("H "));
+    let changed = String::from_utf8_lossy(&changed);
+    let hidden = hidden(&folder, &asked(&folder, LIST)?);
     let first: Vec<_> =
-        changed.lines().chain(hidden).take(3).map(|line| line.trim().to_owned()).collect();
+        changed.lines().map(|line| line.trim().to_owned()).chain(hidden).take(3).collect();
     if first.is_empty() {
         return Ok(());
     }
@@ -37,19 +39,29 @@ pub(crate) fn check(repository: &Repository, revision: &Revision) -> Result<(), 
         .hint(opt_out))
 }
 
+/// Files that git is told not to look at, and would call unchanged, though they are there. In a
+/// sparse checkout such files are absent, and CMD cannot find them either.
+fn hidden(folder: &Path, listed: &[u8]) -> Vec<String> {
+    let entries = listed.split(|byte| *byte == 0).filter_map(|entry| entry.split_at_checked(2));
+    let overlooked = entries.filter(|(look, path)| *look != b"H " && !path.is_empty());
+    let there = overlooked
+        .filter(|(_, path)| folder.join(OsStr::from_bytes(path)).symlink_metadata().is_ok());
+    there.map(|(_, path)| escape_bytes(path)).collect()
+}
+
 /// Tracked files that are changed, in submodules too, whatever the judged tree wants ignored.
 const STATUS: &[&str] =
     &["status", "--porcelain", "--untracked-files=no", "--ignore-submodules=none"];
 /// Tracked files, each with how git looks at it: `H` is as usual; a small letter is assumed
 /// unchanged, `S` is skipped.
-const LIST: &[&str] = &["ls-files", "-v"];
+const LIST: &[&str] = &["ls-files", "-v", "-z"];
 /// What would lead git to another repository, index or work tree than the one that CMD runs in.
 const ELSEWHERE: [&str; 5] =
     ["GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_OBJECT_DIRECTORY", "GIT_COMMON_DIR"];
 
 /// What git says of the work tree. The program is asked, for only it knows how this work tree is
 /// filtered; CMD is about to run here anyway.
-fn asked(folder: &Path, arguments: &[&str]) -> Result<String, CliError> {
+fn asked(folder: &Path, arguments: &[&str]) -> Result<Vec<u8>, CliError> {
     let mut command = Command::new("git");
     command.args(["-c", "core.fsmonitor=false"]).args(arguments);
     command.env("GIT_OPTIONAL_LOCKS", "0").current_dir(folder);
@@ -59,7 +71,7 @@ fn asked(folder: &Path, arguments: &[&str]) -> Result<String, CliError> {
     let unknown = || CliError::unavailable("git cannot tell whether the work tree is as committed");
     let output = command.output().map_err(|error| unknown().because(&error))?;
     if output.status.success() {
-        Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+        Ok(output.stdout)
     } else {
         Err(unknown().hint("run git status, and mend what it names"))
     }
