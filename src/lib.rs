@@ -31,6 +31,8 @@ pub mod git;
 #[cfg(feature = "cli")]
 pub mod blobs;
 #[cfg(feature = "cli")]
+pub mod carry;
+#[cfg(feature = "cli")]
 pub mod config;
 
 // Floor 4

@@ -36,6 +36,7 @@ const ROOMS: [(&str, u8); 23] = [
     ("signer", 3),
     ("git", 3),
     ("blobs", 3),
+    ("carry", 3),
     ("config", 3),
     ("session", 4),
     ("evidence", 4),

@@ -130,3 +130,14 @@ pub const STEP_COMMITS_MAX: usize = 100_000;
 pub const VIEW_FILE_BYTES_MAX: usize = 64 * 1024 * 1024;
 /// Largest file of a ledger that is about to begin, in bytes: the profiles of its first people.
 pub const PENDING_BYTES_MAX: usize = 1024 * 1024;
+/// Largest certificate of a carried sign-off, in bytes: it holds what was inserted, and both sides
+/// of a lock file rewritten whole are a few MiB.
+pub const CARRY_CERTIFICATE_BYTES_MAX: usize = 16 * 1024 * 1024;
+/// Largest file whose edits are carried, in bytes: the largest lock files are some MiB.
+pub const CARRY_FILE_BYTES_MAX: usize = 16 * 1024 * 1024;
+/// Largest sum of the files of one certificate, in bytes: a checker hashes each four times.
+pub const CARRY_BYTES_MAX: usize = 256 * 1024 * 1024;
+/// Most paths of one certificate: files that a change and main both edited.
+pub const CARRY_PATHS_MAX: usize = 10_000;
+/// Most edits of one certificate, over all its paths: each takes at least 8 bytes to write.
+pub const CARRY_EDITS_MAX: usize = 1_000_000;

@@ -1,6 +1,7 @@
 //! The change: what a reviewer approves (`spec/change.md`). Documents, their hash and composition,
 //! and strict readers of git's commit and tree objects. Nothing here reads a repository.
 
+pub mod carry;
 mod commit;
 mod difference;
 mod document;

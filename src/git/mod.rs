@@ -4,6 +4,7 @@
 //! runs; replacement objects, grafts and the commit-graph are ignored; every object that is read
 //! is hashed again; sizes are asked before content is read.
 
+mod carried;
 mod collisions;
 mod error;
 mod history;
@@ -12,6 +13,7 @@ mod range;
 mod repository;
 mod steps;
 
+pub use carried::CarriedRanges;
 pub use error::{ErrorKind, GitError};
 pub use range::Range;
 pub use repository::{BranchTip, ObjectFormat, Repository};

@@ -107,6 +107,15 @@ impl Repository {
         Ok(steps)
     }
 
+    /// What a commit has at `path`; a folder is nothing, as in a document.
+    ///
+    /// # Errors
+    /// As [`Repository::document`].
+    pub fn side(&self, revision: &Revision, path: &ChangePath) -> Result<Side, GitError> {
+        let tree = self.objects().commit(&ObjectId::from(revision))?.tree;
+        Ok(self.objects().side(self.objects().entry(tree, path)?, path)?.0)
+    }
+
     /// The content of the file `path` in a commit.
     ///
     /// # Errors

@@ -1,0 +1,166 @@
+//! Finds certificates of carried sign-offs (`spec/change.md`, "Carried"). How they are found is
+//! no part of the format: whatever is found here is checked by [`crate::change::carry::check`].
+
+mod lines;
+mod search;
+#[cfg(test)]
+mod tests;
+
+use std::borrow::Cow;
+
+use similar::{Algorithm, DiffTag, capture_diff_slices};
+
+use crate::base::digest::ContentDigest;
+use crate::base::limits::CARRY_FILE_BYTES_MAX;
+use crate::change::carry::{
+    Carried, CarryError, CarryFault, CarrySource, Certificate, CertificateError, EditSide,
+    FileEdits, FourSides, PathRelation, check, check_file, relate,
+};
+use crate::change::{ChangePath, Document};
+use lines::{FourFiles, Span};
+use search::Outcome;
+
+/// Ways to align lines, git's own first. Where one side's edits come too near to the other's,
+/// or land elsewhere, another way often puts them where they were made.
+const ALGORITHMS: [Algorithm; 3] = [Algorithm::Histogram, Algorithm::Myers, Algorithm::Patience];
+
+/// Why no certificate was made.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum FindError {
+    /// There is nothing to show, or what was found does not hold.
+    #[error(transparent)]
+    Check(#[from] CarryError),
+    /// Paths that are not carried, in ascending order.
+    #[error("{} paths are not carried", .0.len())]
+    Different(Vec<(ChangePath, CarryFault)>),
+    /// What was found is larger than a certificate may be.
+    #[error(transparent)]
+    Certificate(#[from] CertificateError),
+}
+
+/// Makes a certificate that the sign-off of `approved` is carried to `landed`, with `gap_lines`
+/// unchanged lines between edits of either side, and checks it. `source` has all four contents of
+/// the paths that both edit ([`wanted`]).
+///
+/// # Errors
+/// [`FindError`] with every path that is not carried.
+pub fn find(
+    approved: &Document,
+    landed: &Document,
+    gap_lines: u32,
+    source: &impl CarrySource,
+) -> Result<(Certificate, Carried), FindError> {
+    if approved.is_empty() || landed.is_empty() {
+        return Err(CarryError::Empty.into());
+    }
+    if approved == landed {
+        return Err(CarryError::Exact.into());
+    }
+    let (mut files, mut different) = (Vec::new(), Vec::new());
+    for (path, relation) in relate(approved, landed, source) {
+        match relation {
+            PathRelation::Exact | PathRelation::There => {}
+            PathRelation::Different(fault) => different.push((path, fault)),
+            PathRelation::Edited(sides) => match find_file(&path, &sides, gap_lines, source) {
+                Ok(edits) => files.push(edits),
+                Err(fault) => different.push((path, fault)),
+            },
+        }
+    }
+    if !different.is_empty() {
+        return Err(FindError::Different(different));
+    }
+    let certificate = Certificate::new(approved.hash(), landed.hash(), files)?;
+    let carried = check(approved, landed, &certificate, gap_lines, source)?;
+    Ok((certificate, carried))
+}
+
+/// Finds the edits of both sides of one file.
+///
+/// # Errors
+/// [`CarryFault`] why there are none, or none were found.
+pub fn find_file(
+    path: &ChangePath,
+    sides: &FourSides,
+    gap_lines: u32,
+    source: &impl CarrySource,
+) -> Result<FileEdits, CarryFault> {
+    let digests = [sides.base, sides.approved, sides.before, sides.landed];
+    let mut contents: [Cow<'_, [u8]>; 4] = Default::default();
+    for (content, digest) in contents.iter_mut().zip(&digests) {
+        *content = read(path, digest, source)?;
+    }
+    let [base, approved, before, landed] = contents.each_ref().map(AsRef::as_ref);
+    let files = FourFiles::new(base, approved, before, landed);
+    let gap = usize::try_from(gap_lines.max(1)).unwrap_or(usize::MAX);
+    let script = |target: &[u32]| ALGORITHMS.map(|way| aligned(way, files.base(), target));
+    let (approved, before) = (script(files.approved()), script(files.before()));
+    // The same way for both first, then every other pair.
+    let ways = ALGORITHMS.len();
+    let pairs = (0..ways).flat_map(|shift| (0..ways).map(move |way| (way, (way + shift) % ways)));
+    let of_both = |(one, other): (usize, usize)| together(&approved[one], &before[other]);
+    let mut candidates = pairs.map(of_both);
+    let found = match candidates.find(|spans| files.stand(spans, gap)) {
+        Some(spans) => spans,
+        None => match search::search(&files, gap) {
+            Outcome::Found(spans) => spans,
+            Outcome::None => return Err(CarryFault::NoSuchEdits),
+            Outcome::GaveUp => return Err(CarryFault::NotFound),
+        },
+    };
+    let edits = FileEdits::new(path.clone(), files.edits(&found));
+    let edits = edits.map_err(|_| CarryFault::NotFound)?;
+    check_file(&edits, sides, gap_lines, source)?;
+    Ok(edits)
+}
+
+fn read<'s>(
+    path: &ChangePath,
+    digest: &ContentDigest,
+    source: &'s impl CarrySource,
+) -> Result<Cow<'s, [u8]>, CarryFault> {
+    let content = source.content(path, digest).ok_or(CarryFault::MissingContent)?;
+    if content.len() > CARRY_FILE_BYTES_MAX {
+        return Err(CarryFault::FileTooLarge { limit_bytes: CARRY_FILE_BYTES_MAX });
+    }
+    if ContentDigest::of(&content) != *digest {
+        return Err(CarryFault::WrongContent);
+    }
+    if content.contains(&0) {
+        return Err(CarryFault::Binary);
+    }
+    Ok(content)
+}
+
+/// Which lines of `base` one side replaced, by which of its own.
+fn aligned(way: Algorithm, base: &[u32], target: &[u32]) -> Vec<(usize, usize, [usize; 2])> {
+    capture_diff_slices(way, base, target)
+        .into_iter()
+        .filter(|operation| operation.tag() != DiffTag::Equal)
+        .map(|operation| {
+            let (old, new) = (operation.old_range(), operation.new_range());
+            (old.start, old.len(), [new.start, new.end])
+        })
+        .collect()
+}
+
+/// The edits of both sides in the order of the lines.
+fn together(
+    approved: &[(usize, usize, [usize; 2])],
+    before: &[(usize, usize, [usize; 2])],
+) -> Vec<Span> {
+    let of = |side| {
+        move |&(first, removed, [from, to]): &(usize, usize, [usize; 2])| Span {
+            side,
+            first,
+            removed,
+            from,
+            to,
+        }
+    };
+    let mut spans: Vec<Span> = approved.iter().map(of(EditSide::Approved)).collect();
+    spans.extend(before.iter().map(of(EditSide::Main)));
+    spans.sort_by_key(|span| (span.first, span.first + span.removed));
+    spans
+}

@@ -1,0 +1,14 @@
+//! Carried sign-offs (`spec/change.md`, "Carried"; figures in `spec/carry.md`): vectors, parser,
+//! properties against an independent reader, git as an oracle, and real histories.
+
+#![cfg(feature = "cli")]
+#![expect(clippy::unwrap_used, reason = "a test's helpers fail with the test")]
+
+mod command;
+mod history;
+mod independent;
+mod oracle;
+mod parser;
+mod properties;
+mod support;
+mod vectors;
