@@ -1,10 +1,13 @@
-//! `hash`: the change hash, which is what reviewers sign.
+//! `hash`: the change hash, which is what reviewers sign; and whether what landed has it still.
+
+mod landed;
 
 use std::path::PathBuf;
 
 use serde::Serialize;
 
 use crate::base::digest::ChangeHash;
+use crate::base::limits::CARRY_GAP_LINES_MAX;
 use crate::base::name::Revision;
 use crate::cli::Context;
 use crate::cli::desk::write_file;
@@ -16,9 +19,10 @@ use crate::cli::text;
 /// Print the change hash: what reviewers sign
 #[derive(Debug, clap::Args)]
 #[command(after_help = "It stays the same through squash, rebase and merge queue as long as \
-    nobody else\ntouched a file that the change touches.\n\nExamples:\n  countersign hash\n  \
+    nobody else\ntouched a file that the change touches. With --landed the exit status is 1 where \
+    what\nlanded is another change.\n\nExamples:\n  countersign hash\n  \
     countersign hash feature\n  countersign hash main..HEAD~1\n  countersign hash v1.2.0\n  \
-    countersign hash --document | sha256sum")]
+    countersign hash --document | sha256sum\n  countersign hash feature --landed 41c09aa")]
 pub(crate) struct Args {
     /// A..B, A...B, what a branch adds to main, or a commit against its first parent; by default
     /// what the branch adds to the remote's main, and on main the newest commit
@@ -26,9 +30,16 @@ pub(crate) struct Args {
     /// Print the change document, byte for byte: the hash is its SHA-256
     #[arg(long)]
     document: bool,
-    /// Write the change document to FILE instead
+    /// Write the change document to FILE instead; with --landed, the certificate
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
+    /// Say whether COMMIT (or A..B) landed what was read: exact, carried or different
+    #[arg(long, value_name = "COMMIT", conflicts_with = "document")]
+    landed: Option<String>,
+    /// Unchanged lines that must lie between an edit that was read and one of others
+    #[arg(long, value_name = "LINES", default_value_t = 1, requires = "landed",
+        value_parser = clap::value_parser!(u32).range(1..=i64::from(CARRY_GAP_LINES_MAX)))]
+    gap: u32,
 }
 
 /// The hash as an answer.
@@ -53,6 +64,11 @@ pub(crate) fn run(context: &mut Context, args: &Args) -> Result<ExitStatus, CliE
         Some(range) => range,
         None => history::range(&repository, named)?,
     };
+    if let Some(landed) = &args.landed {
+        let landed = history::named(&repository, landed)?;
+        let output = args.output.as_ref().map(|path| context.environment.resolve(path));
+        return landed::run(context, &repository, range, landed, args.gap, output.as_deref());
+    }
     let document = repository.document(range.base.as_ref(), &range.head)?;
     if let Some(path) = &args.output {
         write_file(&context.environment.resolve(path), &document.to_bytes())?;
