@@ -5,6 +5,8 @@
 #![expect(clippy::unwrap_used, reason = "a test's helpers fail with the test")]
 
 mod command;
+#[path = "../common/mod.rs"]
+mod common;
 mod history;
 mod independent;
 mod oracle;
