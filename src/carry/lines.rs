@@ -73,6 +73,22 @@ impl<'a> FourFiles<'a> {
         own.get(span.from..span.to).unwrap_or_default()
     }
 
+    /// Whether each line stands as often in what landed as both sides' edits leave it: once for
+    /// each time that either side has it, less the times that it was there before. Where it does
+    /// not, no edits make what landed, whatever the alignment.
+    pub(super) fn add_up(&self) -> bool {
+        let mut counts = vec![0_i64; self.lines.len()];
+        for (numbers, step) in self.numbers.iter().zip([-1, 1, 1, -1]) {
+            for number in numbers {
+                if let Some(count) = usize::try_from(*number).ok().and_then(|at| counts.get_mut(at))
+                {
+                    *count += step;
+                }
+            }
+        }
+        counts.iter().all(|count| *count == 0)
+    }
+
     /// Whether the edits of both sides lie apart, and make together what landed.
     pub(super) fn stand(&self, spans: &[Span], gap: usize) -> bool {
         let apart = spans.windows(2).all(|pair| {

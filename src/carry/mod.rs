@@ -93,6 +93,9 @@ pub fn find_file(
     }
     let [base, approved, before, landed] = contents.each_ref().map(AsRef::as_ref);
     let files = FourFiles::new(base, approved, before, landed);
+    if !files.add_up() {
+        return Err(CarryFault::NoSuchEdits);
+    }
     let gap = usize::try_from(gap_lines.max(1)).unwrap_or(usize::MAX);
     let script = |target: &[u32]| ALGORITHMS.map(|way| aligned(way, files.base(), target));
     let (approved, before) = (script(files.approved()), script(files.before()));

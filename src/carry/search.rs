@@ -66,14 +66,11 @@ struct Walk<'a> {
     gap: u16,
 }
 
-/// Looks for edits of both sides that stand together.
+/// Looks for edits of both sides that stand together, in files whose lines add up
+/// ([`FourFiles::add_up`]).
 pub(super) fn search(files: &FourFiles<'_>, gap: usize) -> Outcome {
     let walk = Walk { files, gap: u16::try_from(gap).unwrap_or(u16::MAX) };
     let lengths = [files.base().len(), files.approved().len(), files.before().len()];
-    // Both sides' edits together make what landed, so the lengths add up, or nothing does.
-    if lengths[1] + lengths[2] != lengths[0] + files.landed().len() {
-        return Outcome::None;
-    }
     let [base, approved, before] = lengths.map(|length| u32::try_from(length).unwrap_or(u32::MAX));
     let start = Place { base: 0, approved: 0, before: 0, near: Near::Nobody };
     let is_end =

@@ -135,9 +135,13 @@ pub(super) fn run(
         }
         Err(FindError::Different(paths)) => report.refuse(&paths),
         Err(FindError::Check(CarryError::Empty)) => {
-            return Err(CliError::usage("one of the two changes is empty: nothing to compare"));
+            let error = CliError::usage("one of the two changes is empty: nothing to compare");
+            return Err(error.hint("countersign hash BRANCH --landed COMMIT"));
         }
-        Err(error) => return Err(CliError::usage(error.to_string())),
+        Err(error) => {
+            let error = CliError::usage(error.to_string());
+            return Err(error.hint("a change so large is read and signed as it landed"));
+        }
     }
     write_certificate(&mut context.ui, certificate.as_ref(), output)?;
     context.ui.json(&report);
