@@ -44,6 +44,19 @@ enum Near {
     One(EditSide, u16),
 }
 
+impl Near {
+    /// An edit of `side` begins or goes on, if none of the other side's is near.
+    fn enter(self, side: EditSide) -> Option<Self> {
+        match self {
+            Self::One(near, _) if near != side => None,
+            Self::One(..) | Self::Nobody => Some(Self::One(side, 0)),
+        }
+    }
+}
+
+/// The cheapest way to each place that was seen: what it costs, and the last step of it.
+type Came = HashMap<Place, (u32, Option<(Place, Move)>)>;
+
 /// What happens to the line at a place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Move {
@@ -81,7 +94,7 @@ pub(super) fn search(files: &FourFiles<'_>, gap: usize) -> Outcome {
     };
     // By estimated cost of the whole walk; of equal ones, the newest first.
     let mut open: Vec<Vec<(Place, u32)>> = Vec::new();
-    let mut came: HashMap<Place, (u32, Option<(Place, Move)>)> = HashMap::new();
+    let mut came = Came::new();
     push(&mut open, estimate(&start), (start, 0));
     came.insert(start, (0, None));
     let mut lowest = 0;
@@ -144,7 +157,7 @@ impl Walk<'_> {
             }
             Move::Remove(side) => {
                 next.base += 1;
-                next.near = self.enter(place, side)?;
+                next.near = place.near.enter(side)?;
                 match side {
                     EditSide::Approved => {
                         next.before += 1;
@@ -157,7 +170,7 @@ impl Walk<'_> {
                 }
             }
             Move::Insert(side) => {
-                next.near = self.enter(place, side)?;
+                next.near = place.near.enter(side)?;
                 match side {
                     EditSide::Approved => {
                         next.approved += 1;
@@ -172,18 +185,10 @@ impl Walk<'_> {
         };
         pair.filter(|(one, other)| one == other).map(|_| next)
     }
-
-    /// An edit of `side` begins or goes on, if none of the other side's is near.
-    fn enter(&self, place: &Place, side: EditSide) -> Option<Near> {
-        match place.near {
-            Near::One(near, _) if near != side => None,
-            Near::One(..) | Near::Nobody => Some(Near::One(side, 0)),
-        }
-    }
 }
 
 /// The edits of the walk that came to `end`.
-fn spans(came: &HashMap<Place, (u32, Option<(Place, Move)>)>, end: Place) -> Vec<Span> {
+fn spans(came: &Came, end: Place) -> Vec<Span> {
     let mut steps = Vec::new();
     let mut place = end;
     while let Some((_, Some((before, step)))) = came.get(&place) {

@@ -35,7 +35,7 @@ fn long_files_are_no_burden() {
     let lines = |edit: &dyn Fn(usize) -> Option<String>| -> String {
         (0..20_000).map(|at| edit(at).unwrap_or_else(|| format!("{}\n", at % 7))).collect()
     };
-    let approved = |at: usize| (at % 1_000 == 0).then(|| format!("approved {at}\n"));
+    let approved = |at: usize| at.is_multiple_of(1_000).then(|| format!("approved {at}\n"));
     let main = |at: usize| (at % 1_000 == 500).then(|| format!("main {at}\n"));
     let both = |at: usize| approved(at).or_else(|| main(at));
     let four = [lines(&|_| None), lines(&approved), lines(&main), lines(&both)];

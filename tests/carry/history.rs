@@ -96,6 +96,8 @@ struct Tally {
     /// Why what git merges is not carried, with the first such path.
     why: BTreeMap<String, usize>,
     examples: Vec<String>,
+    /// What is carried and git does not merge so.
+    only_carried: Vec<String>,
 }
 
 impl Tally {
@@ -123,11 +125,15 @@ impl Tally {
         self.different += usize::from(one.is_err());
         self.merged[usize::from(one.is_ok())] += usize::from(merges);
         self.merged_three += usize::from(merges && three.is_ok());
-        if let (Err(why), true) = (one, merges) {
-            for (_, fault) in &why {
-                *self.why.entry(fault.clone()).or_default() += 1;
+        match one {
+            Err(why) if merges => {
+                for (_, fault) in &why {
+                    *self.why.entry(fault.clone()).or_default() += 1;
+                }
+                self.examples.push(format!("{} {:?}", landed.head, why.first().unwrap()));
             }
-            self.examples.push(format!("{} {:?}", landed.head, why.first().unwrap()));
+            Ok(()) if !merges => self.only_carried.push(landed.head.to_string()),
+            _ => {}
         }
     }
 
@@ -148,6 +154,7 @@ impl Tally {
         for example in self.examples.iter().take(12) {
             println!("    {example}");
         }
+        println!("    carried, and git merges otherwise: {:?}", self.only_carried);
     }
 }
 

@@ -107,7 +107,9 @@ fn what_is_said_to_be_carried_is_made_by_both_scripts() {
         .run(&strategy, |(base, one, other, way, noise, at)| {
             let own = |scripts: &[_], tag| {
                 let mut edits = placed(&base, scripts, 1);
-                edits.iter_mut().for_each(|edit| edit.0 = tag);
+                for edit in &mut edits {
+                    edit.0 = tag;
+                }
                 edits
             };
             let (one, other) = (own(&one, 'a'), own(&other, 'm'));

@@ -21,6 +21,7 @@ pub(crate) fn path(name: &str) -> ChangePath {
     ChangePath::new(name).unwrap()
 }
 
+#[allow(clippy::unnecessary_wraps, reason = "beside others that are nothing")]
 pub(crate) fn file(content: &[u8]) -> Has<'_> {
     Some((Mode::File, content))
 }

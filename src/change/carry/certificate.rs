@@ -376,8 +376,8 @@ impl<'a> Reader<'a> {
         };
         self.rest = self.rest.get(2..)?;
         let (first, removed) = (self.number(b' ')?, self.number(b' ')?);
-        let size = self.number(b'\n')?;
-        let (inserted, rest) = self.rest.split_at_checked(size)?;
+        let inserted_bytes = self.number(b'\n')?;
+        let (inserted, rest) = self.rest.split_at_checked(inserted_bytes)?;
         self.rest = rest;
         Some(Edit { side, first, removed, inserted: inserted.to_vec() })
     }

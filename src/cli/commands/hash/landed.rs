@@ -24,8 +24,8 @@ const PATHS_SHOWN: usize = 12;
 #[derive(Serialize)]
 struct Report {
     relation: Relation,
-    read: Change,
-    landed: Change,
+    read: Side,
+    landed: Side,
     gap_lines: u32,
     /// Paths that landed exactly as they were read; of a different change it is not told.
     exact_paths: Option<usize>,
@@ -49,7 +49,7 @@ enum Relation {
 }
 
 #[derive(Serialize)]
-struct Change {
+struct Side {
     change: ChangeHash,
     base: Option<Revision>,
     head: Revision,
@@ -62,7 +62,7 @@ struct Different {
     reason: String,
 }
 
-impl Change {
+impl Side {
     fn new(range: &Range, document: &Document) -> Self {
         let (base, head) = (range.base.clone(), range.head.clone());
         Self { change: document.hash(), base, head, paths: document.rows().len() }
@@ -108,8 +108,8 @@ pub(super) fn run(
     let landed_document = repository.document(landed.base.as_ref(), &landed.head)?;
     let mut report = Report {
         relation: Relation::Different,
-        read: Change::new(&read, &approved_document),
-        landed: Change::new(&landed, &landed_document),
+        read: Side::new(&read, &approved_document),
+        landed: Side::new(&landed, &landed_document),
         gap_lines,
         exact_paths: None,
         carried_paths: Vec::new(),
