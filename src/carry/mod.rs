@@ -18,7 +18,6 @@ use crate::change::carry::{
 };
 use crate::change::{ChangePath, Document};
 use lines::{FourFiles, Span};
-use search::Outcome;
 
 /// Ways to align lines, git's own first. Where one side's edits come too near to the other's,
 /// or land elsewhere, another way often puts them where they were made.
@@ -94,7 +93,7 @@ pub fn find_file(
     let [base, approved, before, landed] = contents.each_ref().map(AsRef::as_ref);
     let files = FourFiles::new(base, approved, before, landed);
     if !files.add_up() {
-        return Err(CarryFault::NoSuchEdits);
+        return Err(CarryFault::NotFound);
     }
     let gap = usize::try_from(gap_lines.max(1)).unwrap_or(usize::MAX);
     let script = |target: &[u32]| ALGORITHMS.map(|way| aligned(way, files.base(), target));
@@ -104,14 +103,11 @@ pub fn find_file(
     let pairs = (0..ways).flat_map(|shift| (0..ways).map(move |way| (way, (way + shift) % ways)));
     let of_both = |(one, other): (usize, usize)| together(&approved[one], &before[other]);
     let mut candidates = pairs.map(of_both);
-    let found = match candidates.find(|spans| files.stand(spans, gap)) {
-        Some(spans) => spans,
-        None => match search::search(&files, gap) {
-            Outcome::Found(spans) => spans,
-            Outcome::None => return Err(CarryFault::NoSuchEdits),
-            Outcome::GaveUp => return Err(CarryFault::NotFound),
-        },
-    };
+    let found = candidates.find(|spans| files.stand(spans, gap)).or_else(|| {
+        let fewest = |scripts: &[Script]| scripts.iter().map(cost).min().unwrap_or(0);
+        search::search(&files, gap, fewest(&approved) + fewest(&before))
+    });
+    let found = found.ok_or(CarryFault::NotFound)?;
     let edits = FileEdits::new(path.clone(), files.edits(&found));
     let edits = edits.map_err(|_| CarryFault::NotFound)?;
     check_file(&edits, sides, gap_lines, source)?;
@@ -136,8 +132,16 @@ fn read<'s>(
     Ok(content)
 }
 
+/// What one side replaced: the first line, how many, and the lines of its own file from and to.
+type Script = Vec<(usize, usize, [usize; 2])>;
+
+/// How many lines a script removes and inserts.
+fn cost(script: &Script) -> usize {
+    script.iter().map(|(_, removed, [from, to])| removed + to - from).sum()
+}
+
 /// Which lines of `base` one side replaced, by which of its own.
-fn aligned(way: Algorithm, base: &[u32], target: &[u32]) -> Vec<(usize, usize, [usize; 2])> {
+fn aligned(way: Algorithm, base: &[u32], target: &[u32]) -> Script {
     capture_diff_slices(way, base, target)
         .into_iter()
         .filter(|operation| operation.tag() != DiffTag::Equal)
@@ -149,10 +153,7 @@ fn aligned(way: Algorithm, base: &[u32], target: &[u32]) -> Vec<(usize, usize, [
 }
 
 /// The edits of both sides in the order of the lines.
-fn together(
-    approved: &[(usize, usize, [usize; 2])],
-    before: &[(usize, usize, [usize; 2])],
-) -> Vec<Span> {
+fn together(approved: &Script, before: &Script) -> Vec<Span> {
     let of = |side| {
         move |&(first, removed, [from, to]): &(usize, usize, [usize; 2])| Span {
             side,

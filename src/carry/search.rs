@@ -7,6 +7,10 @@
 //! own and the landed file. Of the walks from beginning to end that keep the gap, one with the
 //! fewest removed and inserted lines is wanted: A*, the remaining difference of lengths being the
 //! estimate, which never is too high.
+//!
+//! A walk that costs more than both diffs did is no answer. Where lines repeat, edits longer than
+//! need be can bring what one side wrote to a place where nobody would look for it; a checker has
+//! to accept them, but they are not looked for.
 
 use std::collections::HashMap;
 
@@ -15,16 +19,6 @@ use crate::change::carry::EditSide;
 
 /// Places that are looked at before the search gives up: about half a second, and 100 MiB.
 const PLACES_MAX: usize = 1_000_000;
-
-/// What became of a search.
-pub(super) enum Outcome {
-    /// Edits that stand together.
-    Found(Vec<Span>),
-    /// There are none.
-    None,
-    /// There may be some, but the search was too long.
-    GaveUp,
-}
 
 /// A place of the walk.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -80,8 +74,8 @@ struct Walk<'a> {
 }
 
 /// Looks for edits of both sides that stand together, in files whose lines add up
-/// ([`FourFiles::add_up`]).
-pub(super) fn search(files: &FourFiles<'_>, gap: usize) -> Outcome {
+/// ([`FourFiles::add_up`]), of at most `cost_max` lines removed and inserted.
+pub(super) fn search(files: &FourFiles<'_>, gap: usize, cost_max: usize) -> Option<Vec<Span>> {
     let walk = Walk { files, gap: u16::try_from(gap).unwrap_or(u16::MAX) };
     let lengths = [files.base().len(), files.approved().len(), files.before().len()];
     let [base, approved, before] = lengths.map(|length| u32::try_from(length).unwrap_or(u32::MAX));
@@ -95,7 +89,7 @@ pub(super) fn search(files: &FourFiles<'_>, gap: usize) -> Outcome {
     // By estimated cost of the whole walk; of equal ones, the newest first.
     let mut open: Vec<Vec<(Place, u32)>> = Vec::new();
     let mut came = Came::new();
-    push(&mut open, estimate(&start), (start, 0));
+    push(&mut open, index(estimate(&start)), (start, 0));
     came.insert(start, (0, None));
     let mut lowest = 0;
     while lowest < open.len() {
@@ -107,25 +101,30 @@ pub(super) fn search(files: &FourFiles<'_>, gap: usize) -> Outcome {
             continue;
         }
         if is_end(&place) {
-            return Outcome::Found(spans(&came, place));
+            return Some(spans(&came, place));
         }
         if came.len() > PLACES_MAX {
-            return Outcome::GaveUp;
+            return None;
         }
         for step in MOVES {
             let Some(next) = walk.step(&place, step) else { continue };
             let next_cost = cost + u32::from(step != Move::Keep);
-            if came.get(&next).is_none_or(|(best, _)| *best > next_cost) {
+            let whole_cost = index(next_cost + estimate(&next));
+            let is_better = came.get(&next).is_none_or(|(best, _)| *best > next_cost);
+            if is_better && whole_cost <= cost_max {
                 came.insert(next, (next_cost, Some((place, step))));
-                push(&mut open, next_cost + estimate(&next), (next, next_cost));
+                push(&mut open, whole_cost, (next, next_cost));
             }
         }
     }
-    Outcome::None
+    None
 }
 
-fn push(open: &mut Vec<Vec<(Place, u32)>>, cost: u32, place: (Place, u32)) {
-    let cost = usize::try_from(cost).unwrap_or(usize::MAX);
+fn index(number: u32) -> usize {
+    usize::try_from(number).unwrap_or(usize::MAX)
+}
+
+fn push(open: &mut Vec<Vec<(Place, u32)>>, cost: usize, place: (Place, u32)) {
     if open.len() <= cost {
         open.resize_with(cost + 1, Vec::new);
     }

@@ -27,7 +27,7 @@ fn edits_slide_apart_in_repeated_lines() {
     for gap in 1..=2 {
         assert!(found(four, gap).unwrap().closest().0 >= gap as usize);
     }
-    assert_eq!(found(four, 3), Err(CarryFault::NoSuchEdits));
+    assert_eq!(found(four, 3), Err(CarryFault::NotFound));
 }
 
 #[test]
@@ -44,11 +44,22 @@ fn long_files_are_no_burden() {
     // Where what landed is another by one line, lines do not add up, and no search begins.
     let other = four[3].replace("main 19500\n", "other\n");
     let four = [&four[0], &four[1], &four[2], &other].map(String::as_str);
-    assert_eq!(found(four, 1), Err(CarryFault::NoSuchEdits));
+    assert_eq!(found(four, 1), Err(CarryFault::NotFound));
 }
 
 #[test]
 fn edits_that_both_made_alike_are_not_carried() {
     let four = ["1\n2\n3\n4\n5\n", "A\n2\n3\n4\nB\n", "A\n2\n3\n4\n5\n", "A\n2\n3\n4\nB\n"];
-    assert_eq!(found(four, 1), Err(CarryFault::NoSuchEdits));
+    assert_eq!(found(four, 1), Err(CarryFault::NotFound));
+}
+
+/// Where lines repeat, one branch and one approved change can be landed in more than one way, and
+/// a checker accepts each. What takes longer edits than need be is not found.
+#[test]
+fn only_short_edits_are_looked_for() {
+    let [base, approved, before] = ["}\n}\n}\n}\n", "}\n}\na\n}\n}\n", "}\nm\n}\n}\n}\n"];
+    let natural = "}\nm\n}\na\n}\n}\n";
+    assert!(found([base, approved, before, natural], 1).is_ok());
+    let far_fetched = "}\nm\n}\n}\na\n}\n";
+    assert_eq!(found([base, approved, before, far_fetched], 1), Err(CarryFault::NotFound));
 }

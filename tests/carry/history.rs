@@ -23,7 +23,7 @@ use crate::independent;
 /// Newest merges of a history with merges.
 const MERGES: usize = 800;
 /// Newest commits of a history without.
-const COMMITS: usize = 400;
+const COMMITS: usize = 200;
 /// By how many commits those are moved back.
 const BACK: [usize; 3] = [10, 50, 100];
 

@@ -128,10 +128,7 @@ pub enum CarryFault {
     /// All edits together do not make what landed.
     #[error("what landed is not what both edits make")]
     LandedDiffers,
-    /// Nobody found edits with enough unchanged lines between them; there may be some.
-    #[error("no edits were found that could stand together")]
-    NotFound,
-    /// There are no such edits, whatever the alignment of lines.
+    /// No edits were found that lie apart and make what landed; it may be that there are some.
     #[error("both changes edit the same lines, or what landed is not their edits alone")]
-    NoSuchEdits,
+    NotFound,
 }
