@@ -1,8 +1,9 @@
 //! The parser of certificates: one spelling a value, and no panic on anything.
 
-use countersign::change::carry::Certificate;
+use countersign::change::carry::{Certificate, check};
 use proptest::prelude::*;
 
+use crate::independent;
 use crate::support::{World, a, m};
 
 /// The body of a fuzz target: what parses is written back as it was read, and is within limits.
@@ -67,6 +68,45 @@ proptest! {
             _ => drop(bytes.remove(at)),
         }
         parse_certificate(&bytes);
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig {
+        cases: 4_000,
+        failure_persistence: None,
+        ..Default::default()
+    })]
+
+    /// Whoever writes the certificate cannot make another landing of it: what still checks after
+    /// its words were changed still makes all four files.
+    #[test]
+    fn altered_certificates_that_hold_are_right(
+        swaps in proptest::collection::vec(
+            (any::<proptest::sample::Index>(), proptest::sample::select(b"am0123\n}".to_vec())),
+            1..4,
+        ),
+    ) {
+        let four: [&[u8]; 4] = [
+            b"}\n}\n1\n}\n}\n",
+            b"}\n}\n}\n1\n}\n}\n",
+            b"}\n}\n1\n}\n}\n}\n",
+            b"}\n}\n}\n1\n}\n}\n}\n",
+        ];
+        let world = World::of("a", four);
+        let mut bytes = world.certificate(&[("a", &[a(1, 0, "}\n"), m(4, 0, "}\n")])]).to_bytes();
+        let body = bytes.len() - 20;
+        for (at, byte) in swaps {
+            let at = body + at.index(20);
+            bytes[at] = byte;
+        }
+        let (approved, landed) = world.documents();
+        if let Ok(certificate) = Certificate::parse(&bytes)
+            && check(&approved, &landed, &certificate, 1, &world.source).is_ok()
+        {
+            let read = independent::read(&bytes);
+            prop_assert_eq!(independent::holds(&read[&b"a"[..]], 1, four), Ok(()));
+        }
     }
 }
 
