@@ -542,3 +542,19 @@ fn the_example_is_true() {
     let shown = shown.lines().map(|line| ["    ", line, "\n"].concat()).collect::<String>();
     assert!(spec.contains(&shown), "the example is\n{shown}");
 }
+
+/// A checker in another language, written from the specification, agrees on every vector.
+#[test]
+#[allow(clippy::print_stdout, reason = "says what was skipped")]
+fn a_second_implementation_agrees() {
+    let top = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut command = std::process::Command::new("python3");
+    command.arg(top.join("tests/carry/check.py")).arg(top.join("spec/vectors/carry"));
+    let Ok(output) = command.output() else {
+        println!("skipped: the second implementation needs python3");
+        return;
+    };
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "{said}{}", String::from_utf8_lossy(&output.stderr));
+    assert!(said.starts_with("103 of 103 agree"), "{said}");
+}
