@@ -107,7 +107,16 @@ pub fn find_file(
         let fewest = |scripts: &[Script]| scripts.iter().map(cost).min().unwrap_or(0);
         search::search(&files, gap, fewest(&approved) + fewest(&before))
     });
-    let found = found.ok_or(CarryFault::NotFound)?;
+    let Some(found) = found else {
+        // With a smaller gap there may be edits: then that is the reason, and where.
+        if gap_lines > 1 {
+            let edits = find_file(path, sides, 1, source)?;
+            let (found_lines, at) = edits.closest();
+            let too_close = CarryFault::TooClose { line: at + 1, found_lines, gap_lines };
+            return if found_lines < gap { Err(too_close) } else { Ok(edits) };
+        }
+        return Err(CarryFault::NotFound);
+    };
     let edits = FileEdits::new(path.clone(), files.edits(&found));
     let edits = edits.map_err(|_| CarryFault::NotFound)?;
     check_file(&edits, sides, gap_lines, source)?;

@@ -225,7 +225,8 @@ fn the_search_is_complete_on_small_files() {
             prop_assert!(found.is_ok() || !shortest, "{:?} {:?}", four, found);
             prop_assert!(found.is_err() || any, "{:?} {:?}", four, found);
             if let Err(fault) = &found {
-                prop_assert_eq!(*fault, CarryFault::NotFound);
+                let is_gap = gap > 1 && matches!(fault, CarryFault::TooClose { .. });
+                prop_assert!(is_gap || *fault == CarryFault::NotFound);
             }
             let told = &told[usize::from(shortest)];
             told.set(told.get() + 1);

@@ -19,8 +19,8 @@ use crate::cli::text;
 /// Print the change hash: what reviewers sign
 #[derive(Debug, clap::Args)]
 #[command(after_help = "It stays the same through squash, rebase and merge queue as long as \
-    nobody else\ntouched a file that the change touches. With --landed the exit status is 1 where \
-    what\nlanded is another change.\n\nExamples:\n  countersign hash\n  \
+    nobody else\ntouched a file that the change touches. With --landed the exit status is 1 \
+    where\nwhat landed is another change.\n\nExamples:\n  countersign hash\n  \
     countersign hash feature\n  countersign hash main..HEAD~1\n  countersign hash v1.2.0\n  \
     countersign hash --document | sha256sum\n  countersign hash feature --landed 41c09aa")]
 pub(crate) struct Args {

@@ -183,27 +183,39 @@ fn show(ui: &mut Ui, report: &Report) {
         let apart = report.closest_lines.map_or_else(String::new, |lines| {
             format!(", {} or more from what others edited", count(lines, "line"))
         });
-        paths(ui, &format!("carried{apart}"), &report.carried_paths);
-        paths(ui, "there before it landed", &report.there_paths);
+        paths(ui, &format!(" carried{apart}"), &report.carried_paths);
+        paths(ui, " there before it landed", &report.there_paths);
     }
-    let is_long = !ui.is_verbose() && report.different.len() > PATHS_SHOWN;
-    let shown = if is_long { PATHS_SHOWN } else { report.different.len() };
-    for Different { path, reason } in report.different.iter().take(shown) {
-        ui.paragraph(2, &format!("{path}: {reason}"));
+    for (reason, different) in by_reason(&report.different) {
+        paths(ui, &format!(": {reason}"), &different);
     }
-    if is_long {
-        ui.line(&format!("  and {} more: -v", count(report.different.len() - shown, "path")));
+    if report.relation == Relation::Different {
+        let Side { base, head, .. } = &report.landed;
+        let base = base.as_ref().map_or_else(String::new, |base| format!("{}..", base.short()));
+        ui.line(&format!("sign what landed: countersign approve {base}{}", head.short()));
     }
     if let Some(certificate) = &report.certificate {
         ui.line(&format!("  certificate {}: -o FILE writes it", certificate.short()));
     }
 }
 
+/// The paths of each reason, in the order in which the reasons come.
+fn by_reason(different: &[Different]) -> Vec<(&str, Vec<String>)> {
+    let mut groups: Vec<(&str, Vec<String>)> = Vec::new();
+    for Different { path, reason } in different {
+        match groups.iter_mut().find(|(known, _)| known == reason) {
+            Some((_, paths)) => paths.push(path.clone()),
+            None => groups.push((reason, vec![path.clone()])),
+        }
+    }
+    groups
+}
+
 fn paths(ui: &mut Ui, what: &str, paths: &[String]) {
     if paths.is_empty() {
         return;
     }
-    ui.line(&format!("  {} {what}", count(paths.len(), "path")));
+    ui.paragraph(2, &format!("{}{what}", count(paths.len(), "path")));
     let shown = if ui.is_verbose() { paths.len() } else { PATHS_SHOWN };
     for path in paths.iter().take(shown) {
         ui.paragraph(4, path);
