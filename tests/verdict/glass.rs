@@ -233,3 +233,32 @@ fn attack_32_a_late_override_is_owed_from_its_own_time() {
     assert_eq!(found.owed[0].debt.since, claimed);
     assert!(found.owed[0].overdue);
 }
+
+/// Who retires the other holders first makes nothing easier, and another cell owes the same.
+#[test]
+fn attack_32_an_overdue_debt_is_not_evaded() {
+    let mut world = world_of(&["ada", "ben", "cy"]);
+    let retire = |name: &str| {
+        Operation::RetireMember(countersign::statement::governance::RetireMember {
+            member: id(name),
+            reason: None,
+        })
+    };
+    world.govern(vec![retire("ben"), retire("cy")]).unwrap();
+    let body = glass(&world, &commit("fix"), "4h");
+    let (_, glass_id) = broken(&mut world, "ada", body);
+    deploy_by(&mut world, "fix", vec![glass_id]);
+    world.now = world.now.plus(span("2d"));
+    assert_eq!(judge(&world, "more").overrides_needed, 3, "there were three that month");
+    let mut question = world.question(&commit("more"));
+    question.environment = "production/canary".parse().unwrap();
+    let found = world.judge_question(&question, &[unsigned("more")]);
+    assert_eq!(found.overrides_needed, 3, "a cell of the same group");
+    // Deploying once more what is settled already ends what is owed, and no more.
+    world.deploy(&commit("start"));
+    let found = judge(&world, "more");
+    assert!(found.owed.is_empty());
+    assert_eq!(found.overrides_needed, 3);
+    world.deploy(&commit("fix"));
+    assert_eq!(judge(&world, "more").overrides_needed, 1, "signed off, and paid");
+}

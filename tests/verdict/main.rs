@@ -7,6 +7,7 @@
 mod admission;
 mod given;
 mod glass;
+mod hostile;
 mod judged;
 mod landings;
 mod starts;
