@@ -7,6 +7,7 @@ use countersign::base::position::EntryIndex;
 use countersign::key::Signer as _;
 use countersign::statement::governance::{Operation, RevokeKey};
 use countersign::statement::words::{Outcome, Revocation};
+use countersign::verify::cover::Cover;
 
 use super::stage::{Stage, key};
 
@@ -333,4 +334,21 @@ fn receipts_and_checkpoints_are_printed_exactly() {
     );
     assert_eq!(opened.unwrap().index, EntryIndex::new(1));
     assert_ne!(ContentDigest::of(receipt.as_bytes()), ContentDigest::of(note.as_bytes()));
+}
+
+/// ATTACKS 17: whoever holds the gate's key can write an allow for what nobody signed off. An audit
+/// judges again, and says so.
+#[test]
+fn attack_17_a_forged_decision_is_told_as_what_it_is() {
+    let mut stage = Stage::new("forged", "enforce");
+    let good = stage.change("two\n", "Good", true);
+    stage.deploy(&good);
+    let borrowed = Cover::of(&[]);
+    let evil = stage.change("three\n", "Evil", false);
+    stage.forge(&evil, &borrowed);
+    let (status, out, _) = stage.run(&["audit", "checkout"]);
+    assert_eq!(status, 3, "{out}");
+    assert!(out.contains("WARNING: judged again from ledger and repository"), "{out}");
+    assert!(!out.contains("proved: judged again"), "{out}");
+    assert!(out.contains("Evil"), "what it brought is told all the same\n{out}");
 }
