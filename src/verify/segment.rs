@@ -1,6 +1,7 @@
 //! Judging one segment: its authors, its assistance, what the policy asks and who has signed.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
 
 use super::entry::VerifiedEntry;
 use super::evidence::{KnownCover, Question, SeenAuthor, SeenKind, StepEvidence};
@@ -29,8 +30,41 @@ pub(super) struct Judge<'a> {
     covers: &'a [KnownCover],
     /// Approvals below this entry are not heard; all are where it is not set.
     approvals_after: Option<EntryIndex>,
+    known: Rc<Known<'a>>,
+}
+
+/// What is asked of the same evidence again and again, for each of many segments.
+#[derive(Default)]
+struct Known<'a> {
     /// Who is meant by an address, as of the view's size.
     addresses: BTreeMap<EmailDigest, &'a Member>,
+    /// Approvals, rejects and withdrawals by what they are about, as given.
+    words: BTreeMap<ContentDigest, Vec<&'a VerifiedEntry>>,
+    /// Declarations by change, as given.
+    declarations: BTreeMap<ChangeHash, Vec<&'a VerifiedEntry>>,
+}
+
+impl<'a> Known<'a> {
+    fn new(view: &'a View, entries: &'a [VerifiedEntry]) -> Self {
+        // Whoever left, or has another address now, is still who wrote what they wrote: an agent
+        // stays an agent, and its operator an author (ATTACKS 9).
+        let addresses = view.roster().by_address(view.size());
+        let mut known = Self { addresses, ..Self::default() };
+        for entry in entries.iter().filter(|entry| view.size().covers(entry.index())) {
+            match &entry.statement().says {
+                Says::Approval(said) => {
+                    for row in &said.rows {
+                        known.words.entry(row.hash).or_default().push(entry);
+                    }
+                }
+                Says::Change(said) => {
+                    known.declarations.entry(said.change).or_default().push(entry);
+                }
+                _ => {}
+            }
+        }
+        known
+    }
 }
 
 /// A segment and what was found about it.
@@ -74,12 +108,9 @@ impl<'a> Judge<'a> {
         service: &'a Service,
         entries: &'a [VerifiedEntry],
     ) -> Self {
-        // Whoever left, or has another address now, is still who wrote what they wrote: an agent
-        // stays an agent, and its operator an author (ATTACKS 9).
-        let addresses = view.roster().by_address(view.size());
-        let covers = &[];
-        let approvals_after = None;
-        Self { question, view, policy, service, entries, covers, approvals_after, addresses }
+        let (covers, approvals_after) = (&[], None);
+        let known = Rc::new(Known::new(view, entries));
+        Self { question, view, policy, service, entries, covers, approvals_after, known }
     }
 
     /// The same judge, who knows what earlier decisions covered.
@@ -91,7 +122,7 @@ impl<'a> Judge<'a> {
 
     /// The member whose commits carry an address.
     fn member_of(&self, email: EmailDigest) -> Option<&'a Member> {
-        self.addresses.get(&email).copied()
+        self.known.addresses.get(&email).copied()
     }
 
     pub(super) const fn question(&self) -> &'a Question {
@@ -112,12 +143,7 @@ impl<'a> Judge<'a> {
 
     /// The same judge, deaf to approvals that stand below an entry.
     pub(super) fn after(&self, entry: EntryIndex) -> Self {
-        Self {
-            approvals_after: Some(entry),
-            addresses: self.addresses.clone(),
-            ..Self::new(self.question, self.view, self.policy, self.service, self.entries)
-        }
-        .with_covers(self.covers)
+        Self { approvals_after: Some(entry), known: Rc::clone(&self.known), ..*self }
     }
 
     /// Whether an approval at an entry is heard.
@@ -134,6 +160,11 @@ impl<'a> Judge<'a> {
     pub(super) fn entries(&self) -> impl Iterator<Item = &'a VerifiedEntry> {
         let size = self.view.size();
         self.entries.iter().filter(move |entry| size.covers(entry.index()))
+    }
+
+    /// The words on a change or artifact, in whatever order they were given.
+    pub(super) fn words(&self, hash: ContentDigest) -> &[&'a VerifiedEntry] {
+        self.known.words.get(&hash).map_or(&[], Vec::as_slice)
     }
 
     /// The rejects that stand on a change.
@@ -173,12 +204,11 @@ impl<'a> Judge<'a> {
         hashes: &[ChangeHash],
     ) -> impl Iterator<Item = (&'a VerifiedEntry, &'a Declaration)> {
         let repository = &self.service.repository;
-        self.entries().filter_map(move |entry| match &entry.statement().says {
-            Says::Change(said)
-                if hashes.contains(&said.change) && said.repository == *repository =>
-            {
-                Some((entry, said))
-            }
+        let hashes: BTreeSet<_> = hashes.iter().copied().collect();
+        let about = hashes.into_iter().filter_map(|hash| self.known.declarations.get(&hash));
+        let entries: Vec<_> = about.flatten().copied().collect();
+        entries.into_iter().filter_map(move |entry| match &entry.statement().says {
+            Says::Change(said) if said.repository == *repository => Some((entry, said)),
             _ => None,
         })
     }

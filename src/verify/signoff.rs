@@ -75,7 +75,7 @@ pub(super) fn standing(
     let mut standing = Standing::default();
     let mut members: BTreeMap<&MemberId, Said<'_>> = BTreeMap::new();
     let mut words: Vec<Word<'_>> = Vec::new();
-    for entry in judge.entries() {
+    for entry in judge.words(hash).iter().copied() {
         let Says::Approval(approval) = &entry.statement().says else { continue };
         if approval.subject_type != subject {
             continue;
