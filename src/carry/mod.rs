@@ -40,7 +40,7 @@ pub enum FindError {
 
 /// Makes a certificate that the sign-off of `approved` is carried to `landed`, with `gap_lines`
 /// unchanged lines between edits of either side, and checks it. `source` has all four contents of
-/// the paths that both edit ([`wanted`]).
+/// the paths that both edit (`wanted`).
 ///
 /// # Errors
 /// [`FindError`] with every path that is not carried.
