@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use super::entry::VerifiedEntry;
 use super::evidence::{Evidence, Question};
-use super::policies::Version;
+use super::policies::{Version, policies};
 use super::signoff::presence;
 use super::verdict::{Problem, problem};
 use crate::base::digest::StatementId;
@@ -63,13 +63,7 @@ pub(super) fn judge(
     let view = evidence.view;
     let asked = |ask: fn(&Policy) -> Span| policies.iter().map(|(_, policy)| ask(policy)).min();
     let due_within = asked(|policy| policy.override_terms().debt_due);
-    let debts = view.settled(&question.service, &question.environment).debts();
-    let owed: Vec<Owed> = debts
-        .map(|debt| {
-            let due = debt.since.plus(due_within.unwrap_or(Span::from_milliseconds(0)));
-            Owed { debt: debt.clone(), due, overdue: due <= question.time }
-        })
-        .collect();
+    let owed = owed_within(question, view, due_within);
     let in_force = in_force(question, evidence, policies);
     let mut needed = 1;
     let mut too_few = None;
@@ -90,6 +84,24 @@ pub(super) fn judge(
         }
     }
     Glass { in_force, needed, owed, problem: too_few }
+}
+
+/// What is owed at the place of a question, oldest first, and when it is due: by the policy that
+/// asks for it soonest of those that must be passed.
+#[must_use]
+pub fn owed(question: &Question, view: &View) -> Vec<Owed> {
+    let policies = policies(question, view).unwrap_or_default();
+    let due_within = policies.iter().map(|(_, policy)| policy.override_terms().debt_due).min();
+    owed_within(question, view, due_within)
+}
+
+fn owed_within(question: &Question, view: &View, due_within: Option<Span>) -> Vec<Owed> {
+    let debts = view.settled(&question.service, &question.environment).debts();
+    let owed = debts.map(|debt| {
+        let due = debt.since.plus(due_within.unwrap_or(Span::from_milliseconds(0)));
+        Owed { debt: debt.clone(), due, overdue: due <= question.time }
+    });
+    owed.collect()
 }
 
 /// Of each member the override that lasts longest, by member.

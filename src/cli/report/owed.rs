@@ -3,13 +3,12 @@
 use serde::Serialize;
 
 use super::{Reporting, labelled};
-use crate::base::name::{EnvironmentName, MemberId, Revision, ServiceName};
+use crate::base::name::{MemberId, Revision};
 use crate::base::position::EntryIndex;
 use crate::base::time::{Span, Timestamp};
 use crate::cli::desk::Names;
 use crate::cli::time;
 use crate::cli::ui::Ui;
-use crate::policy::Policy;
 use crate::roster::Member;
 use crate::statement::words::{Duty, MemberKind};
 use crate::verify::Owed;
@@ -38,22 +37,6 @@ pub(crate) struct OwedLine {
     said: String,
     #[serde(skip)]
     ends: String,
-}
-
-/// What is owed in a place, as the state of the ledger and the policy in force have it.
-pub(crate) fn owed_in(
-    view: &View,
-    policy: &Policy,
-    service: &ServiceName,
-    environment: &EnvironmentName,
-    now: Timestamp,
-) -> Vec<Owed> {
-    let debts = view.settled(service, environment).debts();
-    let owed = debts.map(|debt| {
-        let due = debt.since.plus(policy.override_terms().debt_due);
-        Owed { debt: debt.clone(), due, overdue: due <= now }
-    });
-    owed.collect()
 }
 
 /// Debts as lines. `start` is the newest settled commit of the place: what lies after it, up to

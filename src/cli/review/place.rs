@@ -4,11 +4,11 @@ use crate::base::name::{EnvironmentName, Revision, ServiceName};
 use crate::base::time::Timestamp;
 use crate::cli::desk::Desk;
 use crate::cli::error::CliError;
-use crate::cli::report::{OwedLine, owed_in, owed_lines};
+use crate::cli::report::{OwedLine, owed_lines};
 use crate::git::{Range, Repository};
 use crate::policy::{Policy, Service};
 use crate::statement::words::Mode;
-use crate::verify::Question;
+use crate::verify::{Question, owed};
 
 /// Flags that say where a change goes.
 #[derive(Debug, Clone, Default, clap::Args)]
@@ -63,7 +63,8 @@ impl Place {
     pub(crate) fn owed(&self, desk: &Desk, now: Timestamp) -> Vec<OwedLine> {
         let (view, service, environment) =
             (desk.session.view(), &self.service.name, &self.environment);
-        let owed = owed_in(view, &self.policy, service, environment, now);
+        let Some(live) = view.settled(service, environment).live() else { return Vec::new() };
+        let owed = owed(&self.question(&live.revision, now), view);
         let newest = view.settled(service, environment).newest();
         let start = newest.and_then(|point| point.revision.as_ref());
         owed_lines(&desk.names(), &owed, start, now)

@@ -11,7 +11,7 @@ use crate::cli::exit::ExitStatus;
 use crate::cli::gate::judge::{Inquiry, Judged, judge};
 use crate::cli::governance::{confirm, show_statement};
 use crate::cli::report::{
-    Reporting, count, listed, more_of, override_command, override_holders, owed_in, owed_lines,
+    Reporting, count, listed, more_of, override_command, override_holders, owed_lines,
 };
 use crate::cli::review::{Place, PlaceArgs, me};
 use crate::cli::time;
@@ -240,7 +240,7 @@ fn through(planned: &Planned) -> Vec<String> {
 /// What is owed already, and what that asks of this override.
 fn overdue(desk: &Desk, planned: &Planned, now: Timestamp) -> Vec<String> {
     let (view, place) = (desk.session.view(), &planned.place);
-    let owed = owed_in(view, &place.policy, &place.service.name, &place.environment, now);
+    let owed = crate::verify::owed(&place.question(&planned.target.revision, now), view);
     let points = view.settled(&place.service.name, &place.environment);
     let start = points.newest().and_then(|point| point.revision.as_ref());
     let mut lines: Vec<_> = owed_lines(&desk.names(), &owed, start, now)
