@@ -134,7 +134,8 @@ pub fn gather_as_of(
     let changes = cover.iter().flat_map(|cover| &cover.segments).map(|row| row.change);
     wanted.extend(changes.map(topics::change));
     let mut entries = session.entries_under(wanted)?;
-    for index in points_of_overrides(view, question) {
+    let own = view.settled(&question.service, &question.environment);
+    for index in own.overrides_for(&question.revision, &question.artifacts) {
         entries.push(session.entry(index)?);
     }
     let covers = known_covers(session, view, question, &entries)?;
@@ -145,7 +146,7 @@ pub fn gather_as_of(
         entries,
         near: Vec::new(),
         cover,
-        live: live.map(|live| without_merged(live, &commits)),
+        live,
         whole: None,
         runs: Vec::new(),
         covers,
@@ -207,11 +208,6 @@ impl Gathered {
     }
 }
 
-fn without_merged(mut live: Live, commits: &[Revision]) -> Live {
-    live.commits.retain(|(commit, _)| !commits.contains(commit));
-    live
-}
-
 /// Everything between the newest settled point and a revision that has no linear chain from it,
 /// with the commits of both sides. None where they have too little in common to be read at once.
 fn whole(
@@ -234,12 +230,6 @@ fn whole(
         Err(GitError::ChainTooLong { .. }) => Ok(None),
         Err(error) => Err(error.into()),
     }
-}
-
-/// The entries of the overrides for the revision.
-fn points_of_overrides(view: &View, question: &Question) -> Vec<crate::base::position::EntryIndex> {
-    let own = view.settled(&question.service, &question.environment);
-    own.overrides_for(&question.revision, &question.artifacts).collect()
 }
 
 /// Gathers what the verdict on a range rests on that has not landed: as one change, from its base

@@ -114,8 +114,8 @@ fn unanswered_rejects(judge: &Judge<'_>, evidence: &Evidence<'_>, runs: &[Run]) 
     let rejected = runs.iter().filter(|run| !run.segment.rejects.is_empty());
     let open = rejected.filter(|run| {
         let newest = run.segment.rejects.iter().map(|reject| reject.entry).max();
-        let longer = runs.iter().filter(|other| other.segment.satisfied && other.exceeds(run));
-        !longer.into_iter().any(|other| is_answer(judge, evidence, other, newest))
+        let mut longer = runs.iter().filter(|other| other.segment.satisfied && other.exceeds(run));
+        !longer.any(|other| is_answer(judge, evidence, other, newest))
     });
     let tell = |run: &Run| {
         let segment = &run.segment;
