@@ -49,11 +49,13 @@ pub struct OverrideReport {
     pub deployments: Vec<EntryIndex>,
 }
 
-/// A deployment by override, and what became of the sign-offs that it owes.
+/// What went ahead by override, and what became of the sign-offs that it owes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct DebtReport {
-    /// The deployment's entry.
-    pub deployment: EntryIndex,
+    /// Where it began: the denial that names the overrides, or the deployment.
+    pub entry: EntryIndex,
+    /// The deployments that rest on it, as far as they were recorded.
+    pub deployments: Vec<EntryIndex>,
     /// The service.
     pub service: ServiceName,
     /// The environment or cell.
@@ -125,7 +127,7 @@ pub struct Glass {
     pub overrides: Vec<OverrideReport>,
     /// Drills, oldest first.
     pub drills: Vec<OverrideReport>,
-    /// Deployments by override, oldest first.
+    /// What went ahead by override, oldest first.
     pub debts: Vec<DebtReport>,
 }
 
@@ -147,7 +149,7 @@ impl Glass {
         let due_within = due_within(session, size);
         let mut this = Self::default();
         let known = points.ever_owed().iter();
-        for debt in known.filter(|debt| size.covers(debt.deployment.index)) {
+        for debt in known.filter(|debt| size.covers(debt.entry.index)) {
             let place = Place { session, repository, timeline, settled: &settled };
             this.debts.push(place.debt(debt, due_within, now)?);
         }
@@ -170,7 +172,7 @@ impl Glass {
     /// Only what one deployment rests on.
     #[must_use]
     pub fn of_deployment(mut self, deployment: EntryIndex) -> Self {
-        self.debts.retain(|debt| debt.deployment == deployment);
+        self.debts.retain(|debt| debt.deployments.contains(&deployment));
         self.overrides.retain(|one| one.deployments.contains(&deployment));
         self.drills.clear();
         self
@@ -196,7 +198,7 @@ impl Glass {
             expires: said.expires,
             incident: said.incident.clone(),
             reason: session.openings().text(said.reason)?,
-            deployments: used.map(|debt| debt.deployment).collect(),
+            deployments: used.flat_map(|debt| debt.deployments.clone()).collect(),
         };
         Ok(Some((report, said.drill.is_some())))
     }
@@ -225,7 +227,7 @@ impl Place<'_> {
         due_within: Span,
         now: Timestamp,
     ) -> Result<DebtReport, AuditError> {
-        let after = |point: &&&SettledPoint| point.entry.index > debt.deployment.index;
+        let after = |point: &&&SettledPoint| point.entry.index > debt.entry.index;
         let end = self.settled.iter().find(after);
         let start = self.settled.iter().rev().find(|point| !after(point));
         let due = debt.since.plus(due_within);
@@ -235,7 +237,13 @@ impl Place<'_> {
             None => DebtState::Open,
         };
         Ok(DebtReport {
-            deployment: debt.deployment.index,
+            entry: debt.entry.index,
+            deployments: debt
+                .deployments
+                .iter()
+                .map(|deployment| deployment.index)
+                .filter(|index| self.timeline.size.covers(*index))
+                .collect(),
             service: self.timeline.service.clone(),
             environment: self.timeline.environment.clone(),
             revision: debt.revision.clone(),

@@ -268,7 +268,7 @@ impl<'a> Auditor<'a> {
         let place = self.session.view().settled(&timeline.service, &timeline.environment);
         let points = place.all();
         let mut owed = place.ever_owed().iter();
-        let owed = owed.find(|debt| debt.deployment.index == entry.index());
+        let owed = owed.find(|debt| debt.deployments.iter().any(|one| one.index == entry.index()));
         let settled = points.iter().position(|point| point.entry.index == entry.index());
         let (cover, changes, same_commit_as) = match found {
             Some((entry, decision)) => self.brought(timeline, entry, decision)?,

@@ -53,7 +53,7 @@ pub struct SettledPoints {
     overrides: BTreeMap<StatementId, Overriding>,
     /// Denials that name overrides.
     overridden: BTreeMap<StatementId, Overridden>,
-    /// Every deployment that rested on overrides.
+    /// Everything that ever went ahead by overrides.
     owed: Vec<Debt>,
 }
 
@@ -74,13 +74,16 @@ pub struct LiveDeployment {
     pub outcome: Outcome,
 }
 
-/// A deployment that went ahead by overrides: its sign-offs are owed.
+/// What went ahead by overrides: its sign-offs are owed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Debt {
-    /// The deployment's entry.
-    pub deployment: EntryReference,
-    /// Since when it is owed: the earliest time that one of its overrides claims, or that of the
-    /// deployment's entry where that is earlier.
+    /// Where it begins: the denial that names the overrides, or the deployment where no gate
+    /// decided, or the deployment came after the denial's debt had ended.
+    pub entry: EntryReference,
+    /// The deployments that rest on it, as far as they were recorded, oldest first.
+    pub deployments: Vec<EntryReference>,
+    /// Since when it is owed: the earliest time that one of its overrides claims, or that of its
+    /// entry where that is earlier.
     pub since: Timestamp,
     /// The commit.
     pub revision: Revision,
@@ -159,10 +162,10 @@ impl SettledPoints {
         self.live.as_ref()
     }
 
-    /// What is owed: deployments by override after the newest settled point, oldest first.
+    /// What is owed: what went ahead by override after the newest settled point, oldest first.
     pub fn debts(&self) -> impl Iterator<Item = &Debt> {
         let newest = self.newest().map(|point| point.entry.index);
-        self.owed.iter().filter(move |debt| Some(debt.deployment.index) > newest)
+        self.owed.iter().filter(move |debt| Some(debt.entry.index) > newest)
     }
 
     /// Debts that no deployment of anything new has ended: going back to what was settled, or
@@ -174,10 +177,10 @@ impl SettledPoints {
         };
         let newest = (0..self.points.len()).rev().find(is_new);
         let newest = newest.map(|at| self.points[at].entry.index);
-        self.owed.iter().filter(move |debt| Some(debt.deployment.index) > newest)
+        self.owed.iter().filter(move |debt| Some(debt.entry.index) > newest)
     }
 
-    /// Every deployment by override that ever was, oldest first.
+    /// Everything that ever went ahead by override, oldest first.
     #[must_use]
     pub fn ever_owed(&self) -> &[Debt] {
         &self.owed
@@ -228,6 +231,7 @@ impl SettledPoints {
                 artifacts: said.artifacts.clone(),
                 overrides: said.overrides.clone(),
             };
+            self.owe(fact, &denial, None);
             self.overridden.insert(fact.id, denial);
         }
         let newest = self.points.last().map(|point| point.entry.index).or(of_group);
@@ -293,7 +297,7 @@ impl SettledPoints {
         if said.outcome != Outcome::Failed {
             let (revision, id, outcome) = (said.revision.clone(), fact.id, said.outcome);
             self.live = Some(LiveDeployment { entry, time, revision, settled, id, outcome });
-            self.owe(fact, said);
+            self.deployed_by_override(fact, said);
         }
         if let Some(decision) = decision.filter(|_| happened) {
             self.settle(SettledPoint {
@@ -315,26 +319,47 @@ impl SettledPoints {
     }
 
     /// A deployment that rests on overrides is owed, whatever became of it later: an outcome is
-    /// the word of whoever deploys (ATTACKS 32).
-    fn owe(&mut self, fact: &Fact<'_>, said: &Deployment) {
+    /// the word of whoever deploys (ATTACKS 32). Where its denial is owed already, it is one debt.
+    fn deployed_by_override(&mut self, fact: &Fact<'_>, said: &Deployment) {
         let denial = said.decision.and_then(|named| self.overridden.get(&named)).filter(|denial| {
             denial.revision == said.revision && denial.artifacts == said.artifacts
         });
-        let named = denial.map_or(&said.overrides, |denial| &denial.overrides);
+        let used = denial.cloned().unwrap_or_else(|| Overridden {
+            revision: said.revision.clone(),
+            artifacts: said.artifacts.clone(),
+            overrides: said.overrides.clone(),
+        });
+        self.owe(fact, &used, Some(fact.entry));
+    }
+
+    /// What overrides let through is owed from the moment that a gate lets it through: who deploys
+    /// need not record it.
+    fn owe(&mut self, fact: &Fact<'_>, used: &Overridden, deployment: Option<EntryReference>) {
         let same =
-            |one: &&Overriding| one.revision == said.revision && one.artifacts == said.artifacts;
-        let used: Vec<_> =
-            named.iter().filter_map(|id| self.overrides.get(id)).filter(same).collect();
-        let Some(claimed) = used.iter().map(|one| one.claimed).min() else { return };
-        let mut members: Vec<_> = used.iter().map(|one| one.member.clone()).collect();
+            |one: &&Overriding| one.revision == used.revision && one.artifacts == used.artifacts;
+        let named = used.overrides.iter().filter_map(|id| self.overrides.get(id));
+        let named: Vec<_> = named.filter(same).collect();
+        let Some(claimed) = named.iter().map(|one| one.claimed).min() else { return };
+        let mut members: Vec<_> = named.iter().map(|one| one.member.clone()).collect();
         members.sort_unstable();
         members.dedup();
-        let mut overrides: Vec<_> = used.iter().map(|one| one.entry).collect();
+        let mut overrides: Vec<_> = named.iter().map(|one| one.entry).collect();
         overrides.sort_unstable();
+        let newest = self.newest().map(|point| point.entry.index);
+        let is_it = |debt: &&mut Debt| {
+            Some(debt.entry.index) > newest
+                && debt.revision == used.revision
+                && debt.overrides == overrides
+        };
+        if let Some(known) = self.owed.iter_mut().find(is_it) {
+            known.deployments.extend(deployment);
+            return;
+        }
         self.owed.push(Debt {
-            deployment: fact.entry,
+            entry: fact.entry,
+            deployments: deployment.into_iter().collect(),
             since: claimed.min(fact.time),
-            revision: said.revision.clone(),
+            revision: used.revision.clone(),
             members,
             overrides,
         });

@@ -146,6 +146,7 @@ pub(crate) fn overridden(model: &Model<'_>, asked: &Asked, policies: &[Policy]) 
 fn places(log: Log<'_>) -> BTreeSet<Place> {
     let of = |logged: &Logged| match &logged.statement.says {
         Says::Deployment(said) => Some((said.service.clone(), said.environment.clone())),
+        Says::Decision(said) => Some((said.service.clone(), said.environment.clone())),
         _ => None,
     };
     let found = log.0.iter().filter_map(of);
@@ -178,44 +179,70 @@ fn unpaid(log: Log<'_>, place: &Place) -> Vec<(u64, u64)> {
 }
 
 fn owed_after(log: Log<'_>, place: &Place, newest: Option<u64>) -> Vec<(u64, u64)> {
-    let mut owed = Vec::new();
+    // The overrides that a debt names, with its entry and since when it is owed.
+    let mut owed: Vec<(u64, u64, Vec<u64>)> = Vec::new();
     for logged in log.0 {
-        let Says::Deployment(body) = &logged.statement.says else { continue };
-        let here = body.service == place.service && body.environment == place.environment;
-        let happened = body.outcome != Outcome::Failed && body.started.is_none();
-        if !here || !happened || newest.is_some_and(|newest| logged.index < newest) {
+        let Some(such) = went_ahead(log, place, logged) else { continue };
+        let named: Vec<u64> = such.iter().map(|one| one.index).collect();
+        // As long as it is owed, it is owed once.
+        let ended = log.below(logged.index).own_points(place);
+        let ended = ended.iter().rev().find(|point| point.stands()).map(|point| point.entry);
+        if owed.iter().any(|(entry, _, other)| *other == named && Some(*entry) > ended) {
             continue;
         }
-        let decision = log.below(logged.index).0.iter().find_map(|d| match &d.statement.says {
-            Says::Decision(said) if Some(d.id) == body.decision => Some(said),
-            _ => None,
-        });
-        let named = match decision {
-            Some(said) if said.revision == body.revision && said.artifacts == body.artifacts => {
-                &said.overrides
-            }
-            _ => &body.overrides,
-        };
-        let such: Vec<&Logged> = log
-            .0
-            .iter()
-            .filter(|o| named.contains(&o.id))
-            .filter(|o| {
-                matches!(&o.statement.says, Says::Override(said)
-                    if said.drill.is_none()
-                        && said.service == body.service
-                        && said.environment == body.environment
-                        && said.revision == body.revision
-                        && said.artifacts == body.artifacts)
-            })
-            .collect();
         let claimed = such.iter().filter_map(|o| match &o.statement.says {
             Says::Override(said) => Some(said.claimed.milliseconds()),
             _ => None,
         });
-        if !such.is_empty() || (decision.is_some() && !named.is_empty()) {
-            owed.push((logged.index, claimed.chain([logged.time]).min().unwrap()));
-        }
+        let since = claimed.chain([logged.time]).min().unwrap();
+        owed.push((logged.index, since, named));
     }
-    owed
+    let after = |entry: u64| newest.is_none_or(|newest| entry > newest);
+    owed.into_iter().filter(|one| after(one.0)).map(|(entry, since, _)| (entry, since)).collect()
+}
+
+/// The overrides by which an entry says that something went ahead at a place.
+fn went_ahead<'a>(log: Log<'a>, place: &Place, logged: &Logged) -> Option<Vec<&'a Logged>> {
+    let before = log.below(logged.index);
+    let (revision, artifacts, named) = match &logged.statement.says {
+        Says::Decision(said)
+            if said.service == place.service && said.environment == place.environment =>
+        {
+            (&said.revision, &said.artifacts, &said.overrides)
+        }
+        Says::Deployment(body)
+            if body.service == place.service
+                && body.environment == place.environment
+                && body.outcome != Outcome::Failed
+                && body.started.is_none() =>
+        {
+            let decision = before.0.iter().find_map(|d| match &d.statement.says {
+                Says::Decision(said) if Some(d.id) == body.decision => Some(said),
+                _ => None,
+            });
+            let named = match decision {
+                Some(said)
+                    if said.revision == body.revision
+                        && said.artifacts == body.artifacts
+                        && !said.overrides.is_empty() =>
+                {
+                    &said.overrides
+                }
+                _ => &body.overrides,
+            };
+            (&body.revision, &body.artifacts, named)
+        }
+        _ => return None,
+    };
+    let is_such = |o: &&Logged| {
+        named.contains(&o.id)
+            && matches!(&o.statement.says, Says::Override(said)
+                if said.drill.is_none()
+                    && said.service == place.service
+                    && said.environment == place.environment
+                    && said.revision == *revision
+                    && said.artifacts == *artifacts)
+    };
+    let such: Vec<&Logged> = before.0.iter().filter(is_such).collect();
+    (!such.is_empty()).then_some(such)
 }

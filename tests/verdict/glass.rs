@@ -62,8 +62,12 @@ fn judge(world: &World, label: &str) -> Verdict {
     world.judge(&[unsigned(label)])
 }
 
-/// Deploys by override, as the gate does; gives the deployment's entry.
-fn deploy_by(world: &mut World, label: &str, overrides: Vec<StatementId>) -> EntryIndex {
+/// The gate denies, and names overrides: gives the decision's entry and identity.
+fn let_through(
+    world: &mut World,
+    label: &str,
+    overrides: Vec<StatementId>,
+) -> (EntryIndex, StatementId) {
     let mut says = world.decide(&commit(label));
     if let Says::Decision(body) = &mut says {
         body.verdict = DecisionVerdict::Deny;
@@ -71,7 +75,13 @@ fn deploy_by(world: &mut World, label: &str, overrides: Vec<StatementId>) -> Ent
         body.cover = None;
         body.overrides = overrides;
     }
-    let decision = world.say_by_gate(says);
+    let entry = world.view.size().next_index();
+    (entry, world.say_by_gate(says))
+}
+
+/// Deploys by override, as the gate does; gives the deployment's entry.
+fn deploy_by(world: &mut World, label: &str, overrides: Vec<StatementId>) -> EntryIndex {
+    let (_, decision) = let_through(world, label, overrides);
     world.deploy_in("production", &commit(label), decision, Outcome::Started)
 }
 
@@ -147,13 +157,40 @@ fn attack_32_a_debt_stands_until_the_next_settled_point() {
     let found = judge(&world, "fix");
     assert_eq!(found.start_entry(), start, "it settled nothing");
     assert_eq!(found.owed.len(), 1);
-    assert_eq!(found.owed[0].debt.deployment.index, entry);
+    let debt = &found.owed[0].debt;
+    let deployments: Vec<_> = debt.deployments.iter().map(|one| one.index).collect();
+    assert_eq!((debt.entry.index.get(), deployments), (entry.get() - 1, vec![entry]));
     assert_eq!(found.owed[0].debt.members, [id("ada")]);
     assert!(!found.owed[0].overdue);
     world.now = world.now.plus(span("24h"));
     assert!(judge(&world, "fix").owed[0].overdue, "a day is over");
     world.deploy(&commit("fix"));
     assert!(judge(&world, "next").owed.is_empty(), "settled: paid");
+}
+
+/// Who deploys by override and records nothing owes all the same, since the gate let it through;
+/// a deployment that is recorded after the debt ended is owed anew.
+#[test]
+fn attack_32_a_deployment_that_nobody_records_is_owed() {
+    let mut world = world_of(&["ada"]);
+    let body = glass(&world, &commit("fix"), "4h");
+    let (_, glass_id) = broken(&mut world, "ada", body);
+    let (entry, decision) = let_through(&mut world, "fix", vec![glass_id]);
+    // The gate asked once more says the same.
+    world.now = world.now.plus(span("1m"));
+    let_through(&mut world, "fix", vec![glass_id]);
+    let found = judge(&world, "fix");
+    assert_eq!(found.owed.len(), 1);
+    assert_eq!(found.owed[0].debt.entry.index, entry);
+    assert!(found.owed[0].debt.deployments.is_empty());
+    world.now = world.now.plus(span("24h"));
+    assert!(judge(&world, "fix").owed[0].overdue);
+    world.deploy(&commit("other"));
+    assert!(judge(&world, "next").owed.is_empty(), "something else was settled");
+    let late = world.deploy_in("production", &commit("fix"), decision, Outcome::Started);
+    let found = judge(&world, "next");
+    assert_eq!(found.owed.len(), 1);
+    assert_eq!(found.owed[0].debt.entry.index, late);
 }
 
 /// Who says that a deployment by override failed does not get rid of its debt.

@@ -23,7 +23,7 @@ pub(crate) use ask::could_fill;
 pub(crate) use near::{Versions, near_row, versions};
 pub(crate) use overriding::{Overriding, override_command};
 pub(crate) use owed::{
-    Emergency, OwedLine, few_holders, listed, more_of, override_holders, owed_lines,
+    Emergency, OwedLine, few_holders, listed, more_of, override_holders, owed_lines, went_ahead,
 };
 pub(crate) use rejected::RejectedEarlier;
 pub(crate) use segment::{AuthorReport, SegmentReport, person};

@@ -17,8 +17,10 @@ use crate::view::View;
 /// A debt, as an answer.
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct OwedLine {
-    /// The deployment's entry.
-    pub(crate) deployment: EntryIndex,
+    /// Where it begins: the decision that went ahead by override, or the deployment.
+    pub(crate) entry: EntryIndex,
+    /// The deployments that rest on it, as far as they were recorded.
+    pub(crate) deployments: Vec<EntryIndex>,
     /// The commit.
     pub(crate) revision: Revision,
     /// Who overrode.
@@ -50,7 +52,9 @@ pub(crate) fn owed_lines(
     let line = |owed: &Owed| {
         let debt = &owed.debt;
         let people: Vec<_> = debt.members.iter().map(|member| names.of(member)).collect();
-        let (commit, entry) = (debt.revision.short(), debt.deployment.index);
+        let commit = debt.revision.short();
+        let deployments: Vec<_> = debt.deployments.iter().map(|one| one.index).collect();
+        let what = went_ahead(debt.entry.index, &deployments);
         let when = if owed.overdue {
             format!("overdue since {}", time::clock(owed.due, now))
         } else {
@@ -58,14 +62,15 @@ pub(crate) fn owed_lines(
         };
         let since = time::clock(debt.since, now);
         OwedLine {
-            deployment: entry,
+            entry: debt.entry.index,
+            deployments,
             revision: debt.revision.clone(),
             members: debt.members.clone(),
             overrides: debt.overrides.clone(),
             since: time::rfc3339(debt.since),
             due: time::rfc3339(owed.due),
             overdue: owed.overdue,
-            ends: format!("what deployment {entry} owes, by override of {}", listed(&people)),
+            ends: format!("what {what} owes, by override of {}", listed(&people)),
             command: match start {
                 // Nothing of it is missing any more: the next deployment settles it.
                 Some(start) if *start == debt.revision => "countersign gate".to_owned(),
@@ -73,7 +78,7 @@ pub(crate) fn owed_lines(
                 None => format!("countersign approve {commit}"),
             },
             said: format!(
-                "sign-offs of {commit}, deployment {entry} by override of {}, since {since}; \
+                "sign-offs of {commit}, {what} by override of {}, since {since}; \
                  {when}",
                 listed(&people)
             ),
@@ -98,6 +103,14 @@ impl OwedLine {
         let code = if self.overdue { "DEBT_OVERDUE" } else { "" };
         labelled(ui, "owed", &self.said, code);
         labelled(ui, "pay", &self.command, "");
+    }
+}
+
+/// `deployment 31`; `decision 30, no deployment recorded,` where nobody recorded one.
+pub(crate) fn went_ahead(entry: EntryIndex, deployments: &[EntryIndex]) -> String {
+    match deployments.first() {
+        Some(first) => format!("deployment {first}"),
+        None => format!("decision {entry}, no deployment recorded,"),
     }
 }
 

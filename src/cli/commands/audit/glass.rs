@@ -3,7 +3,7 @@
 use super::Work;
 use crate::audit::owed::{DebtReport, DebtState, Glass, OverrideReport};
 use crate::base::name::Revision;
-use crate::cli::report::listed;
+use crate::cli::report::{listed, went_ahead};
 use crate::cli::said::commit;
 use crate::cli::time::{clock, date};
 use crate::cli::ui::{Role, Ui};
@@ -82,9 +82,9 @@ fn overriding(work: &Work<'_>, report: &OverrideReport) -> String {
 fn of(work: &Work<'_>, debt: &DebtReport) -> String {
     let people: Vec<_> = debt.members.iter().map(|member| work.name(member)).collect();
     format!(
-        "sign-offs of {}, deployment {} by override of {}",
+        "sign-offs of {}, {} by override of {}",
         commit(&debt.revision),
-        debt.deployment,
+        went_ahead(debt.entry, &debt.deployments),
         listed(&people)
     )
 }

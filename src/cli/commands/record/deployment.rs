@@ -146,7 +146,10 @@ pub(super) fn run(context: &mut Context, args: &Args) -> Result<ExitStatus, CliE
     let desk = held.desk(context)?;
     let points = desk.session.view().settled(&said.service, &said.environment);
     let settled = points.newest().is_some_and(|point| point.entry.index == entry);
-    let owed = points.debts().find(|debt| debt.deployment.index == entry).map(|debt| debt.since);
+    let owed = points
+        .debts()
+        .find(|debt| debt.deployments.iter().any(|one| one.index == entry))
+        .map(|debt| debt.since);
     let terms = *desk.policy()?.override_terms();
     let due = owed.map(|since| since.plus(terms.debt_due));
     let owed_until = due.map(time::rfc3339);
