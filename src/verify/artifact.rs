@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use super::entry::VerifiedEntry;
 use super::evidence::{Evidence, Question};
-use super::segment::Judge;
+use super::judge::Judge;
 use super::verdict::{ArtifactReport, Problem, Verdict, problem};
 use crate::base::digest::ContentDigest;
 use crate::base::name::{MemberId, RepositoryName, Revision};

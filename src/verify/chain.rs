@@ -1,7 +1,8 @@
 //! The steps of a chain cut into covered segments (`spec/verdict.md` section 4, steps 3 and 4).
 
 use super::evidence::{Evidence, StepEvidence};
-use super::segment::{Judge, Segment, judge_change};
+use super::judge::Judge;
+use super::segment::{Segment, judge_change};
 use super::verdict::{Problem, problem};
 use crate::base::limits::SEGMENT_STEPS_MAX;
 use crate::base::position::EntryIndex;

@@ -5,10 +5,13 @@
 //! could have skipped a check is found by looking for its name.
 
 mod artifact;
+mod authors;
 mod chain;
 pub mod cover;
+mod declared;
 pub mod entry;
 pub mod evidence;
+mod judge;
 mod overriding;
 mod policies;
 mod segment;

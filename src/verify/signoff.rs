@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::entry::VerifiedEntry;
-use super::segment::Judge;
+use super::judge::Judge;
 use crate::base::digest::ContentDigest;
 use crate::base::name::{LevelName, MemberId, Revision};
 use crate::base::position::EntryIndex;

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::evidence::{Evidence, Position, Question};
-use super::segment::Judge;
+use super::judge::Judge;
 use super::verdict::{Problem, problem};
 use crate::base::name::Revision;
 use crate::base::time::Span;

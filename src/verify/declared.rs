@@ -1,0 +1,168 @@
+//! What was declared of a segment: by whom it was written, and how far a machine assisted.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::authors::{Authors, Who, add_author, add_member, nobody, seen_authors};
+use super::entry::VerifiedEntry;
+use super::evidence::StepEvidence;
+use super::judge::Judge;
+use crate::base::digest::ChangeHash;
+use crate::base::name::MemberId;
+use crate::policy::{Author, AuthorKind, Standing};
+use crate::roster::Member;
+use crate::statement::change::{Declaration, DeclaredAuthor};
+use crate::statement::words::{Assistance, Duty, MemberKind};
+
+/// Who wrote a segment, and what was declared of it.
+pub(super) struct Written {
+    pub(super) authors: Authors,
+    pub(super) declared: Declared,
+}
+
+/// What the declarations that count add up to.
+#[derive(Default)]
+pub(super) struct Declared {
+    /// The highest that a declaration in force says; none where a step is undeclared.
+    pub(super) assistance: Option<Assistance>,
+    /// What can raise and never lower: a declaration under a leaked key, and those of some steps
+    /// where others are undeclared.
+    pub(super) raised: Option<Assistance>,
+    pub(super) requests: Vec<String>,
+}
+
+/// Authors and declarations, step by step: what somebody signed for one step says nothing of
+/// another, so an author is as well known as in the step where they are known least.
+pub(super) fn written(judge: &Judge<'_>, steps: &[&StepEvidence], whole: ChangeHash) -> Written {
+    let everybody = seen_authors(judge, steps);
+    let mut written = Written { authors: Authors::new(), declared: Declared::default() };
+    let mut undeclared = false;
+    for step in steps {
+        let mut authors = seen_authors(judge, &[step]);
+        let hash = step.step.document.hash();
+        let declared = declared(judge, &mut authors, &everybody, hash, whole);
+        let sum = &mut written.declared;
+        sum.raised = sum.raised.max(declared.raised);
+        sum.requests.extend(declared.requests);
+        if step.step.document.is_empty() {
+            // Nothing was written here, so nobody need have written it.
+            continue;
+        }
+        undeclared |= declared.assistance.is_none();
+        sum.assistance = sum.assistance.max(declared.assistance);
+        if authors.is_empty() {
+            authors.insert(Who::Nobody, nobody());
+        }
+        for (who, author) in authors {
+            let standing = author.standing;
+            let slot = written.authors.entry(who).or_insert(author);
+            // The weakest standing is the greatest.
+            slot.standing = slot.standing.max(standing);
+        }
+    }
+    if undeclared {
+        let sum = &mut written.declared;
+        sum.raised = sum.raised.max(sum.assistance.take());
+    }
+    written.declared.requests.sort_unstable();
+    written.declared.requests.dedup();
+    written
+}
+
+/// Declarations of a step, or of the whole segment, count if their signer is an author of what
+/// they speak of, or a service with the duty to declare; each signer's newest (ATTACKS 26, r).
+fn declared(
+    judge: &Judge<'_>,
+    authors: &mut Authors,
+    everybody: &Authors,
+    step: ChangeHash,
+    whole: ChangeHash,
+) -> Declared {
+    let size = judge.view().size();
+    let roster = judge.view().roster();
+    // Whom declarations name does not make them one who may declare.
+    let committed: BTreeSet<Who> = authors.keys().cloned().collect();
+    let mut newest: BTreeMap<(&MemberId, ChangeHash), (&VerifiedEntry, &Declaration)> =
+        BTreeMap::new();
+    for (entry, said) in judge.declarations(&[step, whole]) {
+        let key = (entry.by(), said.change);
+        if newest.get(&key).is_none_or(|(old, _)| old.index() < entry.index()) {
+            newest.insert(key, (entry, said));
+        }
+    }
+    let mut declared = Declared::default();
+    for ((by, change), (entry, said)) in newest {
+        let who = Who::Member(by.clone());
+        let of_step = change == step && committed.contains(&who);
+        let is_author = of_step || (change == whole && everybody.contains_key(&who));
+        let had_duty = |at| roster.member(by, at).is_some_and(|one| one.has_duty(Duty::Declare));
+        let signer = roster.member(by, size).filter(|_| is_author || had_duty(size));
+        let Some(signer) = signer.filter(|_| !judge.is_leaked(entry)) else {
+            // What takes permission away stands, whoever left or lost a key since: more
+            // assistance, and more authors (ATTACKS 19).
+            if is_author || had_duty(entry.index().size_after()) {
+                declared.raised = declared.raised.max(Some(said.assistance));
+                said.authors.iter().for_each(|named| bar_declared(judge, authors, named));
+            }
+            continue;
+        };
+        declared.assistance = declared.assistance.max(Some(said.assistance));
+        declared.requests.extend(said.request.iter().map(ToString::to_string));
+        for named in &said.authors {
+            add_declared(judge, authors, by, named);
+        }
+        if authors.contains_key(&who) {
+            add_member(judge, authors, signer, own_word(signer), by.as_str());
+        }
+    }
+    declared
+}
+
+/// An author whom a declaration names that gives no permission any more: named all the same, and
+/// so barred from signing off.
+fn bar_declared(judge: &Judge<'_>, authors: &mut Authors, named: &DeclaredAuthor) {
+    let member = match named {
+        DeclaredAuthor::Member(id) => judge.view().roster().member_ever(id, judge.view().size()),
+        DeclaredAuthor::Email(email) => judge.member_of(*email),
+    };
+    if let Some(member) = member {
+        add_member(judge, authors, member, Standing::Claimed, member.id.as_str());
+    }
+}
+
+/// What a member's own signature makes of their authorship. A service or a bot has keys that
+/// other people hold, so its word on itself proves no author.
+fn own_word(signer: &Member) -> Standing {
+    match signer.kind {
+        MemberKind::Human | MemberKind::Agent => Standing::Proved,
+        MemberKind::Bot | MemberKind::Service => Standing::Claimed,
+    }
+}
+
+/// An author whom a declaration names: attested, for only one's own signature proves.
+fn add_declared(judge: &Judge<'_>, authors: &mut Authors, by: &MemberId, named: &DeclaredAuthor) {
+    let size = judge.view().size();
+    let roster = judge.view().roster();
+    let is_service =
+        roster.member(by, size).is_some_and(|member| member.kind == MemberKind::Service);
+    // A colleague's word names an author, and so bars them from signing off; it attests nothing.
+    let member = match named {
+        DeclaredAuthor::Member(id) => roster.member_ever(id, size),
+        DeclaredAuthor::Email(email) => judge.member_of(*email),
+    };
+    let about_itself = member.is_some_and(|member| member.id == *by);
+    let standing = if is_service && !about_itself { Standing::Attested } else { Standing::Claimed };
+    match (member, named) {
+        (Some(member), _) => {
+            add_member(judge, authors, member, standing, member.id.as_str());
+        }
+        (None, DeclaredAuthor::Member(id)) => {
+            let label = format!("{id} (declared)");
+            let kind = AuthorKind::Unknown;
+            let author = Author { member: None, kind, level: None, standing, label };
+            add_author(authors, Who::Gone(id.clone()), author);
+        }
+        // An address that is nobody's: the commits name it as well, or it changes nothing that
+        // the roster could weigh.
+        (None, DeclaredAuthor::Email(_)) => {}
+    }
+}

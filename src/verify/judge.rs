@@ -1,0 +1,179 @@
+//! What every segment of a verdict is judged with, and what is looked up for each again.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
+
+use super::entry::VerifiedEntry;
+use super::evidence::{KnownCover, Question};
+use super::signoff::{self, Reject};
+use crate::base::digest::{ChangeHash, ContentDigest, EmailDigest};
+use crate::base::position::EntryIndex;
+use crate::policy::{Assessment, Facts, Policy, Service, assess};
+use crate::roster::Member;
+use crate::statement::Says;
+use crate::statement::change::Declaration;
+use crate::statement::words::SubjectType;
+use crate::view::View;
+
+/// What every segment of a verdict is judged with.
+pub(super) struct Judge<'a> {
+    question: &'a Question,
+    view: &'a View,
+    policy: &'a Policy,
+    service: &'a Service,
+    entries: &'a [VerifiedEntry],
+    covers: &'a [KnownCover],
+    /// Approvals below this entry are not heard; all are where it is not set.
+    approvals_after: Option<EntryIndex>,
+    known: Rc<Known<'a>>,
+}
+
+/// What is asked of the same evidence again and again, for each of many segments.
+#[derive(Default)]
+struct Known<'a> {
+    /// Who is meant by an address, as of the view's size.
+    addresses: BTreeMap<EmailDigest, &'a Member>,
+    /// Approvals, rejects and withdrawals by what they are about, as given.
+    words: BTreeMap<ContentDigest, Vec<&'a VerifiedEntry>>,
+    /// Declarations by change, as given.
+    declarations: BTreeMap<ChangeHash, Vec<&'a VerifiedEntry>>,
+}
+
+impl<'a> Known<'a> {
+    fn new(view: &'a View, entries: &'a [VerifiedEntry]) -> Self {
+        // Whoever left, or has another address now, is still who wrote what they wrote: an agent
+        // stays an agent, and its operator an author (ATTACKS 9).
+        let addresses = view.roster().by_address(view.size());
+        let mut known = Self { addresses, ..Self::default() };
+        for entry in entries.iter().filter(|entry| view.size().covers(entry.index())) {
+            match &entry.statement().says {
+                Says::Approval(said) => {
+                    for row in &said.rows {
+                        known.words.entry(row.hash).or_default().push(entry);
+                    }
+                }
+                Says::Change(said) => {
+                    known.declarations.entry(said.change).or_default().push(entry);
+                }
+                _ => {}
+            }
+        }
+        known
+    }
+}
+
+impl<'a> Judge<'a> {
+    /// A judge for a question under one policy.
+    #[must_use]
+    pub(super) fn new(
+        question: &'a Question,
+        view: &'a View,
+        policy: &'a Policy,
+        service: &'a Service,
+        entries: &'a [VerifiedEntry],
+    ) -> Self {
+        let (covers, approvals_after) = (&[], None);
+        let known = Rc::new(Known::new(view, entries));
+        Self { question, view, policy, service, entries, covers, approvals_after, known }
+    }
+
+    /// The same judge, who knows what earlier decisions covered.
+    #[must_use]
+    pub(super) fn with_covers(mut self, covers: &'a [KnownCover]) -> Self {
+        self.covers = covers;
+        self
+    }
+
+    /// The member whose commits carry an address.
+    pub(super) fn member_of(&self, email: EmailDigest) -> Option<&'a Member> {
+        self.known.addresses.get(&email).copied()
+    }
+
+    pub(super) const fn question(&self) -> &'a Question {
+        self.question
+    }
+
+    pub(super) const fn view(&self) -> &'a View {
+        self.view
+    }
+
+    pub(super) const fn policy(&self) -> &'a Policy {
+        self.policy
+    }
+
+    pub(super) const fn service(&self) -> &'a Service {
+        self.service
+    }
+
+    /// The same judge, deaf to approvals that stand below an entry.
+    pub(super) fn after(&self, entry: EntryIndex) -> Self {
+        Self { approvals_after: Some(entry), known: Rc::clone(&self.known), ..*self }
+    }
+
+    /// Whether an approval at an entry is heard.
+    pub(super) fn hears(&self, approval: EntryIndex) -> bool {
+        self.approvals_after.is_none_or(|after| approval > after)
+    }
+
+    pub(super) const fn covers(&self) -> &'a [KnownCover] {
+        self.covers
+    }
+
+    /// The entries that the question may rest on: those below the view's size, whatever else was
+    /// gathered.
+    pub(super) fn entries(&self) -> impl Iterator<Item = &'a VerifiedEntry> {
+        let size = self.view.size();
+        self.entries.iter().filter(move |entry| size.covers(entry.index()))
+    }
+
+    /// The words on a change or artifact, in whatever order they were given.
+    pub(super) fn words(&self, hash: ContentDigest) -> &[&'a VerifiedEntry] {
+        self.known.words.get(&hash).map_or(&[], Vec::as_slice)
+    }
+
+    /// The rejects that stand on a change.
+    pub(super) fn rejects(&self, change: ChangeHash) -> Vec<Reject> {
+        let hash = ContentDigest::from_bytes(*change.as_bytes());
+        signoff::standing(self, SubjectType::Change, hash, None).rejects
+    }
+
+    /// Whether any rule asks for sign-offs of artifacts at this place.
+    pub(super) fn asks_for_artifacts(&self) -> bool {
+        !assess(self.policy, &self.artifact_facts(), &[]).requirements.is_empty()
+    }
+
+    /// What rules about artifacts ask of one, what fills it, and the rejects on it.
+    pub(super) fn artifact(&self, artifact: ContentDigest) -> (Assessment, Vec<Reject>) {
+        let standing = signoff::standing(self, SubjectType::Artifact, artifact, None);
+        (assess(self.policy, &self.artifact_facts(), &standing.sign_offs), standing.rejects)
+    }
+
+    /// An artifact is judged apart from who wrote what went into it.
+    fn artifact_facts(&self) -> Facts {
+        Facts {
+            service: self.question.service.clone(),
+            environment: self.question.environment.clone(),
+            declared: None,
+            detected: None,
+            authors: Vec::new(),
+            paths: Vec::new(),
+            collision: false,
+            artifact: true,
+        }
+    }
+
+    /// The declarations of a change or of one of its steps.
+    pub(super) fn declarations(
+        &self,
+        hashes: &[ChangeHash],
+    ) -> impl Iterator<Item = (&'a VerifiedEntry, &'a Declaration)> {
+        let repository = &self.service.repository;
+        let hashes: BTreeSet<_> = hashes.iter().copied().collect();
+        let about = hashes.into_iter().filter_map(|hash| self.known.declarations.get(&hash));
+        let entries: Vec<_> = about.flatten().copied().collect();
+        entries.into_iter().filter_map(move |entry| match &entry.statement().says {
+            Says::Change(said) if said.repository == *repository => Some((entry, said)),
+            _ => None,
+        })
+    }
+}
