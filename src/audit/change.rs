@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 
 use serde::Serialize;
 
-use super::report::{Auditor, CoverState, cover};
+use super::auditor::{Auditor, cover};
+use super::report::CoverState;
 use super::{AuditError, as_rfc3339};
 use crate::base::digest::{ChangeHash, Commitment, ContentDigest};
 use crate::base::name::{

@@ -1,13 +1,15 @@
 //! Who signed off on what is running: reports out of the ledger, as data.
 //!
-//! [`timeline`] reads what happened in one service and environment, [`report`] says what each
-//! deployment rests on, [`owed`] what overrides left behind, and [`csv`] writes it for
-//! spreadsheets. Nothing here prints.
+//! [`timeline`] reads what happened in one service and environment, [`auditor`] makes of each
+//! deployment a [`report`] of what it rests on, [`owed`] tells what overrides left behind, and
+//! [`csv`] writes it for spreadsheets. Nothing here prints.
 
-pub mod csv;
+pub mod auditor;
 mod change;
+pub mod csv;
 pub mod owed;
 pub mod report;
+mod since;
 pub mod timeline;
 
 use crate::base::time::Timestamp;
