@@ -1,6 +1,6 @@
 //! The changes of a deployment as people read them.
 
-use super::Work;
+use super::work::Work;
 use crate::audit::report::{AnswerReport, ChangeReport, CoverState, DecisionReport, SignedReport};
 use crate::cli::commands::log::fit;
 use crate::cli::said::commit;

@@ -1,6 +1,6 @@
 //! Overrides, drills and debts as people read them.
 
-use super::Work;
+use super::work::Work;
 use crate::audit::owed::{DebtReport, DebtState, Glass, OverrideReport};
 use crate::base::name::Revision;
 use crate::cli::report::{listed, went_ahead};

@@ -1,6 +1,7 @@
 //! Lists of entries: what somebody signed, and everything about a hash.
 
-use super::{Period, Scope};
+use super::Period;
+use super::answer::Scope;
 use crate::base::name::MemberId;
 use crate::base::position::EntryIndex;
 use crate::cli::commands::log::Line;

@@ -1,9 +1,10 @@
 //! Reports as people read them.
 
+use super::answer::{NOT_PROVED, TRUSTED};
 use super::changes::{changes, noun};
 use super::glass::print as print_glass;
 use super::list::Listing;
-use super::{NOT_PROVED, TRUSTED, Work};
+use super::work::Work;
 use crate::audit::owed::Glass;
 use crate::audit::report::{
     Basis, ChangeReport, CoverState, DecisionReport, DeploymentReport, SinceKind, SinceReport,
