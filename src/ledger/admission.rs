@@ -6,6 +6,8 @@
 mod authority;
 mod delegated;
 mod governance;
+mod operation;
+mod outcome;
 
 use std::collections::BTreeMap;
 
