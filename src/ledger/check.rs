@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::fmt;
 
-use super::append::open_checkpoint;
+use super::head::open_checkpoint;
 use super::leaf::{self, Leaf};
 use super::store::{CheckpointFile, Head, Store, StoreError};
 use crate::base::digest::{LeafHash, RootHash};

@@ -6,6 +6,7 @@
 pub mod admission;
 pub mod append;
 pub mod check;
+pub mod head;
 pub mod leaf;
 pub mod read;
 pub mod receipt;

@@ -3,7 +3,7 @@
 use super::error::SessionError;
 use super::folder::LedgerKeyFile;
 use crate::base::position::{EntryIndex, TreeSize};
-use crate::ledger::append::open_checkpoint;
+use crate::ledger::head::open_checkpoint;
 use crate::note::key::{NoteSigner, VerifierKey};
 use crate::statement::envelope::Envelope;
 use crate::statement::governance::Operation;
