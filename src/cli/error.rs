@@ -6,16 +6,14 @@
 //!   hint: run countersign trust show
 //! ```
 
+mod library;
+
 use std::error::Error;
 use std::io;
 use std::path::Path;
 
 use super::exit::ExitStatus;
 use super::ui::{Role, Ui};
-use crate::config::ConfigError;
-use crate::git::{self, GitError};
-use crate::signer::KeyFileError;
-use crate::verify::trust::TrustError;
 
 /// What an error means for who called.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -159,75 +157,6 @@ fn kind_of_io(error: &io::Error) -> ErrorKind {
         | io::ErrorKind::InvalidFilename
         | io::ErrorKind::FileTooLarge => ErrorKind::Usage,
         _ => ErrorKind::Unavailable,
-    }
-}
-
-impl From<ConfigError> for CliError {
-    fn from(error: ConfigError) -> Self {
-        let kind = match &error {
-            ConfigError::File { action: "read", source, .. } => kind_of_io(source),
-            ConfigError::File { .. } | ConfigError::Changed { .. } => ErrorKind::Unavailable,
-            ConfigError::OtherLedger { .. } => ErrorKind::Integrity,
-            _ => ErrorKind::Usage,
-        };
-        let this = Self::from_error(kind, &error);
-        match &error {
-            ConfigError::Exposed { path } => this.hint(format!("chmod o-w {}", path.display())),
-            ConfigError::PinnedOther { .. } => this
-                .hint("compare the two with countersign trust show")
-                .hint("add --replace if the new one comes from somebody you trust"),
-            ConfigError::NotPinned { path } => {
-                let this = this.hint("ask an administrator for the trust root and its digest");
-                let this = this.hint("then run countersign trust pin FILE");
-                match path {
-                    Some(path) => this.hint(format!("looked for {}", path.display())),
-                    None => this,
-                }
-            }
-            ConfigError::NoLedger => {
-                this.hint("name one with --ledger; if there is none yet: countersign init")
-            }
-            ConfigError::ManyLedgers(_) => this.hint("name one with --ledger"),
-            ConfigError::Changed { .. } => this.hint("run the command again"),
-            _ => this,
-        }
-    }
-}
-
-impl From<KeyFileError> for CliError {
-    fn from(error: KeyFileError) -> Self {
-        let kind = match &error {
-            KeyFileError::Io { source, .. } => kind_of_io(source),
-            KeyFileError::Random => ErrorKind::Unavailable,
-            _ => ErrorKind::Usage,
-        };
-        // What the system said stands in the message already.
-        let this = Self::new(kind, error.to_string());
-        match error.hint() {
-            Some(hint) => this.hint(hint),
-            None => this,
-        }
-    }
-}
-
-impl From<GitError> for CliError {
-    fn from(error: GitError) -> Self {
-        let kind = match error.kind() {
-            git::ErrorKind::Usage => ErrorKind::Usage,
-            git::ErrorKind::Integrity => ErrorKind::Integrity,
-            git::ErrorKind::Unavailable => ErrorKind::Unavailable,
-        };
-        let this = Self::from_error(kind, &error);
-        match error.hint() {
-            hint if hint.is_empty() => this,
-            hint => this.hint(hint),
-        }
-    }
-}
-
-impl From<TrustError> for CliError {
-    fn from(error: TrustError) -> Self {
-        Self::from_error(ErrorKind::Usage, &error)
     }
 }
 

@@ -18,14 +18,12 @@ use self::moment::{Edge, moment};
 use self::subject::{Subject, only_service, subject};
 use self::work::Work;
 use super::log;
-use crate::audit::AuditError;
 use crate::base::name::EnvironmentName;
 use crate::base::time::Timestamp;
 use crate::cli::Context;
-use crate::cli::error::{CliError, ErrorKind};
+use crate::cli::error::CliError;
 use crate::cli::exit::ExitStatus;
 use crate::cli::time::rfc3339;
-use crate::ledger::store::StoreError;
 
 /// Tell who signed off on what is running
 #[derive(Debug, clap::Args)]
@@ -66,23 +64,6 @@ impl Period {
 
     const fn is_given(&self) -> bool {
         self.from.is_some() || self.to.is_some()
-    }
-}
-
-impl From<AuditError> for CliError {
-    fn from(error: AuditError) -> Self {
-        match error {
-            AuditError::Session(error) => error.into(),
-            AuditError::Git(error) => error.into(),
-            AuditError::Store(error) => {
-                let kind = match error {
-                    StoreError::Integrity { .. } => ErrorKind::Integrity,
-                    StoreError::Unavailable { .. } => ErrorKind::Unavailable,
-                };
-                Self::from_error(kind, &error)
-                    .hint("countersign ledger check tells what else is damaged, and where")
-            }
-        }
     }
 }
 

@@ -1,0 +1,144 @@
+//! What most commands begin with: the repository, the ledger that goes with it, and a key.
+
+mod files;
+mod held;
+mod keys;
+mod names;
+mod place;
+
+use std::path::PathBuf;
+
+use super::Context;
+use super::address::{WAY_OUT, is_away};
+use super::error::CliError;
+use crate::base::name::{MemberId, RepositoryName};
+use crate::base::time::Timestamp;
+use crate::config::{ConfigError, RepositoryIdentity};
+use crate::git::{GitError, Repository};
+use crate::key::Signer;
+use crate::ledger::receipt::Receipt;
+use crate::session::{Session, sign};
+use crate::statement::Says;
+use crate::statement::envelope::Envelope;
+use crate::verify::trust::TrustRoot;
+
+pub(crate) use self::files::{write_envelope, write_file};
+pub(crate) use self::held::Held;
+pub(crate) use self::keys::{gate_key_file, key_folder, ledger_key_file};
+pub(crate) use self::names::{Names, Profile};
+pub(crate) use self::place::environment;
+
+/// A repository, its ledger and the trust root, opened for one command.
+pub(crate) struct Desk {
+    /// The ledger.
+    pub(crate) session: Session,
+    /// What the ledger must be.
+    pub(crate) trust: TrustRoot,
+    /// The repository that the command stands in, if it does.
+    pub(crate) repository: Option<Repository>,
+    /// How the policy calls it, if the settings say so.
+    pub(crate) repository_name: Option<RepositoryName>,
+    /// The file of the newest tree that this user has seen.
+    pub(super) seen: Option<PathBuf>,
+}
+
+/// How a repository is recognised in settings.
+pub(crate) fn identity(repository: &Repository) -> RepositoryIdentity {
+    let common_folder = repository.common_dir();
+    let common_folder = common_folder.canonicalize().unwrap_or(common_folder);
+    let remotes = repository.remote_url("origin").into_iter().collect();
+    RepositoryIdentity { common_folder, remotes }
+}
+
+impl Context {
+    /// The repository that the command stands in.
+    ///
+    /// # Errors
+    /// Where there is none, or it cannot be trusted or read.
+    pub(crate) fn repository(&self) -> Result<Repository, CliError> {
+        Ok(Repository::open(&self.environment.current_directory)?)
+    }
+
+    /// The repository, or none where the command stands in none. Any other failure is one.
+    pub(crate) fn repository_if_any(&self) -> Result<Option<Repository>, CliError> {
+        match Repository::open(&self.environment.current_directory) {
+            Ok(repository) => Ok(Some(repository)),
+            Err(GitError::NotARepository { .. }) => Ok(None),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Opens the ledger of the repository that the command stands in, or the one that is named.
+    /// `command` is what others are told who wait for it.
+    ///
+    /// # Errors
+    /// Where none is known, it is in use, or something does not verify.
+    pub(crate) fn desk(&mut self, command: &str) -> Result<Desk, CliError> {
+        let address = self.address()?;
+        match address.open(command) {
+            Ok(session) => Ok(address.desk(session)),
+            Err(error) => {
+                let is_away = is_away(&error);
+                let error = CliError::from(error);
+                Err(if is_away { error.hint(WAY_OUT) } else { error })
+            }
+        }
+    }
+
+    /// Whether a ledger is known here: for commands that also work without one.
+    ///
+    /// # Errors
+    /// Where settings or the repository cannot be read.
+    pub(crate) fn has_ledger(&self) -> Result<bool, CliError> {
+        let identity = self.repository_if_any()?.as_ref().map(identity);
+        match self.configuration()?.ledger(identity.as_ref()) {
+            Ok(_) => Ok(true),
+            Err(ConfigError::NoLedger) => Ok(false),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// The present moment.
+    pub(crate) fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+}
+
+impl Desk {
+    /// The repository, for commands that need one.
+    ///
+    /// # Errors
+    /// Where the command stands in none.
+    pub(crate) fn need_repository(&self) -> Result<&Repository, CliError> {
+        self.repository.as_ref().ok_or_else(|| {
+            CliError::usage("this is not a git repository")
+                .hint("go to one, or name it with -C DIR")
+        })
+    }
+
+    /// Signs what `by` says.
+    ///
+    /// # Errors
+    /// Where the statement is too large or the key does not sign.
+    pub(crate) fn sign(
+        &self,
+        signer: &dyn Signer,
+        by: &MemberId,
+        says: Says,
+    ) -> Result<Envelope, CliError> {
+        Ok(sign(&self.session.statement(by, says), signer)?)
+    }
+
+    /// Appends envelopes as one batch; all are taken up, or the first refusal is the error.
+    ///
+    /// # Errors
+    /// Where one is refused, or nothing could be appended.
+    pub(crate) fn submit(
+        &mut self,
+        now: Timestamp,
+        envelopes: &[Envelope],
+    ) -> Result<Vec<Receipt>, CliError> {
+        let receipts = self.session.append(now, envelopes)?;
+        receipts.into_iter().map(|receipt| receipt.map_err(|refusal| (&refusal).into())).collect()
+    }
+}
