@@ -5,7 +5,9 @@
 mod assess;
 mod assessment;
 mod cases;
+mod cases_expect;
 mod cases_parse;
+mod cases_people;
 mod condition;
 mod error;
 mod fact;
