@@ -190,7 +190,8 @@ mod tests {
     #[test]
     fn a_key_that_finds_no_room_is_told_once_and_with_a_hint() {
         let source = io::Error::from(io::ErrorKind::StorageFull);
-        let error = CliError::from(KeyFileError::Io { path: "/k/gate".into(), source });
+        let error =
+            CliError::from(crate::signer::KeyFileError::Io { path: "/k/gate".into(), source });
         assert_eq!(error.status(), ExitStatus::Unavailable);
         assert_eq!(error.message, "/k/gate: no storage space");
         assert_eq!((error.causes.len(), error.hints.len()), (0, 1));
