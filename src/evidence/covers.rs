@@ -1,14 +1,10 @@
 //! What earlier decisions rested on: it tells whether a sign-off was used up, and how old it was
-//! when its step was first allowed (`spec/verdict.md` section 5).
+//! when its step was first deployed (`spec/verdict.md` section 5).
 
 use crate::base::digest::ContentDigest;
-use crate::base::position::EntryIndex;
-use crate::base::time::Timestamp;
-use crate::ledger::topics;
-use crate::roster::KeyStanding;
 use crate::session::{Session, SessionError};
 use crate::statement::Says;
-use crate::statement::words::{ApprovalVerdict, DecisionVerdict};
+use crate::statement::words::ApprovalVerdict;
 use crate::verify::cover::Cover;
 use crate::verify::{KnownCover, Position, Question, VerifiedEntry, shortest_approval_ttl};
 use crate::view::{SettledPoints, View};
@@ -35,46 +31,23 @@ pub(super) fn known_covers(
     for point in own.chain(of_group).filter(|point| point.entry.index > oldest) {
         let Some(digest) = point.cover else { continue };
         let (landed, cover) = (Some(point.entry.index), read(session, digest)?);
-        covers.push(KnownCover { decided: None, landed, cover });
+        covers.push(KnownCover { deployed: None, landed, cover });
     }
-    // Ages end at the first allow only where that makes a difference.
+    // Ages end at the first deployment only where that makes a difference.
     let ttl = shortest_approval_ttl(question, view);
     let aged = |entry: &&VerifiedEntry| question.time.since(entry.time()) >= ttl;
     if let Some(oldest) = approvals().filter(aged).map(VerifiedEntry::index).min() {
-        for (index, time, digest) in allowed(session, view, question, oldest)? {
-            let (decided, cover) = (Some((index, time)), read(session, digest)?);
-            covers.push(KnownCover { decided, landed: None, cover });
+        for environment in view.environments_of(service) {
+            let points = view.settled(service, &environment).all().iter();
+            for point in points.filter(|point| point.entry.index > oldest) {
+                let Some(digest) = point.cover else { continue };
+                let (deployed, cover) =
+                    (Some((point.entry.index, point.time)), read(session, digest)?);
+                covers.push(KnownCover { deployed, landed: None, cover });
+            }
         }
     }
     Ok(covers)
-}
-
-/// The allow decisions for the service, in whatever environment, after an entry.
-fn allowed(
-    session: &Session,
-    view: &View,
-    question: &Question,
-    after: EntryIndex,
-) -> Result<Vec<(EntryIndex, Timestamp, ContentDigest)>, SessionError> {
-    let mut found = Vec::new();
-    for environment in view.environments_of(&question.service) {
-        let topic = topics::place(&question.service, &environment);
-        for index in session.indexes_under(topic)? {
-            if index <= after || !view.size().covers(index) {
-                continue;
-            }
-            let entry = session.entry(index)?;
-            // A topic is an aid, never evidence: the entry says itself what it is.
-            let Says::Decision(said) = &entry.statement().says else { continue };
-            // What a gate's key allowed after it leaked was allowed by nobody.
-            let good = |key| view.roster().standing(key, index, view.size()) == KeyStanding::Good;
-            let counts = said.verdict == DecisionVerdict::Allow && entry.keys().iter().all(good);
-            if said.service == question.service && counts {
-                found.extend(said.cover.map(|cover| (index, entry.time(), cover)));
-            }
-        }
-    }
-    Ok(found)
 }
 
 /// For a revision that lies behind or diverged: what the newest deployment of its start was

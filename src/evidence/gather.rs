@@ -114,6 +114,7 @@ pub fn gather_as_of(
     question: &Question,
     view: &View,
 ) -> Result<Gathered, GatherError> {
+    let question = &question.not_before(view);
     let points = view.starts(&question.service, &question.environment);
     let Placed { position, commits, live } = place(repository, points.all(), &question.revision)?;
     if commits.len() > CHAIN_STEPS_MAX {

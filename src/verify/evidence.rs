@@ -26,6 +26,15 @@ pub struct Question {
     pub time: Timestamp,
 }
 
+impl Question {
+    /// The same question, asked no earlier than the newest entry of a ledger: a clock that went
+    /// back makes nothing young again (`spec/verdict.md` section 2).
+    #[must_use]
+    pub fn not_before(&self, view: &View) -> Self {
+        Self { time: self.time.max(view.time()), ..self.clone() }
+    }
+}
+
 /// An author as a commit names one.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct SeenAuthor {
@@ -92,8 +101,9 @@ pub struct Live {
 /// A cover of an earlier allow decision for the service.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KnownCover {
-    /// The decision and its time, where ages rest on it.
-    pub decided: Option<(EntryIndex, Timestamp)>,
+    /// The settled deployment that it covered in whatever environment, and its time, where ages
+    /// rest on it.
+    pub deployed: Option<(EntryIndex, Timestamp)>,
     /// The settled deployment of this very place that it covered, where there is one.
     pub landed: Option<EntryIndex>,
     /// What it says; none where it is lost: then everything signed before may be used up.

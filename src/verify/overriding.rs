@@ -90,6 +90,7 @@ pub(super) fn judge(
 /// asks for it soonest of those that must be passed.
 #[must_use]
 pub fn owed(question: &Question, view: &View) -> Vec<Owed> {
+    let question = &question.not_before(view);
     let policies = policies(question, view).unwrap_or_default();
     let due_within = policies.iter().map(|(_, policy)| policy.override_terms().debt_due).min();
     owed_within(question, view, due_within)

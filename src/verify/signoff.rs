@@ -265,17 +265,17 @@ fn spent(judge: &Judge<'_>, word: &Word<'_>, landing: Option<&Revision>) -> Opti
 }
 
 /// The moment up to which the age of an approval is measured: the first time that its step was
-/// allowed anywhere, else now (ATTACKS 30).
+/// deployed anywhere, else now (ATTACKS 30). A decision alone, which costs nothing, ends no age.
 fn counts_until(judge: &Judge<'_>, word: &Word<'_>, landing: Option<&Revision>) -> Timestamp {
     let index = word.entry.index();
-    let allowed = judge.covers().iter().filter_map(|known| {
-        let (decision, time) = known.decided?;
+    let deployed = judge.covers().iter().filter_map(|known| {
+        let (deployment, time) = known.deployed?;
         let step = known.cover.iter().flat_map(|cover| &cover.segments).any(|row| {
             Some(&row.last) == landing && row.change.as_bytes() == word.row.hash.as_bytes()
         });
-        (decision > index && step).then_some(time)
+        (deployment > index && step).then_some(time)
     });
-    allowed.min().unwrap_or(judge.question().time)
+    deployed.min().unwrap_or(judge.question().time)
 }
 
 /// A sign-off is for a repository and a branch (ATTACKS 28).

@@ -134,6 +134,7 @@ pub(super) fn problem(
 /// Judges. Pure: the same evidence gives the same verdict, on any machine and at any time.
 #[must_use]
 pub fn verdict(question: &Question, evidence: &Evidence<'_>) -> Verdict {
+    let question = &question.not_before(evidence.view);
     let mut verdict = unjudged(question, evidence);
     // Step 1: the policies that must be passed, newest first.
     let policies = match policies::policies(question, evidence.view) {
@@ -218,6 +219,7 @@ pub fn verdict(question: &Question, evidence: &Evidence<'_>) -> Verdict {
 /// # Errors
 /// A [`Problem`] where no policy knows the place.
 pub fn judge_unlanded(question: &Question, evidence: &Evidence<'_>) -> Result<Segment, Problem> {
+    let question = &question.not_before(evidence.view);
     let steps: Vec<_> = evidence.steps.iter().collect();
     let mut segments: Vec<Segment> = Vec::new();
     let mut shown = None;
@@ -247,6 +249,7 @@ pub fn judge_under(
     evidence: &Evidence<'_>,
     policy: &Policy,
 ) -> Option<Segment> {
+    let question = &question.not_before(evidence.view);
     let service = policy.service(&question.service)?;
     let judge = Judge::new(question, evidence.view, policy, service, evidence.entries);
     let steps: Vec<_> = evidence.steps.iter().collect();

@@ -28,6 +28,8 @@ pub use self::settle::{Debt, LiveDeployment, SettledPoint, SettledPoints};
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct View {
     size: TreeSize,
+    /// The time of the newest entry; times never fall.
+    time: Timestamp,
     /// Absent only while the log is empty.
     ledger: Option<LedgerIdentity>,
     roster: Roster,
@@ -120,6 +122,7 @@ impl Default for View {
     fn default() -> Self {
         Self {
             size: TreeSize::new(0),
+            time: Timestamp::default(),
             ledger: None,
             roster: Roster::default(),
             policies: Vec::new(),
@@ -139,6 +142,12 @@ impl View {
     #[must_use]
     pub const fn size(&self) -> TreeSize {
         self.size
+    }
+
+    /// The time of the newest entry; the beginning of all times while the log is empty.
+    #[must_use]
+    pub const fn time(&self) -> Timestamp {
+        self.time
     }
 
     /// The ledger; none while it is empty.
@@ -243,6 +252,7 @@ impl View {
         debug_assert_eq!(fact.entry.index, self.size.next_index());
         let index = fact.entry.index;
         self.size = index.size_after();
+        self.time = fact.time;
         match &fact.statement.says {
             Says::Governance(body) => self.apply_governance(fact, body),
             Says::Approval(body) if body.verdict != ApprovalVerdict::Approve => {

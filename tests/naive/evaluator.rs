@@ -93,6 +93,9 @@ fn denied(code: ReasonCode) -> Answer {
 
 /// Section 4.
 pub(crate) fn evaluate(model: &Model<'_>, asked: &Asked) -> Answer {
+    // A clock that went back is behind the ledger.
+    let newest = model.log.0.last().map_or(0, |logged| logged.time);
+    let asked = &Asked { now: asked.now.max(newest), ..asked.clone() };
     let policies = policies(model, asked);
     let Some(newest) = policies.first() else { return denied(ReasonCode::PolicyMissing) };
     if newest.service(&asked.place.service).is_none() {

@@ -354,6 +354,20 @@ impl<'a> Log<'a> {
     }
 }
 
+/// Every place of a service that something was deployed in.
+pub(crate) fn places_of(log: &[Logged], service: &ServiceName) -> Vec<Place> {
+    let of = |logged: &Logged| match &logged.statement.says {
+        Says::Deployment(said) if said.service == *service => {
+            Some(Place { service: service.clone(), environment: said.environment.clone() })
+        }
+        _ => None,
+    };
+    let mut places: Vec<Place> = log.iter().filter_map(of).collect();
+    places.sort();
+    places.dedup();
+    places
+}
+
 pub(crate) fn group_of(place: &Place) -> Place {
     let environment = place.environment.group().parse().unwrap();
     Place { service: place.service.clone(), environment }

@@ -5,8 +5,6 @@ use std::collections::BTreeSet;
 use countersign::base::position::EntryIndex;
 use countersign::base::time::Timestamp;
 use countersign::change::{ChangePath, CommitFacts, Document, Identity, Opaque, PathFacts, Step};
-use countersign::statement::Says;
-use countersign::statement::words::DecisionVerdict;
 use countersign::verify::cover::Cover;
 use countersign::verify::evidence::{Live, Position};
 use countersign::verify::{
@@ -150,19 +148,19 @@ fn covers(world: &World, asked: &Asked) -> Vec<KnownCover> {
         let digest = point.deployed.and_then(|deployed| deployed.cover);
         if let Some(cover) = digest.and_then(|digest| parse(world, &digest)) {
             let landed = Some(EntryIndex::new(point.entry));
-            covers.push(KnownCover { decided: None, landed, cover: Some(cover) });
+            covers.push(KnownCover { deployed: None, landed, cover: Some(cover) });
         }
     }
-    for logged in &world.log {
-        let Says::Decision(said) = &logged.statement.says else { continue };
-        let allows = said.verdict == DecisionVerdict::Allow;
-        if let Some(cover) = said.cover.and_then(|digest| parse(world, &digest))
-            && allows
-            && said.service == asked.place.service
-        {
-            let time = Timestamp::from_milliseconds(logged.time);
-            let decided = Some((EntryIndex::new(logged.index), time));
-            covers.push(KnownCover { decided, landed: None, cover: Some(cover) });
+    for place in super::fold::places_of(&world.log, &asked.place.service) {
+        for point in world.model().log.own_points(&place) {
+            let digest = point.deployed.as_ref().and_then(|deployed| deployed.cover);
+            if let Some(cover) = digest.and_then(|digest| parse(world, &digest))
+                && point.stands()
+            {
+                let time = Timestamp::from_milliseconds(point.time);
+                let deployed = Some((EntryIndex::new(point.entry), time));
+                covers.push(KnownCover { deployed, landed: None, cover: Some(cover) });
+            }
         }
     }
     covers

@@ -14,7 +14,7 @@ use countersign::statement::change::DeclaredAuthor;
 use countersign::statement::words::{ApprovalVerdict, Assistance, Duty, MemberKind, SubjectType};
 
 use super::evaluator::{Asked, Model};
-use super::fold::{Log, Logged, group_of};
+use super::fold::{Log, Logged, group_of, places_of};
 use super::repository::{Tree, collisions, difference, differing, email, is_opaque};
 
 /// A step, or a pseudo-step: commits between two trees.
@@ -400,21 +400,22 @@ impl Segments<'_> {
     }
 
     fn age(&self, logged: &Logged, change: Option<(ChangeHash, &Revision)>) -> u64 {
-        for other in &self.log().0[usize::try_from(logged.index).unwrap()..] {
-            let Says::Decision(body) = &other.statement.says else { continue };
-            let allows = body.verdict == countersign::statement::words::DecisionVerdict::Allow;
-            if !allows || body.service != self.asked.place.service {
-                continue;
-            }
-            let rows = body.cover.and_then(|cover| self.model.covers.get(&cover));
-            let has_row = rows.into_iter().flatten().any(|row| {
-                change.is_some_and(|(change, last)| row.change == change && row.last == *last)
-            });
-            if has_row {
-                return other.time - logged.time;
+        let mut until = self.asked.now;
+        for place in places_of(self.log().0, &self.asked.place.service) {
+            for point in self.log().own_points(&place) {
+                let Some(deployed) = point.deployed.as_ref().filter(|_| point.stands()) else {
+                    continue;
+                };
+                let rows = deployed.cover.and_then(|cover| self.model.covers.get(&cover));
+                let has_row = rows.into_iter().flatten().any(|row| {
+                    change.is_some_and(|(change, last)| row.change == change && row.last == *last)
+                });
+                if has_row && point.entry > logged.index {
+                    until = until.min(point.time);
+                }
             }
         }
-        self.asked.now - logged.time
+        until - logged.time
     }
 }
 

@@ -64,13 +64,17 @@ impl Given {
 /// That a deployment at an entry, decided before, landed what a verdict covers.
 pub(crate) fn landed(verdict: &Verdict, deployment: u64) -> KnownCover {
     let landed = Some(EntryIndex::new(deployment));
-    KnownCover { decided: None, landed, cover: Some(verdict.cover()) }
+    KnownCover { deployed: None, landed, cover: Some(verdict.cover()) }
 }
 
-/// That a decision at an entry and a time allowed what a verdict covers.
-pub(crate) fn decided(verdict: &Verdict, decision: u64, time: Timestamp) -> KnownCover {
-    let decided = Some((EntryIndex::new(decision), time));
-    KnownCover { decided, landed: None, cover: Some(verdict.cover()) }
+/// That a deployment at an entry and a time, anywhere, was of what a verdict covers.
+pub(crate) fn deployed_elsewhere(
+    verdict: &Verdict,
+    deployment: u64,
+    time: Timestamp,
+) -> KnownCover {
+    let deployed = Some((EntryIndex::new(deployment), time));
+    KnownCover { deployed, landed: None, cover: Some(verdict.cover()) }
 }
 
 /// The commit of a label among those that a step brings in.

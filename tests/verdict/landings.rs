@@ -9,7 +9,7 @@ use countersign::statement::governance::{Operation, RetireMember};
 use countersign::statement::words::{ApprovalVerdict, Assistance};
 use countersign::verify::{StepEvidence, Verdict};
 
-use super::given::{Given, decided, landed};
+use super::given::{Given, deployed_elsewhere, landed};
 use super::world::{World, commit, step, word};
 
 /// Steps `s0`, `s1`, ... by ben, each of a file of its own, none signed off.
@@ -126,8 +126,9 @@ fn attack_07_an_approval_is_spent_by_its_landing() {
     // Forward over the same commit once more: nothing is asked.
     let question = world.question(&commit("c1"));
     assert!(spent.judge(&world, &question, std::slice::from_ref(&first)).is_allowed());
-    // A cover of a candidate that never was deployed spends nothing.
-    let thrown_away = Given { covers: vec![decided(&deployed, 3, world.now)], ..Given::default() };
+    // What was deployed in another place spends nothing here.
+    let thrown_away =
+        Given { covers: vec![deployed_elsewhere(&deployed, 3, world.now)], ..Given::default() };
     let question = world.question(&commit("c2"));
     assert!(thrown_away.judge(&world, &question, std::slice::from_ref(&again)).is_allowed());
     // A sign-off that came after the deployment is a new one.
@@ -136,9 +137,9 @@ fn attack_07_an_approval_is_spent_by_its_landing() {
     assert!(spent.judge(&world, &question, &[again]).is_allowed());
 }
 
-/// ATTACKS 30: an approval's age ends with the first allow of its step anywhere.
+/// ATTACKS 30: an approval's age ends with the first deployment of its step anywhere.
 #[test]
-fn attack_30_an_age_ends_where_the_step_was_first_allowed() {
+fn attack_30_an_age_ends_where_the_step_was_first_deployed() {
     let mut world = World::new();
     let change = step("one", "ben", "a", None, Some("1"));
     world.declare("ben", &change, &["ben"], Assistance::None).unwrap();
@@ -154,10 +155,16 @@ fn attack_30_an_age_ends_where_the_step_was_first_allowed() {
         given.judge(&world, &question, &steps).is_allowed()
     };
     assert!(!judge(vec![]), "200 days are more than 90");
-    assert!(judge(vec![decided(&staged, entry + 1, early)]));
+    assert!(judge(vec![deployed_elsewhere(&staged, entry + 1, early)]));
     let late = early.plus("1d".parse::<Span>().unwrap());
-    assert!(!judge(vec![decided(&staged, entry + 1, late)]), "90 days are not within 90 days");
-    assert!(!judge(vec![decided(&staged, entry, early)]), "a decision before it is not about it");
+    assert!(
+        !judge(vec![deployed_elsewhere(&staged, entry + 1, late)]),
+        "90 days are not within 90 days"
+    );
+    assert!(
+        !judge(vec![deployed_elsewhere(&staged, entry, early)]),
+        "a deployment before it is not of it"
+    );
 }
 
 /// One admin alone may retire members and revoke keys, so that must never help anybody: an agent
