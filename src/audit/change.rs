@@ -153,7 +153,7 @@ pub(super) fn changes(
     };
     let segments = again.iter().flat_map(|verdict| &verdict.segments);
     let segments: Vec<(Segment, CoverRow)> = segments
-        .map(|segment| (segment.clone(), Cover::of(std::slice::from_ref(segment)).segments))
+        .map(|segment| (segment.clone(), Cover::of(std::slice::from_ref(segment), &[]).segments))
         .filter_map(|(segment, rows)| Some((segment, rows.into_iter().next()?)))
         .collect();
     let mut reports = Vec::new();

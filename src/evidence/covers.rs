@@ -6,7 +6,7 @@ use crate::session::{Session, SessionError};
 use crate::statement::Says;
 use crate::statement::words::ApprovalVerdict;
 use crate::verify::cover::Cover;
-use crate::verify::{KnownCover, Position, Question, VerifiedEntry, shortest_approval_ttl};
+use crate::verify::{KnownCover, Question, VerifiedEntry, shortest_approval_ttl};
 use crate::view::{SettledPoints, View};
 
 /// Reads the covers that bear on the approvals among `entries`. Only what came after the oldest
@@ -50,55 +50,12 @@ pub(super) fn known_covers(
     Ok(covers)
 }
 
-/// For a revision that lies behind or diverged: what the newest deployment of its start was
-/// signed off with. A redeployment of a commit brings no changes of its own: what it rests on
-/// stands before it.
-pub(super) fn start_cover(
-    session: &Session,
-    view: &View,
-    position: Position,
-    question: &Question,
-) -> Result<Option<Cover>, SessionError> {
-    let (service, environment) = (&question.service, &question.environment);
-    let points = view.starts(service, environment).all();
-    let of_group = view.group_of(service, environment).map_or(&[][..], SettledPoints::all);
-    let (revision, artifacts) = match position {
-        Position::Behind => (Some(&question.revision), Some(&question.artifacts)),
-        Position::Diverged { start } => {
-            (points.get(start).and_then(|point| point.revision.as_ref()), None)
-        }
-        _ => return Ok(None),
-    };
-    let mut found = None;
-    for point in points.iter().rev().chain(of_group.iter().rev()) {
-        if point.revision.as_ref() != revision {
-            continue;
-        }
-        // What the admins accepted rests on no cover.
-        if point.decision.is_none() {
-            return Ok(found);
-        }
-        if artifacts.is_some_and(|artifacts| point.artifacts != *artifacts) {
-            continue;
-        }
-        let Some(digest) = point.cover else { continue };
-        let Some(bytes) = session.blobs().get(&digest)? else { continue };
-        let cover = parse(&bytes)?;
-        if !cover.segments.is_empty() {
-            return Ok(Some(cover));
-        }
-        found = Some(cover);
-    }
-    // Whatever brought its changes here is not known any more.
-    Ok(None)
-}
-
 /// A cover; none where the file is lost, which asks for new sign-offs and locks nobody out.
 fn read(session: &Session, digest: ContentDigest) -> Result<Option<Cover>, SessionError> {
     session.blobs().get(&digest)?.map(|bytes| parse(&bytes)).transpose()
 }
 
-fn parse(bytes: &[u8]) -> Result<Cover, SessionError> {
+pub(super) fn parse(bytes: &[u8]) -> Result<Cover, SessionError> {
     Cover::parse(bytes)
         .map_err(|error| SessionError::integrity("the cover of a decision", error.to_string()))
 }

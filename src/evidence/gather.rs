@@ -2,23 +2,23 @@
 
 use std::collections::BTreeSet;
 
-use super::covers::{known_covers, start_cover};
+use super::covers::known_covers;
 use super::near::near;
 use super::place::{Placed, place};
 use super::runs::spoken_of;
+use super::start::{RestsOn, rests_on};
 use super::steps::step_evidence;
 use crate::base::digest::ChangeHash;
 use crate::base::limits::CHAIN_STEPS_MAX;
 use crate::base::name::Revision;
-use crate::change::{Document, Step};
+use crate::change::{ChangePath, Document, Step};
 use crate::git::{GitError, Range, Repository};
 use crate::ledger::store::Topic;
 use crate::ledger::topics;
-use crate::policy::Policy;
 use crate::session::{Session, SessionError};
 use crate::verify::cover::Cover;
 use crate::verify::{
-    Evidence, KnownCover, Live, Position, Question, StepEvidence, VerifiedEntry, verdict,
+    Evidence, KnownCover, Live, Position, Question, Returning, StepEvidence, VerifiedEntry, verdict,
 };
 use crate::view::View;
 
@@ -54,6 +54,10 @@ pub struct Gathered {
     pub near: Vec<(ChangeHash, VerifiedEntry)>,
     /// For a revision that lies behind or diverged: what its start was signed off with.
     pub cover: Option<Cover>,
+    /// The steps and runs that the rows of `cover` consist of.
+    pub start_changes: Vec<ChangeHash>,
+    /// Rejected changes that the start may bring back.
+    pub returning: Vec<Returning>,
     /// For a revision that diverged: what is live and its start has not.
     pub live: Option<Live>,
     /// Where there is no linear chain: everything as one change.
@@ -82,6 +86,8 @@ impl Gathered {
             entries: self.entries.as_slice(),
             near: self.near.as_slice(),
             cover: self.cover.as_ref(),
+            start_changes: self.start_changes.as_slice(),
+            returning: self.returning.as_slice(),
             live: self.live.as_ref(),
             whole: self.whole.as_ref(),
             runs: self.runs.as_slice(),
@@ -120,7 +126,8 @@ pub fn gather_as_of(
     if commits.len() > CHAIN_STEPS_MAX {
         return Err(GatherError::TooManySteps { found: commits.len() });
     }
-    let steps = evidence_of(session, repository.steps(&commits)?);
+    let mut steps = evidence_of(session, repository.steps(&commits)?);
+    note_colliding(repository, &mut steps)?;
     let difference = match commits.first() {
         // The first step's parent is the start; the trees themselves say what would be deployed.
         Some(_) => {
@@ -131,9 +138,12 @@ pub fn gather_as_of(
     };
     let mut wanted: BTreeSet<Topic> = hashes(&steps, &difference).map(topics::change).collect();
     wanted.extend(question.artifacts.iter().copied().map(topics::artifact));
-    let cover = start_cover(session, view, position, question)?;
-    let changes = cover.iter().flat_map(|cover| &cover.segments).map(|row| row.change);
-    wanted.extend(changes.map(topics::change));
+    let rests_on = rests_on(session, repository, question, view, position, live.as_ref())?;
+    wanted.extend(rests_on.every_change().map(topics::change));
+    wanted.extend(rejects_brought_in(view, &steps).map(topics::change));
+    let spoken_of = spoken_of(session, &steps)?;
+    wanted.extend(spoken_of.iter().map(|run| topics::change(run.change)));
+    let RestsOn { cover, changes: start_changes, returning } = rests_on;
     let mut entries = session.entries_under(wanted)?;
     let own = view.settled(&question.service, &question.environment);
     for index in own.overrides_for(&question.revision, &question.artifacts) {
@@ -147,9 +157,11 @@ pub fn gather_as_of(
         entries,
         near: Vec::new(),
         cover,
+        start_changes,
+        returning,
         live,
         whole: None,
-        runs: Vec::new(),
+        runs: spoken_of.into_iter().map(|run| (run.first, run.last)).collect(),
         covers,
     };
     gathered.forget_brought_in();
@@ -157,9 +169,19 @@ pub fn gather_as_of(
     Ok(gathered)
 }
 
-/// What most verdicts need not know: runs of several steps, where one step alone is not covered
-/// or somebody rejected something in the repository; and the whole difference, where there is no
-/// linear chain that is covered.
+/// What was rejected up to a commit that a step brings in (`spec/verdict.md` section 4, step 4).
+fn rejects_brought_in<'a>(
+    view: &'a View,
+    steps: &[StepEvidence],
+) -> impl Iterator<Item = ChangeHash> + 'a {
+    let commits = steps.iter().flat_map(|step| &step.step.commits);
+    let commits: BTreeSet<Revision> = commits.map(|commit| commit.id.clone()).collect();
+    let brought_in = view.rejected_changes().filter(move |(_, one)| commits.contains(&one.head));
+    brought_in.map(|(_, rejected)| rejected.change)
+}
+
+/// What most verdicts need not know: the whole difference, where there is no linear chain that is
+/// covered.
 fn widen(
     session: &Session,
     repository: &Repository,
@@ -167,18 +189,13 @@ fn widen(
     view: &View,
     gathered: &mut Gathered,
 ) -> Result<(), GatherError> {
-    let is_allowed = verdict(question, &gathered.evidence_as_of(view)).is_allowed();
-    let mut wanted = BTreeSet::new();
-    if gathered.steps.len() > 1 && (!is_allowed || has_rejects(view, question)) {
-        let spoken_of = spoken_of(session, &gathered.steps)?;
-        wanted.extend(spoken_of.iter().map(|run| topics::change(run.change)));
-        gathered.runs = spoken_of.into_iter().map(|run| (run.first, run.last)).collect();
+    if matches!(gathered.position, Position::Linear | Position::FromRoot)
+        || verdict(question, &gathered.evidence_as_of(view)).is_allowed()
+    {
+        return Ok(());
     }
-    if !is_allowed {
-        gathered.whole = whole(session, repository, question, view, gathered.position)?;
-        let whole = gathered.whole.iter().map(|step| step.step.document.hash());
-        wanted.extend(whole.map(topics::change));
-    }
+    gathered.whole = whole(session, repository, question, view, gathered.position)?;
+    let wanted = gathered.whole.iter().map(|step| topics::change(step.step.document.hash()));
     let known: BTreeSet<_> = gathered.entries.iter().map(VerifiedEntry::index).collect();
     let mut found = session.entries_under(wanted)?;
     found.retain(|entry| !known.contains(&entry.index()));
@@ -187,15 +204,6 @@ fn widen(
         gathered.covers = known_covers(session, view, question, &gathered.entries)?;
     }
     Ok(())
-}
-
-/// Whether anything was ever rejected in the service's repository: only then may a run have been.
-fn has_rejects(view: &View, question: &Question) -> bool {
-    let policy = view.policy().and_then(|version| Policy::parse(&version.text).ok());
-    let service = policy.as_ref().and_then(|policy| policy.service(&question.service));
-    view.rejects().iter().any(|reject| {
-        service.is_none_or(|service| reject.repositories.contains(&service.repository))
-    })
 }
 
 impl Gathered {
@@ -255,6 +263,8 @@ pub fn gather_range(
         entries,
         near,
         cover: None,
+        start_changes: Vec::new(),
+        returning: Vec::new(),
         live: None,
         whole: None,
         runs: Vec::new(),
@@ -282,6 +292,20 @@ fn range_step(repository: &Repository, range: &Range) -> Result<Step, GitError> 
         path_facts,
         collisions,
     })
+}
+
+/// Which paths of earlier steps still collide: as long as none did, there is nothing to read.
+fn note_colliding(repository: &Repository, steps: &mut [StepEvidence]) -> Result<(), GitError> {
+    let mut colliding: BTreeSet<ChangePath> = BTreeSet::new();
+    for step in steps {
+        colliding.extend(step.step.collisions.iter().cloned());
+        if !colliding.is_empty() {
+            let left = repository.colliding(&colliding, &step.step.commit)?;
+            colliding.clone_from(&left);
+            step.colliding = left.into_iter().collect();
+        }
+    }
+    Ok(())
 }
 
 fn evidence_of(session: &Session, steps: Vec<Step>) -> Vec<StepEvidence> {

@@ -8,6 +8,7 @@ mod near;
 mod place;
 mod rejected;
 mod runs;
+mod start;
 mod steps;
 
 pub use gather::{GatherError, Gathered, gather, gather_as_of, gather_range};

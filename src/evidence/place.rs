@@ -38,19 +38,26 @@ pub(super) fn place(
         Ok(walked) => walked,
         // Where the walk down is cut off, the revision may still lie behind what is settled.
         Err(_) if is_behind_first_parent(repository, revision, settled) => {
-            return Ok(Placed::at(Position::Behind));
+            return behind(repository, revision, settled);
         }
         Err(error) => return Err(cut_off(repository, revision, error)),
     };
     if walked.end == ChainEnd::MetStart {
         return Ok(Placed { position: Position::Linear, commits: walked.commits, live: None });
     }
-    if is_behind(repository, revision, settled)? {
-        // It is for people, and a verdict without it is the same.
-        let live = live(repository, revision, settled).ok();
-        return Ok(Placed { live, ..Placed::at(Position::Behind) });
+    if is_ancestor(repository, revision, settled)? {
+        return behind(repository, revision, settled);
     }
     beside(repository, points, settled, &walked.commits)
+}
+
+fn behind(
+    repository: &Repository,
+    revision: &Revision,
+    settled: &Revision,
+) -> Result<Placed, GitError> {
+    let live = Some(live(repository, revision, settled)?);
+    Ok(Placed { live, ..Placed::at(Position::Behind) })
 }
 
 /// A revision beside the newest settled commit: from the nearest settled commit on its own chain.
@@ -75,7 +82,8 @@ fn beside(
 /// What the newest settled commit has that a start has not.
 fn live(repository: &Repository, start: &Revision, settled: &Revision) -> Result<Live, GitError> {
     let range = Range { base: Some(start.clone()), head: settled.clone() };
-    let commits = repository.commits_only(&range)?;
+    // They are for people, and a verdict without them is the same.
+    let commits = repository.commits_only(&range).unwrap_or_default();
     Ok(Live {
         document: repository.document(Some(start), settled)?,
         commits: commits.iter().map(|c| (c.id.clone(), first_line(&c.message))).collect(),
@@ -86,17 +94,17 @@ fn is_behind_first_parent(repository: &Repository, revision: &Revision, head: &R
     repository.is_ancestor_first_parent(revision, head).unwrap_or(false)
 }
 
-/// Whether a revision is an ancestor of another commit, by whatever parents.
+/// Whether a revision is an ancestor of another commit, by whatever parents, or is it.
 ///
 /// What the commit has and the revision's first parent has not contains the revision exactly if
 /// it is an ancestor: it is in no history of its own parent's. No clock can leave it out.
-fn is_behind(
+pub(super) fn is_ancestor(
     repository: &Repository,
     revision: &Revision,
-    settled: &Revision,
+    of: &Revision,
 ) -> Result<bool, GitError> {
     let base = repository.first_parent(revision)?;
-    let brought_in = repository.commits_between(base.as_ref(), settled)?;
+    let brought_in = repository.commits_between(base.as_ref(), of)?;
     Ok(brought_in.contains(revision))
 }
 

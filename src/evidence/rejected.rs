@@ -108,18 +108,20 @@ fn likeness(rejected: &BTreeSet<ChangePath>, paths: &BTreeSet<&ChangePath>) -> O
 /// The newest rejects of a repository that were neither taken back nor lifted.
 fn standing(session: &Session, repository: &RepositoryName) -> Result<Vec<Standing>, SessionError> {
     let view = session.view();
-    let is_here = |record: &&crate::view::RejectRecord| record.repositories.contains(repository);
+    let is_here = |record: &&crate::view::RejectRecord| {
+        record.changes.iter().any(|rejected| rejected.repository == *repository)
+    };
     let records = view.rejects().iter().rev().filter(is_here).take(REJECTS_COMPARED_MAX);
     let mut found = Vec::new();
     for record in records.filter(|record| !view.is_lifted(record.entry)) {
         let by = session.entry(record.entry)?.by().clone();
-        for change in &record.changes {
+        for rejected in &record.changes {
+            let change = &rejected.change;
             let words = session.entries_under([topics::change(*change)])?;
             if newest_word(&words, &by, *change) != Some(record.entry) {
                 continue;
             }
-            let kept = session.blobs().get(&content(change))?;
-            let document = kept.and_then(|bytes| Document::parse(&bytes).ok());
+            let document = kept_document(session, change)?;
             let paths = document.map(|document| document.paths().cloned().collect());
             found.push(Standing { reject: record.entry, by: by.clone(), change: *change, paths });
         }
@@ -170,6 +172,15 @@ fn versions(
         }
     }
     Ok((predecessors, requested))
+}
+
+/// The document of a change, where the side store has it.
+pub(super) fn kept_document(
+    session: &Session,
+    change: &ChangeHash,
+) -> Result<Option<Document>, SessionError> {
+    let kept = session.blobs().get(&content(change))?;
+    Ok(kept.and_then(|bytes| Document::parse(&bytes).ok()))
 }
 
 fn content(change: &ChangeHash) -> ContentDigest {

@@ -20,7 +20,8 @@ pub fn step_evidence(step: Step, salt: &EmailSalt) -> StepEvidence {
     authors.dedup_by_key(|author| author.email);
     let title = step.commits.first().map(|own| first_line(&own.message)).unwrap_or_default();
     let detected = step.commits.iter().filter_map(strongest_mark).max();
-    StepEvidence { step, title, authors, detected }
+    let colliding = step.collisions.clone();
+    StepEvidence { step, title, authors, detected, colliding }
 }
 
 /// What people call somebody: the name, else what stands before the `@`; empty without either.

@@ -1,5 +1,6 @@
 //! Documents and steps out of a repository.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::error::GitError;
@@ -60,6 +61,21 @@ impl Repository {
         let present = document.rows().iter().filter(|row| !row.new.is_absent());
         let paths: Vec<&ChangePath> = present.map(|row| &row.path).collect();
         self.objects().collisions(tree, &paths)
+    }
+
+    /// Those of some paths that collide with another path of `commit` after folding, whether or
+    /// not it has them itself.
+    ///
+    /// # Errors
+    /// As [`Repository::document`].
+    pub fn colliding(
+        &self,
+        paths: &BTreeSet<ChangePath>,
+        commit: &Revision,
+    ) -> Result<BTreeSet<ChangePath>, GitError> {
+        let tree = self.objects().commit(&ObjectId::from(commit))?.tree;
+        let paths: Vec<&ChangePath> = paths.iter().collect();
+        Ok(self.objects().collisions(tree, &paths)?.into_iter().collect())
     }
 
     /// The step that `commit` is: its tree against its first parent's.

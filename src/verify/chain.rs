@@ -1,10 +1,14 @@
 //! The steps of a chain cut into covered segments (`spec/verdict.md` section 4, steps 3 and 4).
 
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::cover::Contained;
 use super::evidence::{Evidence, StepEvidence};
 use super::judge::Judge;
 use super::segment::{Segment, judge_change};
 use super::verdict::{Problem, problem};
 use crate::base::limits::SEGMENT_STEPS_MAX;
+use crate::base::name::Revision;
 use crate::base::position::EntryIndex;
 use crate::change::Document;
 use crate::policy::ReasonCode;
@@ -13,6 +17,8 @@ use crate::policy::ReasonCode;
 pub(super) struct Chain {
     pub(super) segments: Vec<Segment>,
     pub(super) problems: Vec<Problem>,
+    /// The steps and runs that somebody signed off.
+    pub(super) signed: Vec<Contained>,
     /// Whether a reject stands on one of the steps: no longer segment answers that.
     pub(super) has_rejected_step: bool,
 }
@@ -55,14 +61,23 @@ pub(super) fn segments(judge: &Judge<'_>, evidence: &Evidence<'_>) -> Chain {
     };
     let alone: Vec<Run> = evidence.steps.iter().enumerate().map(single).collect();
     let runs = runs(judge, evidence, &alone);
-    let problems = unanswered_rejects(judge, evidence, &runs);
+    let mut problems = unanswered_rejects(judge, evidence, &runs);
+    let brought_in = rejects_brought_in(judge, evidence, &alone, &runs);
     let took_back = |step: &Run| {
         let empty = |run: &&Run| run.segment.paths == 0 && run.segment.satisfied;
         runs.iter().filter(empty).any(|run| run.exceeds(step))
     };
-    let has_rejected_step =
-        alone.iter().any(|step| !step.segment.rejects.is_empty() && !took_back(step));
-    Chain { segments: cut(alone, runs), problems, has_rejected_step }
+    let has_rejected_step = !brought_in.is_empty()
+        || alone.iter().any(|step| !step.segment.rejects.is_empty() && !took_back(step));
+    problems.extend(brought_in);
+    let is_signed = |run: &&Run| judge.is_approved(run.segment.change);
+    let signed = alone.iter().chain(&runs).filter(is_signed).map(|run| Contained {
+        change: run.segment.change,
+        first: run.segment.first.clone(),
+        last: run.segment.last.clone(),
+    });
+    let signed = signed.collect();
+    Chain { segments: cut(alone, runs), problems, signed, has_rejected_step }
 }
 
 /// The runs of several steps that somebody speaks of, shorter ones first, and the whole chain.
@@ -132,6 +147,47 @@ fn unanswered_rejects(judge: &Judge<'_>, evidence: &Evidence<'_>, runs: &[Run]) 
         problem(ReasonCode::Rejected, text, hint)
     };
     open.map(tell).collect()
+}
+
+/// Rejects of something that ends at a commit which a step brings in, and that is neither a step
+/// nor a run of the chain: it began before the chain, is longer than any run, or came in by a
+/// merge. Whoever signed off the step since, alone or in a run, answered them (ATTACKS 27, 33).
+fn rejects_brought_in(
+    judge: &Judge<'_>,
+    evidence: &Evidence<'_>,
+    alone: &[Run],
+    runs: &[Run],
+) -> Vec<Problem> {
+    let heard: BTreeSet<_> = alone.iter().chain(runs).map(|run| run.segment.change).collect();
+    let mut brought_in: BTreeMap<&Revision, usize> = BTreeMap::new();
+    for (at, step) in evidence.steps.iter().enumerate() {
+        for commit in step.step.commits.iter().map(|commit| &commit.id).chain([&step.step.commit]) {
+            brought_in.entry(commit).or_insert(at);
+        }
+    }
+    let mut problems = Vec::new();
+    for (entry, rejected) in judge.view().rejected_changes() {
+        let Some(&at) = brought_in.get(&rejected.head) else { continue };
+        if heard.contains(&rejected.change) {
+            continue;
+        }
+        let rejects = judge.rejects(rejected.change);
+        let Some(reject) = rejects.iter().find(|reject| reject.entry == entry) else { continue };
+        let mut around = alone.iter().chain(runs).filter(|run| run.first <= at && at <= run.last);
+        let answers =
+            |run: &Run| run.segment.satisfied && is_answer(judge, evidence, run, Some(entry));
+        if !around.any(answers) {
+            let text = format!(
+                "change {}, read up to {}, was rejected by {}",
+                rejected.change.short(),
+                rejected.head.short(),
+                reject.member
+            );
+            let hint = "who rejected it withdraws; or others sign off what lands, having read it";
+            problems.push(problem(ReasonCode::Rejected, text, hint));
+        }
+    }
+    problems
 }
 
 /// Cuts the chain into covered segments, the shortest first from the start on; where that cannot

@@ -18,6 +18,21 @@ pub struct Cover {
     kind: CoverType,
     /// The segments, oldest first.
     pub segments: Vec<CoverRow>,
+    /// Other steps and runs of the chain that were signed off as well: their sign-offs are used up
+    /// with it (ATTACKS 7).
+    pub contained: Vec<Contained>,
+}
+
+/// A step or a run of a chain.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Contained {
+    /// The hash of its composed document.
+    pub change: ChangeHash,
+    /// Its first step.
+    pub first: Revision,
+    /// Its last step.
+    pub last: Revision,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -54,9 +69,13 @@ pub enum Match {
 }
 
 impl Cover {
-    /// The cover of segments that are all satisfied.
+    /// The cover of segments that are all satisfied, of a chain with these signed-off runs.
     #[must_use]
-    pub fn of(segments: &[Segment]) -> Self {
+    pub fn of(segments: &[Segment], signed: &[Contained]) -> Self {
+        let is_segment = |one: &Contained| {
+            let mut same = segments.iter().filter(|segment| segment.change == one.change);
+            same.any(|segment| segment.first == one.first && segment.last == one.last)
+        };
         let row = |segment: &Segment| {
             let requirements = &segment.assessment.requirements;
             let mut approvals: Vec<_> =
@@ -71,7 +90,17 @@ impl Cover {
                 matched: Match::Exact,
             }
         };
-        Self { kind: CoverType::Version1, segments: segments.iter().map(row).collect() }
+        Self {
+            kind: CoverType::Version1,
+            segments: segments.iter().map(row).collect(),
+            contained: signed.iter().filter(|one| !is_segment(one)).cloned().collect(),
+        }
+    }
+
+    /// Every change whose sign-offs the deployment used up, with the commit that it ended at.
+    pub fn used_up(&self) -> impl Iterator<Item = (&ChangeHash, &Revision)> {
+        let rows = self.segments.iter().map(|row| (&row.change, &row.last));
+        rows.chain(self.contained.iter().map(|one| (&one.change, &one.last)))
     }
 
     /// The bytes that the decision names by digest.

@@ -7,7 +7,7 @@ use crate::base::digest::{ChangeHash, ContentDigest, EmailDigest};
 use crate::base::name::{EnvironmentName, Revision, ServiceName};
 use crate::base::position::EntryIndex;
 use crate::base::time::Timestamp;
-use crate::change::{Document, Step};
+use crate::change::{ChangePath, Document, Step};
 use crate::statement::words::Assistance;
 use crate::view::View;
 
@@ -66,6 +66,9 @@ pub struct StepEvidence {
     pub authors: Vec<SeenAuthor>,
     /// The strongest mark of assistance in those commits.
     pub detected: Option<Assistance>,
+    /// The paths that this or an earlier step of the chain changed and that collide with others
+    /// of its tree, whether or not it still has them.
+    pub colliding: Vec<ChangePath>,
 }
 
 /// How a revision lies to the settled points of its place.
@@ -98,6 +101,17 @@ pub struct Live {
     pub commits: Vec<(Revision, String)>,
 }
 
+/// A change that was rejected, and that a start may bring back.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Returning {
+    /// The change.
+    pub change: ChangeHash,
+    /// Its document; none where it was not kept.
+    pub document: Option<Document>,
+    /// Whether the commit up to which it was read is in the start's history.
+    pub in_start: bool,
+}
+
 /// A cover of an earlier allow decision for the service.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KnownCover {
@@ -122,13 +136,20 @@ pub struct Evidence<'a> {
     /// The difference from the start's tree to the revision's, read from the trees themselves.
     pub difference: &'a Document,
     /// Every entry about the changes of the steps, of the runs and of the whole chain, about the
-    /// whole difference and about the artifacts, and every override for the revision.
+    /// whole difference and about the artifacts, about whatever was rejected up to a commit that a
+    /// step brings in, and every override for the revision.
     pub entries: &'a [VerifiedEntry],
     /// Approvals of other versions of these changes, with the hash they are near to.
     pub near: &'a [(ChangeHash, VerifiedEntry)],
     /// For a revision that lies behind or diverged: what the start was signed off with. `entries`
     /// are about its changes.
     pub cover: Option<&'a Cover>,
+    /// For a revision that lies behind or diverged: the steps, and the runs of them that somebody
+    /// speaks of, of which the rows of `cover` consist. `entries` are about them.
+    pub start_changes: &'a [ChangeHash],
+    /// For a revision that lies behind or diverged: the changes that somebody rejected and whose
+    /// return the start may be. `entries` are about them.
+    pub returning: &'a [Returning],
     /// For a revision that lies behind or diverged: what is live and its start has not.
     pub live: Option<&'a Live>,
     /// Where the chain is not linear: everything between the newest settled point and the

@@ -12,7 +12,7 @@ use crate::policy::{Assessment, Facts, Policy, Service, assess};
 use crate::roster::Member;
 use crate::statement::Says;
 use crate::statement::change::Declaration;
-use crate::statement::words::SubjectType;
+use crate::statement::words::{ApprovalVerdict, SubjectType};
 use crate::view::View;
 
 /// What every segment of a verdict is judged with.
@@ -129,6 +129,16 @@ impl<'a> Judge<'a> {
     /// The words on a change or artifact, in whatever order they were given.
     pub(super) fn words(&self, hash: ContentDigest) -> &[&'a VerifiedEntry] {
         self.known.words.get(&hash).map_or(&[], Vec::as_slice)
+    }
+
+    /// Whether anybody ever approved a change, whatever it counts for.
+    pub(super) fn is_approved(&self, change: ChangeHash) -> bool {
+        let hash = ContentDigest::from_bytes(*change.as_bytes());
+        self.words(hash).iter().any(|entry| {
+            matches!(&entry.statement().says, Says::Approval(said)
+                if said.verdict == ApprovalVerdict::Approve
+                    && said.subject_type == SubjectType::Change)
+        })
     }
 
     /// The rejects that stand on a change.

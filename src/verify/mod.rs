@@ -22,7 +22,7 @@ pub mod verdict;
 
 pub use self::entry::{EntryError, VerifiedEntry};
 pub use self::evidence::{
-    Evidence, KnownCover, Live, Position, Question, SeenAuthor, SeenKind, StepEvidence,
+    Evidence, KnownCover, Live, Position, Question, Returning, SeenAuthor, SeenKind, StepEvidence,
 };
 pub use self::overriding::{InForce, Owed, owed};
 pub use self::policies::shortest_approval_ttl;

@@ -66,7 +66,7 @@ pub(super) fn judge_change(
         detected: steps.iter().filter_map(|step| step.detected).max().max(declared.raised),
         authors: authors.into_values().collect(),
         paths: path_facts(steps, document),
-        collision: steps.iter().any(|step| !step.step.collisions.is_empty()),
+        collision: last.is_some_and(|last| collides(document, last)),
         artifact: false,
     };
     let assessment = assess(judge.policy(), &facts, &standing.sign_offs);
@@ -108,6 +108,13 @@ impl Segment {
         codes.dedup();
         codes
     }
+}
+
+/// Whether a path that the change leaves collides with another, where its last step leaves it: what
+/// a later step of it mended collides no more (ATTACKS 24).
+fn collides(document: &Document, last: &StepEvidence) -> bool {
+    let mut left = document.rows().iter().filter(|row| !row.new.is_absent());
+    left.any(|row| last.colliding.contains(&row.path))
 }
 
 /// Whether a row makes or changes a link or a submodule, or what may be executed.

@@ -255,10 +255,11 @@ fn spent(judge: &Judge<'_>, word: &Word<'_>, landing: Option<&Revision>) -> Opti
             let text = format!("what deployment {deployment} used up is not known any more");
             return (index < deployment).then(|| discounted(word.entry, ReasonCode::Spent, text));
         };
-        let mut elsewhere = cover.segments.iter().filter(|row| row.last != *landing);
-        let row = elsewhere
-            .find(|row| row.change.as_bytes() == word.row.hash.as_bytes() && index < deployment)?;
-        let commit = row.last.short();
+        let mut elsewhere = cover.used_up().filter(|(_, last)| *last != landing);
+        let (_, last) = elsewhere.find(|(change, _)| {
+            change.as_bytes() == word.row.hash.as_bytes() && index < deployment
+        })?;
+        let commit = last.short();
         let text = format!("used up by {commit}, which was deployed here as entry {deployment}");
         Some(discounted(word.entry, ReasonCode::Spent, text))
     })

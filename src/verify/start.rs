@@ -1,10 +1,11 @@
 //! Where a chain starts, and what it takes back (`spec/verdict.md` section 4, step 2).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use super::evidence::{Evidence, Position, Question};
+use super::evidence::{Evidence, Position, Question, Returning};
 use super::judge::Judge;
 use super::verdict::{Problem, problem};
+use crate::base::digest::ChangeHash;
 use crate::base::name::Revision;
 use crate::base::time::Span;
 use crate::change::{ChangePath, Side};
@@ -172,12 +173,26 @@ fn dropped<'e>(
     undone.iter().filter(|path| !touched(path)).collect()
 }
 
+/// Whether a rejected change comes back with the start: a path of it that is live otherwise has in
+/// the start what the change made of it, or the start's history has the commit that was read. Of
+/// one whose document was not kept only the history tells.
+fn comes_back(rejected: &Returning, evidence: &Evidence<'_>, undone: &[ChangePath]) -> bool {
+    let (Some(document), Some(live)) = (&rejected.document, evidence.live) else {
+        return rejected.in_start;
+    };
+    let made: BTreeMap<&ChangePath, &Side> =
+        document.rows().iter().map(|row| (&row.path, &row.new)).collect();
+    let mut taken_back = live.document.rows().iter().filter(|row| undone.contains(&row.path));
+    taken_back
+        .any(|row| made.get(&row.path).is_some_and(|made| rejected.in_start || **made == row.old))
+}
+
 /// What was signed off once may be started from again only as long as nobody took it back: no
 /// reject stands on its changes, and no key that signed them off has leaked (ATTACKS 8).
 pub(super) fn doubts(
     judge: &Judge<'_>,
     evidence: &Evidence<'_>,
-    start: Option<&SettledPoint>,
+    start: &Start<'_>,
 ) -> Vec<Problem> {
     let hint = match evidence.position {
         Position::Behind => "roll back to another revision, or forward to one that is signed off",
@@ -185,21 +200,26 @@ pub(super) fn doubts(
         _ => return Vec::new(),
     };
     // A baseline was accepted by the admins, not signed off change by change.
-    if start.is_none_or(|point| point.decision.is_none()) {
+    if start.point.is_none_or(|point| point.decision.is_none()) {
         return Vec::new();
     }
     let Some(cover) = evidence.cover else {
         let text = "what it starts from was signed off with is not known any more";
         return vec![problem(ReasonCode::Diverged, text, hint)];
     };
-    let named = start.and_then(|point| point.revision.as_ref()).map_or("none", Revision::short);
-    let mut problems = Vec::new();
+    let revision = start.point.and_then(|point| point.revision.as_ref());
+    let named = revision.map_or("none", Revision::short);
+    let rows = cover.segments.iter().map(|row| row.change);
+    let mut changes: BTreeSet<_> = rows.chain(evidence.start_changes.iter().copied()).collect();
+    let returns = evidence.returning.iter().filter(|one| comes_back(one, evidence, &start.undone));
+    changes.extend(returns.map(|one| one.change));
+    let rejected = changes.into_iter().filter(|change| !judge.rejects(*change).is_empty());
+    let tell = |change: ChangeHash| {
+        let text = format!("change {}, part of {named}, was rejected since", change.short());
+        problem(ReasonCode::Rejected, text, hint)
+    };
+    let mut problems: Vec<_> = rejected.map(tell).collect();
     for row in &cover.segments {
-        if !judge.rejects(row.change).is_empty() {
-            let text =
-                format!("change {}, part of {named}, was rejected since", row.change.short());
-            problems.push(problem(ReasonCode::Rejected, text, hint));
-        }
         let used = judge.entries().filter(|entry| row.approvals.contains(&entry.index()));
         if used.filter(|entry| !judge.is_leaked(entry)).count() < row.approvals.len() {
             let change = row.change.short();

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use super::artifact;
 use super::chain;
-use super::cover::Cover;
+use super::cover::{Contained, Cover};
 use super::evidence::{Evidence, Question};
 use super::judge::Judge;
 use super::overriding::{self, InForce, Owed};
@@ -41,6 +41,8 @@ pub struct Verdict {
     pub newest: Option<EntryIndex>,
     /// Every segment, oldest first.
     pub segments: Vec<Segment>,
+    /// Every step and run of the chain that somebody signed off, whether or not it is a segment.
+    pub signed: Vec<Contained>,
     /// What is wrong beside missing sign-offs.
     pub problems: Vec<Problem>,
     /// What is known of each artifact.
@@ -119,7 +121,7 @@ impl Verdict {
     /// What an allow decision rests on.
     #[must_use]
     pub fn cover(&self) -> Cover {
-        Cover::of(&self.segments)
+        Cover::of(&self.segments, &self.signed)
     }
 }
 
@@ -155,7 +157,7 @@ pub fn verdict(question: &Question, evidence: &Evidence<'_>) -> Verdict {
     let within = within.unwrap_or(newest_policy.defaults().rollback_within);
     let start = start::find(question, evidence, points, within);
     // Step 3: the steps add up to what would be deployed.
-    let mut of_chain = start.problems;
+    let mut of_chain = start.problems.clone();
     of_chain.extend(chain::check_composition(evidence));
     // Step 4: each step lies in a covered segment, under each of the policies.
     let (mut segments, mut whole) = (Vec::new(), Vec::new());
@@ -163,9 +165,10 @@ pub fn verdict(question: &Question, evidence: &Evidence<'_>) -> Verdict {
         let Some(service) = policy.service(&question.service) else { continue };
         let judge = Judge::new(question, evidence.view, policy, service, evidence.entries)
             .with_covers(evidence.covers);
-        of_chain.extend(start::doubts(&judge, evidence, start.point));
+        of_chain.extend(start::doubts(&judge, evidence, &start));
         let chain = chain::segments(&judge, evidence);
         of_chain.extend(chain.problems);
+        verdict.signed.extend(chain.signed);
         merge(&mut segments, chain.segments);
         if let Some(step) = evidence.whole {
             let mut segment = judge_change(&judge, &[step], &step.step.document);
@@ -175,6 +178,8 @@ pub fn verdict(question: &Question, evidence: &Evidence<'_>) -> Verdict {
         // Step 5: the artifacts.
         artifact::judge(&mut verdict, &judge, evidence);
     }
+    verdict.signed.sort_unstable();
+    verdict.signed.dedup();
     let chain_holds = of_chain.is_empty() && segments.iter().all(|segment| segment.satisfied);
     let adds_up = !of_chain.iter().any(|one| one.code == ReasonCode::CompositionMismatch);
     let whole_holds = adds_up && !whole.is_empty() && whole.iter().all(|segment| segment.satisfied);
@@ -268,6 +273,7 @@ fn unjudged(question: &Question, evidence: &Evidence<'_>) -> Verdict {
         start: None,
         newest: None,
         segments: Vec::new(),
+        signed: Vec::new(),
         problems: Vec::new(),
         artifacts: Vec::new(),
         undone: Vec::new(),

@@ -10,8 +10,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::base::digest::{ChangeHash, Commitment, ContentDigest, LeafHash, StatementId};
-use crate::base::name::{EnvironmentName, MemberId, Origin, RepositoryName, ServiceName};
+use crate::base::digest::{ChangeHash, Commitment, LeafHash, StatementId};
+use crate::base::name::{EnvironmentName, MemberId, Origin, RepositoryName, Revision, ServiceName};
 use crate::base::position::{EntryIndex, TreeSize};
 use crate::base::time::{Span, Timestamp};
 use crate::key::KeyId;
@@ -76,9 +76,18 @@ pub struct RejectRecord {
     /// Its entry.
     pub entry: EntryIndex,
     /// What it rejects.
-    pub changes: Vec<ChangeHash>,
-    /// The repositories that it names, in the order of the changes.
-    pub repositories: Vec<RepositoryName>,
+    pub changes: Vec<RejectedChange>,
+}
+
+/// A change that somebody rejected.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RejectedChange {
+    /// The change.
+    pub change: ChangeHash,
+    /// The repository that it was read in.
+    pub repository: RepositoryName,
+    /// The last commit that was read.
+    pub head: Revision,
 }
 
 /// A verified statement on its way into the fold.
@@ -222,6 +231,12 @@ impl View {
         &self.rejects
     }
 
+    /// Every rejected change with its reject's entry, oldest first, but for what was lifted.
+    pub fn rejected_changes(&self) -> impl Iterator<Item = (EntryIndex, &RejectedChange)> {
+        let stands = self.rejects.iter().filter(|reject| !self.is_lifted(reject.entry));
+        stands.flat_map(|reject| reject.changes.iter().map(|change| (reject.entry, change)))
+    }
+
     /// Every service and environment that has settled points.
     pub fn places(&self) -> impl Iterator<Item = (&str, &SettledPoints)> {
         self.settled.iter().map(|(place, points)| (place.as_str(), points))
@@ -288,12 +303,14 @@ impl View {
         if body.verdict != ApprovalVerdict::Reject || body.subject_type != SubjectType::Change {
             return;
         }
-        let hash = |digest: &ContentDigest| ChangeHash::from_bytes(*digest.as_bytes());
-        self.rejects.push(RejectRecord {
-            entry,
-            changes: body.rows.iter().map(|row| hash(&row.hash)).collect(),
-            repositories: body.rows.iter().filter_map(|row| row.repository.clone()).collect(),
+        let changes = body.rows.iter().filter_map(|row| {
+            Some(RejectedChange {
+                change: ChangeHash::from_bytes(*row.hash.as_bytes()),
+                repository: row.repository.clone()?,
+                head: row.head.clone()?,
+            })
         });
+        self.rejects.push(RejectRecord { entry, changes: changes.collect() });
     }
 
     /// A cell that starts from its group's newest point must decide again when that moved on.

@@ -2,7 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use countersign::base::digest::ChangeHash;
 use countersign::policy::ReasonCode;
+use countersign::statement::Says;
+use countersign::statement::words::{ApprovalVerdict, SubjectType};
 
 use super::assess::assess;
 use super::evaluator::{CoverRow, Judged};
@@ -16,6 +19,20 @@ pub(crate) fn judge(segments: &Segments<'_>, parts: &[Part]) -> Judged {
     if count == 0 {
         judged.seen.insert("an empty chain");
         return judged;
+    }
+    for first in 0..count {
+        for last in first..count {
+            let (length, run) = (last - first + 1, &parts[first..=last]);
+            let (change, is_empty) = change_of(run);
+            if (length <= 32 || length == count)
+                && !is_empty
+                && segments.words(change, None).approved
+            {
+                let (first, last) = (parts[first].first.clone(), parts[last].last.clone());
+                let approvals = BTreeSet::new();
+                judged.approved.push(CoverRow { change, first, last, approvals, contained: true });
+            }
+        }
     }
     let rejected: Vec<bool> =
         (0..count).map(|at| rejects(segments, &parts[at..=at], &mut judged)).collect();
@@ -92,6 +109,60 @@ pub(crate) fn judge(segments: &Segments<'_>, parts: &[Part]) -> Judged {
     judged
 }
 
+/// Step 4: what was rejected up to a commit that a step brings in, and is no run of the chain.
+pub(crate) fn brought_in(segments: &Segments<'_>, parts: &[Part], judged: &mut Judged) {
+    let count = parts.len();
+    let mut runs: Vec<(usize, usize)> = Vec::new();
+    for first in 0..count {
+        runs.extend(
+            (first..count).filter(|l| l - first < 32 || l - first + 1 == count).map(|l| (first, l)),
+        );
+    }
+    let heard: Vec<ChangeHash> = runs.iter().map(|(f, l)| change_of(&parts[*f..=*l]).0).collect();
+    for logged in segments.model.log.0 {
+        let Says::Approval(said) = &logged.statement.says else { continue };
+        if said.verdict != ApprovalVerdict::Reject || said.subject_type != SubjectType::Change {
+            continue;
+        }
+        for row in &said.rows {
+            let change = ChangeHash::from_bytes(*row.hash.as_bytes());
+            let head = row.head.as_ref().and_then(|head| segments.model.repository.find(head));
+            let at = head.and_then(|head| (0..count).find(|at| parts[*at].commits.contains(&head)));
+            let Some(at) = at.filter(|_| !heard.contains(&change)) else { continue };
+            if !segments.words(change, None).rejects.contains(&logged.index) {
+                continue;
+            }
+            judged.seen.insert("a reject up to a commit that is brought in");
+            let after = Segments { approvals_after: Some(logged.index), ..*segments };
+            // What composes to nothing took back whatever was rejected in it.
+            let stands = |f: usize, l: usize| {
+                let is_empty = parts[f].old == parts[l].new && l > f;
+                let mut singles = (f..=l).map(|at| change_of(&parts[at..=at]));
+                is_empty
+                    || !singles.any(|(change, empty)| {
+                        !empty && segments.words(change, Some(&parts[l].last)).rejected
+                    })
+            };
+            let answered = runs.iter().any(|(f, l)| {
+                let around = *f <= at && at <= *l && stands(*f, *l);
+                around
+                    && cover(segments, &parts[*f..=*l]).0.is_some()
+                    && cover(&after, &parts[*f..=*l]).0.is_some()
+            });
+            if !answered {
+                judged.codes.insert(ReasonCode::Rejected);
+                judged.rejected_step = true;
+            }
+        }
+    }
+}
+
+/// The change that steps make together, and whether it is none.
+pub(crate) fn change_of(parts: &[Part]) -> (ChangeHash, bool) {
+    let document = difference(&parts[0].old, &parts[parts.len() - 1].new);
+    (document.hash(), document.is_empty())
+}
+
 /// The cut that takes the shortest segment first.
 fn cut(
     covered: &BTreeMap<(usize, usize), CoverRow>,
@@ -125,7 +196,7 @@ fn rejects(segments: &Segments<'_>, parts: &[Part], judged: &mut Judged) -> bool
 
 fn newest_reject(segments: &Segments<'_>, parts: &[Part]) -> Option<u64> {
     let change = difference(&parts[0].old, &parts[parts.len() - 1].new).hash();
-    segments.words(change, Some(&parts[parts.len() - 1].last)).newest_reject
+    segments.words(change, Some(&parts[parts.len() - 1].last)).rejects.last().copied()
 }
 
 fn seen_of(codes: &BTreeSet<ReasonCode>) -> Vec<&'static str> {
@@ -139,13 +210,13 @@ fn cover(segments: &Segments<'_>, parts: &[Part]) -> (Option<CoverRow>, BTreeSet
     let change = difference(old, new).hash();
     let (first, last) = (parts[0].first.clone(), last.clone());
     if old == new {
-        let row = CoverRow { change, first, last, approvals: BTreeSet::new() };
+        let row = CoverRow { change, first, last, approvals: BTreeSet::new(), contained: false };
         return (Some(row), BTreeSet::new());
     }
     let words = segments.words(change, Some(&last));
     let found = assess(segments.policy, &segments.facts(parts), &words.sign_offs);
     if found.codes.is_empty() && !words.rejected {
-        let row = CoverRow { change, first, last, approvals: found.filled };
+        let row = CoverRow { change, first, last, approvals: found.filled, contained: false };
         return (Some(row), BTreeSet::new());
     }
     (None, found.codes)

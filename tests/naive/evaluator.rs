@@ -31,6 +31,8 @@ pub(crate) struct CoverRow {
     pub(crate) first: Revision,
     pub(crate) last: Revision,
     pub(crate) approvals: BTreeSet<u64>,
+    /// Not a segment: it lies in the chain, and somebody approved it.
+    pub(crate) contained: bool,
 }
 
 /// What is asked.
@@ -75,6 +77,8 @@ pub(crate) struct Judged {
     /// A reject stands on one of the steps.
     pub(crate) rejected_step: bool,
     pub(crate) rows: Vec<CoverRow>,
+    /// Every step and run of the chain that somebody approved.
+    pub(crate) approved: Vec<CoverRow>,
     pub(crate) seen: BTreeSet<&'static str>,
 }
 
@@ -172,6 +176,7 @@ fn judge(model: &Model<'_>, asked: &Asked, policies: &[Policy], points: &[Point]
         let service = policy.service(&asked.place.service).unwrap();
         let segments = Segments { model, asked, policy, service, approvals_after: None };
         let mut of_chain = chain::judge(&segments, &parts);
+        chain::brought_in(&segments, &parts, &mut of_chain);
         if let Some(codes) = &refused {
             of_chain.codes.extend(codes.iter().copied());
             of_chain.uncovered = true;
@@ -187,6 +192,8 @@ fn judge(model: &Model<'_>, asked: &Asked, policies: &[Policy], points: &[Point]
         judged.push(this);
     }
     let holds = |all: &[Judged]| all.iter().all(|one| one.codes.is_empty() && !one.uncovered);
+    let mut approved = of_chains[0].approved.clone();
+    approved.sort_by_key(|row| (row.change, row.first.clone(), row.last.clone()));
     let is_linear = matches!(lies, Lies::Linear | Lies::FromRoot);
     if !is_linear && !holds(&of_chains) && holds(&of_whole) {
         start = newest.entry;
@@ -197,7 +204,14 @@ fn judge(model: &Model<'_>, asked: &Asked, policies: &[Policy], points: &[Point]
     let codes: BTreeSet<ReasonCode> = judged.iter().flat_map(|j| j.codes.clone()).collect();
     let allow = codes.is_empty() && !judged.iter().any(|judged| judged.uncovered);
     let seen = judged.iter().flat_map(|judged| judged.seen.clone()).collect();
-    let rows = judged.swap_remove(0).rows;
+    let mut rows = judged.swap_remove(0).rows;
+    approved.retain(|one| {
+        let same = |row: &CoverRow| {
+            row.change == one.change && row.first == one.first && row.last == one.last
+        };
+        !rows.iter().any(same)
+    });
+    rows.extend(approved);
     Answer {
         allow,
         overridden: false,

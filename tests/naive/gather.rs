@@ -2,22 +2,23 @@
 
 use std::collections::BTreeSet;
 
+use countersign::base::digest::ChangeHash;
 use countersign::base::position::EntryIndex;
 use countersign::base::time::Timestamp;
 use countersign::change::{ChangePath, CommitFacts, Document, Identity, Opaque, PathFacts, Step};
 use countersign::verify::cover::Cover;
 use countersign::verify::evidence::{Live, Position};
 use countersign::verify::{
-    Evidence, KnownCover, Question, SeenAuthor, SeenKind, StepEvidence, Verdict, VerifiedEntry,
-    verdict,
+    Evidence, KnownCover, Question, Returning, SeenAuthor, SeenKind, StepEvidence, Verdict,
+    VerifiedEntry, verdict,
 };
 use countersign::view::View;
 
-use super::evaluator::{Asked, Lies};
+use super::evaluator::{Asked, CoverRow, Lies};
 use super::ledger::{World, cover_text};
-use super::repository::{collisions, difference, email, is_opaque};
+use super::repository::{Tree, collisions, difference, differing, email, is_opaque};
 use super::segment::Part;
-use super::start::{lies, step_part, whole_part};
+use super::start::{known_trees, lies, rejected, step_part, whole_part, within};
 
 /// Everything that evidence borrows.
 #[derive(Clone)]
@@ -30,6 +31,8 @@ pub(crate) struct Gathered {
     pub(crate) whole: Option<StepEvidence>,
     pub(crate) runs: Vec<(usize, usize)>,
     pub(crate) cover: Option<Cover>,
+    pub(crate) start_changes: Vec<ChangeHash>,
+    pub(crate) returning: Vec<Returning>,
     pub(crate) covers: Vec<KnownCover>,
     pub(crate) entries: Vec<VerifiedEntry>,
 }
@@ -46,6 +49,8 @@ impl Gathered {
                 entries: &self.entries,
                 near: &[],
                 cover: self.cover.as_ref(),
+                start_changes: &self.start_changes,
+                returning: &self.returning,
                 live: self.live.as_ref(),
                 whole: self.whole.as_ref(),
                 runs: &self.runs,
@@ -87,7 +92,8 @@ pub(crate) fn gather(world: &World, asked: &Asked) -> Gathered {
     let parts: Vec<Part> = commits.iter().map(|commit| step_part(&model, *commit)).collect();
     let tree = repository.tree(Some(asked.revision));
     let is_linear = matches!(position, Position::Linear | Position::FromRoot);
-    let live = matches!(position, Position::Diverged { .. }).then(|| Live {
+    let is_beside = matches!(position, Position::Diverged { .. } | Position::Behind);
+    let live = is_beside.then(|| Live {
         document: difference(&repository.tree(start), &repository.tree(newest)),
         commits: Vec::new(),
     });
@@ -101,15 +107,47 @@ pub(crate) fn gather(world: &World, asked: &Asked) -> Gathered {
         Some(Lies::Diverged(_)) => start_cover(world, asked, start.unwrap(), false),
         _ => None,
     };
+    let rows = cover.iter().flat_map(|cover| &cover.segments);
+    let start_changes = rows.flat_map(|row| {
+        let row = CoverRow {
+            change: row.change,
+            first: row.first.clone(),
+            last: row.last.clone(),
+            approvals: BTreeSet::new(),
+            contained: false,
+        };
+        within(&model, &row)
+    });
+    let start_changes = start_changes.collect();
+    let history = start.filter(|_| is_beside).map(|start| repository.reachable(start));
+    let returning = history.into_iter().flat_map(|history| {
+        rejected(&model).into_iter().map(move |(change, head)| Returning {
+            change,
+            document: known_trees(&world.model(), change).map(|(old, new)| difference(&old, &new)),
+            in_start: head.is_some_and(|head| history.contains(&head)),
+        })
+    });
+    let returning = returning.collect();
+    let mut steps: Vec<StepEvidence> = parts.iter().map(evidence).collect();
+    let mut touched: BTreeSet<String> = BTreeSet::new();
+    for (part, step) in parts.iter().zip(&mut steps) {
+        touched.extend(differing(&part.old, &part.new));
+        let colliding = collisions(&Tree::new(), &part.new).into_iter();
+        let colliding = colliding.filter(|path| touched.contains(path));
+        step.colliding =
+            colliding.map(|path| ChangePath::new(path.into_bytes()).unwrap()).collect();
+    }
     Gathered {
         question: question(world, asked),
         position,
-        steps: parts.iter().map(evidence).collect(),
+        steps,
         difference: difference(&repository.tree(start), &tree),
         live,
         whole: (!is_linear).then(|| evidence(&whole_part(&model, newest, asked.revision))),
         runs,
         cover,
+        start_changes,
+        returning,
         covers: covers(world, asked),
         entries: world.verified.clone(),
     }
@@ -221,6 +259,7 @@ fn step_evidence(world: &World, part: &Part) -> StepEvidence {
         title: own.map(|own| repository.commits[own].label.clone()).unwrap_or_default(),
         authors,
         detected,
+        colliding: collisions(&part.old, &part.new).iter().map(path).collect(),
     }
 }
 

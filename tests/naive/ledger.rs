@@ -306,8 +306,19 @@ pub(crate) fn cover_digest(rows: &[CoverRow]) -> ContentDigest {
 
 /// A cover as the side store has it.
 pub(crate) fn cover_text(rows: &[CoverRow]) -> String {
+    let contained: Vec<String> = rows
+        .iter()
+        .filter(|row| row.contained)
+        .map(|row| {
+            format!(
+                "{{\"change\":\"{}\",\"first\":\"{}\",\"last\":\"{}\"}}",
+                row.change, row.first, row.last
+            )
+        })
+        .collect();
     let rows: Vec<String> = rows
         .iter()
+        .filter(|row| !row.contained)
         .map(|row| {
             let approvals: Vec<String> = row.approvals.iter().map(u64::to_string).collect();
             format!(
@@ -320,7 +331,11 @@ pub(crate) fn cover_text(rows: &[CoverRow]) -> String {
             )
         })
         .collect();
-    format!("{{\"type\":\"countersign cover v1\",\"segments\":[{}]}}", rows.join(","))
+    format!(
+        "{{\"type\":\"countersign cover v1\",\"segments\":[{}],\"contained\":[{}]}}",
+        rows.join(","),
+        contained.join(",")
+    )
 }
 
 /// What things are called in a log that lacks an entry.

@@ -45,8 +45,10 @@ enum Who {
 pub(crate) struct Words {
     pub(crate) sign_offs: Vec<SignOff>,
     pub(crate) rejected: bool,
-    /// The newest reject that stands.
-    pub(crate) newest_reject: Option<u64>,
+    /// The entries of the rejects that stand.
+    pub(crate) rejects: BTreeSet<u64>,
+    /// Whether anybody approved it at all.
+    pub(crate) approved: bool,
     /// Why a sign-off does not count.
     pub(crate) codes: BTreeSet<ReasonCode>,
 }
@@ -102,7 +104,8 @@ impl Segments<'_> {
             });
             PathFact { path: path.clone().into_bytes(), opaque }
         };
-        let collision = changing.iter().any(|part| !collisions(&part.old, &part.new).is_empty());
+        // What a later step of it mended collides no more.
+        let collision = !collisions(old, new).is_empty();
         Facts {
             service: self.asked.place.service.clone(),
             environment: self.asked.place.environment.clone(),
@@ -279,6 +282,7 @@ impl Segments<'_> {
             let Some(row) = row.filter(|_| said.subject_type == subject) else { continue };
             let member = members.entry(&logged.statement.by).or_default();
             let leaked = self.log().under_leaked_key(logged);
+            words.approved |= said.verdict == ApprovalVerdict::Approve;
             match said.verdict {
                 ApprovalVerdict::Approve
                     if self.approvals_after.is_some_and(|after| logged.index <= after) => {}
@@ -327,7 +331,7 @@ impl Segments<'_> {
         for member in members.into_values() {
             if member.reject.is_some_and(|index| !self.log().is_lifted(index)) {
                 words.rejected = true;
-                words.newest_reject = words.newest_reject.max(member.reject);
+                words.rejects.extend(member.reject);
             }
             for (logged, row) in member.approvals {
                 match self.sign_off(logged, row, change) {
@@ -407,7 +411,8 @@ impl Segments<'_> {
                     continue;
                 };
                 let rows = deployed.cover.and_then(|cover| self.model.covers.get(&cover));
-                let has_row = rows.into_iter().flatten().any(|row| {
+                let rows = rows.into_iter().flatten().filter(|row| !row.contained);
+                let has_row = rows.into_iter().any(|row| {
                     change.is_some_and(|(change, last)| row.change == change && row.last == *last)
                 });
                 if has_row && point.entry > logged.index {

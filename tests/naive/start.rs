@@ -2,13 +2,16 @@
 
 use std::collections::BTreeSet;
 
-use countersign::base::digest::ContentDigest;
+use countersign::base::digest::{ChangeHash, ContentDigest};
 use countersign::base::name::Revision;
 use countersign::policy::{Policy, ReasonCode};
+use countersign::statement::Says;
+use countersign::statement::words::{ApprovalVerdict, SubjectType};
 
-use super::evaluator::{Asked, Lies, Model};
+use super::chain::change_of;
+use super::evaluator::{Asked, CoverRow, Lies, Model};
 use super::fold::Point;
-use super::repository::differing;
+use super::repository::{Tree, difference, differing};
 use super::segment::{Part, Segments};
 
 /// Where a chain starts, its steps, and what refuses it.
@@ -145,20 +148,25 @@ fn doubts(
             continue;
         };
         // A deployment that brought nothing says nothing, where another one brought something.
+        let rows: Vec<&CoverRow> = rows.iter().filter(|row| !row.contained).collect();
         if newest.is_none() || !rows.is_empty() {
             newest = Some(rows);
         }
     }
     let Some(rows) = newest else { return Err(BTreeSet::new()) };
     let mut codes = BTreeSet::new();
-    for row in rows {
-        for policy in policies {
-            let service = policy.service(&asked.place.service).unwrap();
-            let segments = Segments { model, asked, policy, service, approvals_after: None };
-            if segments.words(row.change, None).rejected {
-                codes.insert(ReasonCode::Rejected);
-            }
+    let mut changes: BTreeSet<ChangeHash> = returning(model, asked, points, revision);
+    for row in &rows {
+        changes.extend(within(model, row));
+    }
+    for policy in policies {
+        let service = policy.service(&asked.place.service).unwrap();
+        let segments = Segments { model, asked, policy, service, approvals_after: None };
+        if changes.iter().any(|change| segments.words(*change, None).rejected) {
+            codes.insert(ReasonCode::Rejected);
         }
+    }
+    for row in rows {
         for approval in &row.approvals {
             let logged = &model.log.0[usize::try_from(*approval).unwrap()];
             if model.log.under_leaked_key(logged) {
@@ -167,6 +175,92 @@ fn doubts(
         }
     }
     if codes.is_empty() { Ok(()) } else { Err(codes) }
+}
+
+/// The changes of a row: itself, its steps, and their runs.
+pub(crate) fn within(model: &Model<'_>, row: &CoverRow) -> BTreeSet<ChangeHash> {
+    let repository = model.repository;
+    let mut changes = BTreeSet::from([row.change]);
+    if row.first == row.last {
+        return changes;
+    }
+    let first = repository.find(&row.first).unwrap();
+    let mut steps = repository.walk(repository.find(&row.last).unwrap());
+    steps.truncate(steps.iter().position(|step| *step == first).unwrap() + 1);
+    steps.reverse();
+    let parts: Vec<Part> = steps.iter().map(|step| step_part(model, *step)).collect();
+    for first in 0..parts.len() {
+        for last in first..parts.len().min(first + 32) {
+            changes.insert(change_of(&parts[first..=last]).0);
+        }
+    }
+    changes
+}
+
+/// The rejected changes that come back with a start.
+fn returning(
+    model: &Model<'_>,
+    asked: &Asked,
+    points: &[Point],
+    start: &Revision,
+) -> BTreeSet<ChangeHash> {
+    let repository = model.repository;
+    let find = |revision: &Revision| repository.find(revision);
+    let newest = points[points.len() - 1].revision.as_ref().and_then(find);
+    let (live, deployed) = (repository.tree(newest), repository.tree(Some(asked.revision)));
+    let start = find(start).unwrap();
+    let tree = repository.tree(Some(start));
+    let taken_back: Vec<String> = differing(&tree, &live)
+        .into_iter()
+        .filter(|path| deployed.get(path) != live.get(path))
+        .collect();
+    let mut found = BTreeSet::new();
+    for (change, head) in rejected(model) {
+        let in_start = head.is_some_and(|head| repository.reachable(start).contains(&head));
+        let comes_back = match known_trees(model, change) {
+            None => in_start,
+            Some((old, new)) => differing(&old, &new).iter().any(|path| {
+                taken_back.contains(path) && (in_start || new.get(path) == tree.get(path))
+            }),
+        };
+        if comes_back {
+            found.insert(change);
+        }
+    }
+    found
+}
+
+/// Every change that somebody rejected, with the commit up to which it was read, but for what was
+/// lifted.
+pub(crate) fn rejected(model: &Model<'_>) -> Vec<(ChangeHash, Option<usize>)> {
+    let mut found = Vec::new();
+    for logged in model.log.0 {
+        if let Says::Approval(said) = &logged.statement.says
+            && said.verdict == ApprovalVerdict::Reject
+            && said.subject_type == SubjectType::Change
+            && !model.log.is_lifted(logged.index)
+        {
+            found.extend(said.rows.iter().map(|row| {
+                let head = row.head.as_ref().and_then(|head| model.repository.find(head));
+                (ChangeHash::from_bytes(*row.hash.as_bytes()), head)
+            }));
+        }
+    }
+    found
+}
+
+/// Two trees between which a change lies, where any commits have such.
+pub(crate) fn known_trees(model: &Model<'_>, change: ChangeHash) -> Option<(Tree, Tree)> {
+    let commits = || (0..model.repository.commits.len()).map(Some).chain([None]);
+    for old in commits() {
+        for new in commits() {
+            let (old, new) = (model.repository.tree(old), model.repository.tree(new));
+            if difference(&old, &new).hash() == change {
+                return Some((old, new));
+            }
+        }
+    }
+    None
 }
 
 /// 2d: a step claims to bring in what is live, and drops some of it unseen.

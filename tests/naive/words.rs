@@ -33,13 +33,16 @@ impl Generator<'_, '_> {
         if self.random.chance(3) {
             target = "refs/heads/side".parse().unwrap();
         }
+        let commits = self.world.repository.commits.len();
+        let read = if self.random.chance(50) { self.random.below(commits) } else { 0 };
+        let head = self.revision(read);
         let seen = if self.random.chance(90) { Assistance::Generated } else { Assistance::None };
         ApprovalRow {
             hash: ContentDigest::from_bytes(*change.as_bytes()),
             repository: Some(repository),
             target: Some(target),
             base: None,
-            head: Some(self.revision(0)),
+            head: Some(head),
             assistance_seen: Some(seen),
             shown: Shown::Diff,
             supersedes: None,

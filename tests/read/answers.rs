@@ -343,7 +343,7 @@ fn attack_17_a_forged_decision_is_told_as_what_it_is() {
     let mut stage = Stage::new("forged", "enforce");
     let good = stage.change("two\n", "Good", true);
     stage.deploy(&good);
-    let borrowed = Cover::of(&[]);
+    let borrowed = Cover::of(&[], &[]);
     let evil = stage.change("three\n", "Evil", false);
     stage.forge(&evil, &borrowed);
     let (status, out, _) = stage.run(&["audit", "checkout"]);

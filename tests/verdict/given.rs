@@ -1,11 +1,14 @@
 //! Evidence beyond a plain chain: where a revision stands, and what earlier decisions covered.
 
+use countersign::base::digest::ChangeHash;
 use countersign::base::position::EntryIndex;
 use countersign::base::time::Timestamp;
 use countersign::change::{CommitFacts, Document, Identity};
 use countersign::verify::cover::Cover;
 use countersign::verify::evidence::Position;
-use countersign::verify::{Evidence, KnownCover, Live, Question, StepEvidence, Verdict, verdict};
+use countersign::verify::{
+    Evidence, KnownCover, Live, Question, Returning, StepEvidence, Verdict, verdict,
+};
 
 use super::world::{World, commit};
 
@@ -16,6 +19,8 @@ pub(crate) struct Given {
     pub(crate) whole: Option<StepEvidence>,
     pub(crate) runs: Vec<(usize, usize)>,
     pub(crate) cover: Option<Cover>,
+    pub(crate) start_changes: Vec<ChangeHash>,
+    pub(crate) returning: Vec<Returning>,
     pub(crate) covers: Vec<KnownCover>,
 }
 
@@ -27,6 +32,8 @@ impl Default for Given {
             whole: None,
             runs: Vec::new(),
             cover: None,
+            start_changes: Vec::new(),
+            returning: Vec::new(),
             covers: Vec::new(),
         }
     }
@@ -52,6 +59,8 @@ impl Given {
             entries: &world.entries(),
             near: &[],
             cover: self.cover.as_ref(),
+            start_changes: &self.start_changes,
+            returning: &self.returning,
             live: self.live.as_ref(),
             whole: self.whole.as_ref(),
             runs: &self.runs,

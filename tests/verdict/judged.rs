@@ -266,6 +266,8 @@ fn attack_01_steps_must_add_up_to_the_difference() {
         entries: &world.entries(),
         near: &[],
         cover: None,
+        start_changes: &[],
+        returning: &[],
         live: None,
         whole: None,
         runs: &[],
@@ -282,7 +284,7 @@ fn attack_02_a_rewound_revision_is_a_rollback() {
     let second = step("two", "ben", "a", Some("1"), Some("2"));
     world.deploy(&first.step.commit);
     world.deploy(&second.step.commit);
-    let cover = Cover::of(&[]);
+    let cover = Cover::of(&[], &[]);
     let judge = |world: &World, label: &str| {
         let question = world.question(&commit(label));
         let evidence = Evidence {
@@ -293,6 +295,8 @@ fn attack_02_a_rewound_revision_is_a_rollback() {
             entries: &[],
             near: &[],
             cover: Some(&cover),
+            start_changes: &[],
+            returning: &[],
             live: None,
             whole: None,
             runs: &[],

@@ -88,6 +88,75 @@ fn attack_27_a_reject_on_a_run_blocks_until_more_is_signed_off() {
     assert_eq!(found.reasons(), [ReasonCode::Rejected]);
 }
 
+/// ATTACKS 27: a reject up to a commit that lands is heard, though what was rejected began before
+/// the chain, or is longer than any run. Whoever signs off what lands after it has answered it.
+#[test]
+fn attack_27_a_reject_on_more_than_lands_is_heard() {
+    let mut world = World::new();
+    let steps = chain(&mut world, 2);
+    for step in &steps {
+        world.approve("ada", step).unwrap();
+    }
+    let mut rejected = word(ApprovalVerdict::Reject, &run_of(&steps));
+    rejected.rows[0].head = Some(commit("s1"));
+    world.say("cy", Says::Approval(rejected)).unwrap();
+    let first = std::slice::from_ref(&steps[0]);
+    assert!(judge(&world, first, &[]).is_allowed(), "what was read is not all here");
+    world.deploy(&commit("s0"));
+    let second = std::slice::from_ref(&steps[1]);
+    let found = judge(&world, second, &[]);
+    assert_eq!(found.reasons(), [ReasonCode::Rejected]);
+    assert!(found.problems[0].text.contains("rejected by cy"), "{:?}", found.problems);
+    world.approve("ada", &steps[1]).unwrap();
+    assert!(judge(&world, second, &[]).is_allowed(), "signed off since");
+}
+
+/// ATTACKS 7: a run that was signed off beside its steps is used up with them, and landed again as
+/// one commit it wants a new sign-off.
+#[test]
+fn attack_07_what_a_chain_contains_is_used_up_with_it() {
+    let mut world = World::new();
+    let steps = chain(&mut world, 3);
+    for step in &steps {
+        world.approve("ada", step).unwrap();
+    }
+    let run = run_of(&steps[..2]);
+    say(&mut world, "ada", ApprovalVerdict::Approve, &run);
+    let first = judge(&world, &steps, &[(0, 1)]);
+    assert_eq!(counts(&first), [1, 1, 1]);
+    let contained = first.cover().contained;
+    assert_eq!(contained.len(), 1, "{contained:?}");
+    assert_eq!((contained[0].change, &contained[0].last), (run.hash(), &commit("s1")));
+    let entry = world.deploy(&commit("s2")).get();
+    let mut squashed = steps[1].clone();
+    squashed.step.document = run;
+    squashed.step.commit = commit("squashed");
+    let question = world.question(&commit("squashed"));
+    let given = Given { covers: vec![landed(&first, entry)], ..Given::default() };
+    let found = given.judge(&world, &question, &[squashed]);
+    assert!(!found.is_allowed());
+    assert_eq!(found.segments[0].discounted[0].code, ReasonCode::Spent);
+}
+
+/// ATTACKS 24: a collision that a later step of a run mended is none of that run; of the step alone
+/// it is one.
+#[test]
+fn attack_24_a_mended_collision_is_none() {
+    let mut world = World::new();
+    let mut steps = chain(&mut world, 2);
+    let paths: Vec<_> = steps[0].step.document.paths().cloned().collect();
+    steps[0].step.collisions.clone_from(&paths);
+    steps[0].colliding.clone_from(&paths);
+    for step in &steps {
+        world.approve("ada", step).unwrap();
+    }
+    assert_eq!(judge(&world, &steps, &[]).reasons(), [ReasonCode::PathCollision]);
+    say(&mut world, "ada", ApprovalVerdict::Approve, &run_of(&steps));
+    assert!(judge(&world, &steps, &[]).is_allowed());
+    steps[1].colliding = paths;
+    assert!(!judge(&world, &steps, &[]).is_allowed(), "it is there still");
+}
+
 /// Limit: a segment that is not the whole chain has at most 32 steps.
 #[test]
 fn a_run_of_33_steps_is_no_segment() {

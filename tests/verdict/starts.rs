@@ -1,12 +1,13 @@
 //! Where a chain may start: beside what is live, in a cell, or nowhere (`spec/verdict.md` sections
 //! 3 and 4).
 
+use countersign::change::Document;
 use countersign::policy::ReasonCode;
 use countersign::statement::words::{ApprovalVerdict, Assistance};
 use countersign::statement::{Says, words};
 use countersign::verify::cover::Cover;
 use countersign::verify::evidence::Position;
-use countersign::verify::{Live, StepEvidence, Verdict};
+use countersign::verify::{Live, Returning, StepEvidence, Verdict};
 
 use super::given::{Given, brings};
 use super::world::{POLICY, World, commit, document, step, word};
@@ -122,9 +123,74 @@ fn attack_08_an_old_or_doubted_start_is_none() {
     assert!(judge(&world, &given).is_empty());
     world.say("cy", Says::Approval(word(ApprovalVerdict::Reject, &first.step.document))).unwrap();
     assert_eq!(judge(&world, &given), ["REJECTED"]);
-    given.cover = Some(Cover::of(&[]));
+    given.cover = Some(Cover::of(&[], &[]));
     world.now = world.now.plus("30d".parse().unwrap());
     assert_eq!(judge(&world, &given), ["DIVERGED"], "thirty days are no longer within thirty days");
+}
+
+/// ATTACKS 8: a reject counts on each step, and on each run, of what the start was signed off with.
+#[test]
+fn attack_08_a_reject_on_a_step_of_a_run_is_a_doubt() {
+    let mut world = World::new();
+    let (one, two) =
+        (step("s1", "ben", "a", None, Some("1")), step("s2", "ben", "b", None, Some("1")));
+    let run = [one.clone(), two];
+    for step in &run {
+        world.declare("ben", step, &["ben"], Assistance::None).unwrap();
+    }
+    let documents: Vec<_> = run.iter().map(|step| &step.step.document).collect();
+    let whole = Document::compose(&documents).unwrap();
+    world.say("ada", Says::Approval(word(ApprovalVerdict::Approve, &whole))).unwrap();
+    let deployed = world.judge(&run);
+    assert!(deployed.is_allowed(), "{:?}", deployed.reasons());
+    world.deploy(&commit("s2"));
+    world.deploy(&commit("fix"));
+    let mut given = Given::at(Position::Behind);
+    given.cover = Some(deployed.cover());
+    given.start_changes = run.iter().map(|step| step.step.document.hash()).collect();
+    let judge = |world: &World| codes(&given.judge(world, &world.question(&commit("s2")), &[]));
+    assert!(judge(&world).is_empty());
+    world.say("cy", Says::Approval(word(ApprovalVerdict::Reject, &one.step.document))).unwrap();
+    assert_eq!(judge(&world), ["REJECTED"]);
+}
+
+/// ATTACKS 8: what was rejected does not come back with a later deployment that still contained it.
+/// A path counts if it is live otherwise and the start has what the change made of it, or the
+/// start's history has what was read.
+#[test]
+fn attack_08_what_was_rejected_does_not_come_back() {
+    let mut world = World::new();
+    let later = step("later", "ben", "b", None, Some("1"));
+    signed(&mut world, &later);
+    let cover = world.judge(std::slice::from_ref(&later)).cover();
+    world.deploy(&commit("later"));
+    world.deploy(&commit("reverted"));
+    let bad = step("bad", "ben", "a", None, Some("1")).step.document;
+    let mut given = Given::at(Position::Behind);
+    given.cover = Some(cover);
+    // The newest deployment took the path `a` back, which the start has.
+    let document = step("back", "ben", "a", Some("1"), None).step.document;
+    given.live = Some(Live { document, commits: Vec::new() });
+    let judge = |world: &World, given: &Given| {
+        codes(&given.judge(world, &world.question(&commit("later")), &[]))
+    };
+    let returning = |document: &Document, in_start: bool| {
+        vec![Returning { change: bad.hash(), document: Some(document.clone()), in_start }]
+    };
+    given.returning = returning(&bad, false);
+    assert!(judge(&world, &given).is_empty(), "nobody rejected it");
+    world.say("cy", Says::Approval(word(ApprovalVerdict::Reject, &bad))).unwrap();
+    assert_eq!(judge(&world, &given), ["REJECTED"], "the start has what it made");
+    let other = step("bad", "ben", "a", None, Some("2")).step.document;
+    given.returning = returning(&other, false);
+    assert!(judge(&world, &given).is_empty(), "the start has something else there");
+    given.returning = returning(&other, true);
+    assert_eq!(judge(&world, &given), ["REJECTED"], "it was built on");
+    let elsewhere = step("bad", "ben", "c", None, Some("1")).step.document;
+    given.returning = returning(&elsewhere, true);
+    assert!(judge(&world, &given).is_empty(), "what it touched is live as it is in the start");
+    given.returning[0].document = None;
+    assert_eq!(judge(&world, &given), ["REJECTED"], "nobody knows what it touched");
 }
 
 /// ATTACKS 49: a new cell starts at its group's newest point; one that the policy names itself

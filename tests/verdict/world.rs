@@ -276,6 +276,8 @@ impl World {
             entries: &self.entries(),
             near: &[],
             cover: None,
+            start_changes: &[],
+            returning: &[],
             live: None,
             whole: None,
             runs: &[],
@@ -412,5 +414,6 @@ pub(crate) fn step(
             label: author.to_owned(),
         }],
         detected: None,
+        colliding: Vec::new(),
     }
 }
