@@ -3,6 +3,7 @@
 //! Validity is kept as index intervals, so that every question can be asked "as of size N". A
 //! [`TreeSize`] `n` sees the entries below `n`.
 
+mod apply;
 mod delegation;
 mod key;
 
@@ -14,11 +15,9 @@ use crate::base::digest::{Commitment, EmailDigest};
 use crate::base::name::{LevelName, MemberId, TeamName};
 use crate::base::position::{EntryIndex, TreeSize};
 use crate::base::time::Timestamp;
-use crate::key::{KeyId, PublicKey};
-use crate::statement::governance::{Operation, SetMember};
+use crate::key::KeyId;
+use crate::statement::governance::SetMember;
 use crate::statement::words::{Duty, MemberKind};
-
-use self::key::Ownership;
 
 pub use self::delegation::Delegation;
 pub use self::key::{KeyRecord, KeyStanding, Revoked};
@@ -248,175 +247,7 @@ impl Roster {
             _ => KeyStanding::Good,
         }
     }
-
-    /// Sets all that is said of a member from an entry on.
-    pub(crate) fn set_member(&mut self, entry: EntryIndex, said: &SetMember) {
-        let history = self.members.entry(said.member.clone()).or_insert_with(MemberHistory::new);
-        history.versions.push((entry, Some(said.into())));
-        for email in &said.emails {
-            self.emails.entry(*email).or_default().insert(said.member.clone());
-        }
-    }
-
-    /// Retires a member from an entry on. What was delegated to it ends, and does not come back
-    /// with the member.
-    pub(crate) fn retire(&mut self, entry: EntryIndex, id: &MemberId) {
-        self.end_delegation(entry, id);
-        if let Some(history) = self.members.get_mut(id) {
-            history.versions.push((entry, None));
-        }
-    }
-
-    /// Enrols a key at the time of its entry, or hands an unused one to another member.
-    pub(crate) fn add_key(
-        &mut self,
-        entry: EntryIndex,
-        time: Timestamp,
-        key: &PublicKey,
-        owner: &MemberId,
-    ) {
-        let id = key.fingerprint();
-        let history = self.members.entry(owner.clone()).or_insert_with(MemberHistory::new);
-        // A key that was handed on counts as one before: else handing on would evade the cooling.
-        let is_further = entry.get() > 0 && history.keys.iter().any(|other| *other != id);
-        history.keys.push(id);
-        let record = self.keys.entry(id).or_insert_with(|| KeyRecord {
-            key: key.clone(),
-            owners: Vec::new(),
-            first_used: None,
-            revocations: Vec::new(),
-        });
-        let (owner, cools_since) = (owner.clone(), is_further.then_some(time));
-        record.owners.push(Ownership { entry, owner, cools_since });
-    }
-
-    /// Revokes a key.
-    pub(crate) fn revoke(&mut self, id: &KeyId, revoked: Revoked) {
-        if let Some(record) = self.keys.get_mut(id) {
-            record.revocations.push(revoked);
-        }
-    }
-
-    /// Notes that a key signed an accepted statement: it is bound to its owner from then on.
-    pub(crate) fn note_use(&mut self, entry: EntryIndex, id: &KeyId) {
-        if let Some(record) = self.keys.get_mut(id) {
-            record.first_used.get_or_insert(entry);
-        }
-    }
-
-    /// Sets the admins from an entry on.
-    pub(crate) fn set_admins(&mut self, set: AdminSet) {
-        self.admins.push(set);
-    }
-
-    /// Does what an operation does to the roster; nothing where it concerns something else.
-    pub(crate) fn apply(&mut self, entry: EntryIndex, time: Timestamp, operation: &Operation) {
-        match operation {
-            Operation::SetMember(said) => self.set_member(entry, said),
-            Operation::RetireMember(said) => self.retire(entry, &said.member),
-            Operation::AddKey(said) => self.add_key(entry, time, &said.key, &said.member),
-            Operation::RevokeKey(said) => {
-                let since = said.since.unwrap_or(entry);
-                self.revoke(&said.key, Revoked { entry, cause: said.cause, since });
-            }
-            Operation::SetAdmins(said) => {
-                let (admins, threshold) = (said.admins.clone(), said.threshold);
-                self.set_admins(AdminSet { entry, admins, threshold });
-            }
-            Operation::Delegate(said) => self.delegate(entry, said),
-            Operation::EndDelegation(said) => self.end_delegation(entry, &said.service),
-            Operation::RotateLedgerKey(_)
-            | Operation::Lift(_)
-            | Operation::ConfirmClock(_)
-            | Operation::SetPolicy(_)
-            | Operation::SetBaseline(_) => {}
-        }
-    }
-}
-
-impl MemberHistory {
-    const fn new() -> Self {
-        Self { versions: Vec::new(), keys: Vec::new() }
-    }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn said(level: &str) -> SetMember {
-        SetMember {
-            member: MemberId::new("m1").unwrap(),
-            kind: MemberKind::Human,
-            level: Some(LevelName::new(level).unwrap()),
-            teams: Vec::new(),
-            duties: vec![Duty::Review, Duty::Decide],
-            operator: None,
-            profile: None,
-            emails: vec![EmailDigest::from_bytes([9; 32])],
-        }
-    }
-
-    /// ATTACKS 29: every question can be asked as of an earlier size.
-    #[test]
-    fn a_promotion_does_not_reach_back() {
-        let mut roster = Roster::default();
-        let id = MemberId::new("m1").unwrap();
-        roster.set_member(EntryIndex::new(0), &said("junior"));
-        roster.set_member(EntryIndex::new(5), &said("senior"));
-        roster.retire(EntryIndex::new(9), &id);
-        let level = |size| {
-            let member = roster.member(&id, TreeSize::new(size));
-            member.and_then(|member| member.level.as_ref()).map(LevelName::as_str)
-        };
-        assert_eq!(level(0), None);
-        assert_eq!(level(5), Some("junior"));
-        assert_eq!(level(6), Some("senior"));
-        assert_eq!(level(10), None);
-        let email = EmailDigest::from_bytes([9; 32]);
-        assert!(roster.member_of_email(email, TreeSize::new(9)).is_some());
-        assert!(roster.member_of_email(email, TreeSize::new(10)).is_none());
-    }
-
-    /// ATTACKS 18 (d): a further key cools from its enrolment on, a first one never.
-    #[test]
-    fn attack_18_only_a_further_key_cools() {
-        use crate::key::{SeedSigner, Signer as _};
-        let key = |seed| SeedSigner::from_seed(&[seed; 32], "").unwrap().public_key().clone();
-        let (mut roster, time) = (Roster::default(), Timestamp::from_milliseconds);
-        let id = MemberId::new("m1").unwrap();
-        let other = MemberId::new("m2").unwrap();
-        let entry = EntryIndex::new;
-        roster.set_member(entry(0), &said("senior"));
-        roster.add_key(entry(0), time(5), &key(1), &id);
-        roster.add_key(entry(0), time(5), &key(2), &id);
-        roster.set_member(entry(1), &SetMember { member: other.clone(), ..said("junior") });
-        roster.add_key(entry(1), time(6), &key(3), &other);
-        roster.add_key(entry(2), time(7), &key(4), &id);
-        let since = |roster: &Roster, seed: u8, size| {
-            roster.cooling_since(&key(seed).fingerprint(), TreeSize::new(size))
-        };
-        for seed in [1, 2, 3] {
-            assert_eq!(since(&roster, seed, 9), None, "{seed} is a first key, or of entry 0");
-        }
-        assert_eq!(since(&roster, 4, 3), Some(time(7)));
-        assert_eq!(since(&roster, 4, 2), None, "it is not enrolled yet");
-        // The only key revoked, or handed to somebody else: the next one cools all the same.
-        let cause = crate::statement::words::Revocation::Retired;
-        let revoked = Revoked { entry: entry(3), cause, since: entry(3) };
-        roster.revoke(&key(3).fingerprint(), revoked);
-        roster.add_key(entry(4), time(9), &key(5), &other);
-        assert_eq!(since(&roster, 5, 9), Some(time(9)));
-        roster.add_key(entry(5), time(11), &key(4), &other);
-        assert_eq!((since(&roster, 4, 5), since(&roster, 4, 6)), (Some(time(7)), Some(time(11))));
-        assert_eq!(roster.keys_of(&id, TreeSize::new(9)).len(), 2);
-    }
-
-    /// Only services decide and only humans review, whatever else the roster says.
-    #[test]
-    fn a_duty_of_another_kind_counts_for_nothing() {
-        let member = Member::from(&said("senior"));
-        assert!(member.has_duty(Duty::Review));
-        assert!(!member.has_duty(Duty::Decide));
-    }
-}
+mod tests;
