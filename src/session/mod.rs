@@ -9,37 +9,33 @@ mod folder;
 mod genesis;
 mod keys;
 mod random;
+mod reading;
 mod replay;
 mod seen;
+mod signing;
 mod view_file;
 
-use std::collections::BTreeSet;
-use std::num::NonZero;
 use std::path::Path;
 use std::time::Duration;
 
 use crate::base::limits::LOCK_WAIT_MILLISECONDS_MAX;
 use crate::base::name::MemberId;
-use crate::base::position::{EntryIndex, TreeSize};
+use crate::base::position::TreeSize;
 use crate::base::time::Timestamp;
 use crate::blobs::Blobs;
 use crate::blobs::openings::Openings;
-use crate::key::{KeyId, Signer};
 use crate::ledger::admission::Admitter;
 use crate::ledger::append::{Ledger, Refusal};
 use crate::ledger::head::{check_newest, open_checkpoint};
-use crate::ledger::read;
 use crate::ledger::receipt::Receipt;
-use crate::ledger::store::{CheckpointFile as _, Store as _, Topic};
+use crate::ledger::store::{CheckpointFile as _, Store as _};
 use crate::note::checkpoint::VerifiedCheckpoint;
 use crate::note::key::NoteSigner;
-use crate::roster::Roster;
 use crate::statement::commitment::EmailSalt;
-use crate::statement::envelope::{Envelope, EnvelopeSignature};
+use crate::statement::envelope::Envelope;
 use crate::statement::governance::Operation;
 use crate::statement::{Says, Seen, Statement};
 use crate::store::sled::SledStore;
-use crate::verify::VerifiedEntry;
 use crate::verify::trust::TrustRoot;
 use crate::view::View;
 
@@ -52,9 +48,7 @@ pub use self::genesis::{Beginning, Pending, begin, judge};
 pub use self::random::{fresh_nonce, random};
 pub use self::replay::{StoreLog, replay};
 pub use self::seen::{known_owner, newest_seen, remember_owner};
-
-/// Fewer entries than this are verified without other threads.
-const VERIFIED_ALONE_MAX: usize = 32;
+pub use self::signing::{sign, sign_again};
 
 /// An opened ledger.
 #[derive(Debug)]
@@ -189,101 +183,6 @@ impl Session {
         self.view.size()
     }
 
-    /// Reads an entry: proved under the newest checkpoint, each signature verified.
-    ///
-    /// # Errors
-    /// [`SessionError`] where there is no such entry, or it does not verify.
-    pub fn entry(&self, index: EntryIndex) -> Result<VerifiedEntry, SessionError> {
-        let found = read::entry(&self.store, index, &self.checkpoint)?;
-        let found = found.ok_or(SessionError::NoEntry { index, size: self.size() })?;
-        Ok(VerifiedEntry::verify(index, &found.leaf().to_bytes(), self.view.roster())?)
-    }
-
-    /// The entries under any of `topics`, in order, each once.
-    ///
-    /// # Errors
-    /// [`SessionError`] where one cannot be read or does not verify.
-    pub fn entries_under(
-        &self,
-        topics: impl IntoIterator<Item = Topic>,
-    ) -> Result<Vec<VerifiedEntry>, SessionError> {
-        let mut indexes = BTreeSet::new();
-        for topic in topics {
-            indexes.extend(self.store.entries_of(&topic)?);
-        }
-        let found = read::entries(&self.store, indexes, &self.checkpoint)?;
-        let roster = self.view.roster();
-        verify_all(&found, roster)
-    }
-
-    /// The positions of the entries under a topic, oldest first.
-    ///
-    /// # Errors
-    /// [`SessionError`] where the store cannot be read.
-    pub fn indexes_under(&self, topic: Topic) -> Result<Vec<EntryIndex>, SessionError> {
-        Ok(self.store.entries_of(&topic)?)
-    }
-
-    /// The view as it was when the log had `size` entries, folded anew.
-    ///
-    /// # Errors
-    /// [`SessionError`] where the log cannot be read or an entry should not be in it.
-    pub fn view_as_of(&self, size: TreeSize) -> Result<View, SessionError> {
-        if size == self.size() {
-            return Ok(self.view.clone());
-        }
-        replay::catch_up(View::default(), &self.store, size)
-    }
-
-    /// Folds a view on to `size` entries, for who looks at one moment after another.
-    ///
-    /// # Errors
-    /// As [`Session::view_as_of`].
-    pub fn advance(&self, view: View, size: TreeSize) -> Result<View, SessionError> {
-        if view.size() > size {
-            return self.view_as_of(size);
-        }
-        replay::catch_up(view, &self.store, size)
-    }
-
-    /// How many entries the log had at a moment: those whose time is not later. Times never
-    /// fall, so a handful of entries is read.
-    ///
-    /// # Errors
-    /// [`SessionError`] where an entry cannot be read.
-    pub fn size_at(&self, moment: Timestamp) -> Result<TreeSize, SessionError> {
-        let (mut low, mut high) = (0, self.size().get());
-        while low < high {
-            let middle = low + (high - low) / 2;
-            if self.entry(EntryIndex::new(middle))?.time() <= moment {
-                low = middle + 1;
-            } else {
-                high = middle;
-            }
-        }
-        Ok(TreeSize::new(low))
-    }
-
-    /// The proof that an entry is in the ledger, under its newest checkpoint.
-    ///
-    /// # Errors
-    /// [`SessionError`] where there is no such entry, or it does not verify.
-    pub fn prove(&self, index: EntryIndex) -> Result<Receipt, SessionError> {
-        let found = read::entry(&self.store, index, &self.checkpoint)?;
-        let found = found.ok_or(SessionError::NoEntry { index, size: self.size() })?;
-        Ok(found.receipt().clone())
-    }
-
-    /// The bytes of an entry's leaf, proved under the newest checkpoint.
-    ///
-    /// # Errors
-    /// [`SessionError`] where there is no such entry, or it does not verify.
-    pub fn leaf(&self, index: EntryIndex) -> Result<Vec<u8>, SessionError> {
-        let found = read::entry(&self.store, index, &self.checkpoint)?;
-        let found = found.ok_or(SessionError::NoEntry { index, size: self.size() })?;
-        Ok(found.leaf().to_bytes())
-    }
-
     /// Whether operations of governance are possible on the newest state, whoever signs them.
     ///
     /// # Errors
@@ -384,56 +283,4 @@ impl Session {
             self.remembered = view_file::save(&self.folder, key, &self.view, root, self.remembered);
         }
     }
-}
-
-/// Signs a statement.
-///
-/// # Errors
-/// [`SessionError`] where the statement is too large or the key does not sign.
-pub fn sign(statement: &Statement, signer: &dyn Signer) -> Result<Envelope, SessionError> {
-    let envelope = Envelope::new(statement.to_payload()?, Vec::new());
-    sign_again(envelope, signer)
-}
-
-/// Adds a signature to an envelope.
-///
-/// # Errors
-/// [`SessionError`] where the key does not sign.
-pub fn sign_again(mut envelope: Envelope, signer: &dyn Signer) -> Result<Envelope, SessionError> {
-    let message = envelope.pre_authentication_encoding();
-    let signature = signer.sign(&message)?;
-    // A broken agent or key is noticed here, not by whoever relies on the signature later.
-    signer.public_key().verify(&message, &signature)?;
-    let keyid: KeyId = signer.public_key().fingerprint();
-    envelope.push_signature(EnvelopeSignature { keyid, signature });
-    Ok(envelope)
-}
-
-/// Verifies entries on every processor: a release may rest on thousands of signatures.
-fn verify_all(
-    found: &[read::VerifiedEntry],
-    roster: &Roster,
-) -> Result<Vec<VerifiedEntry>, SessionError> {
-    let verify = |part: &[read::VerifiedEntry]| -> Result<Vec<_>, SessionError> {
-        let one = |entry: &read::VerifiedEntry| {
-            Ok(VerifiedEntry::verify(entry.index(), &entry.leaf().to_bytes(), roster)?)
-        };
-        part.iter().map(one).collect()
-    };
-    let threads = std::thread::available_parallelism().map_or(1, NonZero::get);
-    if found.len() < VERIFIED_ALONE_MAX || threads == 1 {
-        return verify(found);
-    }
-    let verify = &verify;
-    let parts: Vec<_> = std::thread::scope(|scope| {
-        let parts = found.chunks(found.len().div_ceil(threads));
-        let running: Vec<_> = parts.map(|part| scope.spawn(move || verify(part))).collect();
-        let broken = || SessionError::integrity("verification", "ended early");
-        running.into_iter().map(|part| part.join().unwrap_or_else(|_| Err(broken()))).collect()
-    });
-    let mut entries = Vec::with_capacity(found.len());
-    for part in parts {
-        entries.extend(part?);
-    }
-    Ok(entries)
 }

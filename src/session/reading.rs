@@ -1,0 +1,143 @@
+//! Reading: entries, proved and verified, and the state as of an earlier size or moment.
+
+use std::collections::BTreeSet;
+use std::num::NonZero;
+
+use super::{Session, SessionError, replay};
+use crate::base::position::{EntryIndex, TreeSize};
+use crate::base::time::Timestamp;
+use crate::ledger::read;
+use crate::ledger::receipt::Receipt;
+use crate::ledger::store::{Store as _, Topic};
+use crate::roster::Roster;
+use crate::verify::VerifiedEntry;
+use crate::view::View;
+
+/// Fewer entries than this are verified without other threads.
+const VERIFIED_ALONE_MAX: usize = 32;
+
+impl Session {
+    /// Reads an entry: proved under the newest checkpoint, each signature verified.
+    ///
+    /// # Errors
+    /// [`SessionError`] where there is no such entry, or it does not verify.
+    pub fn entry(&self, index: EntryIndex) -> Result<VerifiedEntry, SessionError> {
+        let found = read::entry(&self.store, index, &self.checkpoint)?;
+        let found = found.ok_or(SessionError::NoEntry { index, size: self.size() })?;
+        Ok(VerifiedEntry::verify(index, &found.leaf().to_bytes(), self.view.roster())?)
+    }
+
+    /// The entries under any of `topics`, in order, each once.
+    ///
+    /// # Errors
+    /// [`SessionError`] where one cannot be read or does not verify.
+    pub fn entries_under(
+        &self,
+        topics: impl IntoIterator<Item = Topic>,
+    ) -> Result<Vec<VerifiedEntry>, SessionError> {
+        let mut indexes = BTreeSet::new();
+        for topic in topics {
+            indexes.extend(self.store.entries_of(&topic)?);
+        }
+        let found = read::entries(&self.store, indexes, &self.checkpoint)?;
+        let roster = self.view.roster();
+        verify_all(&found, roster)
+    }
+
+    /// The positions of the entries under a topic, oldest first.
+    ///
+    /// # Errors
+    /// [`SessionError`] where the store cannot be read.
+    pub fn indexes_under(&self, topic: Topic) -> Result<Vec<EntryIndex>, SessionError> {
+        Ok(self.store.entries_of(&topic)?)
+    }
+
+    /// The view as it was when the log had `size` entries, folded anew.
+    ///
+    /// # Errors
+    /// [`SessionError`] where the log cannot be read or an entry should not be in it.
+    pub fn view_as_of(&self, size: TreeSize) -> Result<View, SessionError> {
+        if size == self.size() {
+            return Ok(self.view.clone());
+        }
+        replay::catch_up(View::default(), &self.store, size)
+    }
+
+    /// Folds a view on to `size` entries, for who looks at one moment after another.
+    ///
+    /// # Errors
+    /// As [`Session::view_as_of`].
+    pub fn advance(&self, view: View, size: TreeSize) -> Result<View, SessionError> {
+        if view.size() > size {
+            return self.view_as_of(size);
+        }
+        replay::catch_up(view, &self.store, size)
+    }
+
+    /// How many entries the log had at a moment: those whose time is not later. Times never
+    /// fall, so a handful of entries is read.
+    ///
+    /// # Errors
+    /// [`SessionError`] where an entry cannot be read.
+    pub fn size_at(&self, moment: Timestamp) -> Result<TreeSize, SessionError> {
+        let (mut low, mut high) = (0, self.size().get());
+        while low < high {
+            let middle = low + (high - low) / 2;
+            if self.entry(EntryIndex::new(middle))?.time() <= moment {
+                low = middle + 1;
+            } else {
+                high = middle;
+            }
+        }
+        Ok(TreeSize::new(low))
+    }
+
+    /// The proof that an entry is in the ledger, under its newest checkpoint.
+    ///
+    /// # Errors
+    /// [`SessionError`] where there is no such entry, or it does not verify.
+    pub fn prove(&self, index: EntryIndex) -> Result<Receipt, SessionError> {
+        let found = read::entry(&self.store, index, &self.checkpoint)?;
+        let found = found.ok_or(SessionError::NoEntry { index, size: self.size() })?;
+        Ok(found.receipt().clone())
+    }
+
+    /// The bytes of an entry's leaf, proved under the newest checkpoint.
+    ///
+    /// # Errors
+    /// [`SessionError`] where there is no such entry, or it does not verify.
+    pub fn leaf(&self, index: EntryIndex) -> Result<Vec<u8>, SessionError> {
+        let found = read::entry(&self.store, index, &self.checkpoint)?;
+        let found = found.ok_or(SessionError::NoEntry { index, size: self.size() })?;
+        Ok(found.leaf().to_bytes())
+    }
+}
+
+/// Verifies entries on every processor: a release may rest on thousands of signatures.
+fn verify_all(
+    found: &[read::VerifiedEntry],
+    roster: &Roster,
+) -> Result<Vec<VerifiedEntry>, SessionError> {
+    let verify = |part: &[read::VerifiedEntry]| -> Result<Vec<_>, SessionError> {
+        let one = |entry: &read::VerifiedEntry| {
+            Ok(VerifiedEntry::verify(entry.index(), &entry.leaf().to_bytes(), roster)?)
+        };
+        part.iter().map(one).collect()
+    };
+    let threads = std::thread::available_parallelism().map_or(1, NonZero::get);
+    if found.len() < VERIFIED_ALONE_MAX || threads == 1 {
+        return verify(found);
+    }
+    let verify = &verify;
+    let parts: Vec<_> = std::thread::scope(|scope| {
+        let parts = found.chunks(found.len().div_ceil(threads));
+        let running: Vec<_> = parts.map(|part| scope.spawn(move || verify(part))).collect();
+        let broken = || SessionError::integrity("verification", "ended early");
+        running.into_iter().map(|part| part.join().unwrap_or_else(|_| Err(broken()))).collect()
+    });
+    let mut entries = Vec::with_capacity(found.len());
+    for part in parts {
+        entries.extend(part?);
+    }
+    Ok(entries)
+}
