@@ -45,7 +45,8 @@ fn attack_32_a_file_signed_with_no_ledger_is_submitted_late_and_owed_from_then_o
     assert_eq!(deployment.revision, change);
     assert_eq!((deployment.overrides.len(), deployment.decision), (1, None));
     assert_eq!(stage.debts(), 1);
-    let report = stage.run(&["audit", &format!("#{entry}"), "--json"]).expect(0, &[]).json();
+    let report =
+        stage.run(&["audit", &format!("#{}", entry.index()), "--json"]).expect(0, &[]).json();
     assert_eq!(report["debts"][0]["state"], "overdue");
     assert_eq!(report["debts"][0]["since"], report["overrides"][0]["claimed"]);
     stage.run(&["audit", "shop"]).expect(0, &["not asked: it went ahead by override", "overdue"]);

@@ -30,7 +30,7 @@ fn attack_32_a_denial_goes_ahead_by_override_and_settles_nothing() {
     let passed = stage.deploy().expect(0, &["by override of Ada Ruiz until "]);
     assert!(passed.out.starts_with("YES  shop "), "{passed:?}");
     assert!(stage.has_deployed());
-    let decision = stage.decisions().pop().unwrap();
+    let decision = stage.decisions().pop().unwrap().1;
     assert_eq!(decision.verdict, DecisionVerdict::Deny);
     assert_eq!(decision.overrides.len(), 1);
     assert_eq!(decision.reasons.len(), 1);
@@ -196,7 +196,7 @@ fn where_the_policy_only_observes_an_override_changes_nothing() {
     stage.say("ada", Says::Override(says));
     let passed = stage.deploy().expect(0, &["WOULD REFUSE shop"]);
     assert!(!passed.out.contains("override"), "{passed:?}");
-    assert!(stage.decisions()[0].overrides.is_empty());
+    assert!(stage.decisions()[0].1.overrides.is_empty());
     assert_eq!(stage.debts(), 0);
 }
 

@@ -77,7 +77,7 @@ fn more_must_override(test: &str, holders: usize, needed: usize) {
     }
     stage.deploy().expect(0, &["YES shop", "by override of "]);
     assert!(stage.has_deployed());
-    let decision = stage.decisions().pop().unwrap();
+    let decision = stage.decisions().pop().unwrap().1;
     assert_eq!(decision.overrides.len(), needed);
     assert!(decision.overrides.is_sorted());
     assert_eq!(stage.debts(), 2);
@@ -94,7 +94,7 @@ fn attack_32_the_next_decision_asks_for_what_was_overridden() {
     stage.approve("mia", &later);
     // The sign-off of the later change alone does not carry what was never signed off.
     stage.deploy().expect(1, &["NO shop", "1 of 2 changes is not signed off", "owed"]);
-    assert_eq!(stage.decisions().last().unwrap().start, Some(entry(0)));
+    assert_eq!(stage.decisions().last().unwrap().1.start, Some(entry(0)));
     assert_eq!(stage.settled(), before);
     let pay = format!("countersign approve {}..{}", before.unwrap().short(), hurried.short());
     for command in ["status", "queue"] {
@@ -109,7 +109,7 @@ fn attack_32_the_next_decision_asks_for_what_was_overridden() {
         .expect(0, &["by OVERRIDE", "DENIED, and overridden", "Owed", &pay]);
     stage.approve("mia", &hurried);
     stage.deploy().expect(0, &["YES shop", "2 changes, all signed off"]);
-    assert_eq!(stage.decisions().last().unwrap().verdict, DecisionVerdict::Allow);
+    assert_eq!(stage.decisions().last().unwrap().1.verdict, DecisionVerdict::Allow);
     assert_eq!(stage.settled(), Some(later));
     assert_eq!(stage.debts(), 0);
     stage.run(&["audit", "#3"]).expect(0, &["paid by entry ", "checkout is down"]);

@@ -6,5 +6,7 @@
 mod away;
 mod bounds;
 mod debts;
+#[path = "../common/library.rs"]
+mod library;
 mod rejected;
 mod stage;

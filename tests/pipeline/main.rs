@@ -5,5 +5,7 @@
 
 mod figures;
 mod gate;
+#[path = "../common/library.rs"]
+mod library;
 mod running;
 mod stage;
