@@ -9,9 +9,11 @@ use countersign::session::sign;
 use countersign::statement::Says;
 use countersign::statement::break_glass::{Drill, Override};
 use countersign::statement::governance::{Operation, RevokeKey, SetMember};
+use countersign::statement::pipeline::Deployment;
 use countersign::statement::words::{DecisionVerdict, Duty, Outcome, Revocation};
 use countersign::verify::{StepEvidence, Verdict};
 
+use super::deployments::deployment;
 use super::world::{World, commit, id, seed_of, set_member, signer, step};
 
 /// A world in which these people may override.
@@ -201,18 +203,9 @@ fn attack_32_an_outcome_pays_no_debt() {
     let (_, glass_id) = broken(&mut world, "ada", body);
     let entry = deploy_by(&mut world, "fix", vec![glass_id]);
     let started = world.entries()[usize::try_from(entry.get()).unwrap()].id();
-    let says = Says::Deployment(countersign::statement::pipeline::Deployment {
-        service: "shop".parse().unwrap(),
-        environment: "production".parse().unwrap(),
-        revision: commit("fix"),
-        artifacts: Vec::new(),
-        decision: None,
-        overrides: Vec::new(),
-        started: Some(started),
-        outcome: Outcome::Failed,
-        trigger: None,
-        run: None,
-    });
+    let outcome = Outcome::Failed;
+    let says =
+        Says::Deployment(Deployment { started: Some(started), outcome, ..deployment("fix") });
     world.say("gate", says).unwrap();
     assert_eq!(judge(&world, "fix").owed.len(), 1);
 }
@@ -252,18 +245,8 @@ fn attack_32_a_late_override_is_owed_from_its_own_time() {
     let claimed = body.claimed;
     world.now = world.now.plus(span("30h"));
     let (_, glass_id) = broken(&mut world, "ada", body);
-    let says = Says::Deployment(countersign::statement::pipeline::Deployment {
-        service: "shop".parse().unwrap(),
-        environment: "production".parse().unwrap(),
-        revision: commit("fix"),
-        artifacts: Vec::new(),
-        decision: None,
-        overrides: vec![glass_id],
-        started: None,
-        outcome: Outcome::Started,
-        trigger: None,
-        run: None,
-    });
+    let overrides = vec![glass_id];
+    let says = Says::Deployment(Deployment { overrides, ..deployment("fix") });
     world.say("gate", says).unwrap();
     let found = judge(&world, "fix");
     assert!(!found.is_overridden(), "it expired long ago");

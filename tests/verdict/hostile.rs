@@ -11,6 +11,7 @@ use countersign::statement::pipeline::Deployment;
 use countersign::statement::words::{ApprovalVerdict, Assistance, Outcome, Revocation};
 use countersign::verify::{KnownCover, StepEvidence, Verdict};
 
+use super::deployments::deployment;
 use super::given::{Given, landed};
 use super::world::{World, add_key, commit, row, seed_of, signer, step, word};
 
@@ -153,18 +154,8 @@ fn attack_03_a_deploy_key_does_not_walk_back() {
     let ids: Vec<_> = world.entries().iter().map(countersign::verify::VerifiedEntry::id).collect();
     let mut fail = |at: usize, label: &str| {
         let started = ids[usize::try_from(entries[at].get()).unwrap()];
-        let said = Deployment {
-            service: "shop".parse().unwrap(),
-            environment: "production".parse().unwrap(),
-            revision: commit(label),
-            artifacts: Vec::new(),
-            decision: None,
-            overrides: Vec::new(),
-            started: Some(started),
-            outcome: Outcome::Failed,
-            trigger: None,
-            run: None,
-        };
+        let outcome = Outcome::Failed;
+        let said = Deployment { started: Some(started), outcome, ..deployment(label) };
         world.say("gate", Says::Deployment(said)).unwrap();
         newest(&world)
     };
