@@ -10,22 +10,6 @@ use std::process::Stdio;
 
 use common::{Output, Stage};
 
-/// A stage where ben has written two commits on the branch `retry`.
-fn with_branch(test: &str) -> Stage {
-    let stage = Stage::begun(test);
-    stage.git(["checkout", "-q", "-b", "retry"]);
-    stage.as_user("ben").commit("src/capture.rs", "fn a() {\n\tx();\n}\n", "Retry card capture");
-    stage.as_user("ben").commit("README", "A shop.\nMore.\n", "Say more");
-    stage
-}
-
-/// The hash of what a range changes, as `check` tells it.
-fn change_of(stage: &Stage, range: &str) -> String {
-    let answer = stage.run(["status", range, "--json"]);
-    answer.ok();
-    answer.json()["segments"][0]["change"].as_str().unwrap().to_owned()
-}
-
 /// Runs the program in a real terminal, with lines typed into it; the terminal's text.
 fn in_terminal(stage: &Stage, arguments: &str, typed: &str) -> (i32, String) {
     let mut command = stage.program("script");
@@ -50,8 +34,8 @@ fn statement_of(output: &Output) -> serde_json::Value {
 
 #[test]
 fn a_change_is_signed_by_its_hash_and_then_covered() {
-    let stage = with_branch("signed");
-    let hash = change_of(&stage, "retry");
+    let stage = Stage::with_branch("signed");
+    let hash = stage.change_of("retry");
     let before = stage.run(["status", "retry"]);
     assert!(before.ok().starts_with("WOULD REFUSE  retry to production"), "{}", before.out);
     assert!(before.out.contains("countersign approve retry"), "{}", before.out);
@@ -83,9 +67,9 @@ fn a_change_is_signed_by_its_hash_and_then_covered() {
 
 #[test]
 fn ones_own_change_is_refused_in_one_line() {
-    let stage = with_branch("own");
+    let stage = Stage::with_branch("own");
     let ben = stage.as_user("ben");
-    let refused = ben.run(["approve", "retry", "--expect", &change_of(&stage, "retry")]);
+    let refused = ben.run(["approve", "retry", "--expect", &stage.change_of("retry")]);
     refused.refused(2, "is your own: somebody else signs it off");
     assert!(refused.talk.contains("countersign queue"), "{}", refused.talk);
     assert_eq!(ben.run(["queue"]).ok(), "nothing waits for you\n");
@@ -93,7 +77,7 @@ fn ones_own_change_is_refused_in_one_line() {
 
 #[test]
 fn a_person_reads_the_difference_and_signs() {
-    let stage = with_branch("terminal");
+    let stage = Stage::with_branch("terminal");
     let (status, text) = in_terminal(&stage, "approve retry", "d\ns\n");
     assert_eq!(status, 0, "{text}");
     for words in [
@@ -112,7 +96,7 @@ fn a_person_reads_the_difference_and_signs() {
 
 #[test]
 fn a_person_who_quits_signs_nothing_and_one_who_rejects_says_why() {
-    let stage = with_branch("quits");
+    let stage = Stage::with_branch("quits");
     let (status, text) = in_terminal(&stage, "approve", "q\n");
     assert_eq!(status, 2, "{text}");
     assert!(text.contains("nothing was signed") && !text.contains("error"), "{text}");
@@ -140,8 +124,8 @@ fn hidden_characters_are_seen_by_whoever_reads() {
 
 #[test]
 fn a_reject_blocks_until_it_is_withdrawn() {
-    let stage = with_branch("reject");
-    let hash = change_of(&stage, "retry");
+    let stage = Stage::with_branch("reject");
+    let hash = stage.change_of("retry");
     let expect = ["--expect", hash.as_str()];
     stage.as_user("ben").run(["declare", "retry", "--assistance", "assisted"]).ok();
     stage.run([&["approve", "retry"], &expect[..]].concat()).ok();
@@ -181,10 +165,10 @@ fn a_reject_blocks_until_it_is_withdrawn() {
 
 #[test]
 fn several_changes_get_one_signature_and_artifacts_one_of_their_own() {
-    let stage = with_branch("batch");
+    let stage = Stage::with_branch("batch");
     stage.git(["checkout", "-q", "-b", "other", "main"]);
     stage.as_user("ben").commit("other", "1\n", "Another");
-    let (one, two) = (change_of(&stage, "retry"), change_of(&stage, "other"));
+    let (one, two) = (stage.change_of("retry"), stage.change_of("other"));
     let artifact = format!("sha256:{}", "ab".repeat(32));
     stage
         .run(["approve", "retry", "--artifact", &artifact, "-n"])
@@ -212,7 +196,7 @@ fn several_changes_get_one_signature_and_artifacts_one_of_their_own() {
 
 #[test]
 fn a_declaration_is_never_guessed() {
-    let stage = with_branch("declare");
+    let stage = Stage::with_branch("declare");
     let ben = stage.as_user("ben");
     ben.run(["declare", "retry"]).refused(2, "do not show whether a machine helped");
     stage.run(["declare", "retry", "--assistance", "none"]).refused(2, "you are no author");
@@ -234,7 +218,7 @@ fn a_declaration_is_never_guessed() {
     assert_eq!(again.json()["predecessor"], first.as_str());
     let status = stage.run(["status", "retry", "--json"]).json();
     assert_eq!(status["segments"][0]["near"][0]["change"], first.as_str(), "{status}");
-    let second = change_of(&stage, "retry");
+    let second = stage.change_of("retry");
     let shown = stage.run(["approve", "retry", "--expect", &second, "-n"]);
     assert_eq!(statement_of(&shown)["rows"][0]["supersedes"], first.as_str());
     // The older version no longer waits.
@@ -246,10 +230,10 @@ fn a_declaration_is_never_guessed() {
 
 #[test]
 fn a_declared_change_needs_its_commits() {
-    let stage = with_branch("fetch");
+    let stage = Stage::with_branch("fetch");
     let ben = stage.as_user("ben");
     ben.run(["declare", "retry", "--assistance", "none"]).ok();
-    let hash = change_of(&stage, "retry");
+    let hash = stage.change_of("retry");
     let head = stage.git(["rev-parse", "retry"]);
     stage.git(["checkout", "-q", "main"]);
     stage.git(["branch", "-q", "-D", "retry"]);
@@ -264,7 +248,7 @@ fn a_declared_change_needs_its_commits() {
 
 #[test]
 fn the_queue_tells_what_waits_and_the_branch_what_landed() {
-    let stage = with_branch("queue");
+    let stage = Stage::with_branch("queue");
     stage.git(["checkout", "-q", "main"]);
     let landed = stage.as_user("ben").commit("src/x.rs", "x\n", "Straight to main");
     stage.as_user("ben").run(["declare", "retry", "--assistance", "none"]).ok();
@@ -278,7 +262,7 @@ fn the_queue_tells_what_waits_and_the_branch_what_landed() {
     let status = stage.run(["status"]);
     assert!(status.ok().contains("1 of 1 change is not signed off"), "{}", status.out);
     assert!(status.out.contains(&landed[..10]), "{}", status.out);
-    let step = change_of(&stage, &landed);
+    let step = stage.change_of(&landed);
     stage.run(["approve", &landed, "--expect", &step]).ok();
     stage.as_user("cleo").run(["approve", &landed, "--expect", &step]).ok();
     let status = stage.run(["status"]);
@@ -287,8 +271,8 @@ fn the_queue_tells_what_waits_and_the_branch_what_landed() {
 
 #[test]
 fn what_is_written_to_a_file_is_not_handed_in() {
-    let stage = with_branch("file");
-    let hash = change_of(&stage, "retry");
+    let stage = Stage::with_branch("file");
+    let hash = stage.change_of("retry");
     let signed = stage.run(["approve", "retry", "--expect", &hash, "-o", "a.json"]);
     assert!(signed.ok().contains("countersign submit a.json"), "{}", signed.out);
     let envelope = std::fs::read(stage.repository().join("a.json")).unwrap();
@@ -338,7 +322,7 @@ fn strict(test: &str) -> Stage {
 #[test]
 fn a_rule_asks_the_people_who_can_fill_it_and_its_checklist() {
     let stage = strict("checklist");
-    let hash = change_of(&stage, "infra");
+    let hash = stage.change_of("infra");
     let no = stage.run(["check", "infra"]);
     assert!(no.expect_status(1).starts_with("NO  infra to production: "), "{}", no.out);
     assert!(no.out.contains("1 of sre"), "{}", no.out);
@@ -380,8 +364,8 @@ fn a_person_is_asked_the_checklist_at_the_prompt() {
 
 #[test]
 fn a_key_with_a_passphrase_signs_through_the_agent() {
-    let stage = with_branch("agent");
-    let hash = change_of(&stage, "retry");
+    let stage = Stage::with_branch("agent");
+    let hash = stage.change_of("retry");
     let socket = stage.home().join("agent");
     let mut agent = stage.program("ssh-agent");
     let mut agent = agent.arg("-D").arg("-a").arg(&socket).stdout(Stdio::null()).spawn().unwrap();
@@ -408,7 +392,7 @@ fn a_key_with_a_passphrase_signs_through_the_agent() {
 /// The names of members are stable: whoever reads the JSON relies on them.
 #[test]
 fn the_json_of_a_change_keeps_its_shape() {
-    let stage = with_branch("shape");
+    let stage = Stage::with_branch("shape");
     let answer = stage.run(["check", "retry", "--json"]).json();
     let names = |value: &serde_json::Value| -> Vec<String> {
         value.as_object().unwrap().keys().cloned().collect()

@@ -7,37 +7,21 @@ mod common;
 
 use common::Stage;
 
-/// A stage where ben has written two commits on the branch `retry`.
-fn with_branch(test: &str) -> Stage {
-    let stage = Stage::begun(test);
-    stage.git(["checkout", "-q", "-b", "retry"]);
-    stage.as_user("ben").commit("src/capture.rs", "fn a() {\n\tx();\n}\n", "Retry card capture");
-    stage.as_user("ben").commit("README", "A shop.\nMore.\n", "Say more");
-    stage
-}
-
-/// The hash of what a range changes, as `status` tells it.
-fn change_of(stage: &Stage, range: &str) -> String {
-    let answer = stage.run(["status", range, "--json"]);
-    answer.ok();
-    answer.json()["segments"][0]["change"].as_str().unwrap().to_owned()
-}
-
 #[test]
 fn on_the_services_branch_head_is_its_newest_commit() {
-    let stage = with_branch("own-head");
+    let stage = Stage::with_branch("own-head");
     stage.git(["checkout", "-q", "main"]);
     let landed = stage.as_user("ben").commit("src/x.rs", "x\n", "Straight to main");
-    let step = change_of(&stage, &landed);
+    let step = stage.change_of(&landed);
     for name in ["HEAD", "@", "main", "refs/heads/main"] {
-        assert_eq!(change_of(&stage, name), step, "{name}");
+        assert_eq!(stage.change_of(name), step, "{name}");
     }
     stage.as_user("ben").run(["declare", "HEAD", "--assistance", "none"]).ok();
     stage.run(["approve", "HEAD", "--expect", &step]).ok();
     assert!(stage.run(["check", "HEAD"]).ok().starts_with("YES"));
     // So it is where nothing but the commit is checked out.
     stage.git(["checkout", "-q", "--detach", "main"]);
-    assert_eq!(change_of(&stage, "HEAD"), step);
+    assert_eq!(stage.change_of("HEAD"), step);
     // Another branch that landed adds nothing, by its name and checked out.
     stage.git(["checkout", "-q", "-b", "landed"]);
     for name in ["landed", "HEAD"] {
@@ -47,10 +31,10 @@ fn on_the_services_branch_head_is_its_newest_commit() {
 
 #[test]
 fn several_commits_that_are_signed_as_one_land_as_one() {
-    let stage = with_branch("as-one");
+    let stage = Stage::with_branch("as-one");
     let ben = stage.as_user("ben");
     ben.run(["declare", "retry", "--assistance", "none"]).ok();
-    let hash = change_of(&stage, "retry");
+    let hash = stage.change_of("retry");
     let named = stage.run(["hash", "retry"]);
     assert_eq!(named.ok().lines().next(), Some(hash.as_str()), "what `hash` says is signed");
     stage.run(["approve", "retry", "--expect", &hash]).ok();
@@ -62,7 +46,7 @@ fn several_commits_that_are_signed_as_one_land_as_one() {
     stage.git(["checkout", "-q", "-b", "single", "main"]);
     ben.commit("single", "1\n", "One");
     ben.run(["declare", "single", "--assistance", "none"]).ok();
-    stage.run(["approve", "single", "--expect", &change_of(&stage, "single")]).ok();
+    stage.run(["approve", "single", "--expect", &stage.change_of("single")]).ok();
     let said = stage.run(["status", "single"]);
     assert_eq!(said.ok().lines().last(), Some("next: it may land"));
 }
@@ -79,15 +63,15 @@ fn waiting_for(stage: &Stage, name: &str) -> Vec<(String, String)> {
 
 #[test]
 fn what_landed_squashed_waits_no_more() {
-    let stage = with_branch("squashed");
+    let stage = Stage::with_branch("squashed");
     let ben = stage.as_user("ben");
     ben.run(["declare", "retry", "--assistance", "none"]).ok();
-    let hash = change_of(&stage, "retry");
+    let hash = stage.change_of("retry");
     assert_eq!(waiting_for(&stage, "cleo"), [("declared".to_owned(), hash.clone())]);
     stage.git(["checkout", "-q", "main"]);
     stage.git(["merge", "-q", "--squash", "retry"]);
     ben.git(["commit", "-q", "-m", "Retry card capture (#1841)"]);
-    assert_eq!(change_of(&stage, "HEAD"), hash, "a squash keeps the change");
+    assert_eq!(stage.change_of("HEAD"), hash, "a squash keeps the change");
     // As a step of the branch, which others may still sign, and once.
     assert_eq!(waiting_for(&stage, "cleo"), [("landed".to_owned(), hash.clone())]);
     stage.run(["approve", "HEAD", "--expect", &hash]).ok();
@@ -100,14 +84,14 @@ fn what_landed_squashed_waits_no_more() {
 
 #[test]
 fn of_the_versions_of_a_change_the_newest_waits() {
-    let stage = with_branch("versions");
+    let stage = Stage::with_branch("versions");
     let ben = stage.as_user("ben");
     let declare = ["declare", "retry", "--assistance", "none"];
     ben.run(declare).ok();
-    let first = change_of(&stage, "retry");
+    let first = stage.change_of("retry");
     ben.commit("README", "Another shop.\n", "Say else");
     ben.run([&declare[..], &["--predecessor", &first]].concat()).ok();
-    let second = change_of(&stage, "retry");
+    let second = stage.change_of("retry");
     assert_eq!(waiting_for(&stage, "cleo"), [("declared".to_owned(), second.clone())]);
     // Back to the first one: it is the newest then.
     stage.git(["reset", "-q", "--hard", "HEAD~1"]);
@@ -118,7 +102,7 @@ fn of_the_versions_of_a_change_the_newest_waits() {
 /// What is damaged is told, never passed over in silence.
 #[test]
 fn a_queue_over_a_damaged_repository_says_so() {
-    let stage = with_branch("damaged");
+    let stage = Stage::with_branch("damaged");
     stage.as_user("ben").run(["declare", "retry", "--assistance", "none"]).ok();
     let blob = stage.git(["rev-parse", "retry:src/capture.rs"]);
     let file = stage.repository().join(".git/objects").join(&blob[..2]).join(&blob[2..]);
@@ -135,7 +119,7 @@ fn a_queue_over_a_damaged_repository_says_so() {
 /// stands among them.
 #[test]
 fn the_version_that_was_signed_among_others_is_the_near_one() {
-    let stage = with_branch("rows");
+    let stage = Stage::with_branch("rows");
     let ben = stage.as_user("ben");
     ben.run(["declare", "retry", "--assistance", "none", "--request", "7"]).ok();
     for name in ["one", "two"] {
@@ -143,7 +127,7 @@ fn the_version_that_was_signed_among_others_is_the_near_one() {
         ben.commit(name, "1\n", name);
     }
     let branches = ["one", "retry", "two"];
-    let hashes = branches.map(|name| change_of(&stage, name));
+    let hashes = branches.map(|name| stage.change_of(name));
     // Whatever the order of the rows is: once with each branch first.
     for (user, order) in [("ada", [0, 1, 2]), ("cleo", [2, 1, 0])] {
         let mut sign = vec!["approve"];
@@ -168,8 +152,8 @@ fn the_version_that_was_signed_among_others_is_the_near_one() {
 /// A hash is expected as tools print it, whether the change is named or waits.
 #[test]
 fn an_expected_hash_may_say_what_hash_it_is() {
-    let stage = with_branch("expect");
-    let expected = format!("sha256:{}", change_of(&stage, "retry"));
+    let stage = Stage::with_branch("expect");
+    let expected = format!("sha256:{}", stage.change_of("retry"));
     stage.as_user("cleo").run(["approve", "retry", "--expect", &expected]).ok();
     let signed = stage.run(["approve", "--expect", &expected]);
     assert!(signed.ok().starts_with("signed: entry "), "{}", signed.out);
@@ -178,7 +162,7 @@ fn an_expected_hash_may_say_what_hash_it_is() {
 /// Of very many branches those with the newest commits are looked at, and the rest is named.
 #[test]
 fn a_queue_says_what_it_left_out() {
-    let stage = with_branch("many");
+    let stage = Stage::with_branch("many");
     let tree = stage.git(["rev-parse", "retry^{tree}"]);
     let who = "Ben <ben@shop.example> 1000000000 +0000";
     let parent = stage.git(["rev-parse", "main"]);

@@ -129,6 +129,23 @@ impl Stage {
         stage
     }
 
+    /// The same, where ben has written two commits on the branch `retry`.
+    pub fn with_branch(test: &str) -> Self {
+        let stage = Self::begun(test);
+        stage.git(["checkout", "-q", "-b", "retry"]);
+        let ben = stage.as_user("ben");
+        ben.commit("src/capture.rs", "fn a() {\n\tx();\n}\n", "Retry card capture");
+        ben.commit("README", "A shop.\nMore.\n", "Say more");
+        stage
+    }
+
+    /// The hash of what a range changes, as `status` tells it.
+    pub fn change_of(&self, range: &str) -> String {
+        let answer = self.run(["status", range, "--json"]);
+        answer.ok();
+        answer.json()["segments"][0]["change"].as_str().unwrap().to_owned()
+    }
+
     /// The folder of everything.
     pub fn root(&self) -> &Path {
         &self.root
