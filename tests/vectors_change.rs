@@ -4,9 +4,10 @@
 
 #![expect(clippy::unwrap_used, reason = "a test stops where something is amiss")]
 
-use std::io::Write as _;
-use std::path::Path;
+#[path = "common/blessing.rs"]
+mod blessing;
 
+use blessing::compare_cases;
 use countersign::base::digest::ContentDigest;
 use countersign::base::encoding::hex;
 use countersign::change::{
@@ -14,19 +15,6 @@ use countersign::change::{
     folded, parse_tree,
 };
 use serde_json::{Value, json};
-
-fn check(name: &str, about: &str, cases: &[Value]) {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("spec/vectors/change").join(name);
-    let mut text =
-        serde_json::to_string_pretty(&json!({ "about": about, "cases": cases })).unwrap();
-    text.push('\n');
-    if std::env::vars().any(|(key, value)| key == "COUNTERSIGN_BLESS" && value == "1") {
-        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-        std::fs::File::create(&path).unwrap().write_all(text.as_bytes()).unwrap();
-    }
-    let found = std::fs::read_to_string(&path).unwrap();
-    assert!(found == text, "{name} is not what is generated: look at it, then bless it");
-}
 
 fn blob(mode: Mode, content: &str) -> Side {
     Side { mode, content: Content::Sha256(ContentDigest::of(content.as_bytes())) }
@@ -113,7 +101,11 @@ fn documents_and_hashes() {
             })
         })
         .collect();
-    check("documents.json", "Documents (hex), their hashes and their paths (hex).", &cases);
+    compare_cases(
+        "change/documents.json",
+        "Documents (hex), their hashes and their paths (hex).",
+        &cases,
+    );
 }
 
 #[test]
@@ -154,7 +146,7 @@ fn refused_documents() {
         assert!(Document::parse(bytes.as_bytes()).is_err(), "{name}");
         json!({ "name": name, "document": hex(bytes.as_bytes()) })
     });
-    check("refused.json", "Bytes (hex) that are not a document.", &cases);
+    compare_cases("change/refused.json", "Bytes (hex) that are not a document.", &cases);
 }
 
 #[test]
@@ -183,7 +175,11 @@ fn compositions() {
             "change_hash": composed.as_ref().map(|one| one.hash().to_string()),
         })
     });
-    check("composition.json", "Documents (hex) and what they compose to; null: refused.", &cases);
+    compare_cases(
+        "change/composition.json",
+        "Documents (hex) and what they compose to; null: refused.",
+        &cases,
+    );
 }
 
 #[test]
@@ -225,7 +221,11 @@ fn trees() {
         case(".git on HFS+: ignored code point", &[("40000", ".g\u{200c}it".as_bytes())]),
         case(".gitignore", &[("100644", b".gitignore")]),
     ];
-    check("trees.json", "Tree objects of a SHA-1 repository (hex), and which are read.", &cases);
+    compare_cases(
+        "change/trees.json",
+        "Tree objects of a SHA-1 repository (hex), and which are read.",
+        &cases,
+    );
 }
 
 #[test]
@@ -241,7 +241,11 @@ fn facts() {
         let word = BlobFacts::of(content).opaque.map(countersign::change::Opaque::as_str);
         json!({ "name": name, "content": hex(content), "opaque": word })
     });
-    check("opaque.json", "Contents (hex) and why they cannot be read; null: they can.", &opaque);
+    compare_cases(
+        "change/opaque.json",
+        "Contents (hex) and why they cannot be read; null: they can.",
+        &opaque,
+    );
 
     let folds =
         ["Infra/Main.tf", "caf\u{e9}", "cafe\u{301}", "Stra\u{df}e", "\u{212a}", "a/B\u{130}"].map(
@@ -250,7 +254,7 @@ fn facts() {
                 json!({ "path": hex(path.as_bytes()), "folded": hex(&folded(&path)) })
             },
         );
-    check("folded.json", "Paths (hex) and what they fold to (finding 24).", &folds);
+    compare_cases("change/folded.json", "Paths (hex) and what they fold to (finding 24).", &folds);
 
     let messages = [
         &b"s\n\nCo-authored-by: A <a@x>\n"[..],
@@ -266,5 +270,9 @@ fn facts() {
             .collect();
         json!({ "message": hex(message), "co_authors": found })
     });
-    check("co_authors.json", "Messages (hex) and whom they name (hex; ambiguity p).", &messages);
+    compare_cases(
+        "change/co_authors.json",
+        "Messages (hex) and whom they name (hex; ambiguity p).",
+        &messages,
+    );
 }

@@ -5,10 +5,14 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests are tests")]
 
+#[path = "common/blessing.rs"]
+mod blessing;
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use blessing::compare;
 use countersign::base::digest::{LeafHash, RootHash};
 use countersign::base::encoding::{base64, hex, unbase64_array};
 use countersign::base::position::{EntryIndex, TreeSize};
@@ -44,17 +48,6 @@ fn skipped(path: &Path) {
 
 fn read_json(path: &Path) -> Value {
     serde_json::from_slice(&fs::read(path).unwrap()).unwrap()
-}
-
-/// Writes a vector file, or compares it.
-#[expect(clippy::disallowed_methods, reason = "the one switch of a test, and its files")]
-fn bless(name: &str, content: &[u8]) {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("spec/vectors/ledger").join(name);
-    if std::env::var_os("COUNTERSIGN_BLESS").is_some() {
-        fs::write(&path, content).unwrap();
-    }
-    let found = fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
-    assert!(found == content, "{name} differs; COUNTERSIGN_BLESS=1 rewrites it");
 }
 
 fn hash_of(value: &Value) -> [u8; 32] {
@@ -322,12 +315,12 @@ fn our_vectors_of_a_small_ledger() {
     };
     receipt.verify().unwrap();
     let bytes: Vec<_> = leaves.iter().map(Leaf::to_bytes).collect();
-    bless("leaves.json", &pretty(&json!({ "origin": ORIGIN, "entries": rows })));
-    bless("verifier-key.txt", format!("{}\n", signer.verifier_key()).as_bytes());
-    bless("checkpoint.txt", checkpoint.note().to_string().as_bytes());
-    bless("receipt-of-entry-1.tlog-proof", receipt.to_tlog_proof().as_bytes());
-    bless(
-        "tile.json",
+    compare("ledger/leaves.json", &pretty(&json!({ "origin": ORIGIN, "entries": rows })));
+    compare("ledger/verifier-key.txt", format!("{}\n", signer.verifier_key()).as_bytes());
+    compare("ledger/checkpoint.txt", checkpoint.note().to_string().as_bytes());
+    compare("ledger/receipt-of-entry-1.tlog-proof", receipt.to_tlog_proof().as_bytes());
+    compare(
+        "ledger/tile.json",
         &pretty(&json!({
             tile.path(): hex(&tile_bytes),
             tile.bundle_path(): hex(&bundle(bytes.iter().map(Vec::as_slice)).unwrap()),
@@ -342,7 +335,7 @@ fn our_vectors_of_a_small_ledger() {
             json!({ "kind": kind, "parts": texts, "topic": topic })
         })
         .collect();
-    bless("topics.json", &pretty(&json!(topics)));
+    compare("ledger/topics.json", &pretty(&json!(topics)));
     // ATTACKS u: 32 zero bytes before entry 0.
     assert!(bytes[0].windows(46).any(|window| window == [b"\"", &[b'A'; 43][..], b"=\""].concat()));
 }
@@ -375,7 +368,7 @@ fn our_vectors_of_what_is_no_leaf() {
     for (why, text) in &bad {
         assert!(Leaf::parse(text.as_bytes()).is_err(), "{why}");
     }
-    bless("no-leaves.json", &pretty(&json!(bad)));
+    compare("ledger/no-leaves.json", &pretty(&json!(bad)));
 }
 
 fn pretty(value: &Value) -> Vec<u8> {

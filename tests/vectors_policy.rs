@@ -5,11 +5,15 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "helpers of tests fail by panicking")]
 
+#[path = "common/blessing.rs"]
+mod blessing;
+
 use std::collections::BTreeSet;
 use std::fmt::Write;
 use std::fs;
 use std::path::PathBuf;
 
+use blessing::compare;
 use countersign::base::fold::folded;
 use countersign::base::name::{
     ChecklistItem, EnvironmentName, LevelName, MemberId, ServiceName, TeamName,
@@ -110,20 +114,9 @@ fn folder() -> PathBuf {
 }
 
 /// Compares a vector with the one that is checked in, or rewrites that.
-#[expect(clippy::disallowed_methods, reason = "a test asks whether to rewrite its vectors")]
 fn check_in(name: &str, vector: &Value) {
-    let path = folder().join(name);
     let text = ascii(&serde_json::to_string_pretty(vector).unwrap()) + "\n";
-    if std::env::var_os("COUNTERSIGN_BLESS").is_some() {
-        fs::create_dir_all(path.parent().unwrap()).unwrap();
-        fs::write(&path, text).unwrap();
-        return;
-    }
-    let stored = fs::read_to_string(&path).unwrap_or_else(|error| {
-        panic!("{}: {error}; COUNTERSIGN_BLESS=1 writes it", path.display())
-    });
-    let stored: Value = serde_json::from_str(&stored).unwrap();
-    assert_eq!(&stored, vector, "{name}");
+    compare(&format!("policy/{name}"), text.as_bytes());
 }
 
 /// The same JSON in ASCII: a vector must not hide a character either.

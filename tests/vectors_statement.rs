@@ -6,6 +6,8 @@
 #![allow(clippy::unwrap_used, reason = "fixed values: a wrong one is a failed test")]
 #![allow(clippy::panic, reason = "a test fails by panicking")]
 
+#[path = "common/blessing.rs"]
+mod blessing;
 #[path = "vectors_statement/case.rs"]
 mod case;
 #[path = "vectors_statement/envelopes.rs"]
@@ -24,6 +26,7 @@ use countersign::statement::envelope::Envelope;
 use countersign::statement::words::ApprovalVerdict;
 use countersign::statement::{Says, Statement};
 
+use blessing::is_blessing;
 use case::{Case, key, payload_text, signed};
 use samples::{ADA, BEN};
 
@@ -112,7 +115,7 @@ fn the_vectors_are_what_this_generator_writes() {
     let made: BTreeMap<String, Vec<u8>> =
         cases.into_iter().map(|case| (case.name.clone(), case.text().into_bytes())).collect();
     assert_eq!(made.len(), count, "two vectors have one name");
-    if std::env::var_os("COUNTERSIGN_BLESS").is_some() {
+    if is_blessing() {
         std::fs::create_dir_all(folder()).unwrap();
         for name in stored().keys().filter(|name| !made.contains_key(*name)) {
             std::fs::remove_file(folder().join(name)).unwrap();

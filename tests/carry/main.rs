@@ -4,6 +4,8 @@
 #![cfg(feature = "cli")]
 #![expect(clippy::unwrap_used, reason = "a test's helpers fail with the test")]
 
+#[path = "../common/blessing.rs"]
+mod blessing;
 mod command;
 #[path = "../common/mod.rs"]
 mod common;

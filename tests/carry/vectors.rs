@@ -3,7 +3,6 @@
 //! `COUNTERSIGN_BLESS=1` they are written instead.
 
 use std::collections::BTreeMap;
-use std::io::Write as _;
 use std::path::Path;
 
 use countersign::base::encoding::hex;
@@ -12,21 +11,9 @@ use countersign::change::Mode;
 use countersign::change::carry::{CarryError, Certificate, Edit, check};
 use serde_json::{Value, json};
 
+use crate::blessing::compare_cases;
 use crate::independent;
 use crate::support::{World, a, file, m, path};
-
-fn compare(name: &str, about: &str, cases: &[Value]) {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("spec/vectors/carry").join(name);
-    let mut text =
-        serde_json::to_string_pretty(&json!({ "about": about, "cases": cases })).unwrap();
-    text.push('\n');
-    if std::env::vars().any(|(key, value)| key == "COUNTERSIGN_BLESS" && value == "1") {
-        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-        std::fs::File::create(&path).unwrap().write_all(text.as_bytes()).unwrap();
-    }
-    let found = std::fs::read_to_string(&path).unwrap();
-    assert!(found == text, "{name} is not what is generated: look at it, then bless it");
-}
 
 /// A check: its name, the two changes, the certificate's files, the gap, and the words of the
 /// refusal, or none where it is carried.
@@ -415,8 +402,8 @@ fn checks() {
         found_where_one_exists(case);
     }
     let values: Vec<Value> = cases.iter().map(Case::value).collect();
-    compare(
-        "checks.json",
+    compare_cases(
+        "carry/checks.json",
         "Documents, contents by SHA-256 and certificates (hex), sides of the landed tree; what is \
          carried, or the words of the refusal.",
         &values,
@@ -477,7 +464,7 @@ fn certificates() {
             })
         })
         .collect();
-    compare("certificates.json", "Certificates (hex), and what they say.", &cases);
+    compare_cases("carry/certificates.json", "Certificates (hex), and what they say.", &cases);
 }
 
 #[test]
@@ -529,7 +516,7 @@ fn refused() {
         assert!(Certificate::parse(bytes.as_bytes()).is_err(), "{name}");
         json!({ "name": name, "certificate": hex(bytes.as_bytes()) })
     });
-    compare("refused.json", "Bytes (hex) that are not a certificate.", &cases);
+    compare_cases("carry/refused.json", "Bytes (hex) that are not a certificate.", &cases);
 }
 
 /// The example of `spec/change.md` is the first vector.

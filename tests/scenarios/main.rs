@@ -8,6 +8,8 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test's helpers fail with the test")]
 
 mod bless;
+#[path = "../common/blessing.rs"]
+mod blessing;
 #[path = "../common/mod.rs"]
 mod common;
 mod replay;

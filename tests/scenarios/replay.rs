@@ -4,6 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use crate::bless;
+use crate::blessing::is_blessing;
 use crate::story::{Act, Part, Story};
 use crate::template::{Captures, matches};
 use crate::world::World;
@@ -26,11 +27,6 @@ pub(crate) fn tell(file: &Path) {
     });
     let complaints = complaints.join("\n");
     assert!(complaints.is_empty(), "\n{complaints}\n(- the story, + what was answered)\n");
-}
-
-#[expect(clippy::disallowed_methods, reason = "whoever runs the tests asks for new answers")]
-fn is_blessing() -> bool {
-    std::env::var_os("COUNTERSIGN_BLESS").is_some_and(|value| value == "1")
 }
 
 /// Runs every command of a story, in order, and hands on each answer.
