@@ -234,3 +234,17 @@ fn attack_43_a_policy_that_cannot_hold_is_refused() {
     world.govern(set(more)).unwrap();
     assert_eq!(seed_of("ada"), 1);
 }
+
+/// Of two policies in one statement each is a policy. A version that nobody can read would stay
+/// in the ledger for good, and every verdict reads them all: nothing would ever pass again.
+#[test]
+fn attack_18_a_policy_that_is_replaced_at_once_is_a_policy_too() {
+    use countersign::statement::governance::SetPolicy;
+    let mut world = World::new();
+    let set = |text: &str| Operation::SetPolicy(SetPolicy { text: text.to_owned() });
+    let unreadable = vec![set("frobnicate = 2\n"), set(super::world::POLICY)];
+    assert_eq!(code(world.govern(unreadable)), "POLICY");
+    let readable = vec![set(super::world::POLICY), set(super::world::POLICY)];
+    world.govern(readable).unwrap();
+    assert_eq!(world.view.policies().len(), 3);
+}

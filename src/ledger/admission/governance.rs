@@ -128,13 +128,19 @@ impl Admitter<'_> {
         Ok(())
     }
 
-    /// The policy that holds after operations, parsed; none where there is none yet.
+    /// The policy that holds after operations, parsed; none where there is none yet. Each that is
+    /// set on the way is one: verdicts read every version that there ever was.
     fn policy_after(&self, operations: &[Operation]) -> Result<Option<Policy>, Refusal> {
-        let set = operations.iter().rev().find_map(|operation| match operation {
-            Operation::SetPolicy(policy) => Some(policy.text.as_str()),
-            _ => None,
-        });
-        parsed(set.or(self.view.policy().map(|version| version.text.as_str())))
+        let mut newest = None;
+        for operation in operations {
+            if let Operation::SetPolicy(said) = operation {
+                newest = parsed(Some(&said.text))?;
+            }
+        }
+        match newest {
+            Some(policy) => Ok(Some(policy)),
+            None => parsed(self.view.policy().map(|version| version.text.as_str())),
+        }
     }
 }
 
