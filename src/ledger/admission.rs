@@ -10,6 +10,7 @@ mod operation;
 mod outcome;
 
 use std::collections::BTreeMap;
+use std::rc::Rc;
 
 use super::append::{Admission, Admitted, Refusal};
 use super::topics;
@@ -65,7 +66,8 @@ pub struct Admitter<'a> {
     batch: BTreeMap<StatementId, EntryIndex>,
     /// The last admitted statement, until its leaf hash is known.
     waiting: Option<Waiting>,
-    policy: Option<(EntryIndex, Policy)>,
+    /// The policy of that number, parsed.
+    policy: Option<(u64, Rc<Policy>)>,
 }
 
 struct Waiting {
@@ -271,7 +273,8 @@ impl<'a> Admitter<'a> {
                 "set the clock of the machine that signed it, and sign again",
             ));
         }
-        let service = self.policy()?.service(&body.service);
+        let policy = self.policy()?;
+        let service = policy.service(&body.service);
         if service.is_none_or(|service| service.repository == body.repository) {
             return Ok(());
         }
@@ -298,24 +301,30 @@ impl<'a> Admitter<'a> {
         Ok(())
     }
 
-    /// The policy in force, parsed once for each version.
-    fn policy(&mut self) -> Result<&Policy, Refusal> {
-        let Some(version) = self.view.policy() else {
-            return Err(refuse_with(
+    /// The policy in force, parsed once for each version; none where there is none yet.
+    fn policy_in_force(&mut self) -> Result<Option<Rc<Policy>>, Refusal> {
+        let Some(version) = self.view.policy() else { return Ok(None) };
+        if let Some((number, policy)) = &self.policy
+            && *number == version.number
+        {
+            return Ok(Some(Rc::clone(policy)));
+        }
+        let policy = Policy::parse(&version.text)
+            .map_err(|errors| refuse("POLICY", format!("the policy in force: {errors}")))?;
+        let policy = Rc::new(policy);
+        self.policy = Some((version.number, Rc::clone(&policy)));
+        Ok(Some(policy))
+    }
+
+    /// The policy in force, for what cannot be without one.
+    fn policy(&mut self) -> Result<Rc<Policy>, Refusal> {
+        self.policy_in_force()?.ok_or_else(|| {
+            refuse_with(
                 "POLICY_MISSING",
                 "the ledger has no policy yet",
                 "an admin sets one: countersign policy apply FILE",
-            ));
-        };
-        if self.policy.as_ref().is_none_or(|(entry, _)| *entry != version.entry) {
-            let parsed = Policy::parse(&version.text)
-                .map_err(|errors| refuse("POLICY", format!("the policy in force: {errors}")))?;
-            self.policy = Some((version.entry, parsed));
-        }
-        match &self.policy {
-            Some((_, policy)) => Ok(policy),
-            None => Err(refuse("POLICY_MISSING", "the ledger has no policy yet")),
-        }
+            )
+        })
     }
 }
 

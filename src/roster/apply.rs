@@ -1,6 +1,8 @@
 //! What governance does to the roster. Nothing is ever removed: each entry adds what holds from
 //! it on.
 
+use std::borrow::Cow;
+
 use super::key::Ownership;
 use super::{AdminSet, KeyRecord, MemberHistory, Revoked, Roster};
 use crate::base::name::MemberId;
@@ -91,6 +93,32 @@ impl Roster {
             | Operation::ConfirmClock(_)
             | Operation::SetPolicy(_)
             | Operation::SetBaseline(_) => {}
+        }
+    }
+
+    /// The same to what may be borrowed yet: it is copied only for an operation that is about the
+    /// roster at all. Times are left out, since nothing that is only tried cools.
+    pub(crate) fn apply_to_copy(
+        this: &mut Cow<'_, Self>,
+        entry: EntryIndex,
+        operation: &Operation,
+    ) {
+        let is_about_it = match operation {
+            Operation::SetMember(_)
+            | Operation::RetireMember(_)
+            | Operation::AddKey(_)
+            | Operation::RevokeKey(_)
+            | Operation::SetAdmins(_)
+            | Operation::Delegate(_)
+            | Operation::EndDelegation(_) => true,
+            Operation::RotateLedgerKey(_)
+            | Operation::Lift(_)
+            | Operation::ConfirmClock(_)
+            | Operation::SetPolicy(_)
+            | Operation::SetBaseline(_) => false,
+        };
+        if is_about_it {
+            this.to_mut().apply(entry, Timestamp::default(), operation);
         }
     }
 }

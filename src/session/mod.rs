@@ -191,7 +191,7 @@ impl Session {
         let mut view = self.view.clone();
         let log = StoreLog::new(&self.store);
         let index = self.size().next_index();
-        Admitter::new(&mut view, &log).check_operations(operations, index).map(|_| ())
+        Admitter::new(&mut view, &log).check_operations(operations, index)
     }
 
     /// A statement by `by`, for this ledger, resting on its newest checkpoint.

@@ -1,10 +1,10 @@
 //! Who must sign governance (`spec/ledger.md` section 12.3).
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::base::name::{LevelName, MemberId};
 use crate::base::position::{EntryIndex, TreeSize};
-use crate::base::time::Timestamp;
 use crate::policy::Policy;
 use crate::roster::{Member, Roster};
 use crate::statement::governance::{Operation, SetMember};
@@ -47,10 +47,11 @@ impl Authority {
         let admins = roster.admins(size)?;
         let able = roster.able_admins(size);
         let index = EntryIndex::new(size.get());
-        let mut after = roster.clone();
+        let mut after = Cow::Borrowed(roster);
         let (mut only_reduces, mut others) = (true, BTreeMap::new());
         let threshold = usize::try_from(admins.threshold).unwrap_or(usize::MAX);
-        for operation in operations {
+        let mut rest = operations.iter().peekable();
+        while let Some(operation) = rest.next() {
             if !is_reduction(&after, policy, operation, index.size_after()) {
                 only_reduces = false;
                 let about = match operation {
@@ -63,7 +64,10 @@ impl Authority {
                     others.insert(about.clone(), threshold.min(rest));
                 }
             }
-            after.apply(index, Timestamp::default(), operation);
+            // What the last one leads to concerns none.
+            if rest.peek().is_some() {
+                Roster::apply_to_copy(&mut after, index, operation);
+            }
         }
         let count = if only_reduces { 1 } else { threshold };
         Some(Self { count, others })

@@ -1,5 +1,6 @@
 //! Admission of governance (`spec/ledger.md` section 12): who must sign, and that all is possible.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::authority::{Authority, Shortfall};
@@ -9,7 +10,6 @@ use super::outcome::{check_admins_are_people, check_level_order, check_roster_af
 use super::{Admitter, refuse, refuse_with};
 use crate::base::name::MemberId;
 use crate::base::position::{EntryIndex, TreeSize};
-use crate::base::time::Timestamp;
 use crate::key::KeyId;
 use crate::ledger::append::Refusal;
 use crate::note::key::VerifierKey;
@@ -44,17 +44,18 @@ impl Admitter<'_> {
             }
         }
         let is_genesis = body.genesis.is_some();
-        let before = parsed(self.view.policy().map(|version| version.text.as_str()))?;
+        let before = self.policy_in_force()?;
+        let before = before.as_deref();
         let delegation = self.view.roster().delegation(&statement.by, self.size());
         if let Some(delegation) = delegation.filter(|_| !is_genesis) {
-            let scope = (delegation, before.as_ref());
+            let scope = (delegation, before);
             self.check_service(envelope, statement, body, scope, index)?;
-            self.check_operations(&body.operations, index)?;
+            self.try_operations(&body.operations, before, index)?;
         } else {
-            let roster = self.check_operations(&body.operations, index)?;
+            let roster = self.try_operations(&body.operations, before, index)?;
             // Entry 0 is signed by every admin that it names; later ones by admins before them.
             let (signers, as_of) = if is_genesis {
-                (&roster, index.size_after())
+                (&*roster, index.size_after())
             } else {
                 (self.view.roster(), self.size())
             };
@@ -66,7 +67,7 @@ impl Admitter<'_> {
                 let count = admins.admins.len();
                 Some(Authority { count, others: BTreeMap::new() })
             } else {
-                Authority::of(signers, before.as_ref(), &body.operations, as_of)
+                Authority::of(signers, before, &body.operations, as_of)
             };
             if let Some(missing) = authority.and_then(|authority| authority.shortfall(&members)) {
                 return Err(too_few(&missing));
@@ -80,23 +81,37 @@ impl Admitter<'_> {
     }
 
     /// Whether operations are possible, in order and all together, as the entry at `index`,
-    /// whoever signs them. Gives the roster after them.
+    /// whoever signs them.
     ///
     /// # Errors
     /// The refusal of the first that is not.
     pub fn check_operations(
-        &self,
+        &mut self,
         operations: &[Operation],
         index: EntryIndex,
-    ) -> Result<Roster, Refusal> {
+    ) -> Result<(), Refusal> {
+        let before = self.policy_in_force()?;
+        self.try_operations(operations, before.as_deref(), index).map(|_| ())
+    }
+
+    /// Tries operations under the policy before them; gives the roster after them.
+    fn try_operations(
+        &self,
+        operations: &[Operation],
+        before: Option<&Policy>,
+        index: EntryIndex,
+    ) -> Result<Cow<'_, Roster>, Refusal> {
         // Tried on a copy of the roster, so that one may rest on another.
         let mut tried = Tried::on(self.view.roster());
-        let policy = self.policy_after(operations)?;
+        let newer = newest_policy(operations)?;
+        let policy = newer.as_ref().or(before);
         for operation in operations {
-            self.check_operation(&mut tried, policy.as_ref(), operation, index)?;
+            self.check_operation(&mut tried, policy, operation, index)?;
         }
-        check_roster_after(&tried.roster, policy.as_ref(), index)?;
-        check_level_order(&tried.roster, self.view, policy.as_ref(), index)?;
+        check_roster_after(&tried.roster, (before, newer.as_ref()), operations, index)?;
+        if let (Some(before), Some(newer)) = (before, &newer) {
+            check_level_order(&tried.roster, before, newer, index)?;
+        }
         if operations.iter().any(|operation| matches!(operation, Operation::SetAdmins(_))) {
             check_admins_are_people(&tried.roster, index)?;
         }
@@ -113,7 +128,7 @@ impl Admitter<'_> {
         index: EntryIndex,
     ) -> Result<(), Refusal> {
         self.check_signature(envelope, statement, index)?;
-        let mut roster = self.view.roster().clone();
+        let mut roster = Cow::Borrowed(self.view.roster());
         let after = index.size_after();
         for operation in &body.operations {
             check_delegated(&roster, policy, delegation, operation, after).map_err(|why| {
@@ -123,25 +138,24 @@ impl Admitter<'_> {
                     "an admin signs it, with a key of their own",
                 )
             })?;
-            roster.apply(index, Timestamp::default(), operation);
+            Roster::apply_to_copy(&mut roster, index, operation);
         }
         Ok(())
     }
+}
 
-    /// The policy that holds after operations, parsed; none where there is none yet. Each that is
-    /// set on the way is one: verdicts read every version that there ever was.
-    fn policy_after(&self, operations: &[Operation]) -> Result<Option<Policy>, Refusal> {
-        let mut newest = None;
-        for operation in operations {
-            if let Operation::SetPolicy(said) = operation {
-                newest = parsed(Some(&said.text))?;
-            }
-        }
-        match newest {
-            Some(policy) => Ok(Some(policy)),
-            None => parsed(self.view.policy().map(|version| version.text.as_str())),
+/// The last policy that operations set, parsed; none where they set none. Each that is set on the
+/// way is a policy too: verdicts read every version that there ever was.
+fn newest_policy(operations: &[Operation]) -> Result<Option<Policy>, Refusal> {
+    let mut newest = None;
+    for operation in operations {
+        if let Operation::SetPolicy(said) = operation {
+            let policy = Policy::parse(&said.text)
+                .map_err(|errors| refuse("POLICY", format!("the policy: {errors}")))?;
+            newest = Some(policy);
         }
     }
+    Ok(newest)
 }
 
 fn too_few(missing: &Shortfall) -> Refusal {
@@ -161,12 +175,6 @@ fn too_few(missing: &Shortfall) -> Refusal {
             "another admin signs the file: countersign sign FILE",
         ),
     }
-}
-
-fn parsed(text: Option<&str>) -> Result<Option<Policy>, Refusal> {
-    text.map(Policy::parse)
-        .transpose()
-        .map_err(|errors| refuse("POLICY", format!("the policy: {errors}")))
 }
 
 fn check_ledger_key(genesis: &Genesis) -> Result<(), Refusal> {

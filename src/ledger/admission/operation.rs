@@ -1,11 +1,11 @@
 //! Whether one operation of governance is possible (`spec/ledger.md` section 12.3), whoever signs.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 use super::{Admitter, refuse, refuse_with};
 use crate::base::name::MemberId;
 use crate::base::position::EntryIndex;
-use crate::base::time::Timestamp;
 use crate::key::PublicKey;
 use crate::ledger::append::Refusal;
 use crate::note::key::VerifierKey;
@@ -16,24 +16,23 @@ use crate::statement::governance::{AddKey, Lift, Operation, RevokeKey, SetBaseli
 use crate::statement::words::{ApprovalVerdict, MemberKind, Revocation};
 
 /// What operations lead to, as far as they were tried.
-#[derive(Default)]
-pub(super) struct Tried {
-    pub(super) roster: Roster,
+pub(super) struct Tried<'a> {
+    pub(super) roster: Cow<'a, Roster>,
     lifted: BTreeSet<EntryIndex>,
     rotates: bool,
 }
 
-impl Tried {
+impl<'a> Tried<'a> {
     /// Nothing was tried yet.
-    pub(super) fn on(roster: &Roster) -> Self {
-        Self { roster: roster.clone(), ..Self::default() }
+    pub(super) const fn on(roster: &'a Roster) -> Self {
+        Self { roster: Cow::Borrowed(roster), lifted: BTreeSet::new(), rotates: false }
     }
 }
 
 impl Admitter<'_> {
     pub(super) fn check_operation(
         &self,
-        tried: &mut Tried,
+        tried: &mut Tried<'_>,
         policy: Option<&Policy>,
         operation: &Operation,
         index: EntryIndex,
@@ -73,12 +72,12 @@ impl Admitter<'_> {
             // The policy was parsed already; a confirmed time needs no check.
             Operation::SetAdmins(_) | Operation::SetPolicy(_) | Operation::ConfirmClock(_) => {}
         }
-        tried.roster.apply(index, Timestamp::default(), operation);
+        Roster::apply_to_copy(&mut tried.roster, index, operation);
         Ok(())
     }
 
     /// A new key of the ledger is of its origin, and none that it had before.
-    fn check_rotation(&self, tried: &mut Tried, text: &str) -> Result<(), Refusal> {
+    fn check_rotation(&self, tried: &mut Tried<'_>, text: &str) -> Result<(), Refusal> {
         let key: VerifierKey = text
             .parse()
             .map_err(|_| refuse("LEDGER_KEY", "the ledger key is not a verifier key"))?;

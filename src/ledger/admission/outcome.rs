@@ -1,20 +1,26 @@
 //! What must hold of roster and policy once every operation of one entry is done.
 
+use std::collections::BTreeSet;
+
 use super::operation::unknown;
 use super::{refuse, refuse_with};
+use crate::base::name::MemberId;
 use crate::base::position::EntryIndex;
 use crate::ledger::append::Refusal;
 use crate::policy::Policy;
 use crate::roster::Roster;
+use crate::statement::governance::Operation;
 use crate::statement::words::MemberKind;
-use crate::view::View;
 
-/// What must hold of the whole roster once every operation is done.
+/// What must hold of the whole roster once every operation is done. It held before: where the
+/// policy stays, only members that were set are looked at.
 pub(super) fn check_roster_after(
     roster: &Roster,
-    policy: Option<&Policy>,
+    (before, newer): (Option<&Policy>, Option<&Policy>),
+    operations: &[Operation],
     index: EntryIndex,
 ) -> Result<(), Refusal> {
+    let policy = newer.or(before);
     let after = index.size_after();
     let Some(admins) = roster.admins(after) else {
         return Err(refuse("NO_ADMINS", "the genesis names no admins"));
@@ -45,7 +51,12 @@ pub(super) fn check_roster_after(
         }
     }
     let Some(policy) = policy else { return Ok(()) };
-    for member in roster.members(after) {
+    let set: BTreeSet<_> = operations.iter().filter_map(member_set).collect();
+    let members: Vec<_> = match newer {
+        Some(_) => roster.members(after).collect(),
+        None => set.into_iter().filter_map(|id| roster.member(id, after)).collect(),
+    };
+    for member in members {
         if let Some(level) = &member.level
             && policy.rank(level).is_none()
         {
@@ -59,16 +70,21 @@ pub(super) fn check_roster_after(
     Ok(())
 }
 
+fn member_set(operation: &Operation) -> Option<&MemberId> {
+    match operation {
+        Operation::SetMember(said) => Some(&said.member),
+        _ => None,
+    }
+}
+
 /// A policy that puts one level in use above another which was above it promotes and demotes
 /// people in silence (ATTACKS 43).
 pub(super) fn check_level_order(
     roster: &Roster,
-    view: &View,
-    newer: Option<&Policy>,
+    older: &Policy,
+    newer: &Policy,
     index: EntryIndex,
 ) -> Result<(), Refusal> {
-    let older = view.policy().and_then(|version| Policy::parse(&version.text).ok());
-    let (Some(older), Some(newer)) = (older, newer) else { return Ok(()) };
     let after = index.size_after();
     let held = roster.members(after).filter_map(|member| member.level.as_ref());
     let bounds = roster.delegations(after).map(|(_, delegation)| &delegation.below);
