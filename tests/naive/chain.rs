@@ -126,8 +126,8 @@ pub(crate) fn brought_in(segments: &Segments<'_>, parts: &[Part], judged: &mut J
         }
         for row in &said.rows {
             let change = ChangeHash::from_bytes(*row.hash.as_bytes());
-            let head = row.head.as_ref().and_then(|head| segments.model.repository.find(head));
-            let at = head.and_then(|head| (0..count).find(|at| parts[*at].commits.contains(&head)));
+            let read = row.head.as_ref().and_then(|head| segments.model.repository.find(head));
+            let at = read.and_then(|read| (0..count).find(|at| parts[*at].commits.contains(&read)));
             let Some(at) = at.filter(|_| !heard.contains(&change)) else { continue };
             if !segments.words(change, None).rejects.contains(&logged.index) {
                 continue;

@@ -62,7 +62,7 @@ fn attack_01_a_foxtrot_merge_that_drops_the_fix_is_refused() {
     let mut world = fixed();
     let readme = step("readme", "ben", "README", None, Some("words"));
     let mut merge = step("merge", "ben", "x", None, Some("y"));
-    merge.step.document = countersign::change::Document::new(Vec::new()).unwrap();
+    merge.step.document = Document::new(Vec::new()).unwrap();
     brings(&mut merge, "fix");
     signed(&mut world, &readme);
     let steps = [readme, merge];
