@@ -153,6 +153,7 @@ fn approval() -> Says {
             hash: ContentDigest::from_bytes(random()),
             repository: Some("shop".parse().unwrap()),
             target: Some("refs/heads/main".parse().unwrap()),
+            service: None,
             base: None,
             head: Some("0".repeat(40).parse().unwrap()),
             assistance_seen: Some(Assistance::Generated),

@@ -239,6 +239,7 @@ fn row(subject_type: SubjectType) -> impl Strategy<Value = ApprovalRow> {
                 hash,
                 repository: is_change.then_some(repository),
                 target: is_change.then(|| "refs/heads/main".parse().unwrap()),
+                service: (!is_change).then(|| "shop".parse().unwrap()),
                 base: base.filter(|_| is_change),
                 head: is_change.then_some(head),
                 assistance_seen: is_change.then_some(seen),

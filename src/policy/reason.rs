@@ -101,7 +101,7 @@ reason_codes! {
         "The key was revoked when it signed or when it counted.",
         "sign anew with a key that is good: countersign key list";
     WrongBranch = "WRONG_BRANCH",
-        "The sign-off is for another target branch.",
+        "The sign-off is for another target branch, or of an artifact for another service.",
         "sign it for the service's branch: countersign approve";
     Spent = "SPENT",
         "The sign-off was used up by another commit that landed.",

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::governance::EntryReference;
 use super::words::{ApprovalVerdict, Assistance, Shown, SubjectType};
 use crate::base::digest::{Commitment, ContentDigest};
-use crate::base::name::{ChecklistItem, ReferenceName, RepositoryName, Revision};
+use crate::base::name::{ChecklistItem, ReferenceName, RepositoryName, Revision, ServiceName};
 
 /// Approves, rejects, or withdraws; 1 to 100 subjects of one type under one signature.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -40,6 +40,9 @@ pub struct ApprovalRow {
     /// The branch that the change is meant for; present exactly for changes.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub target: Option<ReferenceName>,
+    /// The service that the artifact is meant for; present exactly for artifacts.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub service: Option<ServiceName>,
     /// The commit that the change was read against; absent where there was nothing.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub base: Option<Revision>,

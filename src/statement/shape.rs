@@ -148,6 +148,7 @@ fn approval_row(subject_type: SubjectType, row: &ApprovalRow) -> Rule {
         context.iter().all(|present| *present == is_change),
         "repository, target, head and assistance_seen stand exactly for changes",
     )?;
+    rule(row.service.is_some() != is_change, "service stands exactly for artifacts")?;
     rule(is_change || row.base.is_none(), "base stands only for changes")
 }
 

@@ -279,17 +279,24 @@ fn counts_until(judge: &Judge<'_>, word: &Word<'_>, landing: Option<&Revision>) 
     deployed.min().unwrap_or(judge.question().time)
 }
 
-/// A sign-off is for a repository and a branch (ATTACKS 28).
+/// A sign-off of a change is for a repository and a branch, one of an artifact for a service
+/// (ATTACKS 12, 28).
 fn check_place(service: &Service, word: &Word<'_>) -> Result<(), Discounted> {
+    let shown = |text: Option<String>| text.unwrap_or_default();
     if word.approval.subject_type == SubjectType::Artifact {
-        return Ok(());
+        let meant = word.row.service.as_ref();
+        if meant == Some(&service.name) {
+            return Ok(());
+        }
+        let text =
+            format!("signed for {}, not {}", shown(meant.map(ToString::to_string)), service.name);
+        return Err(discounted(word.entry, ReasonCode::WrongBranch, text));
     }
     let repository = word.row.repository.as_ref();
     let target = word.row.target.as_ref();
     if repository == Some(&service.repository) && target == Some(&service.branch) {
         return Ok(());
     }
-    let shown = |text: Option<String>| text.unwrap_or_default();
     let text = format!(
         "signed for {} of {}, not {} of {}",
         shown(target.map(ToString::to_string)),

@@ -199,6 +199,7 @@ impl Stage {
             hash: ContentDigest::from_bytes(*step.document.hash().as_bytes()),
             repository: Some(RepositoryName::new("shop").unwrap()),
             target: Some("refs/heads/main".parse().unwrap()),
+            service: None,
             base: step.parent,
             head: Some(revision.clone()),
             assistance_seen: Some(Assistance::Generated),

@@ -52,6 +52,7 @@ fn word(world: &mut World, by: &str, verdict: ApprovalVerdict, old: usize, new: 
         hash: ContentDigest::from_bytes(*hash.as_bytes()),
         repository: Some("shop".parse().unwrap()),
         target: Some("refs/heads/main".parse().unwrap()),
+        service: None,
         base: None,
         head: Some(world.repository.commits[new].id.clone()),
         assistance_seen: Some(Assistance::Generated),

@@ -18,7 +18,7 @@ use super::evaluator::{Asked, CoverRow, Lies};
 use super::ledger::{World, cover_text};
 use super::repository::{Tree, collisions, difference, differing, email, is_opaque};
 use super::segment::Part;
-use super::start::{known_trees, lies, rejected, step_part, whole_part, within};
+use super::start::{lies, rejected, step_part, whole_part, within};
 
 /// Everything that evidence borrows.
 #[derive(Clone)]
@@ -123,7 +123,7 @@ pub(crate) fn gather(world: &World, asked: &Asked) -> Gathered {
     let returning = history.into_iter().flat_map(|history| {
         rejected(&model).into_iter().map(move |(change, head)| Returning {
             change,
-            document: known_trees(&world.model(), change).map(|(old, new)| difference(&old, &new)),
+            document: repository.known_trees(change).map(|(old, new)| difference(&old, &new)),
             in_start: head.is_some_and(|head| history.contains(&head)),
         })
     });

@@ -1,9 +1,10 @@
 //! A repository that is made up: commits with parents, whole trees, authors and marks. Both the
 //! evidence for the program and the input of the naive evaluator follow from it.
 
+use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 
-use countersign::base::digest::{ContentDigest, EmailDigest, sha256};
+use countersign::base::digest::{ChangeHash, ContentDigest, EmailDigest, sha256};
 use countersign::base::encoding;
 use countersign::base::name::Revision;
 use countersign::change::{ChangePath, Content, Document, Mode, Row, Side};
@@ -33,7 +34,12 @@ pub(crate) struct Commit {
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Repository {
     pub(crate) commits: Vec<Commit>,
+    /// Between which two commits a change lies; of so many commits.
+    changes: RefCell<(usize, BTreeMap<ChangeHash, Ends>)>,
 }
+
+/// Two commits, or the empty tree.
+type Ends = (Option<usize>, Option<usize>);
 
 pub(crate) fn email(name: &str) -> EmailDigest {
     EmailDigest::from_bytes(sha256(&[b"email", name.as_bytes()]))
@@ -124,6 +130,20 @@ impl Repository {
         let wrote = commits.iter().filter(|commit| self.wrote(**commit));
         let authors = wrote.flat_map(|commit| self.commits[*commit].authors.clone()).collect();
         (authors, commits.iter().filter_map(|commit| self.commits[*commit].detected).max())
+    }
+
+    /// Two trees between which a change lies, where any commits have such.
+    pub(crate) fn known_trees(&self, change: ChangeHash) -> Option<(Tree, Tree)> {
+        let mut known = self.changes.borrow_mut();
+        if known.0 != self.commits.len() {
+            let commits = || (0..self.commits.len()).map(Some).chain([None]);
+            let pairs = commits().flat_map(|old| commits().map(move |new| (old, new)));
+            let change_of =
+                |(old, new)| (difference(&self.tree(old), &self.tree(new)).hash(), (old, new));
+            *known = (self.commits.len(), pairs.map(change_of).collect());
+        }
+        let (old, new) = known.1.get(&change)?;
+        Some((self.tree(*old), self.tree(*new)))
     }
 
     pub(crate) fn tree(&self, commit: Option<usize>) -> Tree {

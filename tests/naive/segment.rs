@@ -264,7 +264,8 @@ impl Segments<'_> {
     }
 
     pub(crate) fn words_on_artifact(&self, artifact: ContentDigest) -> Words {
-        self.words_on(SubjectType::Artifact, artifact, &|_| true, None)
+        let meant = |row: &ApprovalRow| row.service.as_ref() == Some(&self.asked.place.service);
+        self.words_on(SubjectType::Artifact, artifact, &meant, None)
     }
 
     fn words_on(

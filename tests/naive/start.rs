@@ -11,7 +11,7 @@ use countersign::statement::words::{ApprovalVerdict, SubjectType};
 use super::chain::change_of;
 use super::evaluator::{Asked, CoverRow, Lies, Model};
 use super::fold::Point;
-use super::repository::{Tree, difference, differing};
+use super::repository::differing;
 use super::segment::{Part, Segments};
 
 /// Where a chain starts, its steps, and what refuses it.
@@ -217,7 +217,7 @@ fn returning(
     let mut found = BTreeSet::new();
     for (change, head) in rejected(model) {
         let in_start = head.is_some_and(|head| repository.reachable(start).contains(&head));
-        let comes_back = match known_trees(model, change) {
+        let comes_back = match repository.known_trees(change) {
             None => in_start,
             Some((old, new)) => differing(&old, &new).iter().any(|path| {
                 taken_back.contains(path) && (in_start || new.get(path) == tree.get(path))
@@ -247,20 +247,6 @@ pub(crate) fn rejected(model: &Model<'_>) -> Vec<(ChangeHash, Option<usize>)> {
         }
     }
     found
-}
-
-/// Two trees between which a change lies, where any commits have such.
-pub(crate) fn known_trees(model: &Model<'_>, change: ChangeHash) -> Option<(Tree, Tree)> {
-    let commits = || (0..model.repository.commits.len()).map(Some).chain([None]);
-    for old in commits() {
-        for new in commits() {
-            let (old, new) = (model.repository.tree(old), model.repository.tree(new));
-            if difference(&old, &new).hash() == change {
-                return Some((old, new));
-            }
-        }
-    }
-    None
 }
 
 /// 2d: a step claims to bring in what is live, and drops some of it unseen.

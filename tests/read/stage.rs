@@ -256,6 +256,7 @@ impl Stage {
                     hash: ContentDigest::from_bytes(*document.hash().as_bytes()),
                     repository: Some(shop),
                     target: Some(main),
+                    service: None,
                     base: Some(parent),
                     head: Some(head.clone()),
                     assistance_seen: Some(Assistance::Assisted),

@@ -285,7 +285,7 @@ fn counts() -> Vec<Case> {
         let hash = samples::content("artifact").to_string();
         let other = |number: u32| samples::content(&format!("artifact {number}")).to_string();
         let subject = format!("{{\"name\":\"artifact\",\"digest\":{{\"sha256\":\"{hash}\"}}}}");
-        let row = format!("{{\"hash\":\"{hash}\",\"shown\":\"none\"}}");
+        let row = format!("{{\"hash\":\"{hash}\",\"service\":\"checkout\",\"shown\":\"none\"}}");
         let repeat = |part: &str| {
             let parts: Vec<_> = (0..count).map(|n| part.replace(&hash, &other(n))).collect();
             parts.join(",")

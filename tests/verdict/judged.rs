@@ -558,6 +558,11 @@ fn attack_12_an_artifact_rule_is_asked() {
     let row = &mut approval.rows[0];
     row.hash = question.artifacts[0];
     (row.repository, row.target, row.head, row.assistance_seen) = (None, None, None, None);
+    row.service = Some("other".parse().unwrap());
+    world.say("ada", Says::Approval(approval.clone())).unwrap();
+    let verdict = world.judge_question(&question, &steps);
+    assert!(codes(&verdict).contains(&"NEEDS_LEVEL"), "signed for another service");
+    approval.rows[0].service = Some("shop".parse().unwrap());
     world.say("ada", Says::Approval(approval)).unwrap();
     let verdict = world.judge_question(&question, &steps);
     assert!(verdict.is_allowed(), "{:?}", verdict.problems);

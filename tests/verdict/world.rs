@@ -368,6 +368,7 @@ pub(crate) fn row(hash: ChangeHash) -> ApprovalRow {
         hash: ContentDigest::from_bytes(*hash.as_bytes()),
         repository: Some("shop".parse().unwrap()),
         target: Some("refs/heads/main".parse().unwrap()),
+        service: None,
         base: None,
         head: Some(commit("head")),
         assistance_seen: Some(Assistance::Generated),
