@@ -45,7 +45,8 @@ impl Timestamp {
 }
 
 /// A length of time in milliseconds; written `<1..9999><s|m|h|d>`, a day being 86,400 s.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
 pub struct Span(u64);
 
 impl Span {

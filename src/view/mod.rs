@@ -68,6 +68,9 @@ pub struct PolicyVersion {
     pub time: Timestamp,
     /// The whole text.
     pub text: String,
+    /// How long a decision may be used under it, so that the fold need not parse the text for
+    /// every deployment.
+    pub decision_ttl: Span,
 }
 
 /// A reject of changes, whatever became of it since.
@@ -326,8 +329,7 @@ impl View {
 
     /// How long a decision may be used, by the policy in force: not at all where there is none.
     fn decisions_last(&self) -> Span {
-        let policy = self.policies.last().and_then(|version| Policy::parse(&version.text).ok());
-        policy.map_or(Span::from_milliseconds(0), |policy| policy.defaults().decision_ttl)
+        self.policies.last().map_or(Span::from_milliseconds(0), |version| version.decision_ttl)
     }
 
     fn apply_governance(&mut self, fact: &Fact<'_>, body: &Governance) {
@@ -417,7 +419,11 @@ impl View {
                 let number = self.policies.len() as u64 + 1;
                 let text = said.text.clone();
                 self.settled.values_mut().for_each(SettledPoints::void_decisions);
-                self.policies.push(PolicyVersion { number, entry: index, time: fact.time, text });
+                // A text that is no policy is never admitted; under it nothing would last.
+                let decision_ttl = Policy::parse(&text)
+                    .map_or(Span::from_milliseconds(0), |policy| policy.defaults().decision_ttl);
+                let (entry, time) = (index, fact.time);
+                self.policies.push(PolicyVersion { number, entry, time, text, decision_ttl });
             }
             Operation::SetBaseline(said) => {
                 let place = place(&said.service, &said.environment);
