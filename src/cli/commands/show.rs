@@ -21,6 +21,7 @@ use crate::roster::KeyStanding;
 use crate::session::SessionError;
 use crate::session::check::commitments;
 use crate::statement::Says;
+use crate::statement::approval::Approval;
 use crate::statement::governance::Operation;
 use crate::verify::VerifiedEntry;
 
@@ -170,35 +171,7 @@ fn related(desk: &Desk, entry: &VerifiedEntry) -> Result<Vec<Related>, CliError>
         found.push(Related { entry, how: how.to_owned() });
     };
     match &entry.statement().says {
-        Says::Approval(body) => {
-            if let Some(withdrawn) = body.withdraws {
-                add(withdrawn.index, "what it takes back");
-            }
-            let topics = body.rows.iter().map(|row| match row.repository {
-                Some(_) => topics::change(ChangeHash::from_bytes(*row.hash.as_bytes())),
-                None => topics::artifact(row.hash),
-            });
-            for other in session.entries_under(topics)? {
-                let Says::Approval(later) = &other.statement().says else { continue };
-                if later.withdraws == Some(entry.entry()) {
-                    add(other.index(), "withdraws it");
-                } else if other.index() > entry.index() && other.by() == entry.by() {
-                    add(other.index(), "a later word of the same member on it");
-                }
-            }
-            for index in session.indexes_under(topics::governance())? {
-                let Says::Governance(body) = session.entry(index)?.statement().says.clone() else {
-                    continue;
-                };
-                let lifts = |operation: &Operation| match operation {
-                    Operation::Lift(lift) => lift.entry == entry.entry(),
-                    _ => false,
-                };
-                if body.operations.iter().any(lifts) {
-                    add(index, "lifts it");
-                }
-            }
-        }
+        Says::Approval(body) => of_approval(desk, entry, body, &mut add)?,
         Says::Decision(body) => {
             body.start.iter().for_each(|start| add(*start, "the settled point it starts from"));
             add(body.policy, "the policy in force");
@@ -242,6 +215,44 @@ fn related(desk: &Desk, entry: &VerifiedEntry) -> Result<Vec<Related>, CliError>
         Says::Governance(_) | Says::Change(_) | Says::Build(_) => {}
     }
     Ok(found)
+}
+
+/// What takes an approval back or lifts it, and what its author said of the same later.
+fn of_approval(
+    desk: &Desk,
+    entry: &VerifiedEntry,
+    body: &Approval,
+    add: &mut impl FnMut(EntryIndex, &str),
+) -> Result<(), CliError> {
+    let session = &desk.session;
+    if let Some(withdrawn) = body.withdraws {
+        add(withdrawn.index, "what it takes back");
+    }
+    let topics = body.rows.iter().map(|row| match row.repository {
+        Some(_) => topics::change(ChangeHash::from_bytes(*row.hash.as_bytes())),
+        None => topics::artifact(row.hash),
+    });
+    for other in session.entries_under(topics)? {
+        let Says::Approval(later) = &other.statement().says else { continue };
+        if later.withdraws == Some(entry.entry()) {
+            add(other.index(), "withdraws it");
+        } else if other.index() > entry.index() && other.by() == entry.by() {
+            add(other.index(), "a later word of the same member on it");
+        }
+    }
+    for index in session.indexes_under(topics::governance())? {
+        let Says::Governance(body) = session.entry(index)?.statement().says.clone() else {
+            continue;
+        };
+        let lifts = |operation: &Operation| match operation {
+            Operation::Lift(lift) => lift.entry == entry.entry(),
+            _ => false,
+        };
+        if body.operations.iter().any(lifts) {
+            add(index, "lifts it");
+        }
+    }
+    Ok(())
 }
 
 fn print(ui: &mut Ui, desk: &Desk, names: &Names, entry: &VerifiedEntry, answer: &Answer) {

@@ -12,7 +12,7 @@ use crate::cli::desk::write_file;
 use crate::cli::error::CliError;
 use crate::cli::exit::ExitStatus;
 use crate::cli::people::fresh_member_id;
-use crate::cli::ui::Role;
+use crate::cli::ui::{Role, Ui};
 use crate::key::PublicKey;
 use crate::statement::words::Duty;
 
@@ -83,31 +83,43 @@ pub(super) fn run(context: &mut Context, args: &Args) -> Result<ExitStatus, CliE
     if added > 0 && !args.dry_run {
         write_file(&path, text.as_bytes())?;
     }
-    let ui = &mut context.ui;
-    ui.json(&serde_json::json!({ "file": args.file.display().to_string(), "added": added,
-        "there_already": passed_over, "left_out": left_out }));
-    if added == 0 {
+    tell(&mut context.ui, args, &Done { tables, added, passed_over, left_out });
+    Ok(ExitStatus::Yes)
+}
+
+/// What an import came to.
+struct Done {
+    /// The tables that were added to the file.
+    tables: String,
+    added: usize,
+    passed_over: usize,
+    left_out: usize,
+}
+
+fn tell(ui: &mut Ui, args: &Args, done: &Done) {
+    ui.json(&serde_json::json!({ "file": args.file.display().to_string(), "added": done.added,
+        "there_already": done.passed_over, "left_out": done.left_out }));
+    if done.added == 0 {
         ui.lead(Role::Good, "NOTHING TO DO", "everybody stands in the file already");
     } else if args.dry_run {
-        for line in tables.lines() {
+        for line in done.tables.lines() {
             ui.line(line);
         }
     } else {
-        let noun = if added == 1 { "member" } else { "members" };
-        let rest = format!("{added} {noun} in {}", args.file.display());
+        let noun = if done.added == 1 { "member" } else { "members" };
+        let rest = format!("{} {noun} in {}", done.added, args.file.display());
         ui.lead(Role::Good, "WRITTEN", &rest);
     }
-    if passed_over > 0 {
-        ui.line(&format!("left as they were: {passed_over} who stood there already"));
+    if done.passed_over > 0 {
+        ui.line(&format!("left as they were: {} who stood there already", done.passed_over));
     }
-    if left_out > 0 {
-        let noun = if left_out == 1 { "line names" } else { "lines name" };
-        ui.line(&format!("left out: {left_out} {noun} nobody with an Ed25519 key"));
+    if done.left_out > 0 {
+        let noun = if done.left_out == 1 { "line names" } else { "lines name" };
+        ui.line(&format!("left out: {} {noun} nobody with an Ed25519 key", done.left_out));
     }
-    if added > 0 && !args.dry_run {
+    if done.added > 0 && !args.dry_run {
         ui.line(&format!("next: countersign roster apply -n {}", args.file.display()));
     }
-    Ok(ExitStatus::Yes)
 }
 
 type People = (Vec<(usize, Entry)>, usize);
