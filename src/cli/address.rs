@@ -1,5 +1,6 @@
 //! Where the ledger of a command is: what is known of it before it is opened, and where it is away.
 
+use std::cell::OnceCell;
 use std::path::PathBuf;
 
 use super::Context;
@@ -55,7 +56,7 @@ impl Address {
     /// The desk of an opened ledger.
     pub(crate) fn desk(self, session: Session) -> Desk {
         let Self { trust, repository, repository_name, seen, .. } = self;
-        Desk { session, trust, repository, repository_name, seen }
+        Desk { session, trust, repository, repository_name, seen, approved: OnceCell::new() }
     }
 
     /// The newest tree that this user has seen of the ledger; at least entry 0, which the trust

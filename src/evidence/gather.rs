@@ -3,7 +3,6 @@
 use std::collections::BTreeSet;
 
 use super::covers::known_covers;
-use super::near::near;
 use super::place::{Placed, place};
 use super::runs::spoken_of;
 use super::start::{RestsOn, rests_on};
@@ -50,8 +49,6 @@ pub struct Gathered {
     pub difference: Document,
     /// Every entry about these changes and artifacts, and every override for the revision.
     pub entries: Vec<VerifiedEntry>,
-    /// Approvals of other versions, with the hash they are near to.
-    pub near: Vec<(ChangeHash, VerifiedEntry)>,
     /// For a revision that lies behind or diverged: what its start was signed off with.
     pub cover: Option<Cover>,
     /// The steps and runs that the rows of `cover` consist of.
@@ -84,7 +81,6 @@ impl Gathered {
             steps: self.steps.as_slice(),
             difference: &self.difference,
             entries: self.entries.as_slice(),
-            near: self.near.as_slice(),
             cover: self.cover.as_ref(),
             start_changes: self.start_changes.as_slice(),
             returning: self.returning.as_slice(),
@@ -105,12 +101,10 @@ pub fn gather(
     repository: &Repository,
     question: &Question,
 ) -> Result<Gathered, GatherError> {
-    let mut gathered = gather_as_of(session, repository, question, session.view())?;
-    gathered.near = near(session, &gathered.entries)?;
-    Ok(gathered)
+    gather_as_of(session, repository, question, session.view())
 }
 
-/// Gathers what a verdict rested on when the ledger had the size of `view`, near misses apart.
+/// Gathers what a verdict rested on when the ledger had the size of `view`.
 ///
 /// # Errors
 /// As [`gather`].
@@ -155,7 +149,6 @@ pub fn gather_as_of(
         steps,
         difference,
         entries,
-        near: Vec::new(),
         cover,
         start_changes,
         returning,
@@ -255,13 +248,11 @@ pub fn gather_range(
     let document = step.document.clone();
     let steps = evidence_of(session, vec![step]);
     let entries = session.entries_under([topics::change(document.hash())])?;
-    let near = near(session, &entries)?;
     Ok(Gathered {
         position: Position::FromRoot,
         steps,
         difference: document,
         entries,
-        near,
         cover: None,
         start_changes: Vec::new(),
         returning: Vec::new(),

@@ -3,14 +3,15 @@
 //! A verdict is pure; whoever asks for one gathers here what it rests on.
 
 mod covers;
+mod forms;
 mod gather;
-mod near;
 mod place;
 mod rejected;
 mod runs;
 mod start;
 mod steps;
 
+pub use forms::{ApprovedForms, SignedForm};
 pub use gather::{GatherError, Gathered, gather, gather_as_of, gather_range};
 pub use rejected::{Likeness, RejectedForm, rejected_forms};
 pub use steps::{person_label, step_evidence};

@@ -16,6 +16,9 @@ use crate::verify::VerifiedEntry;
 /// At most so many rejects are compared, the newest of the repository.
 const REJECTS_COMPARED_MAX: usize = 200;
 
+/// At most so many versions before one are followed.
+const PREDECESSORS_MAX: usize = 32;
+
 /// A change that was rejected in another form.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RejectedForm {
@@ -99,7 +102,10 @@ pub fn rejected_forms<'a>(
 }
 
 /// At least half of what was rejected.
-fn likeness(rejected: &BTreeSet<ChangePath>, paths: &BTreeSet<&ChangePath>) -> Option<Likeness> {
+pub(super) fn likeness(
+    rejected: &BTreeSet<ChangePath>,
+    paths: &BTreeSet<&ChangePath>,
+) -> Option<Likeness> {
     let all = rejected.len();
     let shared = rejected.iter().filter(|path| paths.contains(path)).count();
     (shared > 0 && 2 * shared >= all).then_some(Likeness::Paths { shared, all })
@@ -118,7 +124,7 @@ fn standing(session: &Session, repository: &RepositoryName) -> Result<Vec<Standi
         for rejected in &record.changes {
             let change = &rejected.change;
             let words = session.entries_under([topics::change(*change)])?;
-            if newest_word(&words, &by, *change) != Some(record.entry) {
+            if newest_word(&words, &by, *change) != Some((record.entry, ApprovalVerdict::Reject)) {
                 continue;
             }
             let document = kept_document(session, change)?;
@@ -130,8 +136,12 @@ fn standing(session: &Session, repository: &RepositoryName) -> Result<Vec<Standi
     Ok(found)
 }
 
-/// Where a member's newest word about a change stands.
-fn newest_word(words: &[VerifiedEntry], by: &MemberId, change: ChangeHash) -> Option<EntryIndex> {
+/// A member's newest word about a change: where it stands, and what it says.
+pub(super) fn newest_word(
+    words: &[VerifiedEntry],
+    by: &MemberId,
+    change: ChangeHash,
+) -> Option<(EntryIndex, ApprovalVerdict)> {
     let hash = content(&change);
     let is_theirs = |entry: &&VerifiedEntry| {
         entry.by() == by
@@ -139,27 +149,33 @@ fn newest_word(words: &[VerifiedEntry], by: &MemberId, change: ChangeHash) -> Op
                 if said.rows.iter().any(|row| row.hash == hash))
     };
     let newest = words.iter().filter(is_theirs).max_by_key(|entry| entry.index())?;
-    let is_reject = matches!(&newest.statement().says, Says::Approval(said)
-        if said.verdict == ApprovalVerdict::Reject);
-    is_reject.then(|| newest.index())
+    match &newest.statement().says {
+        Says::Approval(said) => Some((newest.index(), said.verdict)),
+        _ => None,
+    }
 }
 
-/// What declarations of a change name as its predecessors, and what else was declared for the
-/// same requests.
-fn versions(
+/// What declarations of a change name as its predecessors, and theirs before them, and what else
+/// was declared for the same requests.
+pub(super) fn versions(
     session: &Session,
     repository: &RepositoryName,
     of: ChangeHash,
 ) -> Result<(BTreeSet<ChangeHash>, BTreeSet<ChangeHash>), SessionError> {
     let (mut predecessors, mut requested) = (BTreeSet::new(), BTreeSet::new());
     let mut requests: BTreeSet<RequestId> = BTreeSet::new();
-    for entry in session.entries_under([topics::change(of)])? {
-        if let Says::Change(said) = &entry.statement().says
-            && said.change == of
-            && said.repository == *repository
-        {
-            predecessors.extend(said.predecessor);
-            requests.extend(said.request.clone());
+    let mut wanted = vec![of];
+    while let Some(next) = wanted.pop() {
+        for entry in session.entries_under([topics::change(next)])? {
+            if let Says::Change(said) = &entry.statement().says
+                && said.change == next
+                && said.repository == *repository
+            {
+                let older = said.predecessor.filter(|older| *older != of);
+                let older = older.filter(|_| predecessors.len() < PREDECESSORS_MAX);
+                wanted.extend(older.filter(|older| predecessors.insert(*older)));
+                requests.extend(said.request.clone());
+            }
         }
     }
     for request in &requests {

@@ -1,9 +1,11 @@
 //! Under which topics an entry can be found again without reading the whole log.
 
+use std::collections::BTreeSet;
+
 use super::store::Topic;
 use crate::base::digest::{ChangeHash, ContentDigest, StatementId};
 use crate::base::name::{EnvironmentName, RepositoryName, RequestId, ServiceName};
-use crate::statement::words::SubjectType;
+use crate::statement::words::{ApprovalVerdict, SubjectType};
 use crate::statement::{Says, Statement};
 
 /// The statement itself, under its identity.
@@ -28,6 +30,12 @@ pub fn artifact(digest: ContentDigest) -> Topic {
 #[must_use]
 pub fn declared(repository: &RepositoryName) -> Topic {
     Topic::of("declared", &[repository.as_str().as_bytes()])
+}
+
+/// Approvals of changes of a repository.
+#[must_use]
+pub fn approved(repository: &RepositoryName) -> Topic {
+    Topic::of("approved", &[repository.as_str().as_bytes()])
 }
 
 /// Declarations for a request of a repository: the versions of one pull request.
@@ -64,6 +72,10 @@ pub fn topics(id: StatementId, said: &Statement) -> Vec<Topic> {
                 SubjectType::Change => change(ChangeHash::from_bytes(*row.hash.as_bytes())),
                 SubjectType::Artifact => artifact(row.hash),
             }));
+            if body.verdict == ApprovalVerdict::Approve {
+                let named: BTreeSet<_> = body.rows.iter().flat_map(|row| &row.repository).collect();
+                topics.extend(named.into_iter().map(approved));
+            }
         }
         Says::Build(body) => topics.push(artifact(body.artifact)),
         Says::Decision(body) => topics.push(place(&body.service, &body.environment)),

@@ -139,8 +139,6 @@ pub struct Evidence<'a> {
     /// whole difference and about the artifacts, about whatever was rejected up to a commit that a
     /// step brings in, and every override for the revision.
     pub entries: &'a [VerifiedEntry],
-    /// Approvals of other versions of these changes, with the hash they are near to.
-    pub near: &'a [(ChangeHash, VerifiedEntry)],
     /// For a revision that lies behind or diverged: what the start was signed off with. `entries`
     /// are about its changes.
     pub cover: Option<&'a Cover>,

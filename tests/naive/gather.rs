@@ -47,7 +47,6 @@ impl Gathered {
                 steps: &self.steps,
                 difference: &self.difference,
                 entries: &self.entries,
-                near: &[],
                 cover: self.cover.as_ref(),
                 start_changes: &self.start_changes,
                 returning: &self.returning,

@@ -57,7 +57,6 @@ impl Given {
             steps,
             difference: &Document::compose(&documents).unwrap(),
             entries: &world.entries(),
-            near: &[],
             cover: self.cover.as_ref(),
             start_changes: &self.start_changes,
             returning: &self.returning,

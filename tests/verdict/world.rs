@@ -274,7 +274,6 @@ impl World {
             steps,
             difference: &Document::compose(&documents).unwrap(),
             entries: &self.entries(),
-            near: &[],
             cover: None,
             start_changes: &[],
             returning: &[],

@@ -7,7 +7,7 @@ use crate::base::name::{MemberId, Revision};
 use crate::cli::Context;
 use crate::cli::error::CliError;
 use crate::cli::exit::ExitStatus;
-use crate::cli::report::{AuthorReport, OwedLine, RejectedEarlier, count};
+use crate::cli::report::{AuthorReport, Near, OwedLine, RejectedEarlier, count};
 use crate::cli::review::{
     Place, PlaceArgs, Waiting, WaitingKind, WaitingList, me, member_named, waiting,
 };
@@ -39,6 +39,8 @@ struct Line<'a> {
     head: &'a Revision,
     needs: Vec<String>,
     rejected_earlier: &'a [RejectedEarlier],
+    /// Sign-offs of other versions.
+    near: &'a [Near],
     command: String,
 }
 
@@ -71,6 +73,7 @@ pub(crate) fn run(context: &mut Context, args: &Args) -> Result<ExitStatus, CliE
             report.authors.iter().map(AuthorReport::shown).collect::<Vec<_>>(),
             report.missing().iter().map(|needed| needed.ask.clone()).collect::<Vec<_>>(),
             report.rejected_earlier,
+            report.near,
         )
     };
     let lines: Vec<_> = found.iter().map(line).collect();
@@ -81,7 +84,7 @@ pub(crate) fn run(context: &mut Context, args: &Args) -> Result<ExitStatus, CliE
         waiting: found
             .iter()
             .zip(&lines)
-            .map(|(waiting, (authors, needs, rejected_earlier))| Line {
+            .map(|(waiting, (authors, needs, rejected_earlier, near))| Line {
                 change: waiting.subject.change(),
                 kind: waiting.kind,
                 title: &waiting.subject.segment.title,
@@ -91,6 +94,7 @@ pub(crate) fn run(context: &mut Context, args: &Args) -> Result<ExitStatus, CliE
                 head: &waiting.subject.range.head,
                 needs: needs.clone(),
                 rejected_earlier,
+                near,
                 command: command(waiting),
             })
             .collect(),
@@ -123,7 +127,7 @@ pub(crate) fn run(context: &mut Context, args: &Args) -> Result<ExitStatus, CliE
     );
     ui.blank();
     let mut table = Table::new(2);
-    for (waiting, (authors, _, rejected_earlier)) in found.iter().zip(&lines) {
+    for (waiting, (authors, _, rejected_earlier, _)) in found.iter().zip(&lines) {
         let title = &waiting.subject.segment.title;
         let since = time::ago(waiting.since, now);
         table.row([
@@ -132,6 +136,9 @@ pub(crate) fn run(context: &mut Context, args: &Args) -> Result<ExitStatus, CliE
         ]);
         for earlier in rejected_earlier {
             table.row([String::new(), earlier.said()]);
+        }
+        if let Some(before) = waiting.subject.signed_before_by(&reader) {
+            table.row([String::new(), before.said_of(&whom)]);
         }
         table.row([String::new(), command(waiting)]);
     }

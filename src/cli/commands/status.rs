@@ -10,7 +10,8 @@ use crate::cli::desk::Desk;
 use crate::cli::error::CliError;
 use crate::cli::exit::ExitStatus;
 use crate::cli::report::{
-    OwedLine, Reporting, SegmentReport, count, person, print_next, rule_words, versions, wish_words,
+    OwedLine, Reporting, SegmentReport, count, person, print_next, rule_words, signed_earlier_of,
+    wish_words,
 };
 use crate::cli::review::{Place, PlaceArgs, Subject, assistance_source};
 use crate::cli::time;
@@ -281,16 +282,16 @@ fn landed(
     let found = verdict(&question, &gathered.evidence(&desk.session));
     let names = desk.names();
     let mut reporting = Reporting::new(&names, desk.session.view(), &place.policy);
-    if !gathered.near.is_empty() {
-        reporting.versions = versions(&desk.session, &gathered.entries)?;
-    }
+    let open = found.segments.iter().filter(|segment| !segment.satisfied);
+    let open = open.map(|segment| segment.change);
+    reporting.signed = signed_earlier_of(desk, &place.service.repository, &gathered, open)?;
     let steps = gathered.steps.iter().map(|step| &step.step.document);
     let documents = steps.chain([&gathered.difference]);
     reporting.rejected = rejected_forms(&desk.session, &place.service.repository, documents)?;
     let segments: Vec<_> = found
         .segments
         .iter()
-        .map(|segment| SegmentReport::new(&reporting, segment, &gathered.near, None))
+        .map(|segment| SegmentReport::new(&reporting, segment, None))
         .collect();
     let open: Vec<_> = segments.iter().filter(|segment| !segment.satisfied).collect();
     let word = word(place, open.is_empty() && found.problems.is_empty());
@@ -326,6 +327,9 @@ fn landed(
                 segment.missing().iter().map(|needed| needed.ask.clone()).collect();
             let said = format!("{}: needs {}", segment.title, missing.join("; "));
             table.row([segment.last.short().to_owned(), said]);
+            for near in &segment.near {
+                table.row([String::new(), near.said()]);
+            }
         }
         ui.table(&table);
     }

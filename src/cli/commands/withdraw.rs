@@ -116,10 +116,10 @@ pub(crate) fn run(context: &mut Context, args: &Args) -> Result<ExitStatus, CliE
             CliError::usage("another member's key would sign now").hint("run the command again")
         );
     }
-    keep(desk, &[], &openings)?;
     let subjects = says.rows.iter().map(|row| row.hash).collect();
     let statement = desk.session.statement(&reader.id, Says::Approval(says));
     let envelope = sign(&statement, signer.as_ref())?;
+    keep(desk, &[], &openings)?;
     hand_in(context, desk, args, &taken, envelope, subjects)?;
     held.leak();
     Ok(ExitStatus::Yes)

@@ -6,6 +6,7 @@ mod keys;
 mod names;
 mod place;
 
+use std::cell::OnceCell;
 use std::path::PathBuf;
 
 use super::Context;
@@ -14,6 +15,7 @@ use super::error::CliError;
 use crate::base::name::{MemberId, RepositoryName};
 use crate::base::time::Timestamp;
 use crate::config::{ConfigError, RepositoryIdentity};
+use crate::evidence::ApprovedForms;
 use crate::git::{GitError, Repository};
 use crate::key::Signer;
 use crate::ledger::receipt::Receipt;
@@ -39,7 +41,9 @@ pub(crate) struct Desk {
     /// How the policy calls it, if the settings say so.
     pub(crate) repository_name: Option<RepositoryName>,
     /// The file of the newest tree that this user has seen.
-    pub(super) seen: Option<PathBuf>,
+    pub(in crate::cli) seen: Option<PathBuf>,
+    /// The approvals of a repository, once they were read.
+    pub(in crate::cli) approved: OnceCell<(RepositoryName, ApprovedForms)>,
 }
 
 /// How a repository is recognised in settings.
@@ -129,6 +133,19 @@ impl Desk {
         Ok(sign(&self.session.statement(by, says), signer)?)
     }
 
+    /// The approvals of the repository that the policy calls so, read once.
+    ///
+    /// # Errors
+    /// Where the ledger cannot be read, or does not verify.
+    pub(crate) fn approved(&self, repository: &RepositoryName) -> Result<&ApprovedForms, CliError> {
+        if self.approved.get().is_none_or(|(known, _)| known != repository) {
+            let read = ApprovedForms::read(&self.session, repository)?;
+            let _ = self.approved.set((repository.clone(), read));
+        }
+        let known = self.approved.get().map(|(_, forms)| forms);
+        known.ok_or_else(|| CliError::unavailable("the approvals were not read"))
+    }
+
     /// Appends envelopes as one batch; all are taken up, or the first refusal is the error.
     ///
     /// # Errors
@@ -138,6 +155,7 @@ impl Desk {
         now: Timestamp,
         envelopes: &[Envelope],
     ) -> Result<Vec<Receipt>, CliError> {
+        self.approved.take();
         let receipts = self.session.append(now, envelopes)?;
         receipts.into_iter().map(|receipt| receipt.map_err(|refusal| (&refusal).into())).collect()
     }

@@ -5,7 +5,7 @@ use super::record::Recorded;
 use crate::cli::Context;
 use crate::cli::desk::Desk;
 use crate::cli::error::CliError;
-use crate::cli::report::{Overriding, RecordedLine, Reporting, VerdictReport, versions};
+use crate::cli::report::{Overriding, RecordedLine, Reporting, VerdictReport, signed_earlier_of};
 use crate::cli::ui::Word;
 
 /// Prints the answer, and what was recorded.
@@ -17,11 +17,11 @@ pub(crate) fn answer(
 ) -> Result<(), CliError> {
     let names = desk.names();
     let mut reporting = Reporting::new(&names, desk.session.view(), &judged.policy);
-    if !judged.gathered.near.is_empty() {
-        reporting.versions = versions(&desk.session, &judged.gathered.entries)?;
-    }
+    let open = judged.verdict.segments.iter().filter(|segment| !segment.satisfied);
+    let open = open.map(|segment| segment.change);
+    reporting.signed = signed_earlier_of(desk, &judged.repository, &judged.gathered, open)?;
     reporting.rejected.clone_from(&judged.rejected);
-    let mut report = VerdictReport::new(&reporting, &judged.verdict, &judged.gathered.near);
+    let mut report = VerdictReport::new(&reporting, &judged.verdict);
     report.overriding = Overriding::new(&reporting, &judged.verdict, judged.claimed);
     report.recorded = recorded.map(|recorded| RecordedLine {
         decision: recorded.decision.0,

@@ -20,13 +20,13 @@ use crate::policy::{FLOOR, Policy, Presence, Requirement};
 use crate::view::View;
 
 pub(crate) use ask::could_fill;
-pub(crate) use near::{Versions, near_row, versions};
+pub(crate) use near::{SignedEarlier, signed_earlier, signed_earlier_of};
 pub(crate) use overriding::{Overriding, override_command};
 pub(crate) use owed::{
     Emergency, OwedLine, few_holders, listed, more_of, override_holders, owed_lines, went_ahead,
 };
 pub(crate) use rejected::RejectedEarlier;
-pub(crate) use segment::{AuthorReport, SegmentReport, person};
+pub(crate) use segment::{AuthorReport, Near, SegmentReport, person};
 pub(crate) use verdict::{LiveLine, RecordedLine, VerdictReport};
 
 /// What reports look names, levels and people up in.
@@ -39,8 +39,8 @@ pub(crate) struct Reporting<'a> {
     pub(crate) policy: &'a Policy,
     /// How many changes wait for each member, where that is known.
     pub(crate) waiting: BTreeMap<MemberId, usize>,
-    /// Other versions of the changes that are judged, where they were looked up.
-    pub(crate) versions: Versions,
+    /// Sign-offs of other versions of the changes that are judged.
+    pub(crate) signed: Vec<SignedEarlier>,
     /// Rejects of other versions of the changes that are judged.
     pub(crate) rejected: Vec<RejectedForm>,
 }
@@ -53,7 +53,7 @@ impl<'a> Reporting<'a> {
             view,
             policy,
             waiting: BTreeMap::new(),
-            versions: Versions::new(),
+            signed: Vec::new(),
             rejected: Vec::new(),
         }
     }

@@ -1,59 +1,101 @@
-//! Which row of an approval is about another version of a change: one signature may be about many
-//! changes.
+//! Sign-offs of other versions of a change, and what came since.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
-use crate::base::digest::{ChangeHash, ContentDigest};
-use crate::ledger::topics;
-use crate::session::{Session, SessionError};
-use crate::statement::Says;
-use crate::statement::approval::{Approval, ApprovalRow};
-use crate::verify::VerifiedEntry;
+use crate::base::digest::ChangeHash;
+use crate::base::name::RepositoryName;
+use crate::change::Document;
+use crate::cli::desk::Desk;
+use crate::cli::error::CliError;
+use crate::cli::review::{Interdiff, interdiff, since_words};
+use crate::evidence::{Gathered, SignedForm};
+use crate::git::Range;
+use crate::verify::StepEvidence;
 
-/// Other versions of changes, by the change.
-pub(crate) type Versions = BTreeMap<ChangeHash, BTreeSet<ContentDigest>>;
+/// A sign-off of another version, and what came since.
+#[derive(Debug, Clone)]
+pub(crate) struct SignedEarlier {
+    /// The sign-off.
+    pub(crate) form: SignedForm,
+    /// What came since; none where what was signed is not known any more.
+    pub(crate) since: Option<Interdiff>,
+}
 
-/// The other versions of the changes that `entries` declare: declared predecessors, and what else
-/// was declared for the same request.
+impl SignedEarlier {
+    /// `you signed 5d20b1c7e8f1; since then capture.rs +4 -1`.
+    pub(crate) fn said_of(&self, whom: &str) -> String {
+        let since = since_words(self.since.as_ref());
+        format!("{whom} signed {}; {since}", self.form.change.short())
+    }
+}
+
+/// The sign-offs of other versions of a change that lies in `range`.
 ///
 /// # Errors
-/// Where an entry cannot be read or does not verify.
-pub(crate) fn versions(
-    session: &Session,
-    entries: &[VerifiedEntry],
-) -> Result<Versions, SessionError> {
-    let mut versions = Versions::new();
-    for entry in entries {
-        let Says::Change(said) = &entry.statement().says else { continue };
-        let found = versions.entry(said.change).or_default();
-        found.extend(said.predecessor.as_ref().map(content));
-        if let Some(request) = &said.request {
-            for other in session.entries_under([topics::request(&said.repository, request)])? {
-                if let Says::Change(other) = &other.statement().says {
-                    found.insert(content(&other.change));
-                }
-            }
+/// Where the ledger or the repository cannot be read.
+pub(crate) fn signed_earlier(
+    desk: &Desk,
+    repository_name: &RepositoryName,
+    document: &Document,
+    range: &Range,
+) -> Result<Vec<SignedEarlier>, CliError> {
+    let repository = desk.need_repository()?;
+    let forms = desk.approved(repository_name)?.of(&desk.session, document)?;
+    let mut found = Vec::new();
+    for form in forms {
+        let since = interdiff(repository, &form, document, range)?;
+        found.push(SignedEarlier { form, since });
+    }
+    Ok(found)
+}
+
+/// [`signed_earlier`] for those of the gathered changes that `wanted` names: what is covered needs
+/// no other version.
+///
+/// # Errors
+/// As [`signed_earlier`].
+pub(crate) fn signed_earlier_of(
+    desk: &Desk,
+    repository_name: &RepositoryName,
+    gathered: &Gathered,
+    wanted: impl IntoIterator<Item = ChangeHash>,
+) -> Result<Vec<SignedEarlier>, CliError> {
+    let wanted: Vec<ChangeHash> = wanted.into_iter().collect();
+    if wanted.is_empty() {
+        return Ok(Vec::new());
+    }
+    let changes = changes(gathered);
+    let mut found = Vec::new();
+    for (document, range) in wanted.iter().filter_map(|change| changes.get(change)) {
+        found.extend(signed_earlier(desk, repository_name, document, range)?);
+    }
+    Ok(found)
+}
+
+/// Every change that evidence is about, and where it lies.
+fn changes(gathered: &Gathered) -> BTreeMap<ChangeHash, (Document, Range)> {
+    let mut changes = BTreeMap::new();
+    let steps = &gathered.steps;
+    let range = |first: &StepEvidence, last: &StepEvidence| Range {
+        base: first.step.parent.clone(),
+        head: last.step.commit.clone(),
+    };
+    if let (Some(first), Some(last)) = (steps.first(), steps.last()) {
+        let whole = gathered.difference.clone();
+        changes.insert(whole.hash(), (whole, range(first, last)));
+    }
+    for (first, last) in &gathered.runs {
+        let Some(run) = steps.get(*first..=*last) else { continue };
+        let documents: Vec<_> = run.iter().map(|step| &step.step.document).collect();
+        if let (Ok(whole), Some(first), Some(last)) =
+            (Document::compose(&documents), run.first(), run.last())
+        {
+            changes.insert(whole.hash(), (whole, range(first, last)));
         }
-        found.remove(&content(&said.change));
     }
-    Ok(versions)
-}
-
-/// The row of an approval that is about another version of `of`. Where the versions were not
-/// looked up it is the first that is not about `of` itself.
-pub(crate) fn near_row<'a>(
-    approval: &'a Approval,
-    of: ChangeHash,
-    versions: &Versions,
-) -> Option<&'a ApprovalRow> {
-    let current = content(&of);
-    let mut rows = approval.rows.iter().filter(|row| row.hash != current);
-    match versions.get(&of) {
-        Some(versions) => rows.find(|row| versions.contains(&row.hash)),
-        None => rows.next(),
+    for step in steps.iter().chain(&gathered.whole) {
+        let document = step.step.document.clone();
+        changes.insert(document.hash(), (document, range(step, step)));
     }
-}
-
-fn content(change: &ChangeHash) -> ContentDigest {
-    ContentDigest::from_bytes(*change.as_bytes())
+    changes
 }

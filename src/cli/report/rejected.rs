@@ -28,19 +28,23 @@ pub(crate) struct RejectedEarlier {
     pub(crate) code: ReasonCode,
 }
 
+/// What makes one a version of the other.
+pub(super) fn likeness_words(because: Likeness) -> String {
+    match because {
+        Likeness::Predecessor => "declared as what this replaces".to_owned(),
+        Likeness::Request => "declared for the same request".to_owned(),
+        Likeness::Paths { shared, all } => format!("{shared} of its {all} paths"),
+    }
+}
+
 impl RejectedEarlier {
     pub(super) fn new(names: &Names, form: &RejectedForm) -> Self {
-        let because = match form.because {
-            Likeness::Predecessor => "declared as what this replaces".to_owned(),
-            Likeness::Request => "declared for the same request".to_owned(),
-            Likeness::Paths { shared, all } => format!("{shared} of its {all} paths"),
-        };
         Self {
             member: form.by.clone(),
             name: names.of(&form.by),
             entry: form.reject,
             change: form.change,
-            because,
+            because: likeness_words(form.because),
             code: ReasonCode::RejectedEarlier,
         }
     }

@@ -3,23 +3,24 @@
 use serde::Serialize;
 
 use super::ask::{Ask, ask};
+use super::rejected::likeness_words;
 use super::{
-    RejectedEarlier, Reporting, labelled, near_row, presence_word, rule_words, wish_words,
+    RejectedEarlier, Reporting, SignedEarlier, labelled, presence_word, rule_words, wish_words,
 };
 use crate::base::digest::ChangeHash;
 use crate::base::name::{LevelName, MemberId, Revision};
 use crate::base::position::EntryIndex;
 use crate::base::time::Timestamp;
 use crate::cli::desk::Names;
+use crate::cli::review::{PathSince, since_words};
 use crate::cli::time;
 use crate::cli::ui::Ui;
 use crate::policy::{
     AssistanceSource, AuthorKind, Denial, FLOOR, NotCounted, Presence, ReasonCode, Requirement,
     SignOff, Standing,
 };
-use crate::statement::Says;
 use crate::statement::words::Assistance;
-use crate::verify::{Segment, VerifiedEntry};
+use crate::verify::Segment;
 
 /// A segment, as an answer.
 #[derive(Debug, Clone, Serialize)]
@@ -128,6 +129,14 @@ pub(crate) struct Near {
     /// The last commit that was read.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) head: Option<Revision>,
+    /// What makes one a version of the other.
+    pub(crate) because: String,
+    /// What came since, path by path; missing where what was signed is not known any more.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) since: Option<Vec<PathSince>>,
+    /// The same in words.
+    #[serde(skip)]
+    pub(crate) since_words: String,
     /// Always `STALE_NEAR_MISS`.
     pub(crate) code: ReasonCode,
 }
@@ -183,7 +192,6 @@ impl SegmentReport {
     pub(crate) fn new(
         reporting: &Reporting<'_>,
         segment: &Segment,
-        near: &[(ChangeHash, VerifiedEntry)],
         argument: Option<&str>,
     ) -> Self {
         let names = reporting.names;
@@ -206,9 +214,10 @@ impl SegmentReport {
             needs: assessment.requirements.clone(),
             denials: assessment.denials.clone(),
             has: segment.sign_offs.iter().map(|sign_off| has(names, segment, sign_off)).collect(),
-            near: near
+            near: reporting
+                .signed
                 .iter()
-                .filter_map(|(of, entry)| near_miss(reporting, segment, *of, entry))
+                .filter_map(|signed| near_miss(names, segment, signed))
                 .collect(),
             not_counted: not_counted(reporting, segment),
             rejects: segment
@@ -418,14 +427,16 @@ impl Has {
 }
 
 impl Near {
-    /// `Mia Kern signed 5d20b1c7e8f1 on 18 Nov 2026 10:11 UTC`.
+    /// `Mia Kern signed 5d20b1c7e8f1 on 18 Nov 2026 10:11 UTC, entry 7; since then capture.rs +4
+    /// -1`.
     pub(crate) fn said(&self) -> String {
         format!(
-            "{} signed {} on {}, entry {}; it has changed since",
+            "{} signed {} on {}, entry {}; {}",
             self.name,
             self.change.short(),
             time::date(self.time),
-            self.entry
+            self.entry,
+            self.since_words
         )
     }
 }
@@ -506,24 +517,20 @@ fn has(names: &Names, segment: &Segment, sign_off: &SignOff) -> Has {
     }
 }
 
-fn near_miss(
-    reporting: &Reporting<'_>,
-    segment: &Segment,
-    of: ChangeHash,
-    entry: &VerifiedEntry,
-) -> Option<Near> {
-    let names = reporting.names;
-    let Says::Approval(said) = &entry.statement().says else { return None };
-    let row = near_row(said, of, &reporting.versions).filter(|_| of == segment.change)?;
+fn near_miss(names: &Names, segment: &Segment, signed: &SignedEarlier) -> Option<Near> {
+    let SignedEarlier { form, since } = signed;
     // Who has signed this version too is not near it but there.
-    let there = segment.sign_offs.iter().any(|sign_off| sign_off.member == *entry.by());
-    (!there).then(|| Near {
-        member: entry.by().clone(),
-        name: names.of(entry.by()),
-        entry: entry.index(),
-        time: entry.time(),
-        change: ChangeHash::from_bytes(*row.hash.as_bytes()),
-        head: row.head.clone(),
+    let there = segment.sign_offs.iter().any(|sign_off| sign_off.member == form.by);
+    (form.of == segment.change && !there).then(|| Near {
+        member: form.by.clone(),
+        name: names.of(&form.by),
+        entry: form.entry,
+        time: form.time,
+        change: form.change,
+        head: form.head.clone(),
+        because: likeness_words(form.because),
+        since: since.as_ref().map(|since| since.paths.clone()),
+        since_words: since_words(since.as_ref()),
         code: ReasonCode::StaleNearMiss,
     })
 }

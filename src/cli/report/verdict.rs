@@ -4,15 +4,15 @@ use serde::Serialize;
 
 use super::undone::Undone;
 use super::{Overriding, Reporting, SegmentReport, count, labelled, listed};
-use crate::base::digest::{ChangeHash, ContentDigest};
+use crate::base::digest::ContentDigest;
 use crate::base::name::{EnvironmentName, MemberId, Revision, ServiceName};
 use crate::base::position::{EntryIndex, TreeSize};
 use crate::cli::time;
 use crate::cli::ui::{Ui, Word};
 use crate::policy::ReasonCode;
 use crate::statement::words::{DecisionVerdict, Mode};
+use crate::verify::Verdict;
 use crate::verify::verdict::ArtifactReport;
-use crate::verify::{Verdict, VerifiedEntry};
 
 /// A verdict, as an answer.
 #[derive(Debug, Clone, Serialize)]
@@ -147,12 +147,8 @@ pub(crate) const TRUST_LINE: &str =
     "operator trusted for completeness, order and time; gate key on this host";
 
 impl VerdictReport {
-    /// Reports a verdict; `near` are sign-offs of other versions, as they were gathered.
-    pub(crate) fn new(
-        reporting: &Reporting<'_>,
-        verdict: &Verdict,
-        near: &[(ChangeHash, VerifiedEntry)],
-    ) -> Self {
+    /// Reports a verdict.
+    pub(crate) fn new(reporting: &Reporting<'_>, verdict: &Verdict) -> Self {
         let start = verdict.start.as_ref().map(|point| StartLine {
             entry: point.entry.index,
             revision: point.revision.clone(),
@@ -185,7 +181,7 @@ impl VerdictReport {
             segments: verdict
                 .segments
                 .iter()
-                .map(|segment| SegmentReport::new(reporting, segment, near, None))
+                .map(|segment| SegmentReport::new(reporting, segment, None))
                 .collect(),
             trust: TRUST_LINE,
             recorded: None,

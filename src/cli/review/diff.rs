@@ -113,7 +113,7 @@ fn row_difference(
     };
     let old = read(row.old.content, range.base.as_ref())?;
     let new = read(row.new.content, Some(&range.head))?;
-    compare(&mut difference, &old, &new);
+    (difference.added, difference.removed, difference.lines) = compared(&old, &new);
     Ok(difference)
 }
 
@@ -121,16 +121,19 @@ const fn is_file(mode: Mode) -> bool {
     matches!(mode, Mode::File | Mode::Executable)
 }
 
-fn split(content: &[u8]) -> Vec<&[u8]> {
+/// The lines of a content, with their ends.
+pub(super) fn split(content: &[u8]) -> Vec<&[u8]> {
     content.split_inclusive(|byte| *byte == b'\n').collect()
 }
 
-fn compare(difference: &mut RowDifference, old: &[u8], new: &[u8]) {
+/// How many lines came and went between two contents, and what a person reads of it.
+pub(super) fn compared(old: &[u8], new: &[u8]) -> (usize, usize, Vec<(Role, String)>) {
     let (old, new) = (split(old), split(new));
+    let (mut added, mut removed, mut lines) = (0, 0, Vec::new());
     let operations = capture_diff_slices(Algorithm::Myers, &old, &new);
     for operation in operations.iter().filter(|operation| operation.tag() != DiffTag::Equal) {
-        difference.removed += operation.old_range().len();
-        difference.added += operation.new_range().len();
+        removed += operation.old_range().len();
+        added += operation.new_range().len();
     }
     for group in group_diff_ops(operations, CONTEXT_LINES) {
         let (Some(first), Some(last)) = (group.first(), group.last()) else { continue };
@@ -144,11 +147,12 @@ fn compare(difference: &mut RowDifference, old: &[u8], new: &[u8]) {
             old_end - old_start,
             new_end - new_start
         );
-        difference.lines.push((Role::Faint, header));
+        lines.push((Role::Faint, header));
         for operation in &group {
-            push_lines(&mut difference.lines, *operation, &old, &new);
+            push_lines(&mut lines, *operation, &old, &new);
         }
     }
+    (added, removed, lines)
 }
 
 fn push_lines(lines: &mut Vec<(Role, String)>, operation: DiffOp, old: &[&[u8]], new: &[&[u8]]) {
@@ -197,19 +201,11 @@ mod tests {
 
     #[test]
     fn changed_lines_are_counted_and_shown_with_their_neighbours() {
-        let path = ChangePath::new(&b"a"[..]).unwrap();
-        let mut found = RowDifference {
-            path,
-            status: 'M',
-            modes: None,
-            opaque: None,
-            added: 0,
-            removed: 0,
-            lines: Vec::new(),
-        };
-        compare(&mut found, b"1\n2\n3\n4\n5\n6\n7\n8\n9\n", b"1\n2\n3\n4\n5\nsix\n7\n8\n9\nten\n");
-        assert_eq!((found.added, found.removed), (2, 1));
-        let lines: Vec<_> = found.lines.iter().map(|(_, line)| line.as_str()).collect();
+        let old = b"1\n2\n3\n4\n5\n6\n7\n8\n9\n";
+        let new = b"1\n2\n3\n4\n5\nsix\n7\n8\n9\nten\n";
+        let (added, removed, found) = compared(old, new);
+        assert_eq!((added, removed), (2, 1));
+        let lines: Vec<_> = found.iter().map(|(_, line)| line.as_str()).collect();
         assert_eq!(
             lines,
             ["@@ -3,7 +3,8 @@", " 3", " 4", " 5", "-6", "+six", " 7", " 8", " 9", "+ten"]

@@ -2,6 +2,7 @@
 //! it is shown, and what waits.
 
 mod diff;
+mod interdiff;
 mod place;
 mod queue;
 mod subject;
@@ -19,6 +20,7 @@ use crate::roster::Member;
 use crate::signer;
 
 pub(crate) use diff::{Difference, differences};
+pub(crate) use interdiff::{Interdiff, PathSince, interdiff, since_words};
 pub(crate) use place::{Place, PlaceArgs};
 pub(crate) use queue::{Waiting, WaitingKind, WaitingList, waiting};
 pub(crate) use subject::{Subject, declared_range, merge_ahead};

@@ -1,18 +1,17 @@
 //! One change that somebody asks about or signs: read, and judged as the policy in force does.
 
 use super::Place;
-use crate::base::digest::{ChangeHash, ContentDigest};
+use crate::base::digest::ChangeHash;
 use crate::base::name::{MemberId, Revision};
 use crate::base::time::Timestamp;
 use crate::cli::desk::{Desk, Names};
 use crate::cli::error::CliError;
-use crate::cli::report::{Reporting, SegmentReport, Versions, near_row, versions};
+use crate::cli::report::{Reporting, SegmentReport, SignedEarlier, signed_earlier};
 use crate::evidence::{Gathered, RejectedForm, gather_range, rejected_forms};
 use crate::git::{self, Range, Repository};
 use crate::ledger::topics;
 use crate::statement::Says;
 use crate::statement::change::Declaration;
-use crate::statement::words::{ApprovalVerdict, SubjectType};
 use crate::verify::{Segment, VerifiedEntry, judge_unlanded};
 
 /// A change, with all that is known of it.
@@ -22,12 +21,14 @@ pub(crate) struct Subject {
     pub(crate) range: Range,
     /// How a command names it.
     pub(crate) argument: String,
+    /// When it was read.
+    pub(crate) loaded: Timestamp,
     /// What it was judged from.
     pub(crate) gathered: Gathered,
     /// How it was judged.
     pub(crate) segment: Segment,
-    /// Its other versions, where somebody signed one of them.
-    versions: Versions,
+    /// Sign-offs of its other versions.
+    signed: Vec<SignedEarlier>,
     /// Rejects of its other versions.
     rejected: Vec<RejectedForm>,
 }
@@ -51,14 +52,12 @@ impl Subject {
         let segment = segment.map_err(|problem| {
             CliError::usage(problem.text).hint(problem.hint.unwrap_or_default())
         })?;
-        let versions = if gathered.near.is_empty() {
-            Versions::new()
-        } else {
-            versions(&desk.session, &gathered.entries)?
-        };
+        let name = &place.service.repository;
+        let signed = signed_earlier(desk, name, &gathered.difference, &range)?;
         let documents = [&gathered.difference];
         let rejected = rejected_forms(&desk.session, &place.service.repository, documents)?;
-        Ok(Self { range, argument: argument.to_owned(), gathered, segment, versions, rejected })
+        let argument = argument.to_owned();
+        Ok(Self { range, argument, loaded: now, gathered, segment, signed, rejected })
     }
 
     /// Judges once more, by what the ledger holds now.
@@ -98,21 +97,14 @@ impl Subject {
     /// The report on it.
     pub(crate) fn report(&self, desk: &Desk, place: &Place, names: &Names) -> SegmentReport {
         let mut reporting = Reporting::new(names, desk.session.view(), &place.policy);
-        reporting.versions.clone_from(&self.versions);
+        reporting.signed.clone_from(&self.signed);
         reporting.rejected.clone_from(&self.rejected);
-        SegmentReport::new(&reporting, &self.segment, &self.gathered.near, Some(&self.argument))
+        SegmentReport::new(&reporting, &self.segment, Some(&self.argument))
     }
 
-    /// The newest version that a member had signed before: of the same request, or the declared
-    /// predecessor.
-    pub(crate) fn signed_before_by(&self, member: &MemberId) -> Option<ContentDigest> {
-        let mine = self.gathered.near.iter().filter(|(_, entry)| entry.by() == member);
-        let (_, newest) = mine.max_by_key(|(_, entry)| entry.index())?;
-        let Says::Approval(said) = &newest.statement().says else { return None };
-        let is_sign_off =
-            said.verdict == ApprovalVerdict::Approve && said.subject_type == SubjectType::Change;
-        let row = near_row(said, self.change(), &self.versions);
-        row.filter(|_| is_sign_off).map(|row| row.hash)
+    /// The version that a member had signed before, and what came since.
+    pub(crate) fn signed_before_by(&self, member: &MemberId) -> Option<&SignedEarlier> {
+        self.signed.iter().find(|signed| signed.form.by == *member)
     }
 }
 

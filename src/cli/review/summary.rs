@@ -1,10 +1,13 @@
 //! What a reviewer sees before the signature.
 
-use super::{Difference, Place, Subject};
+use super::{Difference, Place, Subject, since_words};
 use crate::change::marks::{CommitText, marks};
 use crate::cli::desk::Desk;
-use crate::cli::report::{AuthorReport, Reporting, SegmentReport, could_fill, count, rule_words};
+use crate::cli::report::{
+    AuthorReport, Reporting, SegmentReport, SignedEarlier, could_fill, count, rule_words,
+};
 use crate::cli::text::{self, WIDTH_MAX};
+use crate::cli::time;
 use crate::cli::ui::{Table, Ui};
 use crate::policy::AssistanceSource;
 use crate::roster::Member;
@@ -42,7 +45,9 @@ pub(crate) fn print_summary(
     );
     ui.paragraph(2, &format!("AI: {}", assistance(subject, &report)));
     if let Some(before) = subject.signed_before_by(&me.id) {
-        ui.paragraph(2, &format!("you signed {} before; it has changed since", before.short()));
+        let SignedEarlier { form, since } = before;
+        let (signed, when) = (form.change.short(), time::ago(form.time, subject.loaded));
+        ui.paragraph(2, &format!("you signed {signed} {when}; {}", since_words(since.as_ref())));
     }
     for reject in &report.rejects {
         ui.paragraph(2, &format!("{} rejected it, entry {}", reject.name, reject.entry));

@@ -6,7 +6,7 @@ use crate::base::name::ChecklistItem;
 use crate::cli::Context;
 use crate::cli::desk::Desk;
 use crate::cli::error::CliError;
-use crate::cli::review::{Difference, Place, print_summary};
+use crate::cli::review::{Difference, Interdiff, PathSince, Place, print_summary};
 use crate::cli::text;
 use crate::cli::ui::{Role, Ui};
 use crate::roster::Member;
@@ -62,12 +62,15 @@ pub(super) fn show(
 
 /// Asks until the person decides.
 pub(super) fn ask(context: &mut Context, items: &mut [Item], verdict: ApprovalVerdict) -> Outcome {
-    let question = match verdict {
-        ApprovalVerdict::Approve => "[d]iff  [s]ign  [r]eject  [n]ext  [q]uit:",
-        _ => "[d]iff  [r]eject  [n]ext  [q]uit:",
-    };
+    let signs = verdict == ApprovalVerdict::Approve;
+    let since = items.iter().any(|item| item.interdiff().is_some());
+    let mut choices = vec!["[d]iff"];
+    choices.extend(since.then_some("[i]nterdiff"));
+    choices.extend(signs.then_some("[s]ign"));
+    choices.extend(["[r]eject", "[n]ext", "[q]uit:"]);
+    let question = choices.join("  ");
     loop {
-        let answer = context.ui.prompt(question).unwrap_or_else(|| "q".to_owned());
+        let answer = context.ui.prompt(&question).unwrap_or_else(|| "q".to_owned());
         match (answer.trim().to_ascii_lowercase().as_str(), verdict) {
             ("d" | "diff", _) => {
                 for item in &mut *items {
@@ -75,6 +78,15 @@ pub(super) fn ask(context: &mut Context, items: &mut [Item], verdict: ApprovalVe
                         && print_difference(&mut context.ui, difference)
                     {
                         item.shown = Shown::Diff;
+                    }
+                }
+            }
+            ("i" | "interdiff", _) => {
+                for item in &mut *items {
+                    let Some(since) = item.interdiff() else { continue };
+                    let all_seen = print_interdiff(&mut context.ui, since);
+                    if all_seen && item.shown != Shown::Diff {
+                        item.shown = Shown::Interdiff;
                     }
                 }
             }
@@ -96,14 +108,30 @@ pub(super) fn ask(context: &mut Context, items: &mut [Item], verdict: ApprovalVe
 
 /// Prints a difference page by page; whether all of it was shown.
 fn print_difference(ui: &mut Ui, difference: &Difference) -> bool {
-    let mut on_page = 0;
-    for row in &difference.rows {
+    let headings = difference.rows.iter().map(|row| {
         let path = text::escape_bytes(row.path.as_bytes());
         let modes =
             row.modes.map_or_else(String::new, |(old, new)| format!(", mode {old} to {new}"));
-        let heading = format!("{} {path}  {}{modes}", row.status, row.counts());
-        let heading = std::iter::once((Role::Strong, heading));
-        for (role, line) in heading.chain(row.lines.iter().cloned()) {
+        (format!("{} {path}  {}{modes}", row.status, row.counts()), row.lines.as_slice())
+    });
+    // A path that cannot be read was not shown, whatever was printed of it.
+    print_pages(ui, headings) && difference.rows.iter().all(|row| row.opaque.is_none())
+}
+
+/// Prints what came since a sign-off, page by page; whether all of it was shown.
+fn print_interdiff(ui: &mut Ui, since: &Interdiff) -> bool {
+    let headings = since.paths.iter().map(|path| (path.said(), path.lines.as_slice()));
+    print_pages(ui, headings) && since.paths.iter().all(PathSince::is_shown)
+}
+
+/// Prints sections page by page; whether the person went on to the end.
+fn print_pages<'a>(
+    ui: &mut Ui,
+    sections: impl Iterator<Item = (String, &'a [(Role, String)])>,
+) -> bool {
+    let mut on_page = 0;
+    for (heading, lines) in sections {
+        for (role, line) in std::iter::once((Role::Strong, heading)).chain(lines.iter().cloned()) {
             if on_page == PAGE_LINES {
                 let answer = ui.prompt("-- more: [Enter] goes on, [q] back --");
                 if answer.is_none_or(|answer| answer.trim().eq_ignore_ascii_case("q")) {
@@ -116,8 +144,7 @@ fn print_difference(ui: &mut Ui, difference: &Difference) -> bool {
         }
         ui.blank();
     }
-    // A path that cannot be read was not shown, whatever was printed of it.
-    difference.rows.iter().all(|row| row.opaque.is_none())
+    true
 }
 
 /// Asks what the policy's rules want answered.
@@ -125,13 +152,17 @@ pub(super) fn answer_checklist(
     context: &mut Context,
     wanted: &[ChecklistItem],
     answers: &mut Vec<(ChecklistItem, String)>,
-    asks: bool,
+    desired: &Desired<'_>,
 ) -> Result<(), CliError> {
     for item in wanted {
         if answers.iter().any(|(answered, _)| answered == item) {
             continue;
         }
-        if !asks {
+        if desired.signing.dry_run {
+            context.ui.note(&format!("the policy asks: {item}?"));
+            continue;
+        }
+        if !desired.asks {
             return Err(CliError::usage(format!("the policy asks: {item}?"))
                 .hint(format!("answer it: --check '{item}=ANSWER'")));
         }

@@ -8,7 +8,9 @@ use crate::base::time::Timestamp;
 use crate::cli::desk::Desk;
 use crate::cli::error::CliError;
 use crate::cli::report::{Reporting, could_fill};
-use crate::cli::review::{Difference, Place, Subject, declared_range, differences, waiting};
+use crate::cli::review::{
+    Difference, Interdiff, Place, Subject, declared_range, differences, waiting,
+};
 use crate::roster::Member;
 use crate::statement::words::{ApprovalVerdict, Duty, MemberKind, Shown};
 
@@ -21,6 +23,8 @@ pub(in crate::cli::commands) struct Item {
     pub(in crate::cli::commands) shown: Shown,
     /// Whether it was named by its own hash.
     named_by_hash: bool,
+    /// What came since the reader signed another version of it, where they did.
+    interdiff: Option<Interdiff>,
 }
 
 /// What is signed.
@@ -41,6 +45,11 @@ impl Item {
         }
     }
 
+    /// What came since the reader signed another version of it.
+    pub(super) fn interdiff(&self) -> Option<&Interdiff> {
+        self.interdiff.as_ref()
+    }
+
     /// What it is called in a message.
     fn called(&self) -> String {
         match &self.kind {
@@ -54,6 +63,7 @@ impl Item {
 pub(super) fn named(
     desk: &Desk,
     place: &Place,
+    reader: &Member,
     named: &Named,
     now: Timestamp,
 ) -> Result<Vec<Item>, CliError> {
@@ -65,17 +75,14 @@ pub(super) fn named(
     let mut items = Vec::new();
     for text in &named.ranges {
         let range = place.range(desk.need_repository()?, text)?;
-        items.push(change(desk, Subject::load(desk, place, range, text, now)?, false)?);
+        items.push(change(desk, reader, Subject::load(desk, place, range, text, now)?, false)?);
     }
     let mut declared = None;
     for hash in &named.changes {
         let range = declared_range(desk, place, hash, &mut declared)?;
         let argument = format!("--change {hash}");
-        items.push(change(
-            desk,
-            Subject::load(desk, place, range, &argument, now)?,
-            hash.len() == 64,
-        )?);
+        let subject = Subject::load(desk, place, range, &argument, now)?;
+        items.push(change(desk, reader, subject, hash.len() == 64)?);
     }
     for text in &named.artifacts {
         let digest = text.strip_prefix("sha256:").and_then(|digits| digits.parse().ok());
@@ -87,6 +94,7 @@ pub(super) fn named(
             kind: ItemKind::Artifact(digest),
             shown: Shown::None,
             named_by_hash: true,
+            interdiff: None,
         });
     }
     let mut hashes: Vec<_> = items.iter().map(Item::hash).collect();
@@ -100,30 +108,38 @@ pub(super) fn named(
     Ok(items)
 }
 
-fn change(desk: &Desk, subject: Subject, named_by_hash: bool) -> Result<Item, CliError> {
+/// A change, read for whoever is to sign it.
+pub(super) fn change(
+    desk: &Desk,
+    reader: &Member,
+    subject: Subject,
+    named_by_hash: bool,
+) -> Result<Item, CliError> {
     if subject.gathered.difference.is_empty() {
         return Err(CliError::usage(format!("{} changes nothing", subject.argument))
             .hint("an empty change needs no sign-off"));
     }
     let difference = differences(desk.need_repository()?, &subject)?;
+    let before = subject.signed_before_by(&reader.id);
+    let interdiff = before.and_then(|before| before.since.clone());
     let kind = ItemKind::Change(Box::new(subject), difference);
-    Ok(Item { kind, shown: Shown::None, named_by_hash })
+    Ok(Item { kind, shown: Shown::None, named_by_hash, interdiff })
 }
 
-/// What waits, one envelope each; with `--expect`, only what is expected.
+/// What waits; with `--expect`, only what is expected.
 pub(super) fn from_queue(
     desk: &Desk,
     place: &Place,
     reader: &Member,
     desired: &Desired<'_>,
     now: Timestamp,
-) -> Result<Vec<Vec<Item>>, CliError> {
+) -> Result<Vec<Subject>, CliError> {
     let expected = desired.expected;
     let mut offered = Vec::new();
     for waiting in waiting(desk, place, Some(&reader.id), now)?.changes {
         let hash = waiting.subject.change().to_string();
         if expected.is_empty() || expected.iter().any(|expected| hash.starts_with(expected)) {
-            offered.push(vec![change(desk, waiting.subject, false)?]);
+            offered.push(waiting.subject);
         }
     }
     if offered.is_empty() && !expected.is_empty() {

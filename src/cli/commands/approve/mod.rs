@@ -4,7 +4,9 @@ mod dialog;
 mod items;
 mod submit;
 
+use std::cell::RefCell;
 use std::path::PathBuf;
+use std::rc::Rc;
 
 use crate::base::name::ChecklistItem;
 use crate::cli::Context;
@@ -12,6 +14,7 @@ use crate::cli::desk::Held;
 use crate::cli::error::CliError;
 use crate::cli::exit::ExitStatus;
 use crate::cli::review::{Place, PlaceArgs, me};
+use crate::key::Signer;
 use crate::roster::Member;
 use crate::statement::words::ApprovalVerdict;
 
@@ -93,6 +96,8 @@ pub(super) struct Desired<'a> {
     pub(super) checks: Vec<(ChecklistItem, String)>,
     /// Whether somebody can be asked.
     pub(super) asks: bool,
+    /// The key, once it was opened: nobody types a passphrase for each change of a queue.
+    pub(super) signer: RefCell<Option<Rc<dyn Signer>>>,
 }
 
 impl Named {
@@ -103,7 +108,8 @@ impl Named {
 
 /// Whether questions may be asked, and their answers be seen.
 pub(super) fn asks(context: &Context, signing: &SigningArgs) -> bool {
-    context.ui.has_person() && !context.ui.is_json() && !context.settings.quiet && !signing.yes
+    let silent = context.settings.quiet || signing.yes || signing.dry_run;
+    context.ui.has_person() && !context.ui.is_json() && !silent
 }
 
 /// Shows what is meant, asks, signs and hands in.
@@ -116,34 +122,67 @@ pub(super) fn sign_off(
     verdict: ApprovalVerdict,
 ) -> Result<ExitStatus, CliError> {
     let checks = checks.iter().map(|text| check(text)).collect::<Result<Vec<_>, _>>()?;
-    let desired =
-        Desired { signing, expected: &named.expect, checks, asks: asks(context, signing) };
+    let (expected, asks) = (named.expect.as_slice(), asks(context, signing));
+    let desired = Desired { signing, expected, checks, asks, signer: RefCell::default() };
     let mut held = Held::take(context, "approve")?;
     let desk = held.desk(context)?;
     let place = Place::new(desk, place_args)?;
     let reader = me(context, desk)?;
     let now = context.now();
-    let offered = if named.is_empty() {
-        items::from_queue(desk, &place, &reader, &desired, now)?
-    } else {
-        vec![items::named(desk, &place, named, now)?]
-    };
-    if offered.is_empty() {
-        context.ui.line("nothing waits for you");
-        return Ok(ExitStatus::Yes);
+    if !named.is_empty() {
+        let items = items::named(desk, &place, &reader, named, now)?;
+        let answered = one(context, &mut held, &place, &reader, items, &desired, verdict)?;
+        held.leak();
+        return Ok(match answered {
+            Answered::Done(status) => status,
+            Answered::Next => ExitStatus::Yes,
+            Answered::Quit => nothing_signed(context),
+        });
     }
-    for items in offered {
-        let status = one(context, &mut held, &place, &reader, items, &desired, verdict)?;
-        if let Some(status) = status {
-            held.leak();
-            return Ok(status);
+    let offered = items::from_queue(desk, &place, &reader, &desired, now)?;
+    let (count, mut done) = (offered.len(), None);
+    for (number, subject) in offered.into_iter().enumerate() {
+        let items = vec![items::change(held.desk(context)?, &reader, subject, false)?];
+        if desired.asks && count > 1 {
+            context.ui.line(&format!("{} of {count} that wait for you", number + 1));
         }
+        match one(context, &mut held, &place, &reader, items, &desired, verdict)? {
+            Answered::Done(status) => done = Some(status),
+            Answered::Next => continue,
+            Answered::Quit => {
+                held.leak();
+                return Ok(done.unwrap_or_else(|| nothing_signed(context)));
+            }
+        }
+        // A script signs one change a run: the next one it has not named.
+        if !desired.asks {
+            held.leak();
+            return Ok(done.unwrap_or(ExitStatus::Yes));
+        }
+        context.ui.blank();
     }
-    context.ui.line("nothing more waits for you");
+    let more = if done.is_some() || count > 0 { "nothing more" } else { "nothing" };
+    context.ui.line(&format!("{more} waits for you"));
+    held.leak();
     Ok(ExitStatus::Yes)
 }
 
-/// One signature; none where the person wants to see the next.
+fn nothing_signed(context: &mut Context) -> ExitStatus {
+    context.ui.note("nothing was signed");
+    ExitStatus::Usage
+}
+
+/// What became of what was offered.
+enum Answered {
+    /// It was signed, or shown as it would be.
+    Done(ExitStatus),
+    /// The person wants to see the next.
+    Next,
+    /// The person wants no more.
+    Quit,
+}
+
+/// One signature.
 fn one(
     context: &mut Context,
     held: &mut Held,
@@ -152,7 +191,7 @@ fn one(
     mut items: Vec<Item>,
     desired: &Desired<'_>,
     verdict: ApprovalVerdict,
-) -> Result<Option<ExitStatus>, CliError> {
+) -> Result<Answered, CliError> {
     let desk = held.desk(context)?;
     items::check(desk, &items, reader, desired, verdict)?;
     dialog::show(context, desk, place, reader, &mut items, desired);
@@ -173,17 +212,14 @@ fn one(
                 said.verdict = ApprovalVerdict::Reject;
                 said.comment = Some(why);
             }
-            Outcome::Next => return Ok(None),
-            Outcome::Quit => {
-                context.ui.note("nothing was signed");
-                return Ok(Some(ExitStatus::Usage));
-            }
+            Outcome::Next => return Ok(Answered::Next),
+            Outcome::Quit => return Ok(Answered::Quit),
         }
     }
     if said.verdict == ApprovalVerdict::Approve {
-        dialog::answer_checklist(context, &wanted, &mut said.answers, desired.asks)?;
+        dialog::answer_checklist(context, &wanted, &mut said.answers, desired)?;
     }
-    submit(context, held, place, reader, &items, &said, desired.signing).map(Some)
+    submit(context, held, place, reader, &items, &said, desired).map(Answered::Done)
 }
 
 /// A hash or its first digits, as tools print it: with or without `sha256:`.

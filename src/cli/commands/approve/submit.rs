@@ -1,10 +1,12 @@
 //! The statement: made, signed, handed in.
 
+use std::rc::Rc;
+
 use serde::Serialize;
 
-use super::SigningArgs;
+use super::Desired;
 use super::items::{Item, ItemKind};
-use crate::base::digest::{Commitment, ContentDigest};
+use crate::base::digest::{ChangeHash, Commitment, ContentDigest};
 use crate::base::name::ChecklistItem;
 use crate::base::position::EntryIndex;
 use crate::cli::Context;
@@ -14,6 +16,8 @@ use crate::cli::exit::ExitStatus;
 use crate::cli::governance::show_statement;
 use crate::cli::report::SegmentReport;
 use crate::cli::review::Place;
+use crate::evidence::SignedForm;
+use crate::key::Signer;
 use crate::roster::Member;
 use crate::session::random;
 use crate::statement::Says;
@@ -41,17 +45,20 @@ struct Answer<'a> {
     verdict: ApprovalVerdict,
     subject_type: SubjectType,
     subjects: Vec<ContentDigest>,
-    by: &'a Signer<'a>,
+    by: &'a SignedBy<'a>,
     #[serde(skip_serializing_if = "Option::is_none")]
     entry: Option<EntryIndex>,
     #[serde(skip_serializing_if = "Option::is_none")]
     file: Option<String>,
+    /// Versions that the signer had signed before.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    supersedes: Vec<ChangeHash>,
     still_open: Vec<SegmentReport>,
 }
 
 /// The signer, as an answer names one.
 #[derive(Serialize)]
-struct Signer<'a> {
+struct SignedBy<'a> {
     member: &'a str,
     name: String,
 }
@@ -64,23 +71,15 @@ pub(in crate::cli::commands) fn submit(
     reader: &Member,
     items: &[Item],
     said: &Said,
-    signing: &SigningArgs,
+    desired: &Desired<'_>,
 ) -> Result<ExitStatus, CliError> {
+    let signing = desired.signing;
     let (mut openings, rows) = (Vec::new(), items.iter().map(|item| row(place, item, reader)));
     let is_change = items.iter().any(|item| matches!(item.kind, ItemKind::Change(..)));
     let subject_type = if is_change { SubjectType::Change } else { SubjectType::Artifact };
     let rows = rows.collect();
     let approval = approval(said, subject_type, rows, &mut openings)?;
-    let signer = if signing.dry_run {
-        None
-    } else {
-        let enrolled = held.desk(context)?.enrolled();
-        if context.ui.has_person() {
-            // A passphrase may take its time.
-            held.leave();
-        }
-        Some(context.signer(Some(&enrolled))?)
-    };
+    let signer = if signing.dry_run { None } else { Some(opened(context, held, desired)?) };
     let desk = held.desk(context)?;
     let statement = desk.session.statement(&reader.id, Says::Approval(approval));
     let Some(signer) = signer else {
@@ -93,8 +92,9 @@ pub(in crate::cli::commands) fn submit(
             CliError::usage("another member's key would sign now").hint("run the command again")
         );
     }
-    keep(desk, items, &openings)?;
+    // Where the key does not sign nothing is left behind, no comment either.
     let envelope = crate::session::sign(&statement, signer.as_ref())?;
+    keep(desk, items, &openings)?;
     if let Some(path) = &signing.output {
         return written(context, desk, reader, items, said, &envelope, path);
     }
@@ -109,16 +109,42 @@ pub(in crate::cli::commands) fn submit(
         }
     }
     print_signed(context, said, entry, &still_open);
+    let replaced: Vec<&SignedForm> =
+        items.iter().filter_map(|item| superseded(item, reader)).collect();
+    for form in &replaced {
+        let line = format!("supersedes {}, entry {}", form.change.short(), form.entry);
+        context.ui.line(&format!("    {line}"));
+    }
     context.ui.json(&Answer {
         verdict: said.verdict,
         subject_type,
         subjects: items.iter().map(Item::hash).collect(),
-        by: &Signer { member: reader.id.as_str(), name: names.of(&reader.id) },
+        by: &SignedBy { member: reader.id.as_str(), name: names.of(&reader.id) },
         entry,
         file: None,
+        supersedes: replaced.iter().map(|form| form.change).collect(),
         still_open,
     });
     Ok(ExitStatus::Yes)
+}
+
+/// The key, opened once.
+fn opened(
+    context: &mut Context,
+    held: &mut Held,
+    desired: &Desired<'_>,
+) -> Result<Rc<dyn Signer>, CliError> {
+    if let Some(signer) = desired.signer.borrow().as_ref() {
+        return Ok(Rc::clone(signer));
+    }
+    let enrolled = held.desk(context)?.enrolled();
+    if context.ui.has_person() {
+        // A passphrase may take its time.
+        held.leave();
+    }
+    let signer: Rc<dyn Signer> = Rc::from(context.signer(Some(&enrolled))?);
+    *desired.signer.borrow_mut() = Some(Rc::clone(&signer));
+    Ok(signer)
 }
 
 /// The body of the statement; what is free text goes to `openings`.
@@ -161,7 +187,7 @@ fn row(place: &Place, item: &Item, reader: &Member) -> ApprovalRow {
             head: Some(subject.range.head.clone()),
             assistance_seen: Some(subject.segment.assessment.assistance),
             shown: item.shown,
-            supersedes: subject.signed_before_by(&reader.id),
+            supersedes: superseded(item, reader).map(|form| content(&form.change)),
         },
         ItemKind::Artifact(_) => ApprovalRow {
             hash,
@@ -175,6 +201,20 @@ fn row(place: &Place, item: &Item, reader: &Member) -> ApprovalRow {
             supersedes: None,
         },
     }
+}
+
+/// The sign-off that this one takes the place of: of another version, by the same person.
+fn superseded<'a>(item: &'a Item, reader: &Member) -> Option<&'a SignedForm> {
+    match &item.kind {
+        ItemKind::Change(subject, _) => {
+            subject.signed_before_by(&reader.id).map(|signed| &signed.form)
+        }
+        ItemKind::Artifact(_) => None,
+    }
+}
+
+const fn content(change: &ChangeHash) -> ContentDigest {
+    ContentDigest::from_bytes(*change.as_bytes())
 }
 
 /// Blobs and openings are durable before the entry that names them.
@@ -216,9 +256,14 @@ fn written(
         verdict: said.verdict,
         subject_type: if is_change { SubjectType::Change } else { SubjectType::Artifact },
         subjects: items.iter().map(Item::hash).collect(),
-        by: &Signer { member: reader.id.as_str(), name: desk.names().of(&reader.id) },
+        by: &SignedBy { member: reader.id.as_str(), name: desk.names().of(&reader.id) },
         entry: None,
         file: Some(shown),
+        supersedes: items
+            .iter()
+            .filter_map(|item| superseded(item, reader))
+            .map(|form| form.change)
+            .collect(),
         still_open: Vec::new(),
     });
     Ok(ExitStatus::Yes)

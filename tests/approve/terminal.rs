@@ -1,0 +1,44 @@
+//! The program in a real terminal, with keys typed into it.
+
+use std::io::Write as _;
+use std::process::Stdio;
+
+use super::common::Stage;
+
+/// Runs the program in a real terminal as somebody, with lines typed into it; its status and what
+/// the terminal showed.
+pub(super) fn in_terminal(
+    stage: &Stage,
+    name: &str,
+    arguments: &str,
+    typed: &str,
+) -> (i32, String) {
+    let mut command = stage.program("script");
+    let line = format!("{} {arguments}", env!("CARGO_BIN_EXE_countersign"));
+    command.args(["-qec", &line, "/dev/null"]).env("TERM", "xterm");
+    if name != "ada" {
+        command.env("COUNTERSIGN_KEY", stage.key(name));
+    }
+    let mut child = command
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    child.stdin.take().unwrap().write_all(typed.as_bytes()).unwrap();
+    let output = child.wait_with_output().unwrap();
+    let text = String::from_utf8_lossy(&output.stdout).replace("\r\n", "\n");
+    (output.status.code().unwrap_or(-1), text)
+}
+
+/// What a terminal shows without its colours and line breaks.
+pub(super) fn flat(text: &str) -> String {
+    let mut plain = String::new();
+    let mut rest = text;
+    while let Some((before, after)) = rest.split_once('\u{1b}') {
+        plain.push_str(before);
+        rest = after.split_once('m').map_or("", |(_, after)| after);
+    }
+    plain.push_str(rest);
+    plain.split_whitespace().collect::<Vec<_>>().join(" ")
+}
