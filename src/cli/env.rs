@@ -27,6 +27,8 @@ pub struct Environment {
     pub machine_config: PathBuf,
     /// `SSH_AUTH_SOCK`: the agent's socket.
     pub ssh_auth_sock: Option<PathBuf>,
+    /// Whether this session came over SSH (`SSH_CONNECTION` is set).
+    pub is_remote_session: bool,
     /// Whether a CI runs this (`CI` is set, and not to `false` or `0`).
     pub is_ci: bool,
     /// Whether GitHub Actions runs this, whose annotations `check` then prints.
@@ -65,6 +67,7 @@ impl Environment {
             home,
             machine_config: PathBuf::from("/etc"),
             ssh_auth_sock: path("SSH_AUTH_SOCK"),
+            is_remote_session: path("SSH_CONNECTION").is_some(),
             is_ci: text("CI").is_some_and(|value| value != "false" && value != "0"),
             is_github_actions: text("GITHUB_ACTIONS").is_some_and(|value| value == "true"),
             zone: Some(TimeZone::system()),

@@ -54,7 +54,10 @@ impl SignerError {
     pub const fn hint(&self) -> Option<&'static str> {
         match self {
             Self::Gone => Some("load it again with `ssh-add FILE`"),
-            Self::Locked => Some("unlock the agent with `ssh-add -X`, or load keys with `ssh-add`"),
+            Self::Locked => Some(
+                "unlock it with `ssh-add -X`, load keys with `ssh-add`, or make one: \
+                 `ssh-keygen -t ed25519`",
+            ),
             Self::Refused => Some("confirm the request, or touch the security key when it blinks"),
             Self::TimedOut { .. } => Some("touch the security key when it blinks, and try again"),
             Self::Unavailable(_) => Some("see whether `ssh-add -l` lists the key"),

@@ -106,6 +106,10 @@ impl SessionError {
     #[must_use]
     pub const fn kind(&self) -> SessionErrorKind {
         match self {
+            // Whoever unlocks the agent or finds the key may try again; a refusal is an answer.
+            Self::Signer(
+                SignerError::Locked | SignerError::TimedOut { .. } | SignerError::Unavailable(_),
+            ) => SessionErrorKind::Unavailable,
             Self::NoLedger { .. }
             | Self::NoLedgerKey { .. }
             | Self::NoNextKey { .. }

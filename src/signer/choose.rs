@@ -80,7 +80,11 @@ impl ChooseError {
     #[must_use]
     pub fn hint(&self) -> Option<String> {
         match self {
-            Self::Ambiguous { .. } => Some("name one of them, by fingerprint or file".to_owned()),
+            Self::Ambiguous { .. } => Some(
+                "name one with --key; `countersign key list` tells them apart, and `key.use` in \
+                 the settings names one for good"
+                    .to_owned(),
+            ),
             Self::File(error) => error.hint(),
             Self::Key(_) => None,
             Self::None => Some("make one with `ssh-keygen -t ed25519`".to_owned()),
@@ -122,7 +126,9 @@ pub fn list(sources: &KeySources, enrolled: Option<&BTreeSet<KeyId>>) -> Vec<Lis
             _ if id.as_ref().is_some_and(outside) => (false, "not enrolled".to_owned()),
             (Ok(_), _) if id == chosen_id => (false, "chosen at another place".to_owned()),
             (Ok(_), _) => (false, "another key is chosen".to_owned()),
-            (Err(ChooseError::Ambiguous { .. }), _) => (false, "one of several".to_owned()),
+            (Err(ChooseError::Ambiguous { .. }), _) => {
+                (false, "one of several: name it with --key".to_owned())
+            }
             (Err(error), _) => (false, error.to_string()),
         };
         Listed { candidate: candidate.clone(), chosen, reason }
@@ -139,9 +145,43 @@ pub fn choose(
     enrolled: Option<&BTreeSet<KeyId>>,
     prompt: &mut Prompt<'_>,
 ) -> Result<Box<dyn Signer>, ChooseError> {
+    choose_at(sources, enrolled, prompt).map(|(signer, _)| signer)
+}
+
+/// As [`choose`], and where the key is.
+///
+/// # Errors
+/// As [`choose`].
+pub fn choose_at(
+    sources: &KeySources,
+    enrolled: Option<&BTreeSet<KeyId>>,
+    prompt: &mut Prompt<'_>,
+) -> Result<(Box<dyn Signer>, Place), ChooseError> {
     let found = survey(sources);
     let (index, _) = select(sources, &found, enrolled)?;
     let candidate = &found[index];
+    // The private half of a public one may well be in the agent that gives no answer.
+    if is_public_only(candidate)
+        && let Some(error) = unreachable(&found)
+    {
+        return Err(error);
+    }
+    let signer = open(sources, candidate, prompt)?;
+    Ok((signer, candidate.place.clone()))
+}
+
+/// Whether only the public half of a key is where the candidate is.
+fn is_public_only(candidate: &Candidate) -> bool {
+    let is_public = matches!(&candidate.place, Place::File(path)
+        if path.extension().is_some_and(|end| end == "pub"));
+    is_public && matches!(candidate.usability, Usability::Unusable { .. })
+}
+
+fn open(
+    sources: &KeySources,
+    candidate: &Candidate,
+    prompt: &mut Prompt<'_>,
+) -> Result<Box<dyn Signer>, ChooseError> {
     match (&candidate.usability, &candidate.place, &candidate.public_key) {
         (Usability::Unusable { reason, hint }, place, _) => Err(ChooseError::Unusable {
             place: place.clone(),
@@ -226,6 +266,9 @@ fn select_unnamed(
         });
     let (id, why) = match (git_key.filter(|id| pool.contains(id)), pool.first()) {
         (Some(id), _) => (id, "git signs with it"),
+        (None, Some(id)) if pool.len() == 1 && enrolled.is_some() && usable.len() > 1 => {
+            (*id, "the only one that is enrolled")
+        }
         (None, Some(id)) if pool.len() == 1 => (*id, "the only one"),
         (None, Some(_)) => return Err(ChooseError::Ambiguous { ids: pool.into_iter().collect() }),
         (None, None) if !usable.is_empty() => {

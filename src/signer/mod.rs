@@ -6,9 +6,11 @@
 pub mod agent;
 pub mod choose;
 pub mod file;
+pub mod forwarded;
 pub mod sources;
 
 pub use agent::{Agent, AgentKey, AgentSigner};
-pub use choose::{ChooseError, Listed, choose, list};
+pub use choose::{ChooseError, Listed, choose, choose_at, list};
 pub use file::{KeyFile, KeyFileError, Passphrase, generate};
+pub use forwarded::Whereabouts;
 pub use sources::{Candidate, KeySources, Place, Usability};

@@ -6,8 +6,9 @@ use std::path::{Path, PathBuf};
 
 use super::agent::Agent;
 use super::file::{KeyFile, KeyFileError, public_path_of, read_bounded};
+use super::forwarded::Whereabouts;
 use crate::base::limits::PUBLIC_KEY_LINE_BYTES_MAX;
-use crate::key::{KeyError, KeyId, PublicKey};
+use crate::key::{KeyError, KeyId, PublicKey, SignerError};
 
 /// Where to look. All of it is handed in: nothing here reads the environment.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -21,6 +22,17 @@ pub struct KeySources {
     pub configured: Option<String>,
     /// git's `user.signingKey`: a file, or a key line.
     pub git_signing_key: Option<String>,
+    /// Whether this session came over SSH (`SSH_CONNECTION`), so that the agent may be elsewhere.
+    pub is_remote_session: bool,
+}
+
+impl KeySources {
+    /// Where the agent is; none without one.
+    #[must_use]
+    pub fn agent_whereabouts(&self) -> Option<Whereabouts> {
+        let socket = self.agent_socket.as_ref()?;
+        Some(Whereabouts::of(socket, self.is_remote_session))
+    }
 }
 
 /// Where a key is.
@@ -272,6 +284,14 @@ fn survey_agent(agent: &Agent, found: &mut Vec<Candidate>) {
         let (public_key, comment) = (Some(key.public_key), key.comment);
         let (place, usability) = (Place::Agent, Usability::Ready);
         add(found, Candidate { public_key, comment, place, usability });
+    }
+    if found.is_empty() && listing.others == 0 {
+        // A locked agent shows nothing, as an empty one does: what is missed may be in it.
+        let locked = SignerError::Locked;
+        let hint = locked.hint().map(str::to_owned);
+        let usability = Usability::Unreachable { reason: locked.to_string(), hint };
+        let (place, comment) = (Place::Agent, String::new());
+        found.push(Candidate { public_key: None, comment, place, usability });
     }
     if listing.others > 0 {
         let reason = format!("{} keys of other kinds than Ed25519", listing.others);

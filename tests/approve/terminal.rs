@@ -1,6 +1,7 @@
 //! The program in a real terminal, with keys typed into it.
 
 use std::io::Write as _;
+use std::path::Path;
 use std::process::Stdio;
 
 use super::common::Stage;
@@ -13,18 +14,25 @@ pub(super) fn in_terminal(
     arguments: &str,
     typed: &str,
 ) -> (i32, String) {
+    let key = stage.key(name);
+    let variables = [("COUNTERSIGN_KEY", key.as_path())];
+    let variables = if name == "ada" { &[][..] } else { &variables };
+    in_terminal_with(stage, variables, arguments, typed)
+}
+
+/// The same with other variables.
+pub(super) fn in_terminal_with(
+    stage: &Stage,
+    variables: &[(&str, &Path)],
+    arguments: &str,
+    typed: &str,
+) -> (i32, String) {
     let mut command = stage.program("script");
     let line = format!("{} {arguments}", env!("CARGO_BIN_EXE_countersign"));
     command.args(["-qec", &line, "/dev/null"]).env("TERM", "xterm");
-    if name != "ada" {
-        command.env("COUNTERSIGN_KEY", stage.key(name));
-    }
-    let mut child = command
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
+    command.envs(variables.iter().copied());
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().unwrap();
     child.stdin.take().unwrap().write_all(typed.as_bytes()).unwrap();
     let output = child.wait_with_output().unwrap();
     let text = String::from_utf8_lossy(&output.stdout).replace("\r\n", "\n");

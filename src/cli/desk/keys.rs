@@ -11,7 +11,7 @@ use crate::config::{Configuration, KeyChoice, file_name_of};
 use crate::key::{KeyId, Signer};
 use crate::roster::{KeyRecord, Member};
 use crate::session::{self, LedgerKeyFile};
-use crate::signer::{KeySources, choose};
+use crate::signer::{KeySources, Place, Whereabouts, choose_at};
 
 /// Where the ledger's own key and the gate's key lie: `keys/` in the user's configuration folder.
 pub(crate) fn key_folder(configuration: &Configuration) -> Result<PathBuf, CliError> {
@@ -55,6 +55,7 @@ impl Context {
             home: self.environment.home.clone(),
             configured,
             git_signing_key,
+            is_remote_session: self.environment.is_remote_session,
         })
     }
 
@@ -69,7 +70,25 @@ impl Context {
         let sources = self.key_sources()?;
         let ui = &mut self.ui;
         let mut prompt = |question: &str| ui.prompt_secret(question);
-        Ok(choose(&sources, enrolled, &mut prompt)?)
+        let (signer, place) = choose_at(&sources, enrolled, &mut prompt)?;
+        // A security key asks for a touch wherever its agent is.
+        if place == Place::Agent && !signer.public_key().is_security_key() {
+            self.warn_of_forwarding(&sources);
+        }
+        Ok(signer)
+    }
+
+    /// Whoever is root where an agent is forwarded to can sign with its keys (ATTACKS 45).
+    fn warn_of_forwarding(&mut self, sources: &KeySources) {
+        let how = match sources.agent_whereabouts() {
+            Some(Whereabouts::Forwarded) => "is",
+            Some(Whereabouts::Unknown) => "may be",
+            Some(Whereabouts::Here) | None => return,
+        };
+        self.ui.warn(&format!(
+            "the agent that signs {how} forwarded from another machine: whoever is root on this \
+             one can sign with it as well. Load the key with ssh-add -c, which asks each time"
+        ));
     }
 }
 

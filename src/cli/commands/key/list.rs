@@ -13,7 +13,7 @@ use crate::cli::said::short_key;
 use crate::cli::time::date;
 use crate::cli::ui::{Cell, Role, Table};
 use crate::key::KeyId;
-use crate::signer::{Listed, list};
+use crate::signer::{Listed, Whereabouts, list};
 
 /// List the keys that are here: which one would sign, and why
 #[derive(Debug, clap::Args)]
@@ -37,8 +37,21 @@ pub(super) fn run(context: &mut Context, _: &Args) -> Result<ExitStatus, CliErro
     // Without a ledger every key may sign; a ledger that does not verify is told.
     let desk = if context.has_ledger()? { Some(context.desk("key list")?) } else { None };
     let enrolled = desk.as_ref().map(Desk::enrolled);
-    let found = list(&context.key_sources()?, enrolled.as_ref());
+    let sources = context.key_sources()?;
+    let found = list(&sources, enrolled.as_ref());
     let mut rows: Vec<Row> = found.into_iter().map(|listed| row(desk.as_ref(), listed)).collect();
+    let whereabouts = sources.agent_whereabouts().unwrap_or_default();
+    let named = context.configuration()?.key()?.map(|key| key.source.to_string());
+    for row in &mut rows {
+        row.place = match whereabouts {
+            Whereabouts::Forwarded if row.place == "agent" => "agent, forwarded".to_owned(),
+            Whereabouts::Unknown if row.place == "agent" => "agent, maybe forwarded".to_owned(),
+            _ => std::mem::take(&mut row.place),
+        };
+        if let Some(source) = named.as_ref().filter(|_| row.reason == "named") {
+            row.reason = format!("named by {source}");
+        }
+    }
     if let Some(desk) = &desk {
         rows.extend(elsewhere(desk, &rows)?);
     }
