@@ -7,6 +7,7 @@
 mod carried;
 mod collisions;
 mod error;
+mod fetch;
 mod history;
 mod objects;
 mod range;
@@ -15,5 +16,6 @@ mod steps;
 
 pub use carried::CarriedRanges;
 pub use error::{ErrorKind, GitError};
+pub use fetch::{FetchError, Fetched, Remote, Wanted};
 pub use range::Range;
 pub use repository::{BranchTip, ObjectFormat, Repository};

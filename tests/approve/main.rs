@@ -7,7 +7,9 @@
 #[path = "../common/mod.rs"]
 mod common;
 
+mod everyday;
 mod keys;
+mod requests;
 mod terminal;
 mod versions;
 

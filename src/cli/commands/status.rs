@@ -6,14 +6,14 @@ use crate::base::name::{EnvironmentName, Revision, ServiceName};
 use crate::base::position::TreeSize;
 use crate::base::time::Span;
 use crate::cli::Context;
-use crate::cli::desk::Desk;
+use crate::cli::desk::{Desk, Held};
 use crate::cli::error::CliError;
 use crate::cli::exit::ExitStatus;
 use crate::cli::report::{
     OwedLine, Reporting, SegmentReport, count, person, print_next, rule_words, signed_earlier_of,
     wish_words,
 };
-use crate::cli::review::{Place, PlaceArgs, Subject, assistance_source};
+use crate::cli::review::{Place, PlaceArgs, Subject, assistance_source, named_range};
 use crate::cli::time;
 use crate::cli::ui::{Cell, Role, Table, Ui, Word};
 use crate::evidence::{gather, rejected_forms};
@@ -70,26 +70,29 @@ struct Answer<'a> {
 pub(super) fn answer(
     context: &mut Context,
     args: &Asked,
-    command: &str,
+    command: &'static str,
 ) -> Result<ExitStatus, CliError> {
-    let desk = context.desk(command)?;
-    let place = Place::new(&desk, &args.place)?;
+    let mut held = Held::take(context, command)?;
+    let place = Place::new(held.desk(context)?, &args.place)?;
+    let named = args.range.as_deref();
+    let named = named.map(|text| named_range(context, &mut held, &place, text)).transpose()?;
+    let desk = &*held.desk(context)?;
     let repository = desk.need_repository()?;
     let now = context.now();
-    let named = args.range.as_deref();
-    let range = match named {
-        Some(text) => Some(place.range(repository, text)?),
-        None => place.range_of_head(repository)?,
-    };
-    let Some(range) = range else { return landed(context, &desk, &place, repository) };
     let branch = repository.head_branch()?;
     let branch = branch.as_ref().map(|name| name.as_str().trim_start_matches("refs/heads/"));
-    let argument = named.or(branch).unwrap_or("HEAD");
-    let subject = Subject::load(&desk, &place, range, argument, now)?;
+    let (range, argument) = match named {
+        Some(named) => (named.range, named.argument),
+        None => match place.range_of_head(repository)? {
+            Some(range) => (range, branch.unwrap_or("HEAD").to_owned()),
+            None => return landed(context, desk, &place, repository),
+        },
+    };
+    let subject = Subject::load(desk, &place, range, &argument, now)?;
     let people = desk.names();
-    let report = subject.report(&desk, &place, &people);
+    let report = subject.report(desk, &place, &people);
     let said = word(&place, report.satisfied);
-    let owed = place.owed(&desk, now);
+    let owed = place.owed(desk, now);
     context.ui.json(&Answer {
         word: word_for_machines(said),
         mode: place.mode(),
@@ -102,11 +105,11 @@ pub(super) fn answer(
         segments: vec![report.clone()],
         owed: &owed,
     });
-    print_change(&mut context.ui, &desk, &place, &subject, &report);
+    print_change(&mut context.ui, desk, &place, &subject, &report);
     print_owed(&mut context.ui, &owed);
     let next = next(&report, subject.commits());
     print_next(&mut context.ui, &next);
-    desk.session.leak();
+    held.leak();
     Ok(status(said))
 }
 

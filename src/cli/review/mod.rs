@@ -5,6 +5,7 @@ mod diff;
 mod interdiff;
 mod place;
 mod queue;
+mod request;
 mod subject;
 mod summary;
 
@@ -23,6 +24,7 @@ pub(crate) use diff::{Difference, differences};
 pub(crate) use interdiff::{Interdiff, PathSince, interdiff, since_words};
 pub(crate) use place::{Place, PlaceArgs};
 pub(crate) use queue::{Waiting, WaitingKind, WaitingList, waiting};
+pub(crate) use request::{Named, named_range};
 pub(crate) use subject::{Subject, declared_range, merge_ahead};
 pub(crate) use summary::{assistance_source, print_summary, tools};
 

@@ -5,7 +5,7 @@ use crate::base::time::Timestamp;
 use crate::cli::desk::Desk;
 use crate::cli::error::CliError;
 use crate::cli::report::{OwedLine, owed_lines};
-use crate::git::{Range, Repository};
+use crate::git::{BranchTip, Range, Repository};
 use crate::policy::{Policy, Service};
 use crate::statement::words::Mode;
 use crate::verify::{Question, owed};
@@ -32,6 +32,25 @@ pub(crate) struct Place {
     pub(crate) service: Service,
     /// The environment.
     pub(crate) environment: EnvironmentName,
+}
+
+/// The branch that one remote has, and only one, and nobody here: `retry` for `origin/retry`.
+fn only_remote_branch(tips: &[BranchTip], text: &str) -> Result<Option<BranchTip>, CliError> {
+    let is_it = |tip: &&BranchTip| {
+        let name = tip.name.as_str().strip_prefix("refs/remotes/");
+        name.and_then(|name| name.split_once('/')).is_some_and(|(_, branch)| branch == text)
+    };
+    let found: Vec<&BranchTip> = tips.iter().filter(is_it).collect();
+    match found.as_slice() {
+        [] => Ok(None),
+        [only] => Ok(Some((*only).clone())),
+        several => {
+            let names =
+                several.iter().map(|tip| tip.name.as_str().replacen("refs/remotes/", "", 1));
+            Err(CliError::usage(format!("several remotes have a branch {text}"))
+                .hint(format!("name one: {}", names.collect::<Vec<_>>().join(", "))))
+        }
+    }
 }
 
 impl Place {
@@ -130,7 +149,10 @@ impl Place {
                 .any(|full| full == name)
         };
         let tips = repository.branches()?;
-        let named = tips.into_iter().find(|tip| is_branch(tip.name.as_str()));
+        let named = match tips.iter().find(|tip| is_branch(tip.name.as_str())) {
+            Some(named) => Some(named.clone()),
+            None => only_remote_branch(&tips, text)?,
+        };
         let tip = self.tip(repository)?;
         let (head, is_own) = match named {
             Some(named) => (named.revision, self.is_own(named.name.as_str())),

@@ -67,6 +67,11 @@ fn print_heading(ui: &mut Ui, place: &Place, subject: &Subject, report: &Segment
         said.push(' ');
         said.push_str(request);
     }
+    let is_number = subject.argument.bytes().all(|byte| byte.is_ascii_digit());
+    if is_number && !report.requests.contains(&subject.argument) {
+        said.push_str(" #");
+        said.push_str(&subject.argument);
+    }
     let title = text::escape(&report.title);
     let hash = format!("change {}", subject.change().short());
     let left = format!("{said}  {title}");

@@ -2,14 +2,13 @@
 
 use super::{Desired, Named};
 use crate::base::digest::ContentDigest;
-use crate::base::limits::SUBJECTS_MAX;
 use crate::base::name::ChecklistItem;
 use crate::base::time::Timestamp;
 use crate::cli::desk::Desk;
 use crate::cli::error::CliError;
 use crate::cli::report::{Reporting, could_fill};
 use crate::cli::review::{
-    Difference, Interdiff, Place, Subject, declared_range, differences, waiting,
+    self, Difference, Interdiff, Place, Subject, declared_range, differences, waiting,
 };
 use crate::roster::Member;
 use crate::statement::words::{ApprovalVerdict, Duty, MemberKind, Shown};
@@ -65,17 +64,13 @@ pub(super) fn named(
     place: &Place,
     reader: &Member,
     named: &Named,
+    ranges: Vec<review::Named>,
     now: Timestamp,
 ) -> Result<Vec<Item>, CliError> {
-    let are_changes = !named.ranges.is_empty() || !named.changes.is_empty();
-    if are_changes && !named.artifacts.is_empty() {
-        return Err(CliError::usage("changes and artifacts are signed apart")
-            .hint("run the command once for each sort"));
-    }
     let mut items = Vec::new();
-    for text in &named.ranges {
-        let range = place.range(desk.need_repository()?, text)?;
-        items.push(change(desk, reader, Subject::load(desk, place, range, text, now)?, false)?);
+    for found in ranges {
+        let subject = Subject::load(desk, place, found.range, &found.argument, now)?;
+        items.push(change(desk, reader, subject, false)?);
     }
     let mut declared = None;
     for hash in &named.changes {
@@ -101,9 +96,6 @@ pub(super) fn named(
     hashes.sort_unstable();
     if hashes.windows(2).any(|pair| pair[0] == pair[1]) {
         return Err(CliError::usage("the same change is named twice"));
-    }
-    if items.len() > SUBJECTS_MAX {
-        return Err(CliError::usage(format!("at most {SUBJECTS_MAX} changes get one signature")));
     }
     Ok(items)
 }

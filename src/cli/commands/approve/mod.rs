@@ -8,12 +8,13 @@ use std::cell::RefCell;
 use std::path::PathBuf;
 use std::rc::Rc;
 
+use crate::base::limits::SUBJECTS_MAX;
 use crate::base::name::ChecklistItem;
 use crate::cli::Context;
 use crate::cli::desk::Held;
 use crate::cli::error::CliError;
 use crate::cli::exit::ExitStatus;
-use crate::cli::review::{Place, PlaceArgs, me};
+use crate::cli::review::{Place, PlaceArgs, me, named_range};
 use crate::key::Signer;
 use crate::roster::Member;
 use crate::statement::words::ApprovalVerdict;
@@ -28,9 +29,12 @@ const EXPECTED_DIGITS_MIN: usize = 12;
 
 /// Sign off on a change: the next in your queue, or what you name
 #[derive(Debug, clap::Args)]
-#[command(after_help = "RANGE is a branch, A..B as in git, or a commit against its first parent. \
-    Several of them\nget one signature. Without a terminal name what you have read: --expect \
-    HASH.\n\nExamples:\n  countersign approve\n  countersign approve retry-capture\n  \
+#[command(after_help = "WHAT is a branch, the number or URL of a pull request or merge request, \
+    A..B as in git, or a\ncommit against its first parent. A request is fetched with git. Several \
+    of them get one\nsignature. Without a terminal name what you have read: --expect \
+    HASH.\n\nExamples:\n  countersign approve\n  countersign approve 1841\n  \
+    countersign approve https://github.com/shop/api/pull/1841\n  \
+    countersign approve retry-capture\n  \
     countersign approve 41c09aa..7be2d10 -m 'read with Mia'\n  \
     countersign approve --change 8c1f52e0a94b\n  \
     countersign approve --artifact sha256:DIGEST --expect DIGEST")]
@@ -50,7 +54,7 @@ pub(crate) struct Args {
 #[derive(Debug, Clone, Default, clap::Args)]
 pub(super) struct Named {
     /// What to sign off
-    #[arg(value_name = "RANGE")]
+    #[arg(value_name = "WHAT")]
     ranges: Vec<String>,
     /// A change that was declared, by its hash or the first 12 digits of it
     #[arg(long = "change", value_name = "HASH")]
@@ -104,6 +108,20 @@ impl Named {
     const fn is_empty(&self) -> bool {
         self.ranges.is_empty() && self.changes.is_empty() && self.artifacts.is_empty()
     }
+
+    /// What cannot stand under one signature is refused before anything is fetched.
+    fn check(&self) -> Result<(), CliError> {
+        let changes = self.ranges.len() + self.changes.len();
+        if changes > 0 && !self.artifacts.is_empty() {
+            return Err(CliError::usage("changes and artifacts are signed apart")
+                .hint("run the command once for each sort"));
+        }
+        if changes.max(self.artifacts.len()) > SUBJECTS_MAX {
+            let message = format!("at most {SUBJECTS_MAX} changes get one signature");
+            return Err(CliError::usage(message).hint("run the command once for each lot"));
+        }
+        Ok(())
+    }
 }
 
 /// Whether questions may be asked, and their answers be seen.
@@ -124,13 +142,19 @@ pub(super) fn sign_off(
     let checks = checks.iter().map(|text| check(text)).collect::<Result<Vec<_>, _>>()?;
     let (expected, asks) = (named.expect.as_slice(), asks(context, signing));
     let desired = Desired { signing, expected, checks, asks, signer: RefCell::default() };
+    named.check()?;
     let mut held = Held::take(context, "approve")?;
     let desk = held.desk(context)?;
     let place = Place::new(desk, place_args)?;
     let reader = me(context, desk)?;
+    let mut ranges = Vec::new();
+    for text in &named.ranges {
+        ranges.push(named_range(context, &mut held, &place, text)?);
+    }
+    let desk = held.desk(context)?;
     let now = context.now();
     if !named.is_empty() {
-        let items = items::named(desk, &place, &reader, named, now)?;
+        let items = items::named(desk, &place, &reader, named, ranges, now)?;
         let answered = one(context, &mut held, &place, &reader, items, &desired, verdict)?;
         held.leak();
         return Ok(match answered {
