@@ -33,6 +33,9 @@ pub struct Environment {
     pub is_ci: bool,
     /// Whether GitHub Actions runs this, whose annotations `check` then prints.
     pub is_github_actions: bool,
+    /// Whether what a partial clone left out must not be fetched (`GIT_NO_LAZY_FETCH`, which git
+    /// obeys as well).
+    pub no_lazy_fetch: bool,
     /// The zone that people here read times in, for display only; none is UTC.
     pub zone: Option<TimeZone>,
     /// The user's login name, for display only.
@@ -70,6 +73,8 @@ impl Environment {
             is_remote_session: path("SSH_CONNECTION").is_some(),
             is_ci: text("CI").is_some_and(|value| value != "false" && value != "0"),
             is_github_actions: text("GITHUB_ACTIONS").is_some_and(|value| value == "true"),
+            no_lazy_fetch: text("GIT_NO_LAZY_FETCH")
+                .is_some_and(|value| value != "false" && value != "0"),
             zone: Some(TimeZone::system()),
             user: text("USER").or_else(|| text("LOGNAME")),
             ledger: text("COUNTERSIGN_LEDGER"),

@@ -185,6 +185,16 @@ pub enum GitError {
         /// Whether the clone leaves objects at the server.
         is_partial: bool,
     },
+    /// Objects that a partial clone left at the server, which did not come.
+    #[error("cannot fetch {count} objects from {remote}: {detail}")]
+    NotFetched {
+        /// The remote that promised them.
+        remote: String,
+        /// How many were asked for.
+        count: usize,
+        /// What git says.
+        detail: String,
+    },
     /// The path is not in the commit.
     #[error("{path} is not a file of commit {commit}")]
     NoSuchFile {
@@ -227,7 +237,9 @@ impl GitError {
             | Self::WrongKind { .. }
             | Self::Tree { .. }
             | Self::Commit { .. } => ErrorKind::Integrity,
-            Self::Missing { .. } | Self::Unreadable { .. } => ErrorKind::Unavailable,
+            Self::Missing { .. } | Self::NotFetched { .. } | Self::Unreadable { .. } => {
+                ErrorKind::Unavailable
+            }
         }
     }
 
@@ -252,7 +264,9 @@ impl GitError {
                 "name the range yourself: BASE..HEAD".into()
             }
             Self::Shallow { .. } => {
-                "fetch the whole history: git fetch --unshallow (in CI: fetch-depth: 0)".into()
+                "fetch the whole history: git fetch --unshallow (in CI: fetch-depth: 0, and \
+                 filter: blob:none)"
+                    .into()
             }
             Self::ChainTooLong { .. } => "name a start that is nearer".into(),
             Self::BlobTooLarge { .. } => "install git, which reads it piece by piece".into(),
@@ -270,6 +284,9 @@ impl GitError {
             }
             Self::Missing { is_partial: true, .. } => {
                 "fetch what the partial clone left out: git fetch --refetch --no-filter".into()
+            }
+            Self::NotFetched { remote, .. } => {
+                format!("where {remote} can be reached: git fetch --refetch --no-filter {remote}")
             }
             Self::Open { .. } | Self::NoSuchFile { .. } | Self::Unreadable { .. } => String::new(),
         }

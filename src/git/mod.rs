@@ -2,7 +2,8 @@
 //!
 //! A gate reads repositories that it does not trust, so: no hook, filter or configured program
 //! runs; replacement objects, grafts and the commit-graph are ignored; every object that is read
-//! is hashed again; sizes are asked before content is read.
+//! is hashed again; sizes are asked before content is read. Only where a caller allows it
+//! ([`Repository::allow_fetch`]) git gets what a partial clone left out.
 
 mod carried;
 mod collisions;
@@ -10,6 +11,7 @@ mod error;
 mod fetch;
 mod history;
 mod objects;
+mod promisor;
 mod range;
 mod repository;
 mod steps;

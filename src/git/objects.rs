@@ -2,7 +2,7 @@
 //! used, each tree and blob read once.
 
 use std::cell::{Cell, RefCell};
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::io::Read as _;
 use std::process::{Command, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -11,6 +11,7 @@ use gix::objs::{Find as _, FindHeader as _, Kind};
 use sha2::{Digest as _, Sha256};
 
 use super::error::{GitError, detail};
+use super::promisor::Promisor;
 use crate::base::digest::ContentDigest;
 use crate::base::limits::{BLOB_BYTES_MAX, COMMIT_BYTES_MAX, TREE_BYTES_MAX};
 use crate::change::{
@@ -31,6 +32,7 @@ pub(super) type BlobMemory = Arc<Mutex<HashMap<ObjectId, BlobFacts>>>;
 pub(super) struct Objects {
     repository: gix::Repository,
     blobs: BlobMemory,
+    promisor: Option<Arc<Promisor>>,
     blob_bytes_max: Cell<u64>,
     trees: RefCell<(usize, HashMap<ObjectId, Arc<Tree>>)>,
     commits: RefCell<HashMap<ObjectId, Arc<Commit>>>,
@@ -44,6 +46,7 @@ impl Objects {
         Self {
             repository,
             blobs,
+            promisor: None,
             blob_bytes_max: Cell::new(BLOB_BYTES_MAX),
             trees: RefCell::default(),
             commits: RefCell::default(),
@@ -57,6 +60,35 @@ impl Objects {
 
     pub(super) fn blobs(&self) -> BlobMemory {
         Arc::clone(&self.blobs)
+    }
+
+    pub(super) fn promisor(&self) -> Option<Arc<Promisor>> {
+        self.promisor.clone()
+    }
+
+    pub(super) fn set_promisor(&mut self, promisor: Option<Arc<Promisor>>) {
+        self.promisor = promisor;
+    }
+
+    /// Fetches those trees and blobs of `ids` that a partial clone left out, in one round. Does
+    /// nothing where nothing may be fetched: whoever reads them says what is missing.
+    pub(super) fn fetch_missing(
+        &self,
+        ids: impl IntoIterator<Item = ObjectId>,
+    ) -> Result<(), GitError> {
+        let Some(promisor) = &self.promisor else { return Ok(()) };
+        let mut missing = BTreeSet::new();
+        for id in ids {
+            // Git knows the empty tree without having it.
+            let is_known = self.git_id(&id).is_none_or(|id| id.is_empty_tree());
+            if !is_known && self.header(&id)?.is_none() {
+                missing.insert(id);
+            }
+        }
+        if missing.is_empty() {
+            return Ok(());
+        }
+        promisor.fetch(&missing.into_iter().collect::<Vec<_>>())
     }
 
     pub(super) fn blob_bytes_max(&self) -> u64 {
@@ -106,7 +138,13 @@ impl Objects {
         place: &str,
         take: impl FnOnce(&[u8]) -> T,
     ) -> Result<T, GitError> {
-        let (Some(git_id), Some((found, found_bytes))) = (self.git_id(id), self.header(id)?) else {
+        let mut header = self.header(id)?;
+        // Commits are never left out of a partial clone: one that is missing is beyond a border.
+        if header.is_none() && matches!(kind, Kind::Tree | Kind::Blob) && self.promisor.is_some() {
+            self.fetch_missing([*id])?;
+            header = self.header(id)?;
+        }
+        let (Some(git_id), Some((found, found_bytes))) = (self.git_id(id), header) else {
             return Err(self.missing(id, place));
         };
         if found != kind {

@@ -2,9 +2,11 @@
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use super::error::{GitError, detail};
 use super::objects::{BlobMemory, Objects};
+use super::promisor::Promisor;
 use crate::base::limits::BLOB_BYTES_MAX;
 use crate::base::name::{ReferenceName, Revision};
 use crate::change::{Chain, CommitFacts, ObjectId, printable};
@@ -92,11 +94,19 @@ impl Repository {
 
     /// The same repository once more, for another thread; blobs that one has read the other
     /// knows.
-    pub(super) fn reopen(git_dir: &Path, blobs: BlobMemory) -> Result<Self, GitError> {
+    pub(super) fn reopen(
+        git_dir: &Path,
+        blobs: BlobMemory,
+        promisor: Option<Arc<Promisor>>,
+    ) -> Result<Self, GitError> {
         let mut settings = gix::open::Options::default();
         settings.modify(options);
         match gix::open_opts(git_dir, settings.open_path_as_is(true)) {
-            Ok(repository) => Self::from_gix(repository, blobs),
+            Ok(repository) => {
+                let mut repository = Self::from_gix(repository, blobs)?;
+                repository.objects.set_promisor(promisor);
+                Ok(repository)
+            }
             Err(error) => Err(open_error(git_dir, &error)),
         }
     }
@@ -115,6 +125,13 @@ impl Repository {
 
     pub(super) const fn gix(&self) -> &gix::Repository {
         self.objects.repository()
+    }
+
+    /// From now on trees and blobs that a partial clone left at the server are fetched with the
+    /// git program, all that one question needs in one round. Elsewhere it changes nothing.
+    pub fn allow_fetch(&mut self) {
+        let promisor = Promisor::of(self.gix()).map(Arc::new);
+        self.objects.set_promisor(promisor);
     }
 
     /// Lowers the size above which a blob is streamed through the git program.

@@ -43,8 +43,10 @@ impl Repository {
         let tree = |revision: &Revision| {
             self.objects().commit(&ObjectId::from(revision)).map(|commit| commit.tree)
         };
-        let old = old.map(tree).transpose()?;
-        let rows = difference(self.objects(), TreePair { old, new: Some(tree(new)?) })?;
+        let (old, new) = (old.map(tree).transpose()?, tree(new)?);
+        self.objects().fetch_missing(old.into_iter().chain([new]))?;
+        let rows = difference(self.objects(), TreePair { old, new: Some(new) })?;
+        self.objects().fetch_missing(blobs_of(&rows))?;
         self.objects().rows_to_document(&rows)
     }
 
@@ -91,6 +93,7 @@ impl Repository {
     /// # Errors
     /// As [`Repository::step`]: that of the first commit that has one.
     pub fn steps(&self, commits: &[Revision]) -> Result<Vec<Step>, GitError> {
+        self.objects().fetch_steps(commits)?;
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let threads = cores.min(THREADS_MAX).min(commits.len() / STEPS_PER_THREAD_MIN);
         if threads < 2 {
@@ -99,12 +102,13 @@ impl Repository {
         // Neighbours share trees and blobs, so each thread takes a run of them.
         let runs = commits.chunks(commits.len().div_ceil(threads));
         let (git_dir, limit) = (self.gix().git_dir(), self.objects().blob_bytes_max());
+        let promisor = self.objects().promisor();
         let parts: Vec<Result<Vec<Step>, GitError>> = std::thread::scope(|scope| {
             let workers: Vec<_> = runs
                 .map(|run| {
-                    let blobs = self.objects().blobs();
+                    let (blobs, promisor) = (self.objects().blobs(), promisor.clone());
                     scope.spawn(move || {
-                        let mut repository = Self::reopen(git_dir, blobs)?;
+                        let mut repository = Self::reopen(git_dir, blobs, promisor)?;
                         repository.set_blob_bytes_max(limit);
                         run.iter().map(|commit| repository.step(commit)).collect()
                     })
@@ -148,7 +152,46 @@ impl Repository {
     }
 }
 
+/// The blobs of both sides of rows.
+fn blobs_of(rows: &[TreeRow]) -> impl Iterator<Item = ObjectId> {
+    let sides = rows.iter().flat_map(|row| [row.old, row.new]).flatten();
+    sides.filter(|(kind, _)| *kind != EntryKind::Submodule).map(|(_, id)| id)
+}
+
 impl Objects {
+    /// Fetches what a partial clone left out of all that steps are made from: at most one round
+    /// for trees, which only a treeless clone lacks, and one for blobs.
+    fn fetch_steps(&self, commits: &[Revision]) -> Result<(), GitError> {
+        if self.promisor().is_none() {
+            return Ok(());
+        }
+        let (mut trees, mut pairs) = (Vec::new(), Vec::new());
+        for revision in commits {
+            let id = ObjectId::from(revision);
+            let commit = self.commit(&id)?;
+            let parent = commit.parents.first();
+            let old = parent.map(|parent| self.parent(&id, parent)).transpose()?;
+            let pair = TreePair { old: old.map(|old| old.tree), new: Some(commit.tree) };
+            trees.extend(pair.old.into_iter().chain(pair.new));
+            pairs.push(pair);
+            // Whether a merge wrote something itself is seen beside each of its parents.
+            for (id, commit) in self.brought_in(&id, parent)? {
+                if commit.parents.len() > 1 {
+                    trees.push(commit.tree);
+                    for parent in &commit.parents {
+                        trees.push(self.parent(&id, parent)?.tree);
+                    }
+                }
+            }
+        }
+        self.fetch_missing(trees)?;
+        let mut blobs = Vec::new();
+        for pair in pairs {
+            blobs.extend(blobs_of(&difference(self, pair)?));
+        }
+        self.fetch_missing(blobs)
+    }
+
     fn step(&self, id: &ObjectId) -> Result<Step, GitError> {
         let commit = self.commit(id)?;
         let parent = commit.parents.first();

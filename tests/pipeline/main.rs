@@ -7,5 +7,6 @@ mod figures;
 mod gate;
 #[path = "../common/library.rs"]
 mod library;
+mod partial;
 mod running;
 mod stage;

@@ -60,13 +60,21 @@ impl Context {
     /// # Errors
     /// Where there is none, or it cannot be trusted or read.
     pub(crate) fn repository(&self) -> Result<Repository, CliError> {
-        Ok(Repository::open(&self.environment.current_directory)?)
+        Ok(self.allowed(Repository::open(&self.environment.current_directory)?))
+    }
+
+    /// A repository that may fetch what a partial clone left out, unless the user forbids it.
+    fn allowed(&self, mut repository: Repository) -> Repository {
+        if !self.environment.no_lazy_fetch {
+            repository.allow_fetch();
+        }
+        repository
     }
 
     /// The repository, or none where the command stands in none. Any other failure is one.
     pub(crate) fn repository_if_any(&self) -> Result<Option<Repository>, CliError> {
         match Repository::open(&self.environment.current_directory) {
-            Ok(repository) => Ok(Some(repository)),
+            Ok(repository) => Ok(Some(self.allowed(repository))),
             Err(GitError::NotARepository { .. }) => Ok(None),
             Err(error) => Err(error.into()),
         }
