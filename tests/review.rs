@@ -404,9 +404,12 @@ fn the_json_of_a_change_keeps_its_shape() {
             "base",
             "environment",
             "head",
+            "landing",
             "mode",
             "owed",
             "policy",
+            "problems",
+            "reasons",
             "segments",
             "service",
             "size"

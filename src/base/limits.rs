@@ -122,6 +122,8 @@ pub const HOLDERS_REMEMBERED_MILLISECONDS: u64 = 30 * 86_400_000;
 /// How far ahead of the ledger's clock the claimed time of an override may lie, in milliseconds:
 /// laptops are late or early by minutes.
 pub const OVERRIDE_AHEAD_MILLISECONDS_MAX: u64 = 300_000;
+/// Largest file in which a pipeline tells what started it, in bytes: GitHub sends at most 25 MB.
+pub const EVENT_BYTES_MAX: usize = 32 * 1024 * 1024;
 /// Most parents of one commit.
 pub const COMMIT_PARENTS_MAX: usize = 1_000;
 /// Most commits that one step may bring in.

@@ -31,8 +31,10 @@ pub struct Environment {
     pub is_remote_session: bool,
     /// Whether a CI runs this (`CI` is set, and not to `false` or `0`).
     pub is_ci: bool,
-    /// Whether GitHub Actions runs this, whose annotations `check` then prints.
-    pub is_github_actions: bool,
+    /// What GitHub Actions says of itself, where it runs this (`GITHUB_ACTIONS` is `true`).
+    pub github: Option<GitHubActions>,
+    /// What GitLab says of itself, where it runs this (`GITLAB_CI` is `true`).
+    pub gitlab: Option<GitLabPipeline>,
     /// Whether what a partial clone left out must not be fetched (`GIT_NO_LAZY_FETCH`, which git
     /// obeys as well).
     pub no_lazy_fetch: bool,
@@ -46,6 +48,60 @@ pub struct Environment {
     pub trust: Option<PathBuf>,
     /// `COUNTERSIGN_KEY`: as `--key`, but absolute where it is a path.
     pub key: Option<String>,
+}
+
+/// The variables of GitHub Actions that are read; each may be missing.
+#[derive(Debug, Clone, Default)]
+pub struct GitHubActions {
+    /// `GITHUB_EVENT_NAME`: what started the workflow.
+    pub event_name: Option<String>,
+    /// `GITHUB_EVENT_PATH`: the file of the event.
+    pub event_path: Option<PathBuf>,
+    /// `GITHUB_STEP_SUMMARY`: the file that the step's summary is appended to.
+    pub step_summary: Option<PathBuf>,
+}
+
+impl GitHubActions {
+    fn of_process() -> Self {
+        Self {
+            event_name: text("GITHUB_EVENT_NAME"),
+            event_path: path("GITHUB_EVENT_PATH"),
+            step_summary: path("GITHUB_STEP_SUMMARY"),
+        }
+    }
+}
+
+/// The variables of a GitLab pipeline that are read; each may be missing.
+#[derive(Debug, Clone, Default)]
+pub struct GitLabPipeline {
+    /// `CI_MERGE_REQUEST_EVENT_TYPE`: `detached`, `merged_result` or `merge_train`.
+    pub event_type: Option<String>,
+    /// `CI_MERGE_REQUEST_IID`: the merge request's number in its project.
+    pub number: Option<String>,
+    /// `CI_MERGE_REQUEST_TARGET_BRANCH_NAME`: where it goes.
+    pub target_branch: Option<String>,
+    /// `CI_MERGE_REQUEST_DIFF_BASE_SHA`: where it left the target branch.
+    pub diff_base: Option<String>,
+    /// `CI_MERGE_REQUEST_SOURCE_BRANCH_SHA`: its own head, where a merge was made to be tested.
+    pub source_head: Option<String>,
+    /// `CI_MERGE_REQUEST_TARGET_BRANCH_SHA`: what that merge, or the train's, stands on.
+    pub target_head: Option<String>,
+    /// `CI_COMMIT_SHA`: the commit that is tested.
+    pub commit: Option<String>,
+}
+
+impl GitLabPipeline {
+    fn of_process() -> Self {
+        Self {
+            event_type: text("CI_MERGE_REQUEST_EVENT_TYPE"),
+            number: text("CI_MERGE_REQUEST_IID"),
+            target_branch: text("CI_MERGE_REQUEST_TARGET_BRANCH_NAME"),
+            diff_base: text("CI_MERGE_REQUEST_DIFF_BASE_SHA"),
+            source_head: text("CI_MERGE_REQUEST_SOURCE_BRANCH_SHA"),
+            target_head: text("CI_MERGE_REQUEST_TARGET_BRANCH_SHA"),
+            commit: text("CI_COMMIT_SHA"),
+        }
+    }
 }
 
 impl Environment {
@@ -72,7 +128,8 @@ impl Environment {
             ssh_auth_sock: path("SSH_AUTH_SOCK"),
             is_remote_session: path("SSH_CONNECTION").is_some(),
             is_ci: text("CI").is_some_and(|value| value != "false" && value != "0"),
-            is_github_actions: text("GITHUB_ACTIONS").is_some_and(|value| value == "true"),
+            github: is_true("GITHUB_ACTIONS").then(GitHubActions::of_process),
+            gitlab: is_true("GITLAB_CI").then(GitLabPipeline::of_process),
             no_lazy_fetch: text("GIT_NO_LAZY_FETCH")
                 .is_some_and(|value| value != "false" && value != "0"),
             zone: Some(TimeZone::system()),
@@ -105,6 +162,11 @@ impl Environment {
 #[expect(clippy::disallowed_methods, reason = "this file is the reader of the environment")]
 fn path(name: &str) -> Option<PathBuf> {
     std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from)
+}
+
+/// Whether a variable is `true`, as pipelines write it.
+fn is_true(name: &str) -> bool {
+    text(name).is_some_and(|value| value == "true")
 }
 
 /// A variable as text; one that is not UTF-8 keeps its other characters, to be refused by name.

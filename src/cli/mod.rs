@@ -4,6 +4,7 @@
 //! the environment and the clock.
 
 mod address;
+mod ci;
 pub mod commands;
 mod demo;
 pub(crate) mod desk;
@@ -159,6 +160,13 @@ pub fn run(
     clock: Box<dyn Clock>,
     open: impl FnOnce(Manner) -> Ui,
 ) -> ExitStatus {
+    // From the first line on: a mistake in the arguments is told with the arguments in it.
+    let is_github = environment.as_ref().is_ok_and(|found| found.github.is_some());
+    let open = |manner: Manner| {
+        let mut ui = open(manner);
+        ui.disarm_commands(is_github);
+        ui
+    };
     let Arguments { global, command } = match Arguments::try_parse_from(arguments) {
         Ok(arguments) => arguments,
         Err(error) => return refuse(&error, &mut open(Manner::default())),

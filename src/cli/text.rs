@@ -68,6 +68,22 @@ pub fn escape_json(json: &str) -> String {
     escaped
 }
 
+/// A line that GitHub's runner takes for text: it obeys one that begins with `::`, white space
+/// left out, and `##[` anywhere. Nothing else changes, and what was meant can still be read.
+#[must_use]
+pub fn disarm(line: &str) -> Cow<'_, str> {
+    let start = line.len() - line.trim_start().len();
+    let is_command = line[start..].starts_with("::");
+    if !is_command && !line.contains("##[") {
+        return Cow::Borrowed(line);
+    }
+    let mut disarmed = line.replace("##[", "## [");
+    if is_command {
+        disarmed.insert(start + 1, ' ');
+    }
+    Cow::Owned(disarmed)
+}
+
 /// How many columns the text takes, hidden characters being escaped before.
 #[must_use]
 pub fn width(text: &str) -> usize {
@@ -137,6 +153,18 @@ mod tests {
         assert_eq!(escape("a\u{202e}b\u{200b}c\u{feff}"), "a\\u{202e}b\\u{200b}c\\u{feff}");
         assert_eq!(escape("x\u{e0041}\u{2028}"), "x\\u{e0041}\\u{2028}");
         assert_eq!(escape_bytes(b"a\xffb\x1b\xe2\x80"), "a\\xffb\\u{1b}\\xe2\\x80");
+    }
+
+    #[test]
+    fn a_runner_takes_no_line_for_a_command() {
+        assert_eq!(disarm("  ::add-mask::x"), "  : :add-mask::x");
+        assert_eq!(disarm("\u{3000}::error::x"), "\u{3000}: :error::x");
+        assert_eq!(
+            disarm("title ##[set-output name=a]b ##["),
+            "title ## [set-output name=a]b ## ["
+        );
+        assert_eq!(disarm("a::b"), "a::b");
+        assert_eq!(disarm("###[x]"), "### [x]");
     }
 
     #[test]

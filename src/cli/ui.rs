@@ -4,6 +4,7 @@
 //! added here, never alone: the words carry the meaning. Nothing here fails: a reader that
 //! closed the pipe (`| head`) is no error, and any other failure is kept for [`Ui::finish`].
 
+use std::borrow::Cow;
 use std::collections::VecDeque;
 use std::io::{self, BufRead as _, BufWriter, IsTerminal as _, Read as _, Write};
 
@@ -50,6 +51,15 @@ enum Input {
     Script(VecDeque<String>),
 }
 
+/// Who reads what is printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Reader {
+    /// People, and programs that obey nothing.
+    Person,
+    /// GitHub's runner, which obeys some lines.
+    Runner,
+}
+
 /// The terminal, or whatever stands in its place.
 pub struct Ui {
     out: Box<dyn Write>,
@@ -62,6 +72,7 @@ pub struct Ui {
     failure: Option<io::Error>,
     input: Input,
     manner: Manner,
+    reader: Reader,
 }
 
 /// Writes a file's content to standard output as it is, at once: `-o -`.
@@ -94,6 +105,7 @@ impl Ui {
             failure: None,
             input: if person { Input::Terminal } else { Input::Nobody },
             manner,
+            reader: Reader::Person,
         }
     }
 
@@ -120,12 +132,28 @@ impl Ui {
             failure: None,
             input,
             manner,
+            reader: Reader::Person,
         }
     }
 
     /// Takes on the manner that the command line asks for, the streams staying as they are.
     pub fn set_manner(&mut self, manner: Manner) {
         self.manner = manner;
+    }
+
+    /// Whether every line is written so that GitHub's runner takes it for text: it obeys lines
+    /// that begin with `::`, and `##[` anywhere, whoever wrote the title that they stand in.
+    pub fn disarm_commands(&mut self, is_read_by_runner: bool) {
+        self.reader = if is_read_by_runner { Reader::Runner } else { Reader::Person };
+    }
+
+    /// A line on stderr that GitHub's runner shall obey, as `cli::ci` makes it; silent with `-q`.
+    pub(super) fn workflow_command(&mut self, command: &super::ci::WorkflowCommand) {
+        if !self.manner.quiet {
+            self.flush_out();
+            let line = format!("{command}\n");
+            let _ = self.talk.write_all(line.as_bytes()).and_then(|()| self.talk.flush());
+        }
     }
 
     /// Whether answers are JSON. Commands need not ask: [`Ui::json`] is silent where they are
@@ -203,7 +231,11 @@ impl Ui {
         }
         match serde_json::to_string_pretty(value) {
             Ok(json) => {
-                let json = text::escape_json(&json);
+                let mut json = text::escape_json(&json);
+                if self.reader == Reader::Runner {
+                    // It stands inside a string, where this is the same character.
+                    json = json.replace("##[", "#\\u0023[");
+                }
                 self.write_out(format!("{json}\n").as_bytes());
             }
             Err(error) => self.failure = Some(error.into()),
@@ -330,8 +362,13 @@ impl Ui {
 
     fn put(&mut self, line: &str) {
         if !self.manner.json && !self.manner.quiet {
+            let line = self.disarmed(line);
             self.write_out(format!("{line}\n").as_bytes());
         }
+    }
+
+    fn disarmed<'t>(&self, line: &'t str) -> Cow<'t, str> {
+        if self.reader == Reader::Runner { text::disarm(line) } else { Cow::Borrowed(line) }
     }
 
     fn write_out(&mut self, bytes: &[u8]) {
@@ -359,6 +396,7 @@ impl Ui {
     }
 
     fn write_talk(&mut self, text: &str) {
+        let text = self.disarmed(text);
         // There is nowhere left to complain to.
         let _ = self.talk.write_all(text.as_bytes()).and_then(|()| self.talk.flush());
     }

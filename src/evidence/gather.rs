@@ -163,7 +163,7 @@ pub fn gather_as_of(
 }
 
 /// What was rejected up to a commit that a step brings in (`spec/verdict.md` section 4, step 4).
-fn rejects_brought_in<'a>(
+pub(super) fn rejects_brought_in<'a>(
     view: &'a View,
     steps: &[StepEvidence],
 ) -> impl Iterator<Item = ChangeHash> + 'a {
@@ -265,7 +265,7 @@ pub fn gather_range(
 
 /// A range as one step. Where its base is no ancestor of its head, what the base has of its own is
 /// undone: whoever wrote that is an author of the range as well.
-fn range_step(repository: &Repository, range: &Range) -> Result<Step, GitError> {
+pub(super) fn range_step(repository: &Repository, range: &Range) -> Result<Step, GitError> {
     let (document, path_facts) =
         repository.document_with_facts(range.base.as_ref(), &range.head)?;
     let collisions = repository.collisions(&document, &range.head)?;
@@ -286,7 +286,10 @@ fn range_step(repository: &Repository, range: &Range) -> Result<Step, GitError> 
 }
 
 /// Which paths of earlier steps still collide: as long as none did, there is nothing to read.
-fn note_colliding(repository: &Repository, steps: &mut [StepEvidence]) -> Result<(), GitError> {
+pub(super) fn note_colliding(
+    repository: &Repository,
+    steps: &mut [StepEvidence],
+) -> Result<(), GitError> {
     let mut colliding: BTreeSet<ChangePath> = BTreeSet::new();
     for step in steps {
         colliding.extend(step.step.collisions.iter().cloned());
@@ -299,7 +302,7 @@ fn note_colliding(repository: &Repository, steps: &mut [StepEvidence]) -> Result
     Ok(())
 }
 
-fn evidence_of(session: &Session, steps: Vec<Step>) -> Vec<StepEvidence> {
+pub(super) fn evidence_of(session: &Session, steps: Vec<Step>) -> Vec<StepEvidence> {
     steps.into_iter().map(|step| step_evidence(step, session.salt())).collect()
 }
 
@@ -307,7 +310,7 @@ fn no_difference() -> Document {
     Document::new(Vec::new()).unwrap_or_else(|_| unreachable!("an empty document is one"))
 }
 
-fn hashes<'a>(
+pub(super) fn hashes<'a>(
     steps: &'a [StepEvidence],
     difference: &Document,
 ) -> impl Iterator<Item = ChangeHash> + 'a {

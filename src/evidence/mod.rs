@@ -2,6 +2,7 @@
 //!
 //! A verdict is pure; whoever asks for one gathers here what it rests on.
 
+mod ahead;
 mod covers;
 mod forms;
 mod gather;
@@ -11,6 +12,7 @@ mod runs;
 mod start;
 mod steps;
 
+pub use ahead::{Landing, gather_ahead};
 pub use forms::{ApprovedForms, SignedForm};
 pub use gather::{GatherError, Gathered, gather, gather_as_of, gather_range};
 pub use rejected::{Likeness, RejectedForm, rejected_forms};

@@ -88,6 +88,14 @@ pub enum GitError {
         /// The last commit that is there, or the one that was walked from.
         commit: Revision,
     },
+    /// Commits that are to land as they are do not follow each other from their base on.
+    #[error("{base} is not among the first parents of {head}")]
+    NotOnChain {
+        /// Where they were said to begin.
+        base: Revision,
+        /// The last of them.
+        head: Revision,
+    },
     /// A chain with more steps than are judged.
     #[error("more than {limit} commits between start and head")]
     ChainTooLong {
@@ -226,6 +234,7 @@ impl GitError {
             | Self::NoMergeBase { .. }
             | Self::SeveralMergeBases { .. }
             | Self::Shallow { .. }
+            | Self::NotOnChain { .. }
             | Self::ChainTooLong { .. }
             | Self::BlobTooLarge { .. }
             | Self::ObjectTooLarge { .. }
@@ -267,6 +276,9 @@ impl GitError {
                 "fetch the whole history: git fetch --unshallow (in CI: fetch-depth: 0, and \
                  filter: blob:none)"
                     .into()
+            }
+            Self::NotOnChain { .. } => {
+                "name where they begin: BASE..HEAD along first parents".into()
             }
             Self::ChainTooLong { .. } => "name a start that is nearer".into(),
             Self::BlobTooLarge { .. } => "install git, which reads it piece by piece".into(),

@@ -4,6 +4,7 @@
 //! been verified is a type with one private constructor ([`entry::VerifiedEntry`]), so whoever
 //! could have skipped a check is found by looking for its name.
 
+mod ahead;
 mod artifact;
 mod authors;
 mod chain;
@@ -20,6 +21,7 @@ mod start;
 pub mod trust;
 pub mod verdict;
 
+pub use self::ahead::{Ahead, judge_ahead};
 pub use self::entry::{EntryError, VerifiedEntry};
 pub use self::evidence::{
     Evidence, KnownCover, Live, Position, Question, Returning, SeenAuthor, SeenKind, StepEvidence,

@@ -299,7 +299,7 @@ fn points<'a>(
 }
 
 /// Segments under a replaced policy: where it asks for more, its judgement is the one to show.
-fn merge(segments: &mut Vec<Segment>, other: Vec<Segment>) {
+pub(super) fn merge(segments: &mut Vec<Segment>, other: Vec<Segment>) {
     let satisfied = |segments: &[Segment]| segments.iter().all(|segment| segment.satisfied);
     if segments.is_empty() || (satisfied(segments) && !satisfied(&other)) {
         *segments = other;

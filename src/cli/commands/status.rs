@@ -37,9 +37,9 @@ pub(crate) struct Args {
 #[derive(Debug, clap::Args)]
 pub(super) struct Asked {
     /// What to judge
-    range: Option<String>,
+    pub(super) range: Option<String>,
     #[command(flatten)]
-    place: PlaceArgs,
+    pub(super) place: PlaceArgs,
 }
 
 /// Runs the command.

@@ -16,10 +16,10 @@ use crate::cli::desk::Names;
 use crate::cli::text;
 use crate::cli::ui::Ui;
 use crate::evidence::RejectedForm;
-use crate::policy::{FLOOR, Policy, Presence, Requirement};
+use crate::policy::{FLOOR, Policy, Presence, ReasonCode, Requirement};
 use crate::view::View;
 
-pub(crate) use ask::could_fill;
+pub(crate) use ask::{Ask, could_fill};
 pub(crate) use near::{SignedEarlier, signed_earlier, signed_earlier_of};
 pub(crate) use overriding::{Overriding, override_command};
 pub(crate) use owed::{
@@ -79,6 +79,14 @@ fn labelled(ui: &mut Ui, label: &str, said: &str, code: &str) {
         } else {
             ui.line(&format!("{start}{line}"));
         }
+    }
+}
+
+/// Something that denies beside missing sign-offs, and what to do about it.
+pub(crate) fn print_problem(ui: &mut Ui, code: ReasonCode, said: &str, hint: Option<&str>) {
+    labelled(ui, "denied", said, code.as_str());
+    if let Some(hint) = hint {
+        labelled(ui, "do", hint, "");
     }
 }
 

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::undone::Undone;
-use super::{Overriding, Reporting, SegmentReport, count, labelled, listed};
+use super::{Overriding, Reporting, SegmentReport, count, labelled, listed, print_problem};
 use crate::base::digest::ContentDigest;
 use crate::base::name::{EnvironmentName, MemberId, Revision, ServiceName};
 use crate::base::position::{EntryIndex, TreeSize};
@@ -221,10 +221,7 @@ impl VerdictReport {
             ui.blank();
         }
         for problem in &self.problems {
-            labelled(ui, "denied", &problem.text, problem.code.as_str());
-            if let Some(hint) = &problem.hint {
-                labelled(ui, "do", hint, "");
-            }
+            print_problem(ui, problem.code, &problem.text, problem.hint.as_deref());
         }
         if let Some(undone) = &self.undone {
             undone.print(ui);
