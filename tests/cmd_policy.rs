@@ -28,6 +28,22 @@ fn the_worked_example_is_met() {
     assert_eq!(json["cases"][1]["assessment"]["not_counted"][0]["code"], "IS_AUTHOR");
 }
 
+/// `spec/examples/bots.test.toml`: lock files by a known bot need anybody, all else a senior.
+#[test]
+fn the_worked_example_for_bots_is_met() {
+    let stage = Stage::new("policy-bots");
+    let output = stage.run(["policy", "test", &format!("{}/bots.test.toml", examples())]);
+    let ok = output.ok().lines().filter(|line| line.starts_with("ok    ")).count();
+    assert_eq!(ok, 10, "{output:?}");
+    let weak = stage.run(["policy", "check", &format!("{}/bots.toml", examples())]);
+    assert!(weak.ok().starts_with("YES"), "{weak:?}");
+    let policy = std::fs::read_to_string(format!("{}/bots.toml", examples())).unwrap();
+    let story = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/scenarios/bots_lock_files.md");
+    let story = std::fs::read_to_string(story).unwrap();
+    let rules = &policy[policy.find("[[rule]]").unwrap()..];
+    assert!(story.contains(rules), "the story has the same rules");
+}
+
 /// Exit 1 where a case is answered otherwise, with what differs; 2 and a line for a mistake.
 #[test]
 fn cases_that_are_not_met_and_mistakes_are_told() {

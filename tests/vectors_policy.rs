@@ -387,10 +387,35 @@ fn floor_cases() -> Vec<Case> {
     let nothing = "[[rule]]\nname = \"docs\"\nwhen = { paths = [\"docs/**\"] }\nrequire = []\n";
     let plans =
         "[[rule]]\nname = \"plans\"\nwhen = { artifact = true }\nrequire = [{ team = \"sre\" }]\n";
+    let outside = || {
+        small(
+            "[[rule]]\nname = \"beside\"\nwhen = { paths_outside = [\"**/*.lock\"] }\n\
+             require = [{ count = 2 }]\n",
+        )
+    };
+    let two = |one: &str, other: &str| facts(json!({ "paths": [path(one), path(other)] }));
     let bots = "[[rule]]\nname = \"bots\"\nwhen = { author_kind = [\"bot\"] }\n\
                 require = [{ count = 2 }]\n";
     let bot = json!({ "member": "dep", "kind": "bot", "level": null, "standing": "attested" });
     vec![
+        case(
+            "outside-none",
+            "every path is inside",
+            (outside(), two("a/b.lock", "c.lock"), aged(1)),
+            true,
+        ),
+        case(
+            "outside-one",
+            "one path outside is enough",
+            (outside(), two("a/b.lock", "d"), aged(1)),
+            false,
+        ),
+        case(
+            "outside-folded",
+            "24: what only folds alike is outside",
+            (outside(), two("a/b.lock", "c.LOCK"), aged(1)),
+            false,
+        ),
         case("exempt", "every path matches", (exempt(), docs(false, "docs/b/c"), vec![]), true),
         case(
             "exempt-opaque",

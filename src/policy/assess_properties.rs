@@ -22,6 +22,7 @@ fn rule_strategy() -> impl Strategy<Value = String> {
             ("author_kind", "[\"bot\", \"agent\"]"),
             ("paths", "[\"infra/**\"]"),
             ("paths", "[\"**/*.tf\", \"infra/**\"]"),
+            ("paths_outside", "[\"infra/**\", \"**/*.md\"]"),
             ("environments", "[\"production\"]"),
             ("opaque", "true"),
             ("collision", "true"),

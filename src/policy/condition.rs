@@ -1,7 +1,7 @@
 //! Which rules match, and whether the floor is lifted (`spec/policy.md` section 6).
 
 use super::Policy;
-use super::fact::{Author, AuthorKind, Facts, Standing};
+use super::fact::{Author, AuthorKind, Facts, PathFact, Standing};
 use super::model::{Rule, UnprovedAuthors, When, environment_matches};
 use super::pattern::Pattern;
 use crate::base::fold::folded;
@@ -77,6 +77,15 @@ pub(super) fn holds(
         && (!when.opaque || facts.paths.iter().any(|path| path.opaque))
         && (!when.collision || facts.collision)
         && (when.paths.is_empty() || folded.any_matches(&when.paths))
+        && (when.paths_outside.is_empty() || first_outside(facts, &when.paths_outside).is_some())
+}
+
+/// The first path that matches no pattern byte by byte: here to match more would ask less. More
+/// paths never make a rule silent, so that a condition on what lies outside is safe where one on
+/// what is absent would not be.
+pub(super) fn first_outside<'a>(facts: &'a Facts, patterns: &[Pattern]) -> Option<&'a PathFact> {
+    let is_inside = |path: &PathFact| patterns.iter().any(|one| one.matches_exactly(&path.path));
+    facts.paths.iter().find(|path| !is_inside(path))
 }
 
 /// The authors who could be proved: all but addresses of tools.

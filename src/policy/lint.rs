@@ -237,8 +237,11 @@ fn rule(policy: &Policy, rule: &Rule, found: &mut Vec<Lint>) {
 fn never_holds(policy: &Policy, rule: &Rule) -> Option<&'static str> {
     let when = &rule.when;
     if when.artifact {
-        let of_changes =
-            !when.paths.is_empty() || when.opaque || when.collision || !when.author_kind.is_empty();
+        let of_changes = !when.paths.is_empty()
+            || !when.paths_outside.is_empty()
+            || when.opaque
+            || when.collision
+            || !when.author_kind.is_empty();
         return of_changes.then_some("never asks: an artifact has no paths and no authors");
     }
     if when.collision && !policy.defaults().allow_collisions {

@@ -135,6 +135,8 @@ pub struct When {
     pub author_kind: BTreeSet<AuthorKind>,
     /// A row's path matches one of these, exactly or folded.
     pub paths: Vec<Pattern>,
+    /// A row's path matches none of these exactly.
+    pub paths_outside: Vec<Pattern>,
     /// The environment is one of these, or a cell of one.
     pub environments: BTreeSet<EnvironmentName>,
     /// The service is one of these.

@@ -91,6 +91,7 @@ fn when(reader: &mut Reader<'_>, table: &DeTable<'_>, listed: &Listed) -> When {
         "author_below",
         "author_kind",
         "paths",
+        "paths_outside",
         "environments",
         "services",
         "opaque",
@@ -122,6 +123,9 @@ fn when(reader: &mut Reader<'_>, table: &DeTable<'_>, listed: &Listed) -> When {
         Some(level(reader, value, field, listed))
     });
     set(&mut when.paths, table, "paths", |field, value| Some(patterns(reader, value, field)));
+    set(&mut when.paths_outside, table, "paths_outside", |field, value| {
+        Some(patterns(reader, value, field))
+    });
     set(&mut when.environments, table, "environments", |field, value| {
         let read =
             |reader: &mut Reader<'_>, item: &Value<'_>| known_environment(reader, item, listed);

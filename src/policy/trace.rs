@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::Policy;
 use super::assess::assistance_of;
-use super::condition::{Folded, author_below, holds, is_below, provable_authors};
+use super::condition::{Folded, author_below, first_outside, holds, is_below, provable_authors};
 use super::fact::{Author, AuthorKind, Facts, Standing};
 use super::model::{Rule, When, environment_matches};
 use super::pattern::Pattern;
@@ -124,6 +124,15 @@ fn conditions(
     if !when.paths.is_empty() {
         let (holds, text) = paths(facts, &when.paths);
         add("paths", holds, text);
+    }
+    if !when.paths_outside.is_empty() {
+        let first = first_outside(facts, &when.paths_outside);
+        let wanted = listed(&when.paths_outside);
+        let text = match first {
+            Some(path) => format!("{} does not match {wanted}", printable(&path.path)),
+            None => format!("every path matches {wanted}"),
+        };
+        add("paths_outside", first.is_some(), text);
     }
     if !when.environments.is_empty() {
         let name = &facts.environment;

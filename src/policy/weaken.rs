@@ -241,11 +241,16 @@ fn narrower(newer: &Policy, new: &When, old: &When) -> Option<&'static str> {
             }));
     let paths = new.paths.is_empty()
         || (!old.paths.is_empty() && added(&old.paths, &new.paths).next().is_none());
+    // What a pattern takes out is no longer asked for.
+    let outside = new.paths_outside.is_empty()
+        || (!old.paths_outside.is_empty()
+            && added(&new.paths_outside, &old.paths_outside).next().is_none());
     [
         ("assistance", includes(&new.assistance, &old.assistance)),
         ("author_below", level),
         ("author_kind", includes(&new.author_kind, &old.author_kind)),
         ("paths", paths),
+        ("paths_outside", outside),
         ("environments", environments),
         ("services", includes(&new.services, &old.services)),
         ("opaque", old.opaque || !new.opaque),

@@ -102,6 +102,7 @@ fn whatever_asks_for_less_is_told() {
         ("author_below = \"mid\"", "author_below = \"junior\"", "`author_below`"),
         ("[\"production\"]", "[\"staging\"]", "`environments`"),
         ("author_below", "paths = [\"a\"], author_below", "`paths`"),
+        ("author_below", "paths_outside = [\"a\"], author_below", "`paths_outside`"),
         ("author_below", "author_kind = [\"bot\"], author_below", "`author_kind`"),
         ("author_below", "services = [\"shop\"], author_below", "`services`"),
         ("author_below", "opaque = true, author_below", "`opaque`"),

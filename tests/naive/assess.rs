@@ -123,6 +123,11 @@ fn matches(policy: &Policy, facts: &Facts, assistance: Assistance, rule: &Rule) 
             || facts.authors.iter().any(|author| when.author_kind.contains(&author.kind)))
         && (when.paths.is_empty()
             || facts.paths.iter().any(|path| touches(&when.paths, &path.path)))
+        && (when.paths_outside.is_empty()
+            || !facts
+                .paths
+                .iter()
+                .all(|path| when.paths_outside.iter().any(|one| one.matches_exactly(&path.path))))
         && (when.environments.is_empty()
             || when.environments.iter().any(|e| environment_matches(e, &facts.environment)))
         && (when.services.is_empty() || when.services.contains(&facts.service))

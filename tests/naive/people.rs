@@ -158,7 +158,7 @@ pub(crate) fn policy(random: &mut Random, extra: &str) -> String {
 
 /// A rule of its own name, for the end of a policy.
 pub(crate) fn rule(random: &mut Random, number: usize, policy: &str) -> String {
-    let kinds = if policy.contains("[service.pay]") { 9 } else { 8 };
+    let kinds = if policy.contains("[service.pay]") { 10 } else { 9 };
     let mut text = format!("\n[[rule]]\nname = \"rule {number}\"\n");
     text.push_str(match random.below(kinds) {
         0 => "when = { assistance = [\"assisted\", \"generated\"], author_below = \"mid\" }\n",
@@ -169,6 +169,7 @@ pub(crate) fn rule(random: &mut Random, number: usize, policy: &str) -> String {
         5 => "when = { opaque = true }\n",
         6 => "when = { environments = [\"production\"], services = [\"shop\"] }\n",
         7 => "when = { assistance = [\"generated\"] }\n",
+        8 => "when = { paths_outside = [\"infra/**\"] }\n",
         _ => "when = { artifact = true, services = [\"pay\"] }\n",
     });
     text.push_str(match random.below(8) {

@@ -49,6 +49,7 @@ stories! {
     artifact_from_elsewhere,
     baseline_replaced,
     bots_hundred_updates,
+    bots_lock_files,
     canary_cell,
     declared_too_little,
     expired_sign_off,

@@ -23,6 +23,9 @@ use crate::verify::{Ahead, Problem, judge_ahead};
 /// What an answer owes to whom: nothing was decided, so no gate's key has a part in it.
 const TRUST_LINE: &str = "operator trusted for completeness, order and time";
 
+/// At most so many changes that are not signed off are told; `-v` tells all.
+const TOLD_MAX: usize = 3;
+
 /// The answer, with all that is told of it.
 #[derive(Debug, Serialize)]
 pub(super) struct Answered {
@@ -144,8 +147,14 @@ impl Answered {
         for problem in &self.problems {
             print_problem(ui, problem.code, &problem.text, problem.hint.as_deref());
         }
-        for segment in self.segments.iter().filter(|segment| !segment.satisfied) {
+        let open = || self.segments.iter().filter(|segment| !segment.satisfied);
+        let told_max = if ui.is_verbose() { usize::MAX } else { TOLD_MAX };
+        for segment in open().take(told_max) {
             segment.print(ui);
+            ui.blank();
+        }
+        if open().count() > told_max {
+            ui.line(&format!("  {} more: -v lists them", open().count() - told_max));
             ui.blank();
         }
         for segment in self.segments.iter().filter(|segment| segment.satisfied) {
