@@ -26,6 +26,15 @@ pub fn artifact(digest: ContentDigest) -> Topic {
     Topic::of("artifact", &[digest.as_bytes()])
 }
 
+/// Approvals, rejects and withdrawals of a subject.
+#[must_use]
+pub fn subject(subject_type: SubjectType, hash: ContentDigest) -> Topic {
+    match subject_type {
+        SubjectType::Change => change(ChangeHash::from_bytes(*hash.as_bytes())),
+        SubjectType::Artifact => artifact(hash),
+    }
+}
+
 /// Declarations for a repository.
 #[must_use]
 pub fn declared(repository: &RepositoryName) -> Topic {
@@ -68,10 +77,7 @@ pub fn topics(id: StatementId, said: &Statement) -> Vec<Topic> {
             topics.extend(body.request.iter().map(|id| request(&body.repository, id)));
         }
         Says::Approval(body) => {
-            topics.extend(body.rows.iter().map(|row| match body.subject_type {
-                SubjectType::Change => change(ChangeHash::from_bytes(*row.hash.as_bytes())),
-                SubjectType::Artifact => artifact(row.hash),
-            }));
+            topics.extend(body.rows.iter().map(|row| subject(body.subject_type, row.hash)));
             if body.verdict == ApprovalVerdict::Approve {
                 let named: BTreeSet<_> = body.rows.iter().flat_map(|row| &row.repository).collect();
                 topics.extend(named.into_iter().map(approved));

@@ -9,6 +9,7 @@ use crate::base::time::Timestamp;
 use crate::ledger::read;
 use crate::ledger::receipt::Receipt;
 use crate::ledger::store::{Store as _, Topic};
+use crate::ledger::topics;
 use crate::roster::Roster;
 use crate::verify::VerifiedEntry;
 use crate::view::View;
@@ -35,13 +36,26 @@ impl Session {
         &self,
         topics: impl IntoIterator<Item = Topic>,
     ) -> Result<Vec<VerifiedEntry>, SessionError> {
+        let topics: BTreeSet<Topic> = topics.into_iter().collect();
         let mut indexes = BTreeSet::new();
-        for topic in topics {
-            indexes.extend(self.store.entries_of(&topic)?);
+        for topic in &topics {
+            indexes.extend(self.store.entries_of(topic)?);
         }
+        indexes.extend(self.taken_back(&topics));
         let found = read::entries(&self.store, indexes, &self.checkpoint)?;
         let roster = self.view.roster();
         verify_all(&found, roster)
+    }
+
+    /// Rejects and withdrawals under any of `topics`. A topic is an aid in the store, under no
+    /// signature: what takes permission away is known without it.
+    fn taken_back(&self, topics: &BTreeSet<Topic>) -> impl Iterator<Item = EntryIndex> {
+        self.view
+            .taken_back()
+            .filter(|(_, subject_type, hash)| {
+                topics.contains(&topics::subject(*subject_type, *hash))
+            })
+            .map(|(index, _, _)| index)
     }
 
     /// The positions of the entries under a topic, oldest first.
@@ -49,7 +63,9 @@ impl Session {
     /// # Errors
     /// [`SessionError`] where the store cannot be read.
     pub fn indexes_under(&self, topic: Topic) -> Result<Vec<EntryIndex>, SessionError> {
-        Ok(self.store.entries_of(&topic)?)
+        let mut indexes: BTreeSet<_> = self.store.entries_of(&topic)?.into_iter().collect();
+        indexes.extend(self.taken_back(&BTreeSet::from([topic])));
+        Ok(indexes.into_iter().collect())
     }
 
     /// The view as it was when the log had `size` entries, folded anew.

@@ -17,7 +17,7 @@ use crate::store::durable;
 use crate::view::View;
 
 /// Changes with every change of the view's form or of what the fold means.
-const FORM: u64 = 6;
+const FORM: u64 = 7;
 /// A small view is written after every append, a larger one only after so many entries.
 const SMALL_BYTES: usize = 64 * 1024;
 const ENTRIES_BEHIND_MAX: u64 = 256;

@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::base::digest::{ChangeHash, Commitment, LeafHash, StatementId};
+use crate::base::digest::{ChangeHash, Commitment, ContentDigest, LeafHash, StatementId};
 use crate::base::name::{EnvironmentName, MemberId, Origin, RepositoryName, Revision, ServiceName};
 use crate::base::position::{EntryIndex, TreeSize};
 use crate::base::time::{Span, Timestamp};
@@ -38,6 +38,9 @@ pub struct View {
     settled: BTreeMap<String, SettledPoints>,
     lifts: Vec<(EntryIndex, EntryReference)>,
     rejects: Vec<RejectRecord>,
+    /// Every reject and withdrawal by what it is about. Topics only find entries; what takes
+    /// permission away must not depend on being found.
+    taken_back: Vec<(EntryIndex, SubjectType, ContentDigest)>,
     /// How many could override from a time on; one item a change.
     override_holders: Vec<(Timestamp, usize)>,
     clock_confirmed_until: Timestamp,
@@ -142,6 +145,7 @@ impl Default for View {
             settled: BTreeMap::new(),
             lifts: Vec::new(),
             rejects: Vec::new(),
+            taken_back: Vec::new(),
             override_holders: Vec::new(),
             clock_confirmed_until: Timestamp::default(),
             newest_doubt: Doubts::default(),
@@ -234,6 +238,11 @@ impl View {
         &self.rejects
     }
 
+    /// Every reject and withdrawal: its entry, and what it is about; oldest first.
+    pub fn taken_back(&self) -> impl Iterator<Item = (EntryIndex, SubjectType, ContentDigest)> {
+        self.taken_back.iter().copied()
+    }
+
     /// Every rejected change with its reject's entry, oldest first, but for what was lifted.
     pub fn rejected_changes(&self) -> impl Iterator<Item = (EntryIndex, &RejectedChange)> {
         let stands = self.rejects.iter().filter(|reject| !self.is_lifted(reject.entry));
@@ -276,6 +285,8 @@ impl View {
             Says::Approval(body) if body.verdict != ApprovalVerdict::Approve => {
                 // Of the change itself, wherever it was said: a verdict hears it everywhere.
                 self.newest_doubt.raise(None, index);
+                let subjects = body.rows.iter().map(|row| (index, body.subject_type, row.hash));
+                self.taken_back.extend(subjects);
                 self.note_reject(index, body);
             }
             Says::Decision(body) => {

@@ -25,6 +25,11 @@ fn a_weaker_policy_is_told_before_it_is_signed() {
     stage.as_user("ben").run(["policy", "apply", "policy.toml", "-y"]).refused(2, "is no admin");
     stage.run(["policy", "apply", "policy.toml", "-y"]).ok();
     assert_eq!(stage.run(["policy", "show"]).ok(), observe);
+    // ATTACKS 29: a new name for what is there already is under no delay, and said to be so.
+    stage.write("policy.toml", &format!("{observe}\n[service.other]\nrepository = \"shop\"\n"));
+    let renamed = stage.run(["policy", "apply", "policy.toml", "-n"]);
+    let told = renamed.talk.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(told.contains("NEW other is built from shop, as shop is"), "{renamed:?}");
     stage.write("policy.toml", "version = 1\nrules = 3\n");
     stage.run(["policy", "apply", "policy.toml", "-y"]).expect_status(2);
 }

@@ -2,7 +2,8 @@
 
 use countersign::base::digest::ContentDigest;
 use countersign::base::name::Revision;
-use countersign::statement::words::{DecisionVerdict, Mode, Outcome};
+use countersign::statement::Says;
+use countersign::statement::words::{ApprovalVerdict, DecisionVerdict, Mode, Outcome};
 
 use crate::stage::{Stage, commit, git, policy, said};
 
@@ -68,6 +69,33 @@ fn only_deciding_records_nothing_and_needs_no_key() {
     assert_eq!(keyless.status, 2, "{keyless:?}");
     assert!(keyless.talk.contains("gate's key") && keyless.talk.contains("gate -n"), "{keyless:?}");
     assert!(!stage.repository().join("ran").exists());
+}
+
+/// Whoever can write the store can unsay no reject by taking it out of the lists by which entries
+/// are found: what takes permission away is known without them.
+#[test]
+fn a_reject_that_no_topic_leads_to_is_heard() {
+    let stage = Stage::new("topics", "enforce");
+    let change = stage.commit("lib.rs", "one\n");
+    stage.approve("ada", &change);
+    let Says::Approval(mut reject) = stage.approval(&change) else { unreachable!() };
+    reject.verdict = ApprovalVerdict::Reject;
+    let entry = stage.say("ben", Says::Approval(reject)).get();
+    let hidden = |stage: &Stage| {
+        let store = sled::open(stage.root.join("ledger/sled")).unwrap();
+        let topics = store.scan_prefix(b"x").keys().map(Result::unwrap);
+        let its: Vec<_> = topics.filter(|key| key.ends_with(&entry.to_be_bytes())).collect();
+        for key in &its {
+            store.remove(key).unwrap();
+        }
+        store.flush().unwrap();
+        its.len()
+    };
+    assert!(hidden(&stage) >= 2, "its statement and its change");
+    let refused = stage.run(&["gate", "-n"]);
+    assert_eq!(refused.status, 1, "{refused:?}");
+    assert!(refused.out.contains("REJECTED"), "{refused:?}");
+    assert_eq!(stage.run(&["ledger", "check"]).status, 3, "and the check tells");
 }
 
 #[test]

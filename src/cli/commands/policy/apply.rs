@@ -11,7 +11,7 @@ use crate::cli::exit::ExitStatus;
 use crate::cli::governance::{Plan, SigningFlags, carry_out};
 use crate::cli::time;
 use crate::cli::ui::Role;
-use crate::policy::Policy;
+use crate::policy::{Policy, Service};
 use crate::statement::governance::{Operation, SetPolicy};
 
 /// Changed lines that are shown; the statement itself is shown whole by `-n`.
@@ -77,6 +77,7 @@ pub(super) fn in_words(
         words.push(format!("warning  no service is built from this repository, {name}: {what}"));
     }
     words.extend(weaker.iter().map(|weakening| format!("WEAKER  {weakening}")));
+    words.extend(before.iter().flat_map(|before| new_names(before, policy)));
     if let Some(before) = before.filter(|_| !weaker.is_empty()) {
         words.push(until(context, desk, before, policy));
     }
@@ -87,6 +88,20 @@ pub(super) fn in_words(
     words.extend(warnings.iter().map(|lint| format!("warning  {lint}")));
     words.extend(changed_lines(before.map_or("", Policy::text), policy.text()));
     words
+}
+
+/// Services that are new names for what others are built from: the policy before did not know them,
+/// so no delay makes it hold for them (ATTACKS 29).
+fn new_names(before: &Policy, policy: &Policy) -> Vec<String> {
+    let known = |service: &&Service| before.service(&service.name).is_none();
+    let tell = |service: &Service| {
+        let older = before.services().iter().find(|one| one.repository == service.repository)?;
+        Some(format!(
+            "NEW     {} is built from {}, as {} is: it starts under this policy alone",
+            service.name, service.repository, older.name
+        ))
+    };
+    policy.services().iter().filter(known).filter_map(tell).collect()
 }
 
 /// Until when what was asked before is asked as well (ATTACKS 29): the longer of both delays, so
