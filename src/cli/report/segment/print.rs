@@ -1,0 +1,63 @@
+//! The block of a segment on a screen.
+
+use super::{Has, SegmentReport};
+use crate::cli::report::ask::Ask;
+use crate::cli::report::{labelled, wish_words};
+use crate::cli::ui::Ui;
+use crate::policy::ReasonCode;
+
+impl SegmentReport {
+    /// The block of a segment that is not covered.
+    pub(crate) fn print(&self, ui: &mut Ui) {
+        ui.paragraph(2, &self.heading());
+        self.print_body(ui);
+    }
+
+    /// Needs, has, near, not counted and ask, without the heading.
+    pub(crate) fn print_body(&self, ui: &mut Ui) {
+        for needed in self.missing() {
+            labelled(ui, "needs", &wish_words(needed), needed.code.as_str());
+        }
+        for denial in &self.denials {
+            labelled(ui, "denied", &denial.text, denial.code.as_str());
+            labelled(ui, "do", denial.code.remedy(), "");
+        }
+        for reject in &self.rejects {
+            let said = format!("{} rejected it, entry {}", reject.name, reject.entry);
+            labelled(ui, "no", &said, ReasonCode::Rejected.as_str());
+            labelled(ui, "do", &reject.undone(), "");
+        }
+        for earlier in &self.rejected_earlier {
+            earlier.print(ui);
+        }
+        // What counts for nothing is told below, with why.
+        let is_refused = |has: &&Has| {
+            has.counts_for.is_empty() && self.not_counted.iter().any(|word| word.entry == has.entry)
+        };
+        for has in self.has.iter().filter(|has| !is_refused(has)) {
+            labelled(ui, "has", &has.said(), "");
+        }
+        for near in &self.near {
+            labelled(ui, "near", &near.said(), near.code.as_str());
+        }
+        for discount in &self.not_counted {
+            labelled(ui, "not", &discount.said(), discount.code.as_str());
+        }
+        for ask in merged(&self.ask) {
+            labelled(ui, "ask", &ask, "");
+        }
+        for remedy in self.remedies() {
+            labelled(ui, "do", remedy, "");
+        }
+        if let Some(declared) = self.declared_by_authors() {
+            labelled(ui, "do", &declared, "");
+        }
+    }
+}
+
+/// Who is to be asked, those with the same people in one line.
+fn merged(asks: &[Ask]) -> Vec<String> {
+    let mut lines: Vec<String> = asks.iter().map(Ask::said).collect();
+    lines.dedup();
+    lines
+}

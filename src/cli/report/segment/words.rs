@@ -1,0 +1,221 @@
+//! The words of people on a segment: what counts, what is near, what does not count, what blocks.
+
+use serde::Serialize;
+
+use super::person;
+use crate::base::digest::ChangeHash;
+use crate::base::name::{LevelName, MemberId, Revision};
+use crate::base::position::EntryIndex;
+use crate::base::time::Timestamp;
+use crate::cli::desk::Names;
+use crate::cli::report::rejected::likeness_words;
+use crate::cli::report::{Reporting, SignedEarlier, rule_words};
+use crate::cli::review::{PathSince, since_words};
+use crate::cli::time;
+use crate::policy::{NotCounted, Presence, ReasonCode, SignOff};
+use crate::verify::{Reject, Segment};
+
+/// A sign-off that stands.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct Has {
+    /// Whose.
+    pub(crate) member: MemberId,
+    /// What people call them.
+    pub(crate) name: String,
+    /// Their level.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) level: Option<LevelName>,
+    /// Whether a key was touched.
+    pub(crate) presence: Presence,
+    /// Where it stands.
+    pub(crate) entry: EntryIndex,
+    /// How old it is, in milliseconds.
+    pub(crate) age_milliseconds: u64,
+    /// What it counts for: rules by name.
+    pub(crate) counts_for: Vec<String>,
+}
+
+/// A sign-off of another version of the same change.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct Near {
+    /// Whose.
+    pub(crate) member: MemberId,
+    /// What people call them.
+    pub(crate) name: String,
+    /// Where it stands.
+    pub(crate) entry: EntryIndex,
+    /// Its time.
+    pub(crate) time: Timestamp,
+    /// The version that was signed.
+    pub(crate) change: ChangeHash,
+    /// The last commit that was read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) head: Option<Revision>,
+    /// What makes one a version of the other.
+    pub(crate) because: String,
+    /// What came since, path by path; missing where what was signed is not known any more.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) since: Option<Vec<PathSince>>,
+    /// The same in words.
+    #[serde(skip)]
+    pub(crate) since_words: String,
+    /// Always `STALE_NEAR_MISS`.
+    pub(crate) code: ReasonCode,
+}
+
+/// A word that does not count.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct Discount {
+    /// Whose.
+    pub(crate) member: MemberId,
+    /// What people call them.
+    pub(crate) name: String,
+    /// Where it stands.
+    pub(crate) entry: EntryIndex,
+    /// Why, as a code.
+    pub(crate) code: ReasonCode,
+    /// The rule that it does not count for; it counts nowhere without one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) rule: Option<String>,
+    /// Why, in words.
+    pub(crate) text: String,
+    /// What would mend it.
+    pub(crate) remedy: &'static str,
+}
+
+/// A reject that blocks.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct Blocking {
+    /// Whose.
+    pub(crate) member: MemberId,
+    /// What people call them.
+    pub(crate) name: String,
+    /// Where it stands.
+    pub(crate) entry: EntryIndex,
+    /// Whether whose it is is still a member, with a key to withdraw it with.
+    #[serde(skip)]
+    pub(crate) can_withdraw: bool,
+}
+
+impl Has {
+    /// A sign-off, and what it counts for.
+    pub(super) fn new(names: &Names, segment: &Segment, sign_off: &SignOff) -> Self {
+        let requirements = segment.assessment.requirements.iter();
+        let filled = requirements.filter(|filled| filled.sign_offs.contains(&sign_off.entry));
+        Self {
+            member: sign_off.member.clone(),
+            name: names.of(&sign_off.member),
+            level: sign_off.level.clone(),
+            presence: sign_off.presence,
+            entry: sign_off.entry,
+            age_milliseconds: sign_off.age.milliseconds(),
+            counts_for: filled.map(|filled| filled.because.clone()).collect(),
+        }
+    }
+
+    /// Whose, where, and what for.
+    pub(super) fn said(&self) -> String {
+        let who = person(&self.name, self.level.as_ref(), self.presence);
+        let Some((first, rest)) = self.counts_for.split_first() else {
+            return format!("{who}, entry {}", self.entry);
+        };
+        let first = rule_words(first);
+        let more =
+            if rest.is_empty() { String::new() } else { format!(" and {} more", rest.len()) };
+        format!("{who}, entry {}: counts for \"{first}\"{more}", self.entry)
+    }
+}
+
+impl Near {
+    /// A sign-off of another version of a segment, by somebody who has not signed this one.
+    pub(super) fn new(names: &Names, segment: &Segment, signed: &SignedEarlier) -> Option<Self> {
+        let SignedEarlier { form, since } = signed;
+        // Who has signed this version too is not near it but there.
+        let there = segment.sign_offs.iter().any(|sign_off| sign_off.member == form.by);
+        (form.of == segment.change && !there).then(|| Self {
+            member: form.by.clone(),
+            name: names.of(&form.by),
+            entry: form.entry,
+            time: form.time,
+            change: form.change,
+            head: form.head.clone(),
+            because: likeness_words(form.because),
+            since: since.as_ref().map(|since| since.paths.clone()),
+            since_words: since_words(since.as_ref()),
+            code: ReasonCode::StaleNearMiss,
+        })
+    }
+
+    /// `Mia Kern signed 5d20b1c7e8f1 on 18 Nov 2026 10:11 UTC, entry 7; since then capture.rs +4
+    /// -1`.
+    pub(crate) fn said(&self) -> String {
+        format!(
+            "{} signed {} on {}, entry {}; {}",
+            self.name,
+            self.change.short(),
+            time::date(self.time),
+            self.entry,
+            self.since_words
+        )
+    }
+}
+
+impl Blocking {
+    /// A reject, and whether whose it is can take it back.
+    pub(super) fn new(reporting: &Reporting<'_>, reject: &Reject) -> Self {
+        let (roster, size) = (reporting.view.roster(), reporting.view.size());
+        Self {
+            member: reject.member.clone(),
+            name: reporting.names.of(&reject.member),
+            entry: reject.entry,
+            can_withdraw: roster.member(&reject.member, size).is_some()
+                && !roster.keys_of(&reject.member, size).is_empty(),
+        }
+    }
+
+    /// Who ends it, and how.
+    pub(crate) fn undone(&self) -> String {
+        if !self.can_withdraw {
+            return format!("an admin runs  countersign lift {} -m WHY", self.entry);
+        }
+        format!("{} runs  countersign withdraw {}", self.name, self.entry)
+    }
+}
+
+impl Discount {
+    /// Every word on a segment that does not count, where it stands or by the policy.
+    pub(super) fn all(reporting: &Reporting<'_>, segment: &Segment) -> Vec<Self> {
+        let names = reporting.names;
+        // Whoever has left is given no duty any more, and no other key.
+        let remedy = |member: &MemberId, code: ReasonCode| {
+            let is_member = reporting.view.roster().member(member, reporting.view.size()).is_some();
+            if is_member { code.remedy() } else { ReasonCode::NeedsSignOff.remedy() }
+        };
+        let by_place = segment.discounted.iter().map(|word| Self {
+            member: word.member.clone(),
+            name: names.of(&word.member),
+            entry: word.entry,
+            code: word.code,
+            rule: None,
+            text: word.text.clone(),
+            remedy: remedy(&word.member, word.code),
+        });
+        let by_policy = segment.assessment.not_counted.iter().map(|word: &NotCounted| Self {
+            member: word.member.clone(),
+            name: names.of(&word.member),
+            entry: word.entry,
+            code: word.code,
+            rule: word.rule.clone(),
+            text: word.text.clone(),
+            remedy: remedy(&word.member, word.code),
+        });
+        by_place.chain(by_policy).collect()
+    }
+
+    /// Whose, where, and why.
+    pub(crate) fn said(&self) -> String {
+        let place =
+            self.rule.as_ref().map_or_else(String::new, |rule| format!(" (for \"{rule}\")"));
+        format!("{}, entry {}: {}{place}", self.name, self.entry, self.text)
+    }
+}

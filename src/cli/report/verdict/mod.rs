@@ -1,0 +1,172 @@
+//! The whole verdict, as `gate` and `verify` print it.
+
+mod lines;
+mod print;
+
+use serde::Serialize;
+
+use super::undone::Undone;
+use super::{Overriding, Reporting, SegmentReport};
+use crate::base::name::{EnvironmentName, Revision, ServiceName};
+use crate::base::position::TreeSize;
+use crate::cli::ui::Word;
+use crate::policy::ReasonCode;
+use crate::statement::words::{DecisionVerdict, Mode};
+use crate::verify::Verdict;
+
+use lines::{ArtifactLine, ProblemLine, StartLine};
+pub(crate) use lines::{LiveLine, RecordedLine};
+
+/// A verdict, as an answer.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct VerdictReport {
+    /// `allow` or `deny`.
+    pub(crate) answer: DecisionVerdict,
+    /// Whether a deny refuses.
+    pub(crate) mode: Mode,
+    /// The service.
+    pub(crate) service: ServiceName,
+    /// The environment.
+    pub(crate) environment: EnvironmentName,
+    /// The commit.
+    pub(crate) revision: Revision,
+    /// The artifacts, and who says what they were built from.
+    pub(crate) artifacts: Vec<ArtifactLine>,
+    /// The number of the policy in force.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) policy: Option<u64>,
+    /// Policies that were replaced lately and had to be passed as well.
+    pub(crate) policies_passed_as_well: Vec<u64>,
+    /// The size of the ledger.
+    pub(crate) size: TreeSize,
+    /// Where the chain starts.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) start: Option<StartLine>,
+    /// The codes of all that denies.
+    pub(crate) reasons: Vec<ReasonCode>,
+    /// What is wrong beside missing sign-offs.
+    pub(crate) problems: Vec<ProblemLine>,
+    /// Whether it goes back to what was deployed before.
+    rolls_back: bool,
+    /// What it would take back of what is live.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    undone: Option<Undone>,
+    /// Where it stands beside what is live: what signs off all that would change at once.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    at_once: Option<String>,
+    /// Every segment, oldest first.
+    pub(crate) segments: Vec<SegmentReport>,
+    /// What the answer owes to whom.
+    pub(crate) trust: &'static str,
+    /// What was recorded of it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) recorded: Option<RecordedLine>,
+    /// Where nothing is refused: what is live, of which the first segments are part.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) live: Option<LiveLine>,
+    /// What overrides make of it, and what is owed.
+    #[serde(flatten)]
+    pub(crate) overriding: Overriding,
+}
+
+/// What a verdict of a ledger in one's own hands rests on.
+pub(crate) const TRUST_LINE: &str =
+    "operator trusted for completeness, order and time; gate key on this host";
+
+impl VerdictReport {
+    /// Reports a verdict.
+    pub(crate) fn new(reporting: &Reporting<'_>, verdict: &Verdict) -> Self {
+        let artifact = |report| ArtifactLine::new(reporting, report);
+        Self {
+            answer: verdict.answer,
+            mode: verdict.mode,
+            service: verdict.question.service.clone(),
+            environment: verdict.question.environment.clone(),
+            revision: verdict.question.revision.clone(),
+            artifacts: verdict.artifacts.iter().map(artifact).collect(),
+            policy: verdict.policy.map(|(number, _)| number),
+            policies_passed_as_well: verdict.policies_passed_as_well.clone(),
+            size: verdict.size,
+            start: verdict.start.as_ref().map(StartLine::new),
+            reasons: verdict.reasons(),
+            problems: verdict.problems.iter().map(ProblemLine::new).collect(),
+            rolls_back: rolls_back(verdict),
+            undone: Undone::new(verdict),
+            at_once: at_once(reporting, verdict),
+            segments: verdict
+                .segments
+                .iter()
+                .map(|segment| SegmentReport::new(reporting, segment, None))
+                .collect(),
+            trust: TRUST_LINE,
+            recorded: None,
+            live: None,
+            overriding: Overriding::new(reporting, verdict, None),
+        }
+        .with_ask()
+    }
+
+    /// Who must override as well is told by name, with the exact command.
+    fn with_ask(mut self) -> Self {
+        if let Some(ask) = &self.overriding.ask {
+            let overdue = |one: &&mut ProblemLine| one.code == ReasonCode::DebtOverdue;
+            for problem in self.problems.iter_mut().filter(overdue) {
+                problem.hint = Some(ask.clone());
+            }
+        }
+        self
+    }
+
+    /// The first word.
+    pub(crate) fn word(&self) -> Word {
+        match (self.answer, self.mode) {
+            (DecisionVerdict::Allow, _) => Word::Yes,
+            (DecisionVerdict::Deny, Mode::Enforce) if self.overriding.overridden => Word::Yes,
+            (DecisionVerdict::Deny, Mode::Enforce) => Word::No,
+            (DecisionVerdict::Deny, Mode::Observe) => Word::WouldRefuse,
+        }
+    }
+
+    /// What to do next: the deployment, or the first command that is missing.
+    fn next(&self) -> String {
+        let passes = self.word() == Word::Yes;
+        if let (true, Some(recorded)) = (passes, &self.recorded) {
+            let (commit, entry) = (self.revision.short(), recorded.decision);
+            return format!(
+                "deploy {commit}, then countersign record deployment --decision {entry}"
+            );
+        }
+        if passes {
+            return "countersign gate -- CMD decides, deploys and records both".to_owned();
+        }
+        if let Some(hint) = self.problems.iter().find_map(|problem| problem.hint.clone()) {
+            return hint;
+        }
+        // What is new first: what is live already is older, and nobody waits for it.
+        let live = self.live.as_ref().map_or(0, |live| live.segments).min(self.segments.len());
+        let (older, newer) = self.segments.split_at(live);
+        let open = newer.iter().chain(older).find(|segment| !segment.satisfied);
+        open.map_or_else(|| "countersign queue".to_owned(), SegmentReport::next)
+    }
+}
+
+/// Whether what is asked about was deployed before, and something else since.
+fn rolls_back(verdict: &Verdict) -> bool {
+    let start = verdict.start.as_ref();
+    let is_start =
+        start.and_then(|point| point.revision.as_ref()) == Some(&verdict.question.revision);
+    is_start && verdict.segments.is_empty() && verdict.start_entry() != verdict.newest
+}
+
+/// Beside what is live, the sign-off of the whole difference may be less work than those of the
+/// chain. A problem says so itself.
+fn at_once(reporting: &Reporting<'_>, verdict: &Verdict) -> Option<String> {
+    let question = &verdict.question;
+    let is_beside = verdict.start_entry().is_some() && verdict.start_entry() != verdict.newest;
+    if verdict.is_allowed() || !is_beside || !verdict.problems.is_empty() {
+        return None;
+    }
+    let points = reporting.view.starts(&question.service, &question.environment);
+    let live = points.newest()?.revision.as_ref()?;
+    Some(format!("countersign approve {}..{}", live.short(), question.revision.short()))
+}
