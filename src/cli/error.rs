@@ -14,6 +14,7 @@ use std::path::Path;
 
 use super::exit::ExitStatus;
 use super::ui::{Role, Ui};
+use crate::policy::ReasonCode;
 
 /// What an error means for who called.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,6 +52,12 @@ impl CliError {
     /// Wrong usage or bad input.
     pub fn usage(message: impl Into<String>) -> Self {
         Self::new(ErrorKind::Usage, message)
+    }
+
+    /// What no verdict can be asked of yet, with the code that programs know it by and its remedy.
+    #[must_use]
+    pub fn refused(code: ReasonCode, message: &str) -> Self {
+        Self::usage(format!("{message} ({code})")).hint(code.remedy())
     }
 
     /// What should verify does not.

@@ -14,7 +14,7 @@ use crate::cli::desk::{Desk, Held, write_envelope};
 use crate::cli::error::CliError;
 use crate::cli::exit::ExitStatus;
 use crate::cli::quorum::{missing, refuse};
-use crate::cli::report::few_holders;
+use crate::cli::report::{few_admins, few_holders};
 use crate::cli::ui::Role;
 use crate::key::Signer;
 use crate::session::check::commitments;
@@ -266,6 +266,11 @@ fn sign_parts(
     {
         context.ui.warn(few);
     }
+    if plan.operations.iter().any(is_about_admins)
+        && let Some(few) = few_admins(desk.session.view())
+    {
+        context.ui.warn(&few);
+    }
     Ok(ExitStatus::Yes)
 }
 
@@ -277,6 +282,14 @@ const fn is_about_people(operation: &Operation) -> bool {
             | Operation::RetireMember(_)
             | Operation::AddKey(_)
             | Operation::RevokeKey(_)
+    )
+}
+
+/// Whether an operation may leave fewer admins who can sign, or ask for more of them.
+const fn is_about_admins(operation: &Operation) -> bool {
+    matches!(
+        operation,
+        Operation::SetAdmins(_) | Operation::RetireMember(_) | Operation::RevokeKey(_)
     )
 }
 

@@ -91,9 +91,6 @@ reason_codes! {
     Withdrawn = "WITHDRAWN",
         "The signer withdrew the sign-off.",
         "read it again and sign anew: countersign approve";
-    NotHuman = "NOT_HUMAN",
-        "Only humans sign off.",
-        "a person signs it: countersign approve";
     NoReviewDuty = "NO_REVIEW_DUTY",
         "The signer has no duty to review.",
         "an admin gives the duty review: countersign roster apply FILE";
@@ -109,9 +106,6 @@ reason_codes! {
     StaleNearMiss = "STALE_NEAR_MISS",
         "The sign-off is for an earlier version of the change.",
         "read what changed since and sign that: countersign approve";
-    NoChain = "NO_CHAIN",
-        "The revision's first parents do not reach the start.",
-        "deploy a commit of the branch's first parents: git log --first-parent";
     Diverged = "DIVERGED",
         "The revision is not a descendant of what is settled.",
         "bring in what is live, or sign the whole difference: countersign approve A..B";
@@ -144,7 +138,7 @@ reason_codes! {
         "sign off what was overridden: countersign queue";
     RejectedEarlier = "REJECTED_EARLIER",
         "An earlier version of the change was rejected: information, never a denial.",
-        "see why before you sign: countersign log";
+        "see why before you sign: countersign show ENTRY";
 }
 
 impl fmt::Display for ReasonCode {

@@ -26,7 +26,7 @@ pub use self::entry::{EntryError, VerifiedEntry};
 pub use self::evidence::{
     Evidence, KnownCover, Live, Position, Question, Returning, SeenAuthor, SeenKind, StepEvidence,
 };
-pub use self::overriding::{InForce, Owed, owed};
+pub use self::overriding::{InForce, Owed, debt_due, owed};
 pub use self::policies::shortest_approval_ttl;
 pub use self::segment::{Segment, path_facts};
 pub use self::signoff::{Discounted, Reject};

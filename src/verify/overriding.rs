@@ -13,7 +13,7 @@ use crate::base::limits::HOLDERS_REMEMBERED_MILLISECONDS;
 use crate::base::name::MemberId;
 use crate::base::position::EntryIndex;
 use crate::base::time::{Span, Timestamp};
-use crate::policy::{Policy, Presence, ReasonCode};
+use crate::policy::{Presence, ReasonCode};
 use crate::roster::KeyStanding;
 use crate::statement::Says;
 use crate::statement::words::Duty;
@@ -61,14 +61,12 @@ pub(super) fn judge(
     policies: &[Version<'_>],
 ) -> Glass {
     let view = evidence.view;
-    let asked = |ask: fn(&Policy) -> Span| policies.iter().map(|(_, policy)| ask(policy)).min();
-    let due_within = asked(|policy| policy.override_terms().debt_due);
+    let due_within = soonest_due(policies);
     let owed = owed_within(question, view, due_within);
     let in_force = in_force(question, evidence, policies);
     let mut needed = 1;
     let mut too_few = None;
     // What any cell of the group owes counts: naming another cell evades nothing.
-    let due_within = due_within.unwrap_or(Span::from_milliseconds(0));
     let is_overdue = |debt: &&Debt| debt.since.plus(due_within) <= question.time;
     let of_group = view.owed_in_group(&question.service, &question.environment);
     if let Some(oldest) = of_group.filter(is_overdue).map(|debt| debt.since).min() {
@@ -91,15 +89,25 @@ pub(super) fn judge(
 #[must_use]
 pub fn owed(question: &Question, view: &View) -> Vec<Owed> {
     let question = &question.not_before(view);
-    let policies = policies(question, view).unwrap_or_default();
-    let due_within = policies.iter().map(|(_, policy)| policy.override_terms().debt_due).min();
-    owed_within(question, view, due_within)
+    owed_within(question, view, debt_due(question, view))
 }
 
-fn owed_within(question: &Question, view: &View, due_within: Option<Span>) -> Vec<Owed> {
+/// After how long a debt that is made at the place of a question is overdue: by the policy that
+/// asks for it soonest of those that must be passed; at once without a policy.
+#[must_use]
+pub fn debt_due(question: &Question, view: &View) -> Span {
+    soonest_due(&policies(&question.not_before(view), view).unwrap_or_default())
+}
+
+fn soonest_due(policies: &[Version<'_>]) -> Span {
+    let asked = policies.iter().map(|(_, policy)| policy.override_terms().debt_due);
+    asked.min().unwrap_or(Span::from_milliseconds(0))
+}
+
+fn owed_within(question: &Question, view: &View, due_within: Span) -> Vec<Owed> {
     let debts = view.settled(&question.service, &question.environment).debts();
     let owed = debts.map(|debt| {
-        let due = debt.since.plus(due_within.unwrap_or(Span::from_milliseconds(0)));
+        let due = debt.since.plus(due_within);
         Owed { debt: debt.clone(), due, overdue: due <= question.time }
     });
     owed.collect()

@@ -42,7 +42,7 @@ pub(super) fn find<'a>(
         let place = format!("{} in {}", question.service, question.environment);
         let text = format!("nothing is settled for {place}, and there is no baseline");
         let hint = format!(
-            "countersign baseline --service {} --env {} REVISION",
+            "an admin says from where on: countersign baseline --service {} --env {} REVISION",
             question.service, question.environment
         );
         return Start::none(problem(ReasonCode::BaselineMissing, text, hint));

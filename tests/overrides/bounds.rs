@@ -9,7 +9,7 @@ use countersign::statement::words::{DecisionVerdict, Revocation};
 
 use countersign::key::Signer as _;
 
-use crate::stage::{Stage, key, now, wait};
+use crate::stage::{Stage, git, key, now, wait};
 
 #[test]
 fn attack_32_a_denial_goes_ahead_by_override_and_settles_nothing() {
@@ -214,4 +214,30 @@ fn an_override_reads_well_and_is_not_withdrawn() {
     refused.expect(2, &["entry 1 is an override: it is not withdrawn", "hint: "]);
     stage.by("ada", &["withdraw", "99", "-y"]).expect(2, &["there is no entry 99", "hint: "]);
     stage.by("mia", &["withdraw", "0", "-y"]).expect(2, &["entry 0 is no approval", "hint: "]);
+}
+
+/// Another program may begin a ledger without a policy: nothing passes until the admin sets one.
+#[test]
+fn without_a_policy_nothing_passes_and_the_admin_is_told_to_set_one() {
+    let stage = Stage::without_policy("lawless");
+    let change = stage.commit("lib.rs", "one\n");
+    let hint = "hint: an admin sets one: countersign policy apply FILE";
+    for command in [&["gate", "-n"][..], &["status"], &["policy", "explain", "HEAD"]] {
+        stage.run(command).expect(2, &["no policy yet (POLICY_MISSING)", hint]);
+    }
+    let policy = stage.write_policy();
+    stage.by("ada", &["policy", "apply", "-y", &policy]).expect(0, &["DONE"]);
+    let refused = stage.run(&["gate", "-n"]).expect(1, &["BASELINE_MISSING", "baseline"]);
+    // What is told next is done as it stands there.
+    let (_, next) = refused.out.rsplit_once("countersign ").unwrap();
+    let first = git(&stage.repository(), &["rev-parse", &format!("{change}^")]);
+    let told: Vec<_> = next
+        .split_whitespace()
+        .map(|word| match word {
+            "REVISION" => first.as_str(),
+            word => word,
+        })
+        .collect();
+    stage.by("ada", &[&told[..], &["-y"]].concat()).expect(0, &["DONE"]);
+    stage.run(&["gate", "-n"]).expect(1, &["NEEDS_SIGN_OFF"]);
 }

@@ -32,6 +32,11 @@ impl Stage {
         Self::with(test, 2, Some(policy("observe", "")))
     }
 
+    /// With no policy, as another program may begin a ledger.
+    pub(crate) fn without_policy(test: &str) -> Self {
+        Self::with(test, 1, None)
+    }
+
     fn with(test: &str, holders: usize, policy: Option<String>) -> Self {
         let humans = PEOPLE.into_iter().chain([("ben", "Ben Ito")]);
         let mut people: Vec<_> = humans
@@ -45,7 +50,17 @@ impl Stage {
             .collect();
         people.iter_mut().take(holders).for_each(|person| person.duties.push(Duty::Override));
         people.push(gate());
-        Self::begin(test, &Beginnings { people, policy, has_baseline: true })
+        let has_baseline = policy.is_some();
+        Self::begin(test, &Beginnings { people, policy, has_baseline })
+    }
+
+    /// Writes a policy that refuses beside the repository; gives its path.
+    pub(crate) fn write_policy(&self) -> String {
+        let path = self.root.join("policy.toml");
+        let text = policy("enforce", "");
+        #[expect(clippy::disallowed_methods, reason = "a test's file need not survive a crash")]
+        fs::write(&path, text).unwrap();
+        path.display().to_string()
     }
 
     /// `who` overrides what is checked out.

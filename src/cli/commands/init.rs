@@ -17,6 +17,7 @@ use crate::cli::error::{CliError, ErrorKind};
 use crate::cli::exit::ExitStatus;
 use crate::cli::governance::{confirm, show_statement, tell};
 use crate::cli::people::Person;
+use crate::cli::report::few_admins_of;
 use crate::config::{Configuration, LedgerSettings, RepositoryPlace, RepositorySettings, UserFile};
 use crate::git::Repository;
 use crate::key::{PublicKey, SeedSigner, Signer};
@@ -127,6 +128,10 @@ pub(crate) fn run(context: &mut Context, args: &Args) -> Result<ExitStatus, CliE
     if plan.admins > 1 {
         let line = format!("threshold {} of {} admins must sign", plan.threshold, plan.admins);
         tell(context, args.yes, &line);
+        // Told while it can still be changed: later it takes the key that was lost.
+        if let Some(few) = few_admins_of(plan.admins, plan.threshold) {
+            context.ui.warn(&few);
+        }
     }
     // The list of allowed signers may lie in the tree that is judged (ATTACKS 4): whom it names
     // is told, key by key, before anything is signed.

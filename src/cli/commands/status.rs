@@ -11,7 +11,7 @@ use crate::cli::error::CliError;
 use crate::cli::exit::ExitStatus;
 use crate::cli::report::{
     OwedLine, Reporting, SegmentReport, count, person, print_next, rule_words, signed_earlier_of,
-    wish_words,
+    signed_off, wish_words,
 };
 use crate::cli::review::{Place, PlaceArgs, Subject, assistance_source, named_range};
 use crate::cli::time;
@@ -144,19 +144,8 @@ fn print_change(
     report: &SegmentReport,
 ) {
     let (argument, environment) = (&subject.argument, &place.environment);
-    let said = match report.reasons.first() {
-        None => format!("{argument} to {environment}: signed off"),
-        Some(_) if !report.rejects.is_empty() => {
-            format!("{argument} to {environment}: rejected")
-        }
-        Some(_) if report.denials.is_empty() => {
-            let missing: u32 = report.needs.iter().map(|needed| needed.missing).sum();
-            let missing = usize::try_from(missing).unwrap_or(usize::MAX);
-            let verb = if missing == 1 { "is" } else { "are" };
-            format!("{argument} to {environment}: {} {verb} missing", count(missing, "sign-off"))
-        }
-        Some(code) => format!("{argument} to {environment}: {code}"),
-    };
+    let open = if report.satisfied { "signed off".to_owned() } else { report.open() };
+    let said = format!("{argument} to {environment}: {open}");
     ui.answer(word(place, report.satisfied), &said);
     let rests = format!(
         "{} on {}; change {}; policy {}, {}; ledger {}",
@@ -198,8 +187,7 @@ fn needs_table(report: &SegmentReport) -> Table {
         let mut asks = report.ask.iter();
         if let Some(ask) = asks.find(|ask| ask.because == needed.because && ask.need == needed.ask)
         {
-            let said = ask.nobody.clone().unwrap_or_else(|| format!("ask {}", ask.who()));
-            shown(Role::Plain, "", said);
+            shown(Role::Plain, "", ask.asked());
         }
     }
     for denial in &report.denials {
@@ -307,7 +295,7 @@ fn landed(
         }
         (Some(problem), _) => problem.text.clone(),
         (None, _) if segments.is_empty() => "nothing to sign".to_owned(),
-        (None, _) => format!("{}, signed off", count(segments.len(), "change")),
+        (None, _) => signed_off(&segments),
     };
     ui.answer(word, &format!("{place_text}: {said}"));
     let since = match &found.start {
@@ -342,7 +330,7 @@ fn landed(
     print_owed(ui, &owed);
     let ask = open.iter().flat_map(|segment| &segment.ask).find(|ask| !ask.people.is_empty());
     let next = match (ask, found.problems.iter().find_map(|problem| problem.hint.clone())) {
-        (Some(ask), _) => format!("{} runs  {}", ask.who(), ask.command),
+        (Some(ask), _) => ask.next(),
         (None, Some(hint)) => hint,
         (None, None) => "it may be deployed: countersign gate".to_owned(),
     };

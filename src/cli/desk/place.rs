@@ -3,7 +3,7 @@
 use super::Desk;
 use crate::base::name::{EnvironmentName, ServiceName};
 use crate::cli::error::{CliError, ErrorKind};
-use crate::policy::{Policy, Service, UnknownName};
+use crate::policy::{Policy, ReasonCode, Service, UnknownName};
 
 impl Desk {
     /// The policy in force.
@@ -12,8 +12,7 @@ impl Desk {
     /// Where there is none.
     pub(crate) fn policy(&self) -> Result<Policy, CliError> {
         let version = self.session.view().policy().ok_or_else(|| {
-            CliError::usage("the ledger has no policy yet")
-                .hint("an admin sets one: countersign policy apply FILE")
+            CliError::refused(ReasonCode::PolicyMissing, "the ledger has no policy yet")
         })?;
         Policy::parse(&version.text)
             .map_err(|error| CliError::from_error(ErrorKind::Integrity, &error))
@@ -31,7 +30,7 @@ impl Desk {
         if let Some(name) = named {
             return policy.known_service(name).map_err(|error| {
                 let known = policy.services().iter().map(|service| service.name.to_string());
-                unlisted(&error, &known.collect::<Vec<_>>())
+                unlisted(ReasonCode::UnknownService, &error, &known.collect::<Vec<_>>())
             });
         }
         let here = |service: &&Service| {
@@ -40,8 +39,10 @@ impl Desk {
         let mut services = policy.services().iter().filter(here);
         match (services.next(), services.next()) {
             (Some(service), None) => Ok(service),
-            (None, _) => Err(CliError::usage("the policy lists no service of this repository")
-                .hint("list it in the policy: countersign policy apply FILE")),
+            (None, _) => {
+                let message = "the policy lists no service of this repository";
+                Err(CliError::refused(ReasonCode::UnknownService, message))
+            }
             (Some(_), Some(_)) => {
                 let known: Vec<_> =
                     policy.services().iter().filter(here).map(|s| s.name.to_string()).collect();
@@ -63,7 +64,7 @@ pub(crate) fn environment(
     if let Some(name) = named {
         policy.environment(name).map_err(|error| {
             let known = policy.environments().iter().map(|listed| listed.name.to_string());
-            unlisted(&error, &known.collect::<Vec<_>>())
+            unlisted(ReasonCode::UnknownEnvironment, &error, &known.collect::<Vec<_>>())
         })?;
         return Ok(name.clone());
     }
@@ -79,8 +80,8 @@ pub(crate) fn environment(
 
 /// A name that the policy does not list. What it lists is told once: in the error, where no other
 /// name is near, else in the hint.
-fn unlisted(error: &UnknownName, known: &[String]) -> CliError {
-    let this = CliError::from_error(ErrorKind::Usage, error);
+fn unlisted(code: ReasonCode, error: &UnknownName, known: &[String]) -> CliError {
+    let this = CliError::usage(format!("{error} ({code})"));
     if known.len() > 1 && error.is_near_another() {
         return this.hint(format!("the policy lists: {}", known.join(", ")));
     }

@@ -23,11 +23,22 @@ pub(crate) struct Ask {
     pub(crate) people: Vec<Asked>,
     /// How many more could.
     pub(crate) others: usize,
+    /// How many are missing.
+    #[serde(skip)]
+    missing: usize,
+    /// How many of those who are asked for the roster lacks; none where it has enough.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub(crate) lacking: usize,
     /// Why nobody could, and what would mend that; none where somebody could.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) nobody: Option<String>,
     /// What they run.
     pub(crate) command: String,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+const fn is_zero(count: &usize) -> bool {
+    *count == 0
 }
 
 /// Somebody to ask.
@@ -43,26 +54,33 @@ pub(crate) struct Asked {
 }
 
 impl Ask {
-    /// `mk (1 waiting) or jo`, or that nobody could.
+    /// `mk (1 waiting) or jo`, `2 of ada, jo and mk`, or that nobody could.
     pub(crate) fn who(&self) -> String {
-        let people: Vec<_> = self
-            .people
-            .iter()
-            .map(|asked| match asked.waiting {
-                Some(waiting) => format!("{} ({waiting} waiting)", asked.name),
-                None => asked.name.clone(),
-            })
-            .collect();
-        match (people.is_empty(), self.others) {
-            (true, _) => "nobody on the roster could".to_owned(),
-            (false, 0) => match people.split_last() {
-                Some((last, rest)) if !rest.is_empty() => {
-                    format!("{} or {last}", rest.join(", "))
-                }
-                _ => people.concat(),
-            },
-            (false, others) => format!("{} or {others} more", people.join(", ")),
+        let said = |asked: &Asked| match asked.waiting {
+            Some(waiting) => format!("{} ({waiting} waiting)", asked.name),
+            None => asked.name.clone(),
+        };
+        let mut people: Vec<_> = self.people.iter().map(said).collect();
+        if self.others > 0 {
+            people.push(format!("{} more", self.others));
         }
+        let Some((last, rest)) = people.split_last() else {
+            return "nobody on the roster could".to_owned();
+        };
+        let word = if self.missing > 1 { "and" } else { "or" };
+        let all = match rest {
+            [] => last.clone(),
+            rest => format!("{} {word} {last}", rest.join(", ")),
+        };
+        let could = self.people.len() + self.others;
+        let some = self.missing > 1 && could > self.missing;
+        if some { format!("{} of {all}", self.missing) } else { all }
+    }
+
+    /// `Ada or Ben runs  countersign approve retry`.
+    pub(crate) fn next(&self) -> String {
+        let verb = if self.missing > 1 && self.people.len() > 1 { "run" } else { "runs" };
+        format!("{} {verb}  {}", self.who(), self.command)
     }
 
     /// Whom to ask, and for which command.
@@ -71,6 +89,19 @@ impl Ask {
             return nobody.clone();
         }
         format!("{}: {}", self.who(), self.command)
+    }
+
+    /// Whom to ask, where the command stands elsewhere.
+    pub(crate) fn asked(&self) -> String {
+        let more = self.more().map_or_else(String::new, |more| format!("; {more}"));
+        self.nobody.clone().unwrap_or_else(|| format!("ask {}{more}", self.who()))
+    }
+
+    /// Whom nobody can be asked for yet.
+    pub(super) fn more(&self) -> Option<String> {
+        let said =
+            |lacking| format!("the roster lacks {lacking} more: countersign roster add NAME");
+        (self.lacking > 0).then(|| said(self.lacking))
     }
 }
 
@@ -98,6 +129,16 @@ pub(crate) fn could_fill(
         && !requirement.filled_by.contains(&member.id)
 }
 
+/// Whether a member could fill a requirement with a key that they have.
+pub(crate) fn could_sign(
+    reporting: &Reporting<'_>,
+    segment: &Segment,
+    requirement: &Requirement,
+    member: &Member,
+) -> bool {
+    could_fill(reporting, segment, requirement, member) && touches(reporting, requirement, member)
+}
+
 /// Whom to ask for a requirement.
 pub(super) fn ask(
     reporting: &Reporting<'_>,
@@ -108,8 +149,7 @@ pub(super) fn ask(
     let roster = reporting.view.roster();
     let mut people: Vec<Asked> = roster
         .members(reporting.view.size())
-        .filter(|member| could_fill(reporting, segment, requirement, member))
-        .filter(|member| touches(reporting, requirement, member))
+        .filter(|member| could_sign(reporting, segment, requirement, member))
         .map(|member| Asked {
             member: member.id.clone(),
             name: reporting.names.of(&member.id),
@@ -117,10 +157,14 @@ pub(super) fn ask(
         })
         .collect();
     people.sort_by(|one, other| (one.waiting, &one.name).cmp(&(other.waiting, &other.name)));
+    let missing = usize::try_from(requirement.missing).unwrap_or(usize::MAX);
+    let lacking = if people.is_empty() { 0 } else { missing.saturating_sub(people.len()) };
     let others = people.len().saturating_sub(ASKED_MAX);
     people.truncate(ASKED_MAX);
     let nobody = people.is_empty().then(|| why_nobody(reporting, segment, requirement));
     Ask {
+        missing,
+        lacking,
         nobody,
         because: requirement.because.clone(),
         need: requirement.ask.clone(),

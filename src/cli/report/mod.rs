@@ -19,14 +19,15 @@ use crate::evidence::RejectedForm;
 use crate::policy::{FLOOR, Policy, Presence, ReasonCode, Requirement};
 use crate::view::View;
 
-pub(crate) use ask::{Ask, could_fill};
+pub(crate) use ask::{Ask, could_fill, could_sign};
 pub(crate) use near::{SignedEarlier, signed_earlier, signed_earlier_of};
 pub(crate) use overriding::{Overriding, override_command};
 pub(crate) use owed::{
-    Emergency, OwedLine, few_holders, listed, more_of, override_holders, owed_lines, went_ahead,
+    Emergency, OwedLine, few_admins, few_admins_of, few_holders, listed, more_of, override_holders,
+    owed_lines, went_ahead,
 };
 pub(crate) use rejected::RejectedEarlier;
-pub(crate) use segment::{AuthorReport, Near, SegmentReport, person};
+pub(crate) use segment::{AuthorReport, Near, SegmentReport, person, signed_off};
 pub(crate) use verdict::{LiveLine, RecordedLine, VerdictReport};
 
 /// What reports look names, levels and people up in.
@@ -70,7 +71,15 @@ fn labelled(ui: &mut Ui, label: &str, said: &str, code: &str) {
     let room = text::WIDTH_MAX - LABEL_COLUMNS;
     // Only the first line is shorter for the code; the others have room to the edge.
     let fits = text::width(&escaped) + code_columns <= room;
-    let lines = text::wrap(&escaped, 0, if fits { room } else { room - code_columns });
+    let lines = match escaped.find(": countersign ") {
+        // A command that does not fit has a line of its own, so that it can be copied.
+        Some(at) if code.is_empty() && text::width(&escaped) > room => {
+            let mut lines = text::wrap(&escaped[..=at], 0, room);
+            lines.extend(text::wrap(&escaped[at + 2..], 0, room));
+            lines
+        }
+        _ => text::wrap(&escaped, 0, if fits { room } else { room - code_columns }),
+    };
     for (number, line) in lines.iter().enumerate() {
         let start = if number == 0 { format!("    {label:<7}") } else { " ".repeat(LABEL_COLUMNS) };
         if number == 0 && !code.is_empty() {

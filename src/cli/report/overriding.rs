@@ -12,7 +12,7 @@ use crate::cli::time;
 use crate::cli::ui::Ui;
 use crate::policy::ReasonCode;
 use crate::statement::words::Mode;
-use crate::verify::{Question, Verdict};
+use crate::verify::{Question, Verdict, debt_due};
 
 /// What overrides make of an answer; members of the answer itself.
 #[derive(Debug, Clone, Serialize)]
@@ -89,7 +89,7 @@ impl Overriding {
         };
         let points = view.settled(&question.service, &question.environment);
         let settled = points.newest().and_then(|point| point.revision.as_ref());
-        let debt_due = reporting.policy.override_terms().debt_due;
+        let debt_due = debt_due(question, view);
         let due = claimed.filter(|_| overridden).map(|claimed| claimed.plus(debt_due));
         let until = verdict.overrides.iter().map(|one| one.expires).min();
         let refuses = enforced && !verdict.is_allowed() && !overridden;
@@ -104,7 +104,7 @@ impl Overriding {
                 .then(|| ask(reporting, verdict, &command)),
             // Who has begun to override is asked for the rest instead.
             emergency: (refuses && verdict.overrides.is_empty())
-                .then(|| Emergency::new(reporting, verdict.overrides_needed, command)),
+                .then(|| Emergency::new(reporting, verdict.overrides_needed, debt_due, command)),
             until_words: until.map_or_else(String::new, |until| time::clock(until, now)),
             due_words: due.map_or_else(String::new, |due| time::clock(due, now)),
         }

@@ -152,6 +152,25 @@ pub(crate) fn few_holders(view: &View) -> Option<&'static str> {
     }
 }
 
+/// A hint where no admin who can sign can be spared: one lost key, and nothing can be governed.
+pub(crate) fn few_admins(view: &View) -> Option<String> {
+    let (roster, size) = (view.roster(), view.size());
+    few_admins_of(roster.able_admins(size).len(), roster.admins(size)?.threshold)
+}
+
+/// The same of `able` admins who can sign, of whom `threshold` must.
+pub(crate) fn few_admins_of(able: usize, threshold: u32) -> Option<String> {
+    let is_few = u32::try_from(able).is_ok_and(|able| able <= threshold);
+    is_few.then(|| match threshold {
+        1 => "only one admin can sign: with that key lost nobody can govern; name a second"
+            .to_owned(),
+        _ => format!(
+            "{threshold} admins must sign and only {able} can: with one key lost nobody can \
+             govern; name another"
+        ),
+    })
+}
+
 /// The way out of a denial, as an answer.
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct Emergency {
@@ -168,15 +187,15 @@ pub(crate) struct Emergency {
 
 impl Emergency {
     /// What is left to who must deploy all the same.
-    pub(crate) fn new(reporting: &Reporting<'_>, needed: usize, command: String) -> Self {
+    pub(crate) fn new(
+        reporting: &Reporting<'_>,
+        needed: usize,
+        due_in: Span,
+        command: String,
+    ) -> Self {
         let holders = override_holders(reporting.view);
         let holders: Vec<_> = holders.into_iter().map(|member| member.id.clone()).collect();
-        Self {
-            command: (!holders.is_empty()).then_some(command),
-            holders,
-            needed,
-            due_in: reporting.policy.override_terms().debt_due,
-        }
+        Self { command: (!holders.is_empty()).then_some(command), holders, needed, due_in }
     }
 
     /// What is left; none where nobody may do it.

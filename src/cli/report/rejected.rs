@@ -62,5 +62,6 @@ impl RejectedEarlier {
 
     pub(super) fn print(&self, ui: &mut Ui) {
         labelled(ui, "note", &self.said(), self.code.as_str());
+        labelled(ui, "do", &format!("see why: countersign show {}", self.entry), "");
     }
 }

@@ -4,7 +4,7 @@ use super::{Difference, Place, Subject, since_words};
 use crate::change::marks::{CommitText, marks};
 use crate::cli::desk::Desk;
 use crate::cli::report::{
-    AuthorReport, Reporting, SegmentReport, SignedEarlier, could_fill, count, rule_words,
+    AuthorReport, Reporting, SegmentReport, SignedEarlier, could_sign, count, wish_words,
 };
 use crate::cli::text::{self, WIDTH_MAX};
 use crate::cli::time;
@@ -160,7 +160,7 @@ fn print_wants(
         // Within a rule a person fills one place.
         let mine = needed.missing > 0
             && !helped.contains(&needed.because.as_str())
-            && could_fill(&reporting, &subject.segment, needed, me);
+            && could_sign(&reporting, &subject.segment, needed, me);
         if mine {
             helped.push(&needed.because);
         }
@@ -168,8 +168,7 @@ fn print_wants(
         let all = usize::try_from(needed.need.count).unwrap_or(usize::MAX);
         let missing = usize::try_from(needed.missing).unwrap_or(usize::MAX);
         let state = if missing <= usize::from(mine) { "done" } else { "open" };
-        let said =
-            text::escape(&format!("{}: {}", needed.ask, rule_words(&needed.because))).into_owned();
+        let said = text::escape(&wish_words(needed)).into_owned();
         for (number, line) in text::wrap(&said, 2, WANT_COLUMNS).iter().enumerate() {
             let pad = " ".repeat(WANT_COLUMNS.saturating_sub(text::width(line)));
             if number == 0 {
@@ -185,5 +184,6 @@ fn print_wants(
     }
     for denial in &report.denials {
         ui.paragraph(4, &format!("denied whoever signs: {} ({})", denial.text, denial.code));
+        ui.paragraph(4, &format!("do: {}", denial.code.remedy()));
     }
 }

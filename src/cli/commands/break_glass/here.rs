@@ -23,6 +23,7 @@ use crate::session::SessionError;
 use crate::statement::Says;
 use crate::statement::break_glass::Override;
 use crate::statement::words::{Duty, MemberKind, Mode};
+use crate::verify::debt_due;
 
 /// At most so many changes are named in the plan.
 const NAMED_MAX: usize = 3;
@@ -195,8 +196,8 @@ fn tell_plan(context: &mut Context, desk: &Desk, args: &Args, planned: &Planned)
         plan(context, args, "touch", "the policy wants a touch of your key");
     }
     if !args.drill {
-        let (due, length) =
-            (time::clock(now.plus(terms.debt_due), now), time::hours(terms.debt_due));
+        let due_within = debt_due(&place.question(&target.revision, now), desk.session.view());
+        let (due, length) = (time::clock(now.plus(due_within), now), time::hours(due_within));
         let line = format!("the sign-offs of all that it lets through, by {due} ({length})");
         plan(context, args, "owed", &line);
     }
@@ -281,7 +282,8 @@ fn conclude(
         context.ui.line("  it lets nothing through and leaves no debt; audits list it");
         next = format!("countersign audit {}", said.service);
     } else {
-        let due = said.claimed.plus(planned.place.policy.override_terms().debt_due);
+        let question = planned.place.question(&planned.target.revision, now);
+        let due = said.claimed.plus(debt_due(&question, desk.session.view()));
         let line =
             format!("deploying it leaves a debt: its sign-offs, due {}", time::clock(due, now));
         context.ui.paragraph(2, &line);

@@ -13,6 +13,7 @@ use crate::cli::desk::{gate_key_file, ledger_key_file};
 use crate::cli::error::CliError;
 use crate::cli::exit::ExitStatus;
 use crate::cli::people::Person;
+use crate::cli::report::few_admins_of;
 use crate::cli::ui::{Role, Table};
 use crate::config::Configuration;
 use crate::statement::governance::Accepted;
@@ -93,6 +94,9 @@ pub(super) fn report(
         "This is for one trusted host: who can write the ledger and its key can rewrite both.",
     );
     ui.warn("only you have the duty override: in an emergency nobody else can break the glass");
+    if let Some(few) = few_admins_of(plan.admins, plan.threshold) {
+        ui.warn(&few);
+    }
     if plan.people.len() > 1 {
         ui.paragraph(0, "No author signs off their own change: that is for the others.");
         ui.line("next: countersign status");

@@ -22,6 +22,7 @@ use crate::statement::envelope::Envelope;
 use crate::statement::pipeline::{Decision, Deployment};
 use crate::statement::words::{DecisionVerdict, Duty, Outcome};
 use crate::statement::{Says, Statement};
+use crate::verify::{Question, debt_due};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -150,8 +151,14 @@ pub(super) fn run(context: &mut Context, args: &Args) -> Result<ExitStatus, CliE
         .debts()
         .find(|debt| debt.deployments.iter().any(|one| one.index == entry))
         .map(|debt| debt.since);
-    let terms = *desk.policy()?.override_terms();
-    let due = owed.map(|since| since.plus(terms.debt_due));
+    let question = Question {
+        service: said.service.clone(),
+        environment: said.environment.clone(),
+        revision: said.revision.clone(),
+        artifacts: said.artifacts.clone(),
+        time: context.now(),
+    };
+    let due = owed.map(|since| since.plus(debt_due(&question, desk.session.view())));
     let owed_until = due.map(time::rfc3339);
     context.ui.json(&Report { entry, deployment: &said, settled, owed_until });
     context.ui.line(&format!(

@@ -9,7 +9,7 @@ use crate::cli::Context;
 use crate::cli::desk::{Desk, Profile};
 use crate::cli::error::CliError;
 use crate::cli::exit::ExitStatus;
-use crate::cli::report::few_holders;
+use crate::cli::report::{few_admins, few_holders};
 use crate::cli::ui::Cell;
 use crate::cli::ui::{Role, Table};
 use crate::key::KeyId;
@@ -86,6 +86,9 @@ pub(super) fn run(context: &mut Context, _: &Args) -> Result<ExitStatus, CliErro
     context.ui.table(&table);
     if let Some(few) = few_holders(desk.session.view()) {
         context.ui.warn(few);
+    }
+    if let Some(few) = few_admins(desk.session.view()) {
+        context.ui.warn(&few);
     }
     Ok(ExitStatus::Yes)
 }

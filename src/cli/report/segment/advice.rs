@@ -7,6 +7,20 @@ use crate::policy::{AssistanceSource, AuthorKind, FLOOR, ReasonCode, Requirement
 use crate::verify::Segment;
 
 impl SegmentReport {
+    /// What stands in the way, in a few words: one sign-off may fill several needs.
+    pub(crate) fn open(&self) -> String {
+        if !self.rejects.is_empty() {
+            return "rejected".to_owned();
+        }
+        match (self.denials.first(), self.missing().as_slice()) {
+            (Some(denial), _) => format!("denied whoever signs: {}", denial.code),
+            (None, [one]) if one.missing == 1 => "1 sign-off is missing".to_owned(),
+            (None, [one]) => format!("{} sign-offs are missing", one.missing),
+            (None, []) => "not signed off".to_owned(),
+            (None, needs) => format!("{} needs are open", needs.len()),
+        }
+    }
+
     /// What its authors can do themselves: prove that they wrote it, and say how.
     pub(crate) fn declared_by_authors(&self) -> Option<String> {
         if self.satisfied || !self.denials.is_empty() {
@@ -35,7 +49,7 @@ impl SegmentReport {
     }
 
     /// What is to be done before those who signed can sign again; nothing where that is all.
-    pub(super) fn remedies(&self) -> Vec<&'static str> {
+    pub(crate) fn remedies(&self) -> Vec<&'static str> {
         let mut remedies: Vec<&str> = self
             .not_counted
             .iter()
@@ -74,7 +88,7 @@ impl SegmentReport {
         // The fewest people first: whoever can fill the hardest need often fills others too.
         let could = self.ask.iter().filter(|ask| !ask.people.is_empty());
         if let Some(ask) = could.min_by_key(|ask| ask.people.len() + ask.others) {
-            return format!("{} runs  {}", ask.who(), ask.command);
+            return ask.next();
         }
         self.ask.first().map_or_else(|| "countersign queue".to_owned(), Ask::said)
     }

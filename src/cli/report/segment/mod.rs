@@ -16,6 +16,7 @@ use crate::statement::words::Assistance;
 use crate::verify::Segment;
 
 pub(crate) use author::{AuthorReport, person};
+pub(crate) use print::signed_off;
 pub(crate) use words::Near;
 use words::{Blocking, Discount, Has};
 

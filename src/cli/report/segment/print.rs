@@ -2,7 +2,7 @@
 
 use super::{Has, SegmentReport};
 use crate::cli::report::ask::Ask;
-use crate::cli::report::{labelled, wish_words};
+use crate::cli::report::{count, labelled, wish_words};
 use crate::cli::ui::Ui;
 use crate::policy::ReasonCode;
 
@@ -57,7 +57,27 @@ impl SegmentReport {
 
 /// Who is to be asked, those with the same people in one line.
 fn merged(asks: &[Ask]) -> Vec<String> {
-    let mut lines: Vec<String> = asks.iter().map(Ask::said).collect();
+    let said = |ask: &Ask| [Some(ask.said()), ask.more()].into_iter().flatten();
+    let mut lines: Vec<String> = asks.iter().flat_map(said).collect();
     lines.dedup();
     lines
+}
+
+/// What passes by its sign-offs, and what needs none because nothing comes of it: `2 changes, all
+/// signed off; 2 commits change nothing`.
+pub(crate) fn signed_off(segments: &[SegmentReport]) -> String {
+    let empty = segments.iter().filter(|one| one.paths == 0).map(|one| one.steps).sum();
+    let all = segments.iter().filter(|one| one.paths > 0).count();
+    let signed = match all {
+        0 => String::new(),
+        1 => "1 change, signed off".to_owned(),
+        all => format!("{all} changes, all signed off"),
+    };
+    let verb = if empty == 1 { "changes" } else { "change" };
+    let nothing = format!("{} {verb} nothing", count(empty, "commit"));
+    match (all, empty) {
+        (_, 0) => signed,
+        (0, _) => nothing,
+        _ => format!("{signed}; {nothing}"),
+    }
 }

@@ -95,6 +95,9 @@ pub(crate) struct Blocking {
     /// Whether whose it is is still a member, with a key to withdraw it with.
     #[serde(skip)]
     pub(crate) can_withdraw: bool,
+    /// Who else ends it: admins who can sign, by name.
+    #[serde(skip)]
+    admins: Vec<String>,
 }
 
 impl Has {
@@ -170,13 +173,18 @@ impl Blocking {
             entry: reject.entry,
             can_withdraw: roster.member(&reject.member, size).is_some()
                 && !roster.keys_of(&reject.member, size).is_empty(),
+            admins: roster.able_admins(size).iter().map(|id| reporting.names.of(id)).collect(),
         }
     }
 
     /// Who ends it, and how.
     pub(crate) fn undone(&self) -> String {
         if !self.can_withdraw {
-            return format!("an admin runs  countersign lift {} -m WHY", self.entry);
+            let who = match self.admins.split_last() {
+                Some((last, rest)) if !rest.is_empty() => format!("{} or {last}", rest.join(", ")),
+                _ => self.admins.concat(),
+            };
+            return format!("{who} runs  countersign lift {} -m WHY", self.entry);
         }
         format!("{} runs  countersign withdraw {}", self.name, self.entry)
     }
@@ -186,10 +194,9 @@ impl Discount {
     /// Every word on a segment that does not count, where it stands or by the policy.
     pub(super) fn all(reporting: &Reporting<'_>, segment: &Segment) -> Vec<Self> {
         let names = reporting.names;
-        // Whoever has left is given no duty any more, and no other key.
         let remedy = |member: &MemberId, code: ReasonCode| {
-            let is_member = reporting.view.roster().member(member, reporting.view.size()).is_some();
-            if is_member { code.remedy() } else { ReasonCode::NeedsSignOff.remedy() }
+            let can = can_follow(reporting, member, code);
+            if can { code.remedy() } else { ReasonCode::NeedsSignOff.remedy() }
         };
         let by_place = segment.discounted.iter().map(|word| Self {
             member: word.member.clone(),
@@ -218,4 +225,18 @@ impl Discount {
             self.rule.as_ref().map_or_else(String::new, |rule| format!(" (for \"{rule}\")"));
         format!("{}, entry {}: {}{place}", self.name, self.entry, self.text)
     }
+}
+
+/// Whether a member can do what a code's remedy says. Whoever has left is given no duty any more,
+/// and no other key; and nobody signs again with a key that they do not have.
+fn can_follow(reporting: &Reporting<'_>, member: &MemberId, code: ReasonCode) -> bool {
+    let (roster, size) = (reporting.view.roster(), reporting.view.size());
+    let keys = roster.keys_of(member, size);
+    let is_touched = |id| roster.key(id).is_some_and(|one| one.key.is_security_key());
+    roster.member(member, size).is_some()
+        && match code {
+            ReasonCode::KeyRevoked => !keys.is_empty(),
+            ReasonCode::NeedsTouch => keys.iter().any(is_touched),
+            _ => true,
+        }
 }

@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::undone::Undone;
 use super::{Overriding, Reporting, SegmentReport};
-use crate::base::name::{EnvironmentName, Revision, ServiceName};
+use crate::base::name::{EnvironmentName, MemberId, Revision, ServiceName};
 use crate::base::position::TreeSize;
 use crate::cli::ui::Word;
 use crate::policy::ReasonCode;
@@ -58,6 +58,11 @@ pub(crate) struct VerdictReport {
     pub(crate) segments: Vec<SegmentReport>,
     /// What the answer owes to whom.
     pub(crate) trust: &'static str,
+    /// Who governs alone, where one does (ATTACKS 18).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    single_admin: Option<MemberId>,
+    #[serde(skip)]
+    single_admin_name: String,
     /// What was recorded of it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) recorded: Option<RecordedLine>,
@@ -76,6 +81,9 @@ pub(crate) const TRUST_LINE: &str =
 impl VerdictReport {
     /// Reports a verdict.
     pub(crate) fn new(reporting: &Reporting<'_>, verdict: &Verdict) -> Self {
+        let (roster, size) = (reporting.view.roster(), reporting.view.size());
+        let able = roster.able_admins(size);
+        let single = able.first().filter(|_| able.len() == 1).cloned();
         let artifact = |report| ArtifactLine::new(reporting, report);
         Self {
             answer: verdict.answer,
@@ -99,6 +107,10 @@ impl VerdictReport {
                 .map(|segment| SegmentReport::new(reporting, segment, None))
                 .collect(),
             trust: TRUST_LINE,
+            single_admin_name: single
+                .as_ref()
+                .map_or_else(String::new, |id| reporting.names.of(id)),
+            single_admin: single,
             recorded: None,
             live: None,
             overriding: Overriding::new(reporting, verdict, None),

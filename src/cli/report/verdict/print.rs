@@ -2,7 +2,9 @@
 
 use super::VerdictReport;
 use crate::base::name::Revision;
-use crate::cli::report::{SegmentReport, count, labelled, print_next, print_problem};
+use crate::cli::report::{
+    SegmentReport, count, labelled, listed, print_next, print_problem, signed_off,
+};
 use crate::cli::ui::Ui;
 use crate::statement::words::DecisionVerdict;
 
@@ -40,10 +42,14 @@ impl VerdictReport {
         for artifact in &self.artifacts {
             ui.paragraph(2, &format!("artifact {}", artifact.said));
         }
-        if self.segments.iter().any(|one| one.satisfied) {
+        if self.segments.iter().any(|one| one.satisfied && one.paths > 0) {
             ui.paragraph(2, &self.counts());
         }
         ui.paragraph(2, self.trust);
+        if self.single_admin.is_some() {
+            let name = &self.single_admin_name;
+            ui.paragraph(2, &format!("single admin: {name} alone sets policy and roster"));
+        }
         if let Some(recorded) = &self.recorded {
             let already = if recorded.repeated { "already " } else { "" };
             ui.line(&format!("  {already}recorded: entry {}", recorded.decision));
@@ -115,8 +121,7 @@ impl VerdictReport {
                 0 => "nothing new".to_owned(),
                 signed => format!("no change; {}, signed off", count(signed, "artifact")),
             },
-            (DecisionVerdict::Allow, 1, _) => "1 change, signed off".to_owned(),
-            (DecisionVerdict::Allow, all, _) => format!("{all} changes, all signed off"),
+            (DecisionVerdict::Allow, _, _) => signed_off(&self.segments),
             (DecisionVerdict::Deny, _, missing) if self.overriding.overridden => {
                 self.overriding.first_line(missing, &self.reasons)
             }
@@ -159,12 +164,15 @@ impl VerdictReport {
     }
 
     fn older_policies(&self) -> String {
-        let older: Vec<_> = self.policies_passed_as_well.iter().map(u64::to_string).collect();
-        if older.is_empty() { String::new() } else { format!(" and still {}", older.join(", ")) }
+        let mut older = self.policies_passed_as_well.clone();
+        older.sort_unstable();
+        let older: Vec<_> = older.iter().map(u64::to_string).collect();
+        if older.is_empty() { String::new() } else { format!(" and still {}", listed(&older)) }
     }
 
     fn counts(&self) -> String {
-        let covered = self.segments.iter().filter(|one| one.satisfied);
+        // Nobody is asked to sign what changes nothing.
+        let covered = self.segments.iter().filter(|one| one.satisfied && one.paths > 0);
         let carried = covered.clone().filter(|one| one.matched == Some("carried")).count();
         let all = covered.clone().count();
         let counted = covered.flat_map(|one| &one.has).filter(|has| !has.counts_for.is_empty());

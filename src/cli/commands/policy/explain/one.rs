@@ -10,11 +10,12 @@ use crate::cli::Context;
 use crate::cli::desk::Desk;
 use crate::cli::error::CliError;
 use crate::cli::exit::ExitStatus;
-use crate::cli::report::{AuthorReport, SegmentReport, count, how_words, print_next, rule_words};
+use crate::cli::report::{Ask, AuthorReport, SegmentReport, how_words, print_next, rule_words};
 use crate::cli::review::{Place, PlaceArgs, Subject, assistance_source, declared_range};
 use crate::cli::ui::{Cell, Role, Table, Ui, Word};
 use crate::git::Range;
 use crate::policy::{Facts, Requirement, RuleTrace, not_exempt, trace};
+use crate::statement::words::Mode;
 use crate::verify::{Segment, judge_under, path_facts};
 
 /// What is answered.
@@ -117,15 +118,14 @@ fn is_hash(text: &str) -> bool {
 }
 
 fn print(ui: &mut Ui, place: &Place, report: &SegmentReport, (named, policy): (&str, &str)) {
-    let missing: u32 = report.needs.iter().map(|needed| needed.missing).sum();
-    let missing = usize::try_from(missing).unwrap_or(usize::MAX);
-    let said = match (report.satisfied, missing) {
-        (true, _) => "it has all that is asked".to_owned(),
-        (false, 0) => "it is denied whoever signs".to_owned(),
-        (false, missing) => format!("{} missing", count(missing, "sign-off")),
+    let open =
+        if report.satisfied { String::from("it has all that is asked") } else { report.open() };
+    let word = match (report.satisfied, place.mode()) {
+        (true, _) => Word::Yes,
+        (false, Mode::Enforce) => Word::No,
+        (false, Mode::Observe) => Word::WouldRefuse,
     };
-    let word = if report.satisfied { Word::Yes } else { Word::No };
-    ui.answer(word, &format!("{named} to {}: {said}", place.environment));
+    ui.answer(word, &format!("{named} to {}: {open}", place.environment));
     let from = assistance_source(report.assistance_from);
     let authors: Vec<String> = report.authors.iter().map(AuthorReport::shown).collect();
     let rests = format!(
@@ -177,14 +177,30 @@ fn print_rules(
     for denial in &report.denials {
         let what = format!("{} ({})", denial.text, denial.code);
         table.row([Cell::new(Role::Bad, "denied"), Cell::from(what)]);
+        table.row([Cell::from("do"), Cell::from(denial.code.remedy())]);
     }
     for reject in &report.rejects {
         let what = format!("{} rejected it, entry {}", reject.name, reject.entry);
         table.row([Cell::new(Role::Bad, "rejected"), Cell::from(what)]);
+        table.row([Cell::from("do"), Cell::from(reject.undone())]);
+    }
+    for near in &report.near {
+        let what = format!("{} ({})", near.said(), near.code);
+        table.row([Cell::new(Role::Caution, "near"), Cell::from(what)]);
+    }
+    for earlier in &report.rejected_earlier {
+        let what = format!("{} ({})", earlier.said(), earlier.code);
+        table.row([Cell::new(Role::Caution, "note"), Cell::from(what)]);
     }
     for word in &report.not_counted {
         let what = format!("{} ({})", word.said(), word.code);
         table.row([Cell::new(Role::Caution, "not"), Cell::from(what)]);
+    }
+    for remedy in report.remedies() {
+        table.row([Cell::from("do"), Cell::from(remedy)]);
+    }
+    if let Some(declared) = report.declared_by_authors() {
+        table.row([Cell::from("do"), Cell::from(declared)]);
     }
     ui.table(&table);
     ui.blank();
@@ -208,5 +224,9 @@ fn wants(table: &mut Table, report: &SegmentReport, needs: &[&Requirement]) {
         };
         let role = if needed.missing == 0 { Role::Good } else { Role::Bad };
         table.row([Cell::from(""), Cell::new(role, text)]);
+        let is_for = |ask: &&Ask| ask.because == needed.because && ask.need == needed.ask;
+        if let Some(ask) = report.ask.iter().find(is_for) {
+            table.row([Cell::from(""), Cell::from(ask.asked())]);
+        }
     }
 }
