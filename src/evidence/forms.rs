@@ -3,13 +3,14 @@
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
 
 use super::rejected::{Likeness, likeness, newest_word, versions};
 use crate::base::digest::{ChangeHash, ContentDigest};
 use crate::base::name::{MemberId, RepositoryName, Revision};
 use crate::base::position::EntryIndex;
 use crate::base::time::Timestamp;
-use crate::change::{ChangePath, Document};
+use crate::change::{ChangePath, Document, Row, Side};
 use crate::ledger::topics;
 use crate::session::{Session, SessionError};
 use crate::statement::Says;
@@ -59,7 +60,7 @@ struct Approved {
 pub struct ApprovedForms {
     repository: RepositoryName,
     newest: Vec<Approved>,
-    documents: RefCell<BTreeMap<ChangeHash, Option<Document>>>,
+    documents: RefCell<BTreeMap<ChangeHash, Option<Rc<Document>>>>,
 }
 
 impl ApprovedForms {
@@ -101,6 +102,9 @@ impl ApprovedForms {
         }
         let others = self.newest.iter();
         rows.extend(others.filter(|row| row.change != of && !named.contains(&row.change)).cloned());
+        let before: BTreeMap<&ChangePath, Side> =
+            document.rows().iter().map(|row| (&row.path, row.old)).collect();
+        let paths: BTreeSet<&ChangePath> = document.paths().collect();
         let mut best: BTreeMap<MemberId, (u8, SignedForm)> = BTreeMap::new();
         for row in rows {
             let (rank, because) = if predecessors.contains(&row.change) {
@@ -108,7 +112,8 @@ impl ApprovedForms {
             } else if requested.contains(&row.change) {
                 (1, Some(Likeness::Request))
             } else {
-                (0, self.shares(session, row.change, document)?)
+                let signed = self.document(session, row.change)?;
+                (0, signed.and_then(|signed| shares(&signed, &before, &paths)))
             };
             let Some(because) = because else { continue };
             let is_better = best
@@ -116,6 +121,7 @@ impl ApprovedForms {
                 .is_none_or(|(known, form)| (rank, row.entry) > (*known, form.entry));
             if is_better && stands(session, &row)? {
                 let document = self.document(session, row.change)?;
+                let document = document.map(Rc::unwrap_or_clone);
                 let Approved { entry, time, by, change, base, head } = row;
                 let form =
                     SignedForm { of, entry, time, by, change, base, head, because, document };
@@ -127,35 +133,16 @@ impl ApprovedForms {
         Ok(forms)
     }
 
-    /// Shared paths make a version only where both begin with the same content of one of them:
-    /// what landed and was built upon shares its paths with what comes after it.
-    fn shares(
-        &self,
-        session: &Session,
-        change: ChangeHash,
-        document: &Document,
-    ) -> Result<Option<Likeness>, SessionError> {
-        let Some(signed) = self.document(session, change)? else { return Ok(None) };
-        let before: BTreeMap<&ChangePath, _> =
-            document.rows().iter().map(|row| (&row.path, row.old)).collect();
-        let begins_alike =
-            |row: &crate::change::Row| before.get(&row.path).is_some_and(|old| *old == row.old);
-        if !signed.rows().iter().any(begins_alike) {
-            return Ok(None);
-        }
-        Ok(likeness(&signed.paths().cloned().collect(), &before.into_keys().collect()))
-    }
-
     fn document(
         &self,
         session: &Session,
         change: ChangeHash,
-    ) -> Result<Option<Document>, SessionError> {
+    ) -> Result<Option<Rc<Document>>, SessionError> {
         if let Some(known) = self.documents.borrow().get(&change) {
             return Ok(known.clone());
         }
         let kept = session.blobs().get(&ContentDigest::from_bytes(*change.as_bytes()))?;
-        let document = kept.and_then(|bytes| Document::parse(&bytes).ok());
+        let document = kept.and_then(|bytes| Document::parse(&bytes).ok()).map(Rc::new);
         self.documents.borrow_mut().insert(change, document.clone());
         Ok(document)
     }
@@ -177,6 +164,20 @@ fn approved(entry: &VerifiedEntry, repository: &RepositoryName) -> Vec<Approved>
         head: row.head.clone(),
     };
     said.rows.iter().filter(here).map(of_row).collect()
+}
+
+/// Shared paths make a version only where both begin with the same content of one of them: what
+/// landed and was built upon shares its paths with what comes after it.
+fn shares(
+    signed: &Document,
+    before: &BTreeMap<&ChangePath, Side>,
+    paths: &BTreeSet<&ChangePath>,
+) -> Option<Likeness> {
+    let begins_alike = |row: &Row| before.get(&row.path).is_some_and(|old| *old == row.old);
+    if !signed.rows().iter().any(begins_alike) {
+        return None;
+    }
+    likeness(&signed.paths().cloned().collect(), paths)
 }
 
 /// Whether nothing that the signer said later took the sign-off back.

@@ -97,6 +97,12 @@ fn a_day_with_ten_changes_takes_few_keystrokes() {
     let stage = stage();
     let spec = concat!(env!("CARGO_MANIFEST_DIR"), "/spec/everyday.md");
     let spec = std::fs::read_to_string(spec).unwrap();
+    // A dry run asks nothing, tells what would be asked, and signs nothing.
+    let (status, text) = in_terminal(&stage, "dan", "approve more-machines -n", "");
+    assert_eq!(status, 0, "{text}");
+    for words in ["the policy asks: blast radius?", "\"verdict\": \"approve\""] {
+        assert!(text.contains(words), "{words:?} is missing:\n{text}");
+    }
     let (mut keystrokes, mut tool_time, mut screens) = (0, Duration::ZERO, Vec::new());
     for (what, command, typed) in DAY {
         let begun = Instant::now();

@@ -56,7 +56,8 @@ fn a_new_version_is_told_by_its_lines_wherever_it_is_asked_about() {
     let status = stage.run(["status", "retry"]);
     let said = flat(status.ok());
     assert!(said.contains(&format!("near Ada signed {short} on ")), "{}", status.out);
-    assert!(said.contains("; since then src/capture.rs +2 -1"), "{}", status.out);
+    let words = "(3 of its 3 paths); since then src/capture.rs +2 -1";
+    assert!(said.contains(words), "{}", status.out);
     let near = stage.near("retry");
     assert_eq!(near[0]["because"], "3 of its 3 paths", "{near}");
     assert_eq!(near[0]["since"][0]["added"], 2, "{near}");
@@ -213,4 +214,20 @@ fn what_is_not_at_hand_is_said_to_be_so() {
     let document = stage.ledger().join("blobs").join(&first[..2]).join(&first[2..]);
     std::fs::remove_file(document).unwrap();
     assert_eq!(stage.near("retry"), serde_json::json!([]));
+}
+
+/// DESIGN 8: what nobody can read is what a reviewer looks at first.
+#[test]
+fn what_cannot_be_read_is_shown_first() {
+    let stage = Stage::begun("opaque");
+    stage.git(["checkout", "-q", "-b", "retry"]);
+    stage.as_user("ben").commit("z.bin", "GIF\u{0}", "A picture");
+    stage.as_user("ben").commit("a.rs", "fn a() {}\n", "Readable");
+    let (status, text) = in_terminal(&stage, "ada", "approve", "d\nq\n");
+    assert_eq!(status, 2, "{text}");
+    let (summary, difference) = text.split_once("[q]uit:").unwrap();
+    for part in [summary, difference] {
+        let at = |words: &str| part.find(words).unwrap();
+        assert!(at("z.bin") < at("a.rs"), "{text}");
+    }
 }

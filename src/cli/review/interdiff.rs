@@ -319,7 +319,9 @@ mod tests {
         let signed = b"1\ntwo\n3\n4\n5\n6\n7\n";
         assert_eq!(replay(base, signed, base).unwrap(), signed);
         let moved = b"0\n1\n2\n3\n4\n5\n6\nseven\n";
-        assert_eq!(replay(base, signed, moved), None, "line 0 adjoins line 1, which adjoins");
+        let both = b"0\n1\ntwo\n3\n4\n5\n6\nseven\n";
+        assert_eq!(replay(base, signed, moved).unwrap(), both, "line 1 lies between");
+        assert_eq!(replay(base, signed, b"one\n2\n3\n4\n5\n6\n7\n"), None, "they adjoin");
         let moved = b"1\n2\n3\n4\n5\n6\nseven\n8\n";
         let both = b"1\ntwo\n3\n4\n5\n6\nseven\n8\n";
         assert_eq!(replay(base, signed, moved).unwrap(), both);

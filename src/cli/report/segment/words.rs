@@ -12,6 +12,7 @@ use crate::cli::report::rejected::likeness_words;
 use crate::cli::report::{Reporting, SignedEarlier, rule_words};
 use crate::cli::review::{PathSince, since_words};
 use crate::cli::time;
+use crate::evidence::Likeness;
 use crate::policy::{NotCounted, Presence, ReasonCode, SignOff};
 use crate::verify::{Reject, Segment};
 
@@ -53,6 +54,9 @@ pub(crate) struct Near {
     pub(crate) head: Option<Revision>,
     /// What makes one a version of the other.
     pub(crate) because: String,
+    /// Whether that is what they have in common, and nobody's word.
+    #[serde(skip)]
+    pub(crate) is_by_paths: bool,
     /// What came since, path by path; missing where what was signed is not known any more.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) since: Option<Vec<PathSince>>,
@@ -133,8 +137,9 @@ impl Near {
     /// A sign-off of another version of a segment, by somebody who has not signed this one.
     pub(super) fn new(names: &Names, segment: &Segment, signed: &SignedEarlier) -> Option<Self> {
         let SignedEarlier { form, since } = signed;
-        // Who has signed this version too is not near it but there.
-        let there = segment.sign_offs.iter().any(|sign_off| sign_off.member == form.by);
+        // Who has signed this version too is not near it but there, whether or not it counts.
+        let there = segment.sign_offs.iter().any(|sign_off| sign_off.member == form.by)
+            || segment.discounted.iter().any(|word| word.member == form.by);
         (form.of == segment.change && !there).then(|| Self {
             member: form.by.clone(),
             name: names.of(&form.by),
@@ -142,6 +147,7 @@ impl Near {
             time: form.time,
             change: form.change,
             head: form.head.clone(),
+            is_by_paths: matches!(form.because, Likeness::Paths { .. }),
             because: likeness_words(form.because),
             since: since.as_ref().map(|since| since.paths.clone()),
             since_words: since_words(since.as_ref()),
@@ -152,8 +158,10 @@ impl Near {
     /// `Mia Kern signed 5d20b1c7e8f1 on 18 Nov 2026 10:11 UTC, entry 7; since then capture.rs +4
     /// -1`.
     pub(crate) fn said(&self) -> String {
+        // Nobody said that one is a version of the other where only paths show it.
+        let because = if self.is_by_paths { format!(" ({})", self.because) } else { String::new() };
         format!(
-            "{} signed {} on {}, entry {}; {}",
+            "{} signed {} on {}, entry {}{because}; {}",
             self.name,
             self.change.short(),
             time::date(self.time),
