@@ -9,9 +9,10 @@ use self::answer::Answered;
 use super::status;
 use crate::cli::Context;
 use crate::cli::ci::{self, Asked};
+use crate::cli::desk::Held;
 use crate::cli::error::CliError;
 use crate::cli::exit::ExitStatus;
-use crate::cli::review::Place;
+use crate::cli::review::{Named, Place, named_range};
 use crate::evidence::Landing;
 use crate::git::{GitError, Range, Repository};
 use crate::store::durable;
@@ -55,25 +56,29 @@ pub(crate) fn run(context: &mut Context, args: &Args) -> Result<ExitStatus, CliE
         Some(_) => None,
         None => ci::asked(context)?,
     };
-    let desk = context.desk("check")?;
-    let place = Place::new(&desk, &args.asked.place)?;
+    let mut held = Held::take(context, "check")?;
+    let place = Place::new(held.desk(context)?, &args.asked.place)?;
+    let named = args.asked.range.as_deref();
+    let named = named.map(|text| named_range(context, &mut held, &place, text)).transpose()?;
+    let desk = &*held.desk(context)?;
     let repository = desk.need_repository()?;
-    let judged = match (&event, &args.asked.range) {
+    let judged = match (&event, named) {
         (Some(asked), _) => {
             say_branch(context, &place, asked);
             Some(of_event(repository, asked)?)
         }
-        (None, Some(text)) => Some(of_range(repository, &place, text, args.merge_group)?),
+        (None, Some(named)) => Some(of_range(named, args.merge_group)),
         (None, None) => of_head(repository, &place)?,
     };
     let Some(judged) = judged else {
-        // On the service's own branch: what is not deployed yet.
+        // On the service's own branch: what is not deployed yet. It takes the desk itself.
+        held.leave();
         return status::answer(context, &args.asked, "check");
     };
-    let answered = Answered::new(context, &desk, &place, &judged)?;
+    let answered = Answered::new(context, desk, &place, &judged)?;
     answered.print(&mut context.ui);
     let told = tell(context, args, &answered);
-    desk.session.leak();
+    held.leak();
     told?;
     Ok(answered.status())
 }
@@ -115,16 +120,12 @@ fn of_event(repository: &Repository, asked: &Asked) -> Result<Judged, CliError> 
     })
 }
 
-fn of_range(
-    repository: &Repository,
-    place: &Place,
-    text: &str,
-    is_merge_group: bool,
-) -> Result<Judged, CliError> {
-    let range = place.range(repository, text)?;
+/// What was named: a range, or a request that was fetched.
+fn of_range(named: Named, is_merge_group: bool) -> Judged {
     let landing = if is_merge_group { Landing::Steps } else { Landing::OneChange };
-    let argument = (!is_merge_group).then(|| text.to_owned());
-    Ok(Judged { title: text.to_owned(), range, landing, argument })
+    let Named { range, argument: title } = named;
+    let argument = (!is_merge_group).then(|| title.clone());
+    Judged { title, range, landing, argument }
 }
 
 /// What `HEAD` adds to the service's branch; none where it is on it.
