@@ -12,6 +12,12 @@ use crate::change::{Chain, ChainEnd, Commit, ObjectId};
 /// commit as brought in that was there already. It never leaves one out.
 const CLOCK_SKEW_SECONDS_MAX: i64 = 24 * 3_600;
 
+/// A commit with its id.
+type Found = (ObjectId, Arc<Commit>);
+
+/// A line of commits is followed so far before all that is below its end is walked.
+const LINE_COMMITS_MAX: usize = 100;
+
 impl Objects {
     /// The commit `id`, that `child` names as its parent.
     pub(super) fn parent(&self, child: &ObjectId, id: &ObjectId) -> Result<Arc<Commit>, GitError> {
@@ -77,6 +83,10 @@ impl Objects {
         if commit.parents.len() <= 1 && commit.parents.first() == hidden {
             return Ok(vec![(*tip, commit)]);
         }
+        if let Some(mut found) = hidden.map_or(Ok(None), |hidden| self.line(tip, hidden))? {
+            sort(&mut found, tip);
+            return Ok(found);
+        }
         let mut walk = Walk {
             objects: self,
             seen: HashMap::new(),
@@ -95,11 +105,34 @@ impl Objects {
             .filter(|(_, state)| state.wanted)
             .map(|(id, state)| (id, state.commit))
             .collect();
-        found.sort_unstable_by_key(|(id, commit)| {
-            (id != tip, std::cmp::Reverse(commit.committer_seconds), *id)
-        });
+        sort(&mut found, tip);
         Ok(found)
     }
+
+    /// The commits from `tip` down to `hidden`, if each has one parent and they are few: none of
+    /// them is an ancestor of `hidden`, so that nothing below it need be read.
+    fn line(&self, tip: &ObjectId, hidden: &ObjectId) -> Result<Option<Vec<Found>>, GitError> {
+        let (mut id, mut commit) = (*tip, self.commit(tip)?);
+        let mut found = Vec::new();
+        while id != *hidden {
+            let [parent] = commit.parents[..] else { return Ok(None) };
+            if found.len() == LINE_COMMITS_MAX {
+                return Ok(None);
+            }
+            // What is cut off below `tip` may be no matter: the walk tells.
+            let Ok(next) = self.parent(&id, &parent) else { return Ok(None) };
+            found.push((id, std::mem::replace(&mut commit, next)));
+            id = parent;
+        }
+        Ok(Some(found))
+    }
+}
+
+/// `tip` first, then by committer time, newest first, and id.
+fn sort(found: &mut [Found], tip: &ObjectId) {
+    found.sort_unstable_by_key(|(id, commit)| {
+        (id != tip, std::cmp::Reverse(commit.committer_seconds), *id)
+    });
 }
 
 struct State {
