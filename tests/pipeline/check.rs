@@ -90,7 +90,7 @@ fn a_pull_request_is_judged_from_its_event_before_it_lands() {
     let (command, summary) = github(&stage, "pull_request", &event, &[]);
     let no = run(command);
     assert_eq!(no.status, 1, "{no:?}");
-    assert!(no.out.starts_with("NO  pull request 42 to production: 2 sign-offs are missing\n"));
+    assert!(no.out.starts_with("NO  pull request 42 to production: 2 needs are open\n"));
     assert!(no.out.contains("NEEDS_LEVEL"), "{no:?}");
     assert!(no.out.contains("ada: countersign approve 42"), "{no:?}");
     assert_eq!(
@@ -104,7 +104,7 @@ fn a_pull_request_is_judged_from_its_event_before_it_lands() {
     );
     let page = fs::read_to_string(&summary).unwrap();
     assert!(
-        page.starts_with("### NO: pull request 42 to production&#58; 2 sign&#45;offs"),
+        page.starts_with("### NO: pull request 42 to production&#58; 2 needs are open"),
         "{page}"
     );
     assert!(page.contains("| <code>NEEDS&#95;LEVEL</code> |"), "{page}");

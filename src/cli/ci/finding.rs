@@ -63,9 +63,10 @@ fn of_segment<'a>(
         path,
     };
     let missing = segment.missing().into_iter().map(move |needed| {
-        let ask = segment.ask.iter().find(|ask| ask.because == needed.because);
+        let same = |ask: &&Ask| ask.because == needed.because && ask.need == needed.ask;
+        let ask = segment.ask.iter().find(same);
         let path = path_for(policy, steps, needed);
-        finding(needed.code, wish_words(needed), ask.map(Ask::said), path)
+        finding(needed.code, wish_words(needed), ask.map(Ask::all_said), path)
     });
     let denials = segment.denials.iter().map(move |denial| {
         let remedy = Some(denial.code.remedy().to_owned());

@@ -91,6 +91,12 @@ impl Ask {
         format!("{}: {}", self.who(), self.command)
     }
 
+    /// Whom to ask, for which command, and whom nobody can be asked for yet.
+    pub(crate) fn all_said(&self) -> String {
+        let more = self.more().map_or_else(String::new, |more| format!("; {more}"));
+        format!("{}{more}", self.said())
+    }
+
     /// Whom to ask, where the command stands elsewhere.
     pub(crate) fn asked(&self) -> String {
         let more = self.more().map_or_else(String::new, |more| format!("; {more}"));

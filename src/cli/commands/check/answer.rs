@@ -12,6 +12,7 @@ use crate::cli::error::CliError;
 use crate::cli::exit::ExitStatus;
 use crate::cli::report::{
     OwedLine, Reporting, SegmentReport, count, print_next, print_problem, signed_earlier_of,
+    signed_off,
 };
 use crate::cli::review::Place;
 use crate::cli::ui::{Ui, Word};
@@ -224,13 +225,7 @@ fn first_line(
     let open: Vec<_> = segments.iter().filter(|segment| !segment.satisfied).collect();
     let verb = |number: usize| if number == 1 { "is" } else { "are" };
     let said = match (segments, open.as_slice(), problems.first()) {
-        ([_], [one], _) if !one.rejects.is_empty() => "rejected".to_owned(),
-        ([_], [one], _) if one.denials.is_empty() => {
-            let missing: u32 = one.needs.iter().map(|needed| needed.missing).sum();
-            let missing = usize::try_from(missing).unwrap_or(usize::MAX);
-            format!("{} {} missing", count(missing, "sign-off"), verb(missing))
-        }
-        ([_], [one], _) => one.reasons.first().map_or("denied", |code| code.as_str()).to_owned(),
+        ([_], [one], _) => one.open(),
         (all, [_, ..], _) => {
             let number = open.len();
             format!("{number} of {} {} not signed off", count(all.len(), "change"), verb(number))
@@ -239,7 +234,7 @@ fn first_line(
         ([], [], None) => "nothing to sign".to_owned(),
         ([one], [], None) if one.paths == 0 => "nothing to sign".to_owned(),
         ([_], [], None) => "signed off".to_owned(),
-        (all, [], None) => format!("{} changes, all signed off", all.len()),
+        (all, [], None) => signed_off(all),
     };
     format!("{} to {}: {said}", judged.title, place.environment)
 }
