@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::auditor::{Auditor, cover};
 use super::report::CoverState;
 use super::{AuditError, as_rfc3339};
-use crate::base::digest::{ChangeHash, Commitment, ContentDigest};
+use crate::base::digest::{ChangeHash, Commitment};
 use crate::base::name::{
     ChecklistItem, LevelName, MemberId, RequestId, Revision, TeamName, ToolName,
 };
@@ -20,6 +20,7 @@ use crate::ledger::topics;
 use crate::policy::{AssistanceSource, AuthorKind, Standing};
 use crate::session::SessionError;
 use crate::statement::Says;
+use crate::statement::approval::ApprovalRow;
 use crate::statement::change::DeclaredAuthor;
 use crate::statement::pipeline::Decision;
 use crate::statement::words::{Assistance, DecisionVerdict, Shown};
@@ -113,6 +114,8 @@ pub struct SignedReport {
     pub level: Option<LevelName>,
     /// The teams when it was signed.
     pub teams: Vec<TeamName>,
+    /// The other change that was signed, where the sign-off was carried to this one.
+    pub carried_from: Option<ChangeHash>,
     /// The key.
     pub key: Option<KeyId>,
     /// What the signature says of somebody's presence.
@@ -146,7 +149,7 @@ pub(super) fn changes(
     }
     let (state, found) = cover(auditor.session(), said)?;
     let Some(cover) = found else { return Ok((state, Vec::new())) };
-    let again = judge_again(auditor, entry, said)?;
+    let again = judge_again(auditor, entry, said, Some(&cover))?;
     let state = match &again {
         Some(again) if !is_same(again, said, &cover) => CoverState::Contradicted,
         _ => state,
@@ -196,6 +199,7 @@ fn judge_again(
     auditor: &mut Auditor<'_>,
     entry: &VerifiedEntry,
     said: &Decision,
+    cover: Option<&Cover>,
 ) -> Result<Option<Verdict>, AuditError> {
     let Some(repository) = auditor.repository_of(&said.repository) else { return Ok(None) };
     let session = auditor.session();
@@ -203,7 +207,7 @@ fn judge_again(
     let size = entry.statement().seen.map(|seen| seen.size).unwrap_or_default();
     let view = auditor.view_as_of(size)?;
     let question = question(entry, said);
-    let gathered = match gather_as_of(session, repository, &question, view) {
+    let gathered = match gather_as_of(session, repository, &question, view, cover) {
         Ok(gathered) => gathered,
         Err(GatherError::Git(error)) => return Ok(if_here(Err(error))?),
         Err(GatherError::Session(error)) => return Err(error.into()),
@@ -234,7 +238,7 @@ fn denied(
     entry: &VerifiedEntry,
     said: &Decision,
 ) -> Result<(CoverState, Vec<ChangeReport>), AuditError> {
-    let Some(found) = judge_again(auditor, entry, said)? else {
+    let Some(found) = judge_again(auditor, entry, said, None)? else {
         return Ok((CoverState::Denied, Vec::new()));
     };
     let reasons = found.reasons();
@@ -283,9 +287,10 @@ fn plain(
         covered: true,
         judged_again: None,
     };
-    for entry in session.entries_under([topics::change(row.change)])? {
+    let changes: BTreeSet<ChangeHash> = row.changes().collect();
+    for entry in session.entries_under(changes.iter().copied().map(topics::change))? {
         let Says::Change(said) = &entry.statement().says else { continue };
-        if entry.index() > decision.index() || said.change != row.change {
+        if entry.index() > decision.index() || !changes.contains(&said.change) {
             continue;
         }
         report.requests.extend(said.request.clone());
@@ -305,7 +310,7 @@ fn plain(
     report.requests.sort_unstable();
     report.requests.dedup();
     for index in &row.approvals {
-        report.signed.push(signed(auditor, &session.entry(*index)?, row.change)?);
+        report.signed.push(signed(auditor, &session.entry(*index)?, row)?);
     }
     Ok(report)
 }
@@ -336,7 +341,7 @@ fn declared_author(
 fn signed(
     auditor: &Auditor<'_>,
     entry: &VerifiedEntry,
-    change: ChangeHash,
+    landed: &CoverRow,
 ) -> Result<SignedReport, AuditError> {
     let openings = auditor.session().openings();
     let text = |what: Commitment| openings.text(what).map_err(SessionError::from);
@@ -347,6 +352,7 @@ fn signed(
         member: entry.by().clone(),
         level: member.and_then(|member| member.level.clone()),
         teams: member.map(|member| member.teams.clone()).unwrap_or_default(),
+        carried_from: None,
         key: entry.keys().first().copied(),
         presence: match entry.presence() {
             Presence::None => "no_touch",
@@ -358,8 +364,13 @@ fn signed(
         checklist: Vec::new(),
     };
     if let Says::Approval(said) = &entry.statement().says {
-        let hash = ContentDigest::from_bytes(*change.as_bytes());
-        report.shown = said.rows.iter().find(|row| row.hash == hash).map(|row| row.shown);
+        let is_exact = |row: &&ApprovalRow| row.hash.as_bytes() == landed.change.as_bytes();
+        let exact = said.rows.iter().find(is_exact);
+        let carried = said.rows.iter().find(|row| landed.is_of(row.hash));
+        let row = exact.or(carried);
+        report.shown = row.map(|row| row.shown);
+        let of_other = row.filter(|row| !is_exact(row));
+        report.carried_from = of_other.map(|row| ChangeHash::from_bytes(*row.hash.as_bytes()));
         if let Some(comment) = said.comment {
             report.comment = Some(AnswerReport { item: None, text: text(comment)? });
         }

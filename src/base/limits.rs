@@ -132,6 +132,13 @@ pub const STEP_COMMITS_MAX: usize = 100_000;
 pub const VIEW_FILE_BYTES_MAX: usize = 64 * 1024 * 1024;
 /// Largest file of a ledger that is about to begin, in bytes: the profiles of its first people.
 pub const PENDING_BYTES_MAX: usize = 1024 * 1024;
+/// Most entries, the newest of a repository, in which approvals are looked for that could be
+/// carried.
+pub const CARRY_OPEN_ENTRIES_MAX: usize = 2_000;
+/// Most certificates that are looked for, found or not, for one verdict.
+pub const CARRY_SEARCHES_MAX: usize = 2_000;
+/// Most certificates that are looked for in vain for one verdict: those take longest.
+pub const CARRY_SEARCHES_FAILED_MAX: usize = 200;
 /// Largest certificate of a carried sign-off, in bytes: it holds what was inserted, and both sides
 /// of a lock file rewritten whole are a few MiB.
 pub const CARRY_CERTIFICATE_BYTES_MAX: usize = 16 * 1024 * 1024;

@@ -1,6 +1,7 @@
 //! Files as lines, each line a number: equal numbers are equal lines.
 
 use std::collections::HashMap;
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 
 use crate::change::carry::{Edit, EditSide};
 
@@ -14,6 +15,19 @@ pub(super) struct Span {
     pub(super) from: usize,
     /// The line after the last.
     pub(super) to: usize,
+}
+
+/// A number that depends on a file's lines and not on their order. Where a change is carried, the
+/// numbers of its two sides differ as those of the landed change's sides do.
+#[must_use]
+pub fn line_sum(content: &[u8]) -> u64 {
+    let number = |line: &[u8]| {
+        let mut hasher = DefaultHasher::new();
+        line.hash(&mut hasher);
+        hasher.finish()
+    };
+    let lines = content.split_inclusive(|byte| *byte == b'\n');
+    lines.map(number).fold(0, u64::wrapping_add)
 }
 
 impl Span {
@@ -109,12 +123,26 @@ impl<'a> FourFiles<'a> {
         rest == &self.base()[at..]
     }
 
+    /// The base with some of its lines replaced by lines of what landed.
+    pub(super) fn rebuilt(&self, script: &[(usize, usize, [usize; 2])]) -> Vec<u8> {
+        let (mut numbers, mut at) = (Vec::new(), 0);
+        for (first, removed, [from, to]) in script {
+            numbers.extend_from_slice(self.base().get(at..*first).unwrap_or_default());
+            numbers.extend_from_slice(self.landed().get(*from..*to).unwrap_or_default());
+            at = first + removed;
+        }
+        numbers.extend_from_slice(self.base().get(at..).unwrap_or_default());
+        numbers.iter().flat_map(|number| self.line(*number)).copied().collect()
+    }
+
+    fn line(&self, number: u32) -> &'a [u8] {
+        let line = usize::try_from(number).ok().and_then(|at| self.lines.get(at));
+        line.copied().unwrap_or_default()
+    }
+
     /// The edits with the bytes that they insert.
     pub(super) fn edits(&self, spans: &[Span]) -> Vec<Edit> {
-        let bytes = |number: &u32| {
-            let line = usize::try_from(*number).ok().and_then(|at| self.lines.get(at));
-            line.copied().unwrap_or_default()
-        };
+        let bytes = |number: &u32| self.line(*number);
         let edit = |span: &Span| Edit {
             side: span.side,
             first: span.first,

@@ -2,11 +2,13 @@
 //! no part of the format: whatever is found here is checked by [`crate::change::carry::check`].
 
 mod lines;
+mod recover;
 mod search;
 #[cfg(test)]
 mod tests;
 
 use std::borrow::Cow;
+use std::cell::LazyCell;
 
 use similar::{Algorithm, DiffTag, capture_diff_slices};
 
@@ -17,6 +19,7 @@ use crate::change::carry::{
     FileEdits, FourSides, PathRelation, check, check_file, relate,
 };
 use crate::change::{ChangePath, Document};
+pub use lines::line_sum;
 use lines::{FourFiles, Span};
 
 /// Ways to align lines, git's own first. Where one side's edits come too near to the other's,
@@ -39,8 +42,9 @@ pub enum FindError {
 }
 
 /// Makes a certificate that the sign-off of `approved` is carried to `landed`, with `gap_lines`
-/// unchanged lines between edits of either side, and checks it. `source` has all four contents of
-/// the paths that both edit (`wanted`).
+/// unchanged lines between edits of either side, and checks it. `source` has the contents of the
+/// paths that both edit; what the approved change made of them may be missing, where it follows
+/// from the other three.
 ///
 /// # Errors
 /// [`FindError`] with every path that is not carried.
@@ -75,7 +79,7 @@ pub fn find(
     Ok((certificate, carried))
 }
 
-/// Finds the edits of both sides of one file.
+/// Finds the edits of both sides of one file, as [`find`] does.
 ///
 /// # Errors
 /// [`CarryFault`] why there are none, or none were found.
@@ -87,8 +91,15 @@ pub fn find_file(
 ) -> Result<FileEdits, CarryFault> {
     let digests = [sides.base, sides.approved, sides.before, sides.landed];
     let mut contents: [Cow<'_, [u8]>; 4] = Default::default();
-    for (content, digest) in contents.iter_mut().zip(&digests) {
-        *content = read(path, digest, source)?;
+    for at in [0, 2, 3, 1] {
+        contents[at] = match read(path, &digests[at], source) {
+            Err(CarryFault::MissingContent) if at == 1 => {
+                let [base, _, before, landed] = contents.each_ref().map(AsRef::as_ref);
+                let recovered = recover::recover(base, before, landed, &sides.approved);
+                Cow::Owned(recovered.ok_or(CarryFault::MissingContent)?)
+            }
+            content => content?,
+        };
     }
     let [base, approved, before, landed] = contents.each_ref().map(AsRef::as_ref);
     let files = FourFiles::new(base, approved, before, landed);
@@ -96,16 +107,20 @@ pub fn find_file(
         return Err(CarryFault::NotFound);
     }
     let gap = usize::try_from(gap_lines.max(1)).unwrap_or(usize::MAX);
-    let script = |target: &[u32]| ALGORITHMS.map(|way| aligned(way, files.base(), target));
-    let (approved, before) = (script(files.approved()), script(files.before()));
+    // The first way is mostly enough, and each takes its time.
+    let [base, approved, before] = [files.base(), files.approved(), files.before()];
+    let approved = ALGORITHMS.map(|way| LazyCell::new(move || aligned(way, base, approved)));
+    let before = ALGORITHMS.map(|way| LazyCell::new(move || aligned(way, base, before)));
     // The same way for both first, then every other pair.
     let ways = ALGORITHMS.len();
     let pairs = (0..ways).flat_map(|shift| (0..ways).map(move |way| (way, (way + shift) % ways)));
     let of_both = |(one, other): (usize, usize)| together(&approved[one], &before[other]);
     let mut candidates = pairs.map(of_both);
     let found = candidates.find(|spans| files.stand(spans, gap)).or_else(|| {
-        let fewest = |scripts: &[Script]| scripts.iter().map(cost).min().unwrap_or(0);
-        search::search(&files, gap, fewest(&approved) + fewest(&before))
+        let fewest = |costs: [usize; 3]| costs.into_iter().min().unwrap_or(0);
+        let approved = fewest(approved.each_ref().map(|script| cost(script)));
+        let before = fewest(before.each_ref().map(|script| cost(script)));
+        search::search(&files, gap, approved + before)
     });
     let Some(found) = found else {
         // With a smaller gap there may be edits: then that is the reason, and where.

@@ -63,3 +63,49 @@ fn only_short_edits_are_looked_for() {
     let far_fetched = "}\nm\n}\n}\na\n}\n";
     assert_eq!(found([base, approved, before, far_fetched], 1), Err(CarryFault::NotFound));
 }
+
+/// What the approved change made is often gone with its branch: it follows from the rest, and only
+/// where its digest says so.
+#[test]
+fn what_is_gone_is_made_again() {
+    let four = ["1\n2\n3\n4\n5\n", "1\nB\n3\n4\n5\n", "0\n1\n2\n3\n4\n", "0\n1\nB\n3\n4\n"];
+    let [base, approved, before, landed] = four.map(|text| ContentDigest::of(text.as_bytes()));
+    let mut sides = FourSides { base, approved, before, landed };
+    let mut source = CarryContents::default();
+    for text in [four[0], four[2], four[3]] {
+        source.contents.insert(ContentDigest::of(text.as_bytes()), text.into());
+    }
+    let path = ChangePath::new("a").unwrap();
+    let edits = find_file(&path, &sides, 1, &source).unwrap();
+    assert_eq!(edits.edits().len(), 3);
+    assert_eq!(Ok(edits), found(four, 1));
+    sides.approved = ContentDigest::of(b"1\nC\n3\n4\n5\n");
+    assert_eq!(find_file(&path, &sides, 1, &source), Err(CarryFault::MissingContent));
+    // Without any other of the four nothing is made up.
+    source.contents.remove(&before);
+    assert_eq!(find_file(&path, &sides, 1, &source), Err(CarryFault::MissingContent));
+}
+
+#[test]
+fn edits_within_each_other_are_not_moved_back() {
+    let gone = |base: &str, before: &str, landed: &str, approved: &str| {
+        let [base, before, landed] = [base, before, landed].map(str::as_bytes);
+        recover::recover(base, before, landed, &ContentDigest::of(approved.as_bytes()))
+    };
+    assert_eq!(gone("a\nb\n", "a\nx\ny\nb\n", "a\nx\nN\ny\nb\n", "a\nN\nb\n"), None);
+    assert_eq!(gone("a\nb\n", "a\nx\ny\nb\n", "a\nb\n", "a\nb\n"), None);
+    assert_eq!(
+        gone("a\nb\nc\n", "x\na\nb\nc\n", "x\na\nb\nC\n", "a\nb\nC\n").unwrap(),
+        b"a\nb\nC\n"
+    );
+    assert_eq!(gone("a\nb\nc\n", "a\nb\n", "A\nb\n", "A\nb\nc\n").unwrap(), b"A\nb\nc\n");
+    assert_eq!(gone("", "", "", "").unwrap(), b"");
+}
+
+#[test]
+fn sums_of_lines_tell_the_order_of_nothing_else() {
+    assert_eq!(line_sum(b"a\nb\n"), line_sum(b"b\na\n"));
+    assert_ne!(line_sum(b"a\nb\n"), line_sum(b"a\nb"));
+    assert_eq!(line_sum(b""), 0);
+    assert_ne!(line_sum(b"a\n"), line_sum(b"a\na\n"));
+}

@@ -2,9 +2,11 @@
 
 use std::collections::BTreeSet;
 
+use super::carried::{Carries, Named};
 use super::covers::known_covers;
 use super::gather::{
-    GatherError, Gathered, evidence_of, hashes, note_colliding, range_step, rejects_brought_in,
+    GatherError, Gathered, carry, evidence_of, hashes, note_colliding, range_step,
+    rejects_brought_in,
 };
 use super::runs::spoken_of;
 use crate::change::ChainEnd;
@@ -12,7 +14,7 @@ use crate::git::{GitError, Range, Repository};
 use crate::ledger::store::Topic;
 use crate::ledger::topics;
 use crate::session::Session;
-use crate::verify::{Position, Question};
+use crate::verify::{Position, Question, judge_ahead};
 
 /// How commits will land.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -62,7 +64,7 @@ pub fn gather_ahead(
     wanted.extend(rejects_brought_in(view, &steps).map(topics::change));
     let entries = session.entries_under(wanted)?;
     let covers = known_covers(session, view, question, &entries)?;
-    Ok(Gathered {
+    let mut gathered = Gathered {
         position: Position::FromRoot,
         steps,
         difference,
@@ -74,5 +76,11 @@ pub fn gather_ahead(
         whole: None,
         runs: runs.into_iter().map(|run| (run.first, run.last)).collect(),
         covers,
-    })
+        carried: Carries::default(),
+    };
+    let found = judge_ahead(question, &gathered.evidence_as_of(view));
+    let uncovered = found.segments.iter().filter(|segment| !segment.satisfied);
+    let uncovered = uncovered.map(|segment| segment.change).collect();
+    carry(session, repository, question, view, &mut gathered, (uncovered, Named::new()))?;
+    Ok(gathered)
 }

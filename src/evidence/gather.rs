@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use super::carried::{Carries, Named, Search, named};
 use super::covers::known_covers;
 use super::place::{Placed, place};
 use super::runs::spoken_of;
@@ -9,17 +10,22 @@ use super::start::{RestsOn, rests_on};
 use super::steps::step_evidence;
 use crate::base::digest::ChangeHash;
 use crate::base::limits::CHAIN_STEPS_MAX;
-use crate::base::name::Revision;
+use crate::base::name::{RepositoryName, Revision};
 use crate::change::{ChangePath, Document, Step};
 use crate::git::{GitError, Range, Repository};
 use crate::ledger::store::Topic;
 use crate::ledger::topics;
+use crate::policy::Policy;
 use crate::session::{Session, SessionError};
-use crate::verify::cover::Cover;
+use crate::verify::cover::{Cover, CoverRow};
 use crate::verify::{
-    Evidence, KnownCover, Live, Position, Question, Returning, StepEvidence, VerifiedEntry, verdict,
+    Evidence, KnownCover, Live, Position, Question, Returning, StepEvidence, VerifiedEntry,
+    greatest_carry_gap, judge_unlanded, verdict,
 };
 use crate::view::View;
+
+/// How many deployments back it is asked whether a change has landed, for people.
+const COVERS_LATELY_MAX: usize = 100;
 
 /// Why evidence cannot be gathered.
 #[derive(Debug, thiserror::Error)]
@@ -63,6 +69,8 @@ pub struct Gathered {
     pub runs: Vec<(usize, usize)>,
     /// Covers of earlier decisions that bear on the sign-offs.
     pub covers: Vec<KnownCover>,
+    /// What is carried to these changes, each with the certificate that shows it.
+    pub carried: Carries,
 }
 
 impl Gathered {
@@ -88,6 +96,8 @@ impl Gathered {
             whole: self.whole.as_ref(),
             runs: self.runs.as_slice(),
             covers: self.covers.as_slice(),
+            carried: self.carried.carried.as_slice(),
+            uncarried: self.carried.uncarried.as_slice(),
         }
     }
 }
@@ -101,10 +111,11 @@ pub fn gather(
     repository: &Repository,
     question: &Question,
 ) -> Result<Gathered, GatherError> {
-    gather_as_of(session, repository, question, session.view())
+    gather_as_of(session, repository, question, session.view(), None)
 }
 
-/// Gathers what a verdict rested on when the ledger had the size of `view`.
+/// Gathers what a verdict rested on when the ledger had the size of `view`. Certificates that the
+/// cover of a decision names are checked again before others are looked for.
 ///
 /// # Errors
 /// As [`gather`].
@@ -113,6 +124,7 @@ pub fn gather_as_of(
     repository: &Repository,
     question: &Question,
     view: &View,
+    decided: Option<&Cover>,
 ) -> Result<Gathered, GatherError> {
     let question = &question.not_before(view);
     let points = view.starts(&question.service, &question.environment);
@@ -156,9 +168,15 @@ pub fn gather_as_of(
         whole: None,
         runs: spoken_of.into_iter().map(|run| (run.first, run.last)).collect(),
         covers,
+        carried: Carries::default(),
     };
     gathered.forget_brought_in();
     widen(session, repository, question, view, &mut gathered)?;
+    let found = verdict(question, &gathered.evidence_as_of(view));
+    let judged = found.segments.iter().filter(|_| !found.is_allowed());
+    let uncovered = judged.filter(|segment| !segment.satisfied).map(|segment| segment.change);
+    let uncovered = uncovered.collect();
+    carry(session, repository, question, view, &mut gathered, (uncovered, named(decided)))?;
     Ok(gathered)
 }
 
@@ -189,17 +207,74 @@ fn widen(
     }
     gathered.whole = whole(session, repository, question, view, gathered.position)?;
     let wanted = gathered.whole.iter().map(|step| topics::change(step.step.document.hash()));
-    let known: BTreeSet<_> = gathered.entries.iter().map(VerifiedEntry::index).collect();
-    let mut found = session.entries_under(wanted)?;
-    found.retain(|entry| !known.contains(&entry.index()));
-    if !found.is_empty() {
-        gathered.entries.extend(found);
+    let wanted = wanted.collect();
+    if gathered.add(session, wanted)? {
         gathered.covers = known_covers(session, view, question, &gathered.entries)?;
     }
     Ok(())
 }
 
+/// What is carried to what is judged: of sign-offs where one is missing, of rejects always.
+pub(super) fn carry(
+    session: &Session,
+    repository: &Repository,
+    question: &Question,
+    view: &View,
+    gathered: &mut Gathered,
+    (uncovered, named): (BTreeSet<ChangeHash>, Named),
+) -> Result<bool, GatherError> {
+    let Some(name) = repository_name(view, question) else { return Ok(false) };
+    let gap_lines = greatest_carry_gap(question, view);
+    let size = view.size();
+    let mut has_landed: BTreeSet<ChangeHash> =
+        gathered.steps.iter().map(|step| step.step.document.hash()).collect();
+    if !uncovered.is_empty() {
+        has_landed.extend(landed_lately(session, view, question)?);
+    }
+    let search =
+        Search { session, repository, name: &name, size, uncovered, gap_lines, named, has_landed };
+    let wanted = search.run(gathered)?;
+    let is_new = gathered.add(session, wanted)?;
+    if is_new {
+        gathered.covers = known_covers(session, view, question, &gathered.entries)?;
+    }
+    Ok(is_new)
+}
+
+/// What the covers of the newest settled deployments of a place name.
+fn landed_lately(
+    session: &Session,
+    view: &View,
+    question: &Question,
+) -> Result<Vec<ChangeHash>, SessionError> {
+    let points = view.settled(&question.service, &question.environment);
+    let covers = points.all().iter().rev().take(COVERS_LATELY_MAX).filter_map(|point| point.cover);
+    let mut changes = Vec::new();
+    for cover in covers {
+        let Some(bytes) = session.blobs().get(&cover)? else { continue };
+        let Ok(cover) = Cover::parse(&bytes) else { continue };
+        changes.extend(cover.segments.iter().flat_map(CoverRow::changes));
+    }
+    Ok(changes)
+}
+
+/// The service's repository, as the newest policy calls it.
+fn repository_name(view: &View, question: &Question) -> Option<RepositoryName> {
+    let policy = view.policy().and_then(|version| Policy::parse(&version.text).ok())?;
+    Some(policy.service(&question.service)?.repository.clone())
+}
+
 impl Gathered {
+    /// Adds the entries under topics; whether there are new ones.
+    fn add(&mut self, session: &Session, wanted: BTreeSet<Topic>) -> Result<bool, SessionError> {
+        let known: BTreeSet<_> = self.entries.iter().map(VerifiedEntry::index).collect();
+        let mut found = session.entries_under(wanted)?;
+        found.retain(|entry| !known.contains(&entry.index()));
+        let is_new = !found.is_empty();
+        self.entries.extend(found);
+        Ok(is_new)
+    }
+
     /// Of what is live, the commits that the chain brings in are not taken back.
     fn forget_brought_in(&mut self) {
         let commits = self.steps.iter().flat_map(|step| &step.step.commits);
@@ -235,7 +310,7 @@ fn whole(
 }
 
 /// Gathers what the verdict on a range rests on that has not landed: as one change, from its base
-/// to its head.
+/// to its head. The question is where it shall land.
 ///
 /// # Errors
 /// [`GatherError`] where the repository or the ledger cannot be read, or does not verify.
@@ -243,12 +318,13 @@ pub fn gather_range(
     session: &Session,
     repository: &Repository,
     range: &Range,
+    question: &Question,
 ) -> Result<Gathered, GatherError> {
     let step = range_step(repository, range)?;
     let document = step.document.clone();
     let steps = evidence_of(session, vec![step]);
     let entries = session.entries_under([topics::change(document.hash())])?;
-    Ok(Gathered {
+    let mut gathered = Gathered {
         position: Position::FromRoot,
         steps,
         difference: document,
@@ -260,7 +336,16 @@ pub fn gather_range(
         whole: None,
         runs: Vec::new(),
         covers: Vec::new(),
-    })
+        carried: Carries::default(),
+    };
+    let view = session.view();
+    let found = judge_unlanded(question, &gathered.evidence(session));
+    let uncovered = found.iter().filter(|segment| !segment.satisfied);
+    let uncovered = uncovered.map(|segment| segment.change).collect();
+    carry(session, repository, question, view, &mut gathered, (uncovered, Named::new()))?;
+    // What bears on a sign-off of another change is asked of no landing yet.
+    gathered.covers.clear();
+    Ok(gathered)
 }
 
 /// A range as one step. Where its base is no ancestor of its head, what the base has of its own is

@@ -3,6 +3,7 @@
 //! A verdict is pure; whoever asks for one gathers here what it rests on.
 
 mod ahead;
+mod carried;
 mod covers;
 mod forms;
 mod gather;
@@ -13,6 +14,7 @@ mod start;
 mod steps;
 
 pub use ahead::{Landing, gather_ahead};
+pub use carried::Carries;
 pub use forms::{ApprovedForms, SignedForm};
 pub use gather::{GatherError, Gathered, gather, gather_as_of, gather_range};
 pub use rejected::{Likeness, RejectedForm, rejected_forms};

@@ -13,7 +13,7 @@ use crate::base::name::Revision;
 use crate::change::ChangePath;
 use crate::git::{GitError, Repository};
 use crate::session::{Session, SessionError};
-use crate::verify::cover::Cover;
+use crate::verify::cover::{Cover, CoverRow};
 use crate::verify::{Live, Position, Question, Returning, StepEvidence};
 use crate::view::{SettledPoints, View};
 
@@ -33,7 +33,8 @@ pub(super) struct RestsOn {
 impl RestsOn {
     /// Every change that it matters whether somebody rejected.
     pub(super) fn every_change(&self) -> impl Iterator<Item = ChangeHash> {
-        let rows = self.cover.iter().flat_map(|cover| &cover.segments).map(|row| row.change);
+        let rows = self.cover.iter().flat_map(|cover| &cover.segments);
+        let rows = rows.flat_map(CoverRow::changes);
         let returning = self.returning.iter().map(|one| one.change);
         rows.chain(self.changes.iter().copied()).chain(returning)
     }

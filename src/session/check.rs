@@ -10,11 +10,12 @@ use super::folder::{LedgerFolder, LedgerKeyFile};
 use super::keys::{check_key_of_size, ledger_keys};
 use super::replay::replay;
 use super::view_file;
-use crate::base::digest::{Commitment, ContentDigest, LeafHash};
+use crate::base::digest::{ChangeHash, Commitment, ContentDigest, LeafHash};
 use crate::base::limits::LOCK_WAIT_MILLISECONDS_MAX;
 use crate::base::position::{EntryIndex, TreeSize};
 use crate::blobs::Blobs;
 use crate::blobs::openings::Openings;
+use crate::change::carry::Certificate;
 use crate::ledger::check::{Place, Report};
 use crate::ledger::leaf::Leaf;
 use crate::ledger::store::{Store, StoreError, Topic};
@@ -24,7 +25,7 @@ use crate::statement::envelope::Envelope;
 use crate::statement::governance::Operation;
 use crate::statement::{Says, Statement};
 use crate::store::sled::SledStore;
-use crate::verify::cover::Cover;
+use crate::verify::cover::{CarriedFrom, Cover};
 use crate::verify::trust::TrustRoot;
 use crate::view::View;
 
@@ -291,6 +292,7 @@ fn check_files(folder: &LedgerFolder, walk: &Walk, checked: &mut Checked) {
     // Decisions share covers and changes: each file is read once, for the first that names it.
     let mut documents = BTreeMap::new();
     let mut covers = BTreeSet::new();
+    let mut certificates = BTreeMap::new();
     for (index, digest) in walk.covers.iter().filter(|(_, digest)| covers.insert(*digest)) {
         let place = format!("cover of the decision at entry {index}");
         let Some(bytes) = keep(blobs.get(digest), &place, Some(*index), true, checked) else {
@@ -299,7 +301,12 @@ fn check_files(folder: &LedgerFolder, walk: &Walk, checked: &mut Checked) {
         match Cover::parse(&bytes) {
             Ok(cover) => {
                 for row in &cover.segments {
-                    documents.entry(row.change).or_insert(*index);
+                    for change in row.changes() {
+                        documents.entry(change).or_insert(*index);
+                    }
+                    for from in &row.carried {
+                        certificates.entry(from.certificate).or_insert((*index, row.change, *from));
+                    }
                 }
             }
             Err(error) => checked.damage.push(Damage::new(place, error)),
@@ -312,6 +319,7 @@ fn check_files(folder: &LedgerFolder, walk: &Walk, checked: &mut Checked) {
             checked.documents_absent += 1;
         }
     }
+    check_certificates(&blobs, certificates, checked);
     for (index, digest) in &walk.optional {
         let place = format!("file {} that entry {index} names", digest.short());
         keep(blobs.get(digest), &place, Some(*index), false, checked);
@@ -322,6 +330,24 @@ fn check_files(folder: &LedgerFolder, walk: &Walk, checked: &mut Checked) {
             Ok(Some(_)) => checked.openings_good += 1,
             Ok(None) => checked.openings_withheld += 1,
             Err(error) => checked.damage.push(Damage::new("openings", error)),
+        }
+    }
+}
+
+/// The certificates that covers name: whether they hold is judged with a repository.
+fn check_certificates(
+    blobs: &Blobs,
+    certificates: BTreeMap<ContentDigest, (EntryIndex, ChangeHash, CarriedFrom)>,
+    checked: &mut Checked,
+) {
+    for (digest, (index, landed, from)) in certificates {
+        let place = format!("certificate {} of the cover at entry {index}", digest.short());
+        let kept = keep(blobs.get(&digest), &place, Some(index), true, checked);
+        let Some(bytes) = kept else { continue };
+        match Certificate::parse(&bytes) {
+            Ok(one) if (one.approved(), one.landed()) == (from.change, landed) => {}
+            Ok(_) => checked.damage.push(Damage::new(place, "it is of other changes")),
+            Err(error) => checked.damage.push(Damage::new(place, error)),
         }
     }
 }

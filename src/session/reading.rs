@@ -47,6 +47,19 @@ impl Session {
         verify_all(&found, roster)
     }
 
+    /// The entries at positions, in order, each once.
+    ///
+    /// # Errors
+    /// [`SessionError`] where one is not there, cannot be read or does not verify.
+    pub fn entries_at(
+        &self,
+        indexes: impl IntoIterator<Item = EntryIndex>,
+    ) -> Result<Vec<VerifiedEntry>, SessionError> {
+        let indexes: BTreeSet<_> = indexes.into_iter().collect();
+        let found = read::entries(&self.store, indexes, &self.checkpoint)?;
+        verify_all(&found, self.view.roster())
+    }
+
     /// Rejects and withdrawals under any of `topics`. A topic is an aid in the store, under no
     /// signature: what takes permission away is known without it.
     fn taken_back(&self, topics: &BTreeSet<Topic>) -> impl Iterator<Item = EntryIndex> {

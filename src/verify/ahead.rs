@@ -43,8 +43,7 @@ pub fn judge_ahead(question: &Question, evidence: &Evidence<'_>) -> Ahead {
     let mut segments = Vec::new();
     for (_, policy) in &policies {
         let Some(service) = policy.service(&question.service) else { continue };
-        let judge = Judge::new(question, evidence.view, policy, service, evidence.entries)
-            .with_covers(evidence.covers);
+        let judge = Judge::new(question, evidence, policy, service);
         let chain = chain::segments(&judge, evidence);
         for problem in chain.problems {
             if !problems.contains(&problem) {

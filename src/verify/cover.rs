@@ -3,7 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::segment::Segment;
-use crate::base::digest::ChangeHash;
+use super::signoff::CarriedSignOff;
+use crate::base::digest::{ChangeHash, ContentDigest};
 use crate::base::json::{self, JsonError};
 use crate::base::limits::SIDE_BLOB_BYTES_MAX;
 use crate::base::name::Revision;
@@ -53,9 +54,34 @@ pub struct CoverRow {
     pub last: Revision,
     /// The entries of the sign-offs that filled a requirement, sorted.
     pub approvals: Vec<EntryIndex>,
-    /// How they match what landed.
+    /// How they match what landed: carried where one of them is.
     #[serde(rename = "match")]
     pub matched: Match,
+    /// The other changes whose sign-offs stood on this one, each once, sorted.
+    pub carried: Vec<CarriedFrom>,
+}
+
+/// A change whose sign-offs were carried to a segment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CarriedFrom {
+    /// The change that was approved.
+    pub change: ChangeHash,
+    /// The certificate, a file of the side store.
+    pub certificate: ContentDigest,
+}
+
+impl CoverRow {
+    /// Whether it used up the sign-offs of a change: as what landed, or carried to it.
+    #[must_use]
+    pub fn is_of(&self, change: ContentDigest) -> bool {
+        self.changes().any(|own| own.as_bytes() == change.as_bytes())
+    }
+
+    /// The change that landed, and those whose sign-offs were carried to it.
+    pub fn changes(&self) -> impl Iterator<Item = ChangeHash> {
+        std::iter::once(self.change).chain(self.carried.iter().map(|carried| carried.change))
+    }
 }
 
 /// How a sign-off matches what landed.
@@ -82,12 +108,20 @@ impl Cover {
                 requirements.iter().flat_map(|filled| filled.sign_offs.iter().copied()).collect();
             approvals.sort_unstable();
             approvals.dedup();
+            let from = |one: &CarriedSignOff| {
+                let CarriedSignOff { approved, certificate, .. } = *one;
+                CarriedFrom { change: approved, certificate }
+            };
+            let mut carried: Vec<_> = segment.carried.iter().map(from).collect();
+            carried.sort_unstable();
+            carried.dedup();
             CoverRow {
                 change: segment.change,
                 first: segment.first.clone(),
                 last: segment.last.clone(),
+                matched: if segment.is_carried() { Match::Carried } else { Match::Exact },
                 approvals,
-                matched: Match::Exact,
+                carried,
             }
         };
         Self {
@@ -98,9 +132,10 @@ impl Cover {
     }
 
     /// Every change whose sign-offs the deployment used up, with the commit that it ended at.
-    pub fn used_up(&self) -> impl Iterator<Item = (&ChangeHash, &Revision)> {
-        let rows = self.segments.iter().map(|row| (&row.change, &row.last));
-        rows.chain(self.contained.iter().map(|one| (&one.change, &one.last)))
+    pub fn used_up(&self) -> impl Iterator<Item = (ChangeHash, &Revision)> {
+        let rows = self.segments.iter();
+        let rows = rows.flat_map(|row| row.changes().map(move |change| (change, &row.last)));
+        rows.chain(self.contained.iter().map(|one| (one.change, &one.last)))
     }
 
     /// The bytes that the decision names by digest.

@@ -8,6 +8,7 @@ use super::evidence::StepEvidence;
 use super::judge::Judge;
 use crate::base::digest::ChangeHash;
 use crate::base::name::MemberId;
+use crate::change::carry::Carried;
 use crate::policy::{Author, AuthorKind, Standing};
 use crate::roster::Member;
 use crate::statement::change::{Declaration, DeclaredAuthor};
@@ -34,12 +35,17 @@ pub(super) struct Declared {
 /// another, so an author is as well known as in the step where they are known least.
 pub(super) fn written(judge: &Judge<'_>, steps: &[&StepEvidence], whole: ChangeHash) -> Written {
     let everybody = seen_authors(judge, steps);
+    // What was declared of a change is declared of what it was carried to: the edits are the same,
+    // whoever may sign them off.
+    let landing = steps.last().map(|step| &step.step.commit);
+    let carried = judge.carried_to(whole, landing).map(Carried::approved);
+    let wholes: BTreeSet<ChangeHash> = carried.chain([whole]).collect();
     let mut written = Written { authors: Authors::new(), declared: Declared::default() };
     let mut undeclared = false;
     for step in steps {
         let mut authors = seen_authors(judge, &[step]);
         let hash = step.step.document.hash();
-        let declared = declared(judge, &mut authors, &everybody, hash, whole);
+        let declared = declared(judge, &mut authors, &everybody, hash, &wholes);
         let sum = &mut written.declared;
         sum.raised = sum.raised.max(declared.raised);
         sum.requests.extend(declared.requests);
@@ -75,7 +81,7 @@ fn declared(
     authors: &mut Authors,
     everybody: &Authors,
     step: ChangeHash,
-    whole: ChangeHash,
+    wholes: &BTreeSet<ChangeHash>,
 ) -> Declared {
     let size = judge.view().size();
     let roster = judge.view().roster();
@@ -83,7 +89,8 @@ fn declared(
     let committed: BTreeSet<Who> = authors.keys().cloned().collect();
     let mut newest: BTreeMap<(&MemberId, ChangeHash), (&VerifiedEntry, &Declaration)> =
         BTreeMap::new();
-    for (entry, said) in judge.declarations(&[step, whole]) {
+    let about: Vec<_> = wholes.iter().copied().chain([step]).collect();
+    for (entry, said) in judge.declarations(&about) {
         let key = (entry.by(), said.change);
         if newest.get(&key).is_none_or(|(old, _)| old.index() < entry.index()) {
             newest.insert(key, (entry, said));
@@ -93,7 +100,8 @@ fn declared(
     for ((by, change), (entry, said)) in newest {
         let who = Who::Member(by.clone());
         let of_step = change == step && committed.contains(&who);
-        let is_author = of_step || (change == whole && everybody.contains_key(&who));
+        let of_whole = wholes.contains(&change) && everybody.contains_key(&who);
+        let is_author = of_step || of_whole;
         let had_duty = |at| roster.member(by, at).is_some_and(|one| one.has_duty(Duty::Declare));
         let signer = roster.member(by, size).filter(|_| is_author || had_duty(size));
         let Some(signer) = signer.filter(|_| !judge.is_leaked(entry)) else {

@@ -7,6 +7,7 @@ use crate::base::digest::{ChangeHash, ContentDigest, EmailDigest};
 use crate::base::name::{EnvironmentName, Revision, ServiceName};
 use crate::base::position::EntryIndex;
 use crate::base::time::Timestamp;
+use crate::change::carry::Carried;
 use crate::change::{ChangePath, Document, Step};
 use crate::statement::words::Assistance;
 use crate::view::View;
@@ -101,6 +102,27 @@ pub struct Live {
     pub commits: Vec<(Revision, String)>,
 }
 
+/// What is carried to a change where it landed as a commit. The same change may land elsewhere with
+/// another tree around it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CarriedTo {
+    /// The last commit of what landed.
+    pub landing: Revision,
+    /// What was approved and what landed, as the checker found.
+    pub carried: Carried,
+}
+
+/// A change that is no carried form of another, though it has its paths.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Uncarried {
+    /// The change that was signed.
+    pub approved: ChangeHash,
+    /// The change that landed.
+    pub landed: ChangeHash,
+    /// Why one is not carried to the other, for people; no verdict reads it.
+    pub why: String,
+}
+
 /// A change that was rejected, and that a start may bring back.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Returning {
@@ -158,4 +180,9 @@ pub struct Evidence<'a> {
     pub runs: &'a [(usize, usize)],
     /// Covers of earlier decisions, in any order.
     pub covers: &'a [KnownCover],
+    /// What certificates show to be carried to the changes that are judged, in any order.
+    /// `entries` are about what was approved as well.
+    pub carried: &'a [CarriedTo],
+    /// What is near to a change that is judged, and not carried to it; for people.
+    pub uncarried: &'a [Uncarried],
 }

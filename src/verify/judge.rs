@@ -4,10 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 use super::entry::VerifiedEntry;
-use super::evidence::{KnownCover, Question};
-use super::signoff::{self, Reject};
+use super::evidence::{CarriedTo, Evidence, KnownCover, Question, Uncarried};
+use super::signoff::{self, About, Reject};
 use crate::base::digest::{ChangeHash, ContentDigest, EmailDigest};
+use crate::base::name::Revision;
 use crate::base::position::EntryIndex;
+use crate::change::carry::Carried;
 use crate::policy::{Assessment, Facts, Policy, Service, assess};
 use crate::roster::Member;
 use crate::statement::Says;
@@ -23,6 +25,8 @@ pub(super) struct Judge<'a> {
     service: &'a Service,
     entries: &'a [VerifiedEntry],
     covers: &'a [KnownCover],
+    carried: &'a [CarriedTo],
+    uncarried: &'a [Uncarried],
     /// Approvals below this entry are not heard; all are where it is not set.
     approvals_after: Option<EntryIndex>,
     known: Rc<Known<'a>>,
@@ -67,21 +71,23 @@ impl<'a> Judge<'a> {
     #[must_use]
     pub(super) fn new(
         question: &'a Question,
-        view: &'a View,
+        evidence: &Evidence<'a>,
         policy: &'a Policy,
         service: &'a Service,
-        entries: &'a [VerifiedEntry],
     ) -> Self {
-        let (covers, approvals_after) = (&[], None);
-        let known = Rc::new(Known::new(view, entries));
-        Self { question, view, policy, service, entries, covers, approvals_after, known }
-    }
-
-    /// The same judge, who knows what earlier decisions covered.
-    #[must_use]
-    pub(super) fn with_covers(mut self, covers: &'a [KnownCover]) -> Self {
-        self.covers = covers;
-        self
+        let Evidence { view, entries, covers, carried, uncarried, .. } = *evidence;
+        Self {
+            question,
+            view,
+            policy,
+            service,
+            entries,
+            covers,
+            carried,
+            uncarried,
+            approvals_after: None,
+            known: Rc::new(Known::new(view, entries)),
+        }
     }
 
     /// The member whose commits carry an address.
@@ -131,6 +137,28 @@ impl<'a> Judge<'a> {
         self.known.words.get(&hash).map_or(&[], Vec::as_slice)
     }
 
+    /// What is carried to a change that landed as a commit.
+    pub(super) fn carried_to(
+        &self,
+        landed: ChangeHash,
+        landing: Option<&Revision>,
+    ) -> impl Iterator<Item = &'a Carried> {
+        let is_it =
+            move |to: &&CarriedTo| to.carried.landed() == landed && landing == Some(&to.landing);
+        self.carried.iter().filter(is_it).map(|to| &to.carried)
+    }
+
+    /// What is near to a change that landed, and not carried to it.
+    pub(super) fn uncarried_to(&self, landed: ChangeHash) -> impl Iterator<Item = &'a Uncarried> {
+        self.uncarried.iter().filter(move |near| near.landed == landed)
+    }
+
+    /// Whether the edits of a certificate lie as far apart as the policy asks.
+    pub(super) fn is_apart(&self, carried: &Carried) -> bool {
+        let gap = usize::try_from(self.policy.defaults().carry_gap).unwrap_or(usize::MAX);
+        carried.closest_lines().is_none_or(|lines| lines >= gap)
+    }
+
     /// Whether anybody ever approved a change, whatever it counts for.
     pub(super) fn is_approved(&self, change: ChangeHash) -> bool {
         let hash = ContentDigest::from_bytes(*change.as_bytes());
@@ -143,8 +171,7 @@ impl<'a> Judge<'a> {
 
     /// The rejects that stand on a change.
     pub(super) fn rejects(&self, change: ChangeHash) -> Vec<Reject> {
-        let hash = ContentDigest::from_bytes(*change.as_bytes());
-        signoff::standing(self, SubjectType::Change, hash, None).rejects
+        signoff::standing(self, &About::change_alone(change, None)).rejects
     }
 
     /// Whether any rule asks for sign-offs of artifacts at this place.
@@ -154,7 +181,7 @@ impl<'a> Judge<'a> {
 
     /// What rules about artifacts ask of one, what fills it, and the rejects on it.
     pub(super) fn artifact(&self, artifact: ContentDigest) -> (Assessment, Vec<Reject>) {
-        let standing = signoff::standing(self, SubjectType::Artifact, artifact, None);
+        let standing = signoff::standing(self, &About::artifact(artifact));
         (assess(self.policy, &self.artifact_facts(), &standing.sign_offs), standing.rejects)
     }
 

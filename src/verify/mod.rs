@@ -24,10 +24,11 @@ pub mod verdict;
 pub use self::ahead::{Ahead, judge_ahead};
 pub use self::entry::{EntryError, VerifiedEntry};
 pub use self::evidence::{
-    Evidence, KnownCover, Live, Position, Question, Returning, SeenAuthor, SeenKind, StepEvidence,
+    CarriedTo, Evidence, KnownCover, Live, Position, Question, Returning, SeenAuthor, SeenKind,
+    StepEvidence, Uncarried,
 };
 pub use self::overriding::{InForce, Owed, debt_due, owed};
-pub use self::policies::shortest_approval_ttl;
+pub use self::policies::{greatest_carry_gap, shortest_approval_ttl};
 pub use self::segment::{Segment, path_facts};
-pub use self::signoff::{Discounted, Reject};
+pub use self::signoff::{CarriedSignOff, Discounted, Reject};
 pub use self::verdict::{Problem, Verdict, judge_under, judge_unlanded, verdict};

@@ -63,6 +63,13 @@ pub fn shortest_approval_ttl(question: &Question, view: &View) -> Span {
     ttls.min().unwrap_or(Span::from_milliseconds(0))
 }
 
+/// The greatest `carry_gap` of the policies that a question must pass, in lines.
+#[must_use]
+pub fn greatest_carry_gap(question: &Question, view: &View) -> u32 {
+    let policies = policies(question, view).unwrap_or_default();
+    policies.iter().map(|(_, policy)| policy.defaults().carry_gap).max().unwrap_or(1)
+}
+
 fn unknown_place(question: &Question, policy: &Policy) -> Option<Problem> {
     let hint = "list it in the policy: countersign policy apply FILE";
     if let Err(unknown) = policy.known_service(&question.service) {

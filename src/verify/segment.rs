@@ -5,12 +5,11 @@ use std::collections::BTreeSet;
 use super::declared::{Written, written};
 use super::evidence::StepEvidence;
 use super::judge::Judge;
-use super::signoff::{self, Discounted, Reject};
-use crate::base::digest::{ChangeHash, ContentDigest};
+use super::signoff::{self, About, CarriedSignOff, Discounted, Reject};
+use crate::base::digest::ChangeHash;
 use crate::base::name::Revision;
 use crate::change::{Document, Mode, Row, Side};
 use crate::policy::{Assessment, Author, Facts, PathFact, ReasonCode, SignOff, assess};
-use crate::statement::words::SubjectType;
 
 /// A segment and what was found about it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,6 +34,8 @@ pub struct Segment {
     pub assessment: Assessment,
     /// Every sign-off that stands, whether or not the policy needs it.
     pub sign_offs: Vec<SignOff>,
+    /// Which of them are of another change, carried to this one.
+    pub carried: Vec<CarriedSignOff>,
     /// Sign-offs that do not stand.
     pub discounted: Vec<Discounted>,
     /// Rejects that block.
@@ -53,12 +54,10 @@ pub(super) fn judge_change(
     let change = document.hash();
     let Written { authors, declared } = written(judge, steps, change);
     let (first, last) = (steps.first(), steps.last());
-    let standing = signoff::standing(
-        judge,
-        SubjectType::Change,
-        ContentDigest::from_bytes(*change.as_bytes()),
-        last.map(|step| &step.step.commit),
-    );
+    let landing = last.map(|step| &step.step.commit);
+    let mut standing = signoff::standing(judge, &About::change(judge, change, landing));
+    let not_carried = signoff::not_carried(judge, change, landing, &standing);
+    standing.discounted.extend(not_carried);
     let facts = Facts {
         service: judge.question().service.clone(),
         environment: judge.question().environment.clone(),
@@ -84,6 +83,7 @@ pub(super) fn judge_change(
         requests: declared.requests,
         assessment,
         sign_offs: standing.sign_offs,
+        carried: standing.carried,
         discounted: standing.discounted,
         rejects: standing.rejects,
         satisfied: covered,
@@ -91,6 +91,14 @@ pub(super) fn judge_change(
 }
 
 impl Segment {
+    /// Whether one of the sign-offs that the policy needs is carried.
+    #[must_use]
+    pub fn is_carried(&self) -> bool {
+        let used = self.assessment.requirements.iter().flat_map(|filled| &filled.sign_offs);
+        let used: BTreeSet<_> = used.collect();
+        self.sign_offs.iter().any(|one| one.carried && used.contains(&one.entry))
+    }
+
     /// The codes of what keeps the segment from being covered.
     #[must_use]
     pub fn reasons(&self) -> Vec<ReasonCode> {

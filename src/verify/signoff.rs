@@ -1,13 +1,14 @@
 //! Whose word stands on a change, and whose does not (`spec/verdict.md` section 5).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::entry::VerifiedEntry;
 use super::judge::Judge;
-use crate::base::digest::ContentDigest;
+use crate::base::digest::{ChangeHash, ContentDigest};
 use crate::base::name::{LevelName, MemberId, Revision};
 use crate::base::position::EntryIndex;
 use crate::base::time::Timestamp;
+use crate::change::carry::Carried;
 use crate::key;
 use crate::policy::{Policy, Presence, ReasonCode, Service, SignOff};
 use crate::roster::{KeyStanding, Member};
@@ -37,19 +38,69 @@ pub struct Reject {
     pub entry: EntryIndex,
 }
 
+/// A sign-off of another change that is carried to this one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CarriedSignOff {
+    /// Where the sign-off stands.
+    pub entry: EntryIndex,
+    /// The change that it is about.
+    pub approved: ChangeHash,
+    /// The certificate that shows it.
+    pub certificate: ContentDigest,
+}
+
 /// What stands on one subject.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Standing {
     pub(super) sign_offs: Vec<SignOff>,
+    pub(super) carried: Vec<CarriedSignOff>,
     pub(super) discounted: Vec<Discounted>,
     pub(super) rejects: Vec<Reject>,
 }
 
-/// An approval's row about the subject that is asked about.
+/// What words are asked for, and where it lands.
+pub(super) struct About<'a> {
+    subject: SubjectType,
+    /// The subject itself, and what is carried to it.
+    hashes: Vec<(ContentDigest, Option<&'a Carried>)>,
+    /// A change is judged where it lands: as this commit.
+    landing: Option<&'a Revision>,
+}
+
+impl<'a> About<'a> {
+    /// A change, with all that is carried to it.
+    pub(super) fn change(
+        judge: &Judge<'a>,
+        change: ChangeHash,
+        landing: Option<&'a Revision>,
+    ) -> Self {
+        let mut about = Self::change_alone(change, landing);
+        let carried = judge.carried_to(change, landing);
+        about.hashes.extend(carried.map(|carried| (content(carried.approved()), Some(carried))));
+        about
+    }
+
+    /// A change, and nothing that is carried to it.
+    pub(super) fn change_alone(change: ChangeHash, landing: Option<&'a Revision>) -> Self {
+        Self { subject: SubjectType::Change, hashes: vec![(content(change), None)], landing }
+    }
+
+    /// An artifact.
+    pub(super) fn artifact(artifact: ContentDigest) -> Self {
+        Self { subject: SubjectType::Artifact, hashes: vec![(artifact, None)], landing: None }
+    }
+}
+
+fn content(change: ChangeHash) -> ContentDigest {
+    ContentDigest::from_bytes(*change.as_bytes())
+}
+
+/// An approval's row about the subject that is asked about, or about what is carried to it.
 struct Word<'a> {
     entry: &'a VerifiedEntry,
     approval: &'a Approval,
     row: &'a ApprovalRow,
+    carried: Option<&'a Carried>,
 }
 
 /// A member's words on one subject, as far as they stand.
@@ -57,33 +108,30 @@ struct Word<'a> {
 struct Said<'a> {
     /// The approvals since the newest reject or withdrawal, oldest first.
     approvals: Vec<Word<'a>>,
-    /// The reject that nothing took back since.
-    reject: Option<Word<'a>>,
+    /// The rejects that nothing took back since, by what they are about.
+    rejects: BTreeMap<ContentDigest, Word<'a>>,
     /// The withdrawal that nothing followed.
     withdrawal: Option<Word<'a>>,
 }
 
-/// What stands on the subject `hash`, in the ledger's order.
-///
-/// A change is judged where it lands: as the commit `landing`.
-pub(super) fn standing(
-    judge: &Judge<'_>,
-    subject: SubjectType,
-    hash: ContentDigest,
-    landing: Option<&Revision>,
-) -> Standing {
+/// What stands on a subject, in the ledger's order.
+pub(super) fn standing(judge: &Judge<'_>, about: &About<'_>) -> Standing {
     let mut standing = Standing::default();
+    let landing = about.landing;
     let mut members: BTreeMap<&MemberId, Said<'_>> = BTreeMap::new();
     let mut words: Vec<Word<'_>> = Vec::new();
-    for entry in judge.words(hash).iter().copied() {
-        let Says::Approval(approval) = &entry.statement().says else { continue };
-        if approval.subject_type != subject {
-            continue;
+    for (hash, carried) in &about.hashes {
+        for entry in judge.words(*hash).iter().copied() {
+            let Says::Approval(approval) = &entry.statement().says else { continue };
+            if approval.subject_type != about.subject {
+                continue;
+            }
+            let Some(row) = approval.rows.iter().find(|row| row.hash == *hash) else { continue };
+            words.push(Word { entry, approval, row, carried: *carried });
         }
-        let Some(row) = approval.rows.iter().find(|row| row.hash == hash) else { continue };
-        words.push(Word { entry, approval, row });
     }
-    words.sort_by_key(|word| word.entry.index());
+    // Of one entry the word on the subject itself comes last, so that it is what counts.
+    words.sort_by_key(|word| (word.entry.index(), word.carried.is_none()));
     for word in words {
         let said = members.entry(word.entry.by()).or_default();
         if let Some(why) = hear(judge, said, word, landing) {
@@ -117,7 +165,12 @@ fn hear<'a>(
             if refused.is_some() {
                 return refused;
             }
-            said.reject = None;
+            // Who signs off what landed has seen it. What is carried to it answers no reject of
+            // what landed, nor of what else is carried to it.
+            match word.carried {
+                None => said.rejects.clear(),
+                Some(_) => drop(said.rejects.remove(&word.row.hash)),
+            }
             said.withdrawal = None;
             // One that is used up ended the reject before it all the same.
             let used_up = spent(judge, &word, landing);
@@ -126,22 +179,57 @@ fn hear<'a>(
             }
             said.approvals.push(word);
         }
-        ApprovalVerdict::Reject => *said = Said { reject: Some(word), ..Said::default() },
+        ApprovalVerdict::Reject => {
+            said.approvals.clear();
+            said.withdrawal = None;
+            // Of what had landed in part before, nobody knows which part was rejected.
+            if word.carried.is_none_or(|carried| carried.there().is_empty()) {
+                said.rejects.insert(word.row.hash, word);
+            }
+        }
         // Only a withdrawal that names it takes a reject back, and under a leaked key it cannot
         // (ATTACKS 19); any takes the sign-offs back.
-        ApprovalVerdict::Withdraw => match &said.reject {
-            Some(reject) if word.approval.withdraws != Some(reject.entry.entry()) => {}
-            Some(_) => {
+        ApprovalVerdict::Withdraw if said.rejects.is_empty() => {
+            *said = Said { withdrawal: Some(word), ..Said::default() };
+        }
+        ApprovalVerdict::Withdraw => {
+            let is_named =
+                |reject: &Word<'_>| word.approval.withdraws == Some(reject.entry.entry());
+            if said.rejects.values().any(is_named) {
                 let refused = leaked().or_else(|| cooling(judge, word.entry));
                 if refused.is_some() {
                     return refused;
                 }
-                *said = Said { withdrawal: Some(word), ..Said::default() };
+                said.rejects.retain(|_, reject| !is_named(reject));
+                said.approvals.clear();
+                said.withdrawal = Some(word);
             }
-            None => *said = Said { withdrawal: Some(word), ..Said::default() },
-        },
+        }
     }
     None
+}
+
+/// Sign-offs that would stand on what is near to a change and was not carried to it, and why not.
+pub(super) fn not_carried(
+    judge: &Judge<'_>,
+    change: ChangeHash,
+    landing: Option<&Revision>,
+    standing: &Standing,
+) -> Vec<Discounted> {
+    let there: BTreeSet<&MemberId> = standing.sign_offs.iter().map(|one| &one.member).collect();
+    let mut found = Vec::new();
+    for near in judge.uncarried_to(change) {
+        let on_it = self::standing(judge, &About::change_alone(near.approved, landing));
+        for sign_off in on_it.sign_offs.iter().filter(|one| !there.contains(&one.member)) {
+            found.push(Discounted {
+                member: sign_off.member.clone(),
+                entry: sign_off.entry,
+                code: ReasonCode::CarryRefused,
+                text: format!("signed as {}, not carried: {}", near.approved.short(), near.why),
+            });
+        }
+    }
+    found
 }
 
 fn discounted(entry: &VerifiedEntry, code: ReasonCode, text: impl Into<String>) -> Discounted {
@@ -167,10 +255,13 @@ fn sort_words(
     landing: Option<&Revision>,
     standing: &mut Standing,
 ) {
-    if let Some(reject) = said.reject.as_ref().map(|word| word.entry)
-        && !judge.view().is_lifted(reject.index())
-    {
-        standing.rejects.push(Reject { member: reject.by().clone(), entry: reject.index() });
+    let rejects = said.rejects.values().map(|word| word.entry);
+    for reject in rejects.filter(|reject| !judge.view().is_lifted(reject.index())) {
+        let reject = Reject { member: reject.by().clone(), entry: reject.index() };
+        // One statement may reject what landed and what is carried to it.
+        if !standing.rejects.contains(&reject) {
+            standing.rejects.push(reject);
+        }
     }
     let withdrawn = said
         .withdrawal
@@ -181,7 +272,15 @@ fn sort_words(
     // not worth a line.
     let mut counted: Vec<SignOff> = Vec::new();
     for word in said.approvals.iter().rev() {
-        match sign_off(judge, word, landing) {
+        let found = sign_off(judge, word, landing);
+        if let (Ok(sign_off), Some(carried)) = (&found, word.carried) {
+            standing.carried.push(CarriedSignOff {
+                entry: sign_off.entry,
+                approved: carried.approved(),
+                certificate: carried.certificate(),
+            });
+        }
+        match found {
             Ok(older) if counted.iter().any(|newer| outdoes(judge.policy(), newer, &older)) => {}
             Ok(sign_off) => counted.push(sign_off),
             Err(why) if counted.is_empty() => standing.discounted.push(why),
@@ -229,6 +328,17 @@ fn sign_off(
             "signed with a key that was not in force".to_owned(),
         );
     }
+    if let Some(carried) = word.carried.filter(|carried| !judge.is_apart(carried)) {
+        let lines = carried.closest_lines().unwrap_or_default();
+        let plural = if lines == 1 { "" } else { "s" };
+        let text = format!(
+            "signed as {}, not carried: {lines} unchanged line{plural} between both edits, and \
+             the policy asks for {}",
+            carried.approved().short(),
+            judge.policy().defaults().carry_gap
+        );
+        return refuse(ReasonCode::CarryRefused, text);
+    }
     let answered = word.approval.checklist.iter().map(|answer| answer.item.clone()).collect();
     Ok(SignOff {
         member: entry.by().clone(),
@@ -238,7 +348,7 @@ fn sign_off(
         answered,
         // Of an artifact nothing is asked about assistance.
         assistance_seen: word.row.assistance_seen.unwrap_or(Assistance::Generated),
-        carried: false,
+        carried: word.carried.is_some(),
         age: counts_until(judge, word, landing).since(entry.time()),
         entry: entry.index(),
     })
@@ -271,9 +381,9 @@ fn counts_until(judge: &Judge<'_>, word: &Word<'_>, landing: Option<&Revision>) 
     let index = word.entry.index();
     let deployed = judge.covers().iter().filter_map(|known| {
         let (deployment, time) = known.deployed?;
-        let step = known.cover.iter().flat_map(|cover| &cover.segments).any(|row| {
-            Some(&row.last) == landing && row.change.as_bytes() == word.row.hash.as_bytes()
-        });
+        let rows = known.cover.iter().flat_map(|cover| &cover.segments);
+        let mut ends_here = rows.filter(|row| Some(&row.last) == landing);
+        let step = ends_here.any(|row| row.is_of(word.row.hash));
         (deployment > index && step).then_some(time)
     });
     deployed.min().unwrap_or(judge.question().time)

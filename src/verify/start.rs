@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::cover::CoverRow;
 use super::evidence::{Evidence, Position, Question, Returning};
 use super::judge::Judge;
 use super::verdict::{Problem, problem};
@@ -209,7 +210,7 @@ pub(super) fn doubts(
     };
     let revision = start.point.and_then(|point| point.revision.as_ref());
     let named = revision.map_or("none", Revision::short);
-    let rows = cover.segments.iter().map(|row| row.change);
+    let rows = cover.segments.iter().flat_map(CoverRow::changes);
     let mut changes: BTreeSet<_> = rows.chain(evidence.start_changes.iter().copied()).collect();
     let returns = evidence.returning.iter().filter(|one| comes_back(one, evidence, &start.undone));
     changes.extend(returns.map(|one| one.change));

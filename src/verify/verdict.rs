@@ -163,8 +163,7 @@ pub fn verdict(question: &Question, evidence: &Evidence<'_>) -> Verdict {
     let (mut segments, mut whole) = (Vec::new(), Vec::new());
     for (_, policy) in &policies {
         let Some(service) = policy.service(&question.service) else { continue };
-        let judge = Judge::new(question, evidence.view, policy, service, evidence.entries)
-            .with_covers(evidence.covers);
+        let judge = Judge::new(question, evidence, policy, service);
         of_chain.extend(start::doubts(&judge, evidence, &start));
         let chain = chain::segments(&judge, evidence);
         of_chain.extend(chain.problems);
@@ -230,7 +229,7 @@ pub fn judge_unlanded(question: &Question, evidence: &Evidence<'_>) -> Result<Se
     let mut shown = None;
     for (_, policy) in &policies::policies(question, evidence.view)? {
         let Some(service) = policy.service(&question.service) else { continue };
-        let judge = Judge::new(question, evidence.view, policy, service, evidence.entries);
+        let judge = Judge::new(question, evidence, policy, service);
         let segment = judge_change(&judge, &steps, evidence.difference);
         let assessment = &segment.assessment;
         shown = shown.max(Some((assessment.assistance, assessment.assistance_from)));
@@ -256,7 +255,7 @@ pub fn judge_under(
 ) -> Option<Segment> {
     let question = &question.not_before(evidence.view);
     let service = policy.service(&question.service)?;
-    let judge = Judge::new(question, evidence.view, policy, service, evidence.entries);
+    let judge = Judge::new(question, evidence, policy, service);
     let steps: Vec<_> = evidence.steps.iter().collect();
     Some(judge_change(&judge, &steps, evidence.difference))
 }

@@ -11,6 +11,9 @@ mod command;
 mod common;
 mod history;
 mod independent;
+#[path = "../common/library.rs"]
+mod library;
+mod many;
 mod oracle;
 mod parser;
 mod properties;

@@ -10,7 +10,7 @@ use countersign::statement::words::{ApprovalVerdict, SubjectType};
 use super::assess::assess;
 use super::evaluator::{CoverRow, Judged};
 use super::repository::difference;
-use super::segment::{Part, Segments};
+use super::segment::{Part, Segments, Words};
 
 /// Step 4.
 pub(crate) fn judge(segments: &Segments<'_>, parts: &[Part]) -> Judged {
@@ -26,11 +26,14 @@ pub(crate) fn judge(segments: &Segments<'_>, parts: &[Part]) -> Judged {
             let (change, is_empty) = change_of(run);
             if (length <= 32 || length == count)
                 && !is_empty
-                && segments.words(change, None).approved
+                && segments.words(change, None, &[]).approved
             {
                 let (first, last) = (parts[first].first.clone(), parts[last].last.clone());
-                let approvals = BTreeSet::new();
-                judged.approved.push(CoverRow { change, first, last, approvals, contained: true });
+                let (approvals, carried) = (BTreeSet::new(), BTreeMap::new());
+                let (is_carried, contained) = (false, true);
+                let row =
+                    CoverRow { change, first, last, approvals, carried, is_carried, contained };
+                judged.approved.push(row);
             }
         }
     }
@@ -93,6 +96,9 @@ pub(crate) fn judge(segments: &Segments<'_>, parts: &[Part]) -> Judged {
         if count > 1 && cut.len() == 1 {
             judged.seen.insert("the whole chain approved as one");
         }
+        if cut.iter().any(|segment| covered[segment].is_carried) {
+            judged.seen.insert("a carried sign-off counts");
+        }
         judged.rows = cut.iter().map(|segment| covered[segment].clone()).collect();
     } else {
         judged.uncovered = true;
@@ -129,7 +135,7 @@ pub(crate) fn brought_in(segments: &Segments<'_>, parts: &[Part], judged: &mut J
             let read = row.head.as_ref().and_then(|head| segments.model.repository.find(head));
             let at = read.and_then(|read| (0..count).find(|at| parts[*at].commits.contains(&read)));
             let Some(at) = at.filter(|_| !heard.contains(&change)) else { continue };
-            if !segments.words(change, None).rejects.contains(&logged.index) {
+            if !segments.words(change, None, &[]).rejects.contains(&logged.index) {
                 continue;
             }
             judged.seen.insert("a reject up to a commit that is brought in");
@@ -137,11 +143,11 @@ pub(crate) fn brought_in(segments: &Segments<'_>, parts: &[Part], judged: &mut J
             // What composes to nothing took back whatever was rejected in it.
             let stands = |f: usize, l: usize| {
                 let is_empty = parts[f].old == parts[l].new && l > f;
-                let mut singles = (f..=l).map(|at| change_of(&parts[at..=at]));
-                is_empty
-                    || !singles.any(|(change, empty)| {
-                        !empty && segments.words(change, Some(&parts[l].last)).rejected
-                    })
+                let rejected = |at: usize| {
+                    let own = &parts[at..=at];
+                    !change_of(own).1 && words(segments, own).rejected
+                };
+                is_empty || !(f..=l).any(rejected)
             };
             let answered = runs.iter().any(|(f, l)| {
                 let around = *f <= at && at <= *l && stands(*f, *l);
@@ -188,15 +194,19 @@ fn rejects(segments: &Segments<'_>, parts: &[Part], judged: &mut Judged) -> bool
     if old == new {
         return false;
     }
-    let change = difference(old, new).hash();
-    let words = segments.words(change, Some(&parts[parts.len() - 1].last));
+    let words = words(segments, parts);
     judged.seen.extend(seen_of(&words.codes));
     words.rejected
 }
 
 fn newest_reject(segments: &Segments<'_>, parts: &[Part]) -> Option<u64> {
-    let change = difference(&parts[0].old, &parts[parts.len() - 1].new).hash();
-    segments.words(change, Some(&parts[parts.len() - 1].last)).rejects.last().copied()
+    words(segments, parts).rejects.last().copied()
+}
+
+fn words(segments: &Segments<'_>, parts: &[Part]) -> Words {
+    let (old, new) = (&parts[0].old, &parts[parts.len() - 1].new);
+    let carried = segments.carried(old, new);
+    segments.words(difference(old, new).hash(), Some(&parts[parts.len() - 1].last), &carried)
 }
 
 fn seen_of(codes: &BTreeSet<ReasonCode>) -> Vec<&'static str> {
@@ -210,13 +220,18 @@ fn cover(segments: &Segments<'_>, parts: &[Part]) -> (Option<CoverRow>, BTreeSet
     let change = difference(old, new).hash();
     let (first, last) = (parts[0].first.clone(), last.clone());
     if old == new {
-        let row = CoverRow { change, first, last, approvals: BTreeSet::new(), contained: false };
+        let (approvals, carried) = (BTreeSet::new(), BTreeMap::new());
+        let (is_carried, contained) = (false, false);
+        let row = CoverRow { change, first, last, approvals, carried, is_carried, contained };
         return (Some(row), BTreeSet::new());
     }
-    let words = segments.words(change, Some(&last));
+    let words = words(segments, parts);
     let found = assess(segments.policy, &segments.facts(parts), &words.sign_offs);
     if found.codes.is_empty() && !words.rejected {
-        let row = CoverRow { change, first, last, approvals: found.filled, contained: false };
+        let (approvals, carried, contained) = (found.filled, words.carried, false);
+        let is_carried =
+            words.sign_offs.iter().any(|s| s.carried && approvals.contains(&s.entry.get()));
+        let row = CoverRow { change, first, last, approvals, carried, is_carried, contained };
         return (Some(row), BTreeSet::new());
     }
     (None, found.codes)

@@ -10,7 +10,7 @@ use countersign::policy::{Policy, ReasonCode, environment_matches};
 use countersign::statement::words::Mode;
 
 use super::fold::{Log, Place, Point, names_cell};
-use super::repository::Repository;
+use super::repository::{Forms, Repository};
 use super::segment::{Part, Segments};
 use super::start::{self, Start, step_part, whole_part};
 use super::{aside, chain};
@@ -22,6 +22,8 @@ pub(crate) struct Model<'a> {
     pub(crate) repository: &'a Repository,
     /// The covers that are at hand, by digest.
     pub(crate) covers: &'a BTreeMap<ContentDigest, Vec<CoverRow>>,
+    /// The changes of which somebody may have spoken, before and after.
+    pub(crate) forms: &'a Forms,
 }
 
 /// One row of a cover.
@@ -31,8 +33,18 @@ pub(crate) struct CoverRow {
     pub(crate) first: Revision,
     pub(crate) last: Revision,
     pub(crate) approvals: BTreeSet<u64>,
+    /// Changes whose sign-offs were carried here, each with its certificate.
+    pub(crate) carried: BTreeMap<ChangeHash, ContentDigest>,
+    /// Whether one of the approvals was.
+    pub(crate) is_carried: bool,
     /// Not a segment: it lies in the chain, and somebody approved it.
     pub(crate) contained: bool,
+}
+
+impl CoverRow {
+    pub(crate) fn is_of(&self, change: ChangeHash) -> bool {
+        self.change == change || self.carried.contains_key(&change)
+    }
 }
 
 /// What is asked.

@@ -1,6 +1,6 @@
 //! The evidence for the program, from the model.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use countersign::base::digest::ChangeHash;
 use countersign::base::position::EntryIndex;
@@ -9,14 +9,14 @@ use countersign::change::{ChangePath, CommitFacts, Document, Identity, Opaque, P
 use countersign::verify::cover::Cover;
 use countersign::verify::evidence::{Live, Position};
 use countersign::verify::{
-    Evidence, KnownCover, Question, Returning, SeenAuthor, SeenKind, StepEvidence, Verdict,
-    VerifiedEntry, verdict,
+    CarriedTo, Evidence, KnownCover, Question, Returning, SeenAuthor, SeenKind, StepEvidence,
+    Verdict, VerifiedEntry, verdict,
 };
 use countersign::view::View;
 
 use super::evaluator::{Asked, CoverRow, Lies};
 use super::ledger::{World, cover_text};
-use super::repository::{Tree, collisions, difference, differing, email, is_opaque};
+use super::repository::{Tree, carried_to, collisions, difference, differing, email, is_opaque};
 use super::segment::Part;
 use super::start::{lies, rejected, step_part, whole_part, within};
 
@@ -34,6 +34,7 @@ pub(crate) struct Gathered {
     pub(crate) start_changes: Vec<ChangeHash>,
     pub(crate) returning: Vec<Returning>,
     pub(crate) covers: Vec<KnownCover>,
+    pub(crate) carried: Vec<CarriedTo>,
     pub(crate) entries: Vec<VerifiedEntry>,
 }
 
@@ -54,6 +55,8 @@ impl Gathered {
                 whole: self.whole.as_ref(),
                 runs: &self.runs,
                 covers: &self.covers,
+                carried: &self.carried,
+                uncarried: &[],
             },
         )
     }
@@ -101,6 +104,11 @@ pub(crate) fn gather(world: &World, asked: &Asked) -> Gathered {
     for first in 0..parts.len() {
         runs.extend((first + 1..parts.len().min(first + 32)).map(|last| (first, last)));
     }
+    let mut judged: Vec<(&Part, &Part)> = parts.iter().map(|part| (part, part)).collect();
+    judged.extend(runs.iter().map(|(first, last)| (&parts[*first], &parts[*last])));
+    judged.extend(parts.first().zip(parts.last()));
+    let whole = (!is_linear).then(|| whole_part(&model, newest, asked.revision));
+    judged.extend(whole.iter().map(|whole| (whole, whole)));
     let cover = match lies {
         Some(Lies::Behind) => start_cover(world, asked, asked.revision, true),
         Some(Lies::Diverged(_)) => start_cover(world, asked, start.unwrap(), false),
@@ -113,6 +121,8 @@ pub(crate) fn gather(world: &World, asked: &Asked) -> Gathered {
             first: row.first.clone(),
             last: row.last.clone(),
             approvals: BTreeSet::new(),
+            carried: BTreeMap::new(),
+            is_carried: false,
             contained: false,
         };
         within(&model, &row)
@@ -142,12 +152,13 @@ pub(crate) fn gather(world: &World, asked: &Asked) -> Gathered {
         steps,
         difference: difference(&repository.tree(start), &tree),
         live,
-        whole: (!is_linear).then(|| evidence(&whole_part(&model, newest, asked.revision))),
+        whole: whole.as_ref().map(evidence),
         runs,
         cover,
         start_changes,
         returning,
         covers: covers(world, asked),
+        carried: carried(world, &judged),
         entries: world.verified.clone(),
     }
 }
@@ -169,6 +180,20 @@ fn start_cover(world: &World, asked: &Asked, start: usize, same: bool) -> Option
         let Some(cover) = parse(world, &digest) else { continue };
         if found.is_none() || !cover.segments.is_empty() {
             found = Some(cover);
+        }
+    }
+    found
+}
+
+/// What is carried to any of what is judged: from one part to another.
+fn carried(world: &World, judged: &[(&Part, &Part)]) -> Vec<CarriedTo> {
+    let mut found = Vec::new();
+    for (first, last) in judged {
+        for carried in carried_to(&world.forms, &first.old, &last.new) {
+            let to = CarriedTo { landing: last.last.clone(), carried };
+            if !found.contains(&to) {
+                found.push(to);
+            }
         }
     }
     found

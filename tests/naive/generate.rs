@@ -1,6 +1,7 @@
 //! Histories: a world begins, and then people, pipelines and admins do what comes to their minds,
 //! mostly something that makes sense.
 
+use std::cell::RefCell;
 use std::collections::BTreeSet;
 
 use countersign::base::digest::{ChangeHash, ContentDigest};
@@ -13,7 +14,7 @@ use super::evaluator::{Answer, Asked, evaluate};
 use super::fold::Place;
 use super::ledger::World;
 use super::people::{HOUR, Random, SECOND, START, beginning, repository};
-use super::repository::{Tree, difference};
+use super::repository::{Forms, Tree, difference, differing, places, sheet};
 
 pub(crate) const PLACES: &[(&str, &str)] = &[
     ("shop", "production"),
@@ -35,6 +36,8 @@ pub(crate) struct Generator<'a, 'b> {
     pub(crate) world: World,
     pub(crate) asks: &'a mut Asks<'b>,
     pub(crate) rules: usize,
+    /// Every change that came to anybody's mind.
+    pub(crate) minds: RefCell<Forms>,
 }
 
 pub(crate) fn place(service: &str, environment: &str) -> Place {
@@ -52,7 +55,8 @@ pub(crate) fn history(seed: u64, asks: &mut Asks<'_>) -> World {
     let mut world = World::new(repository, START);
     let operations = beginning(&mut random, &world.repository);
     world.begin(operations);
-    let mut generator = Generator { random, world, asks, rules: 10 };
+    let minds = RefCell::default();
+    let mut generator = Generator { random, world, asks, rules: 10, minds };
     let events = 8 + generator.random.below(14);
     for _ in 0..events {
         generator.event();
@@ -137,7 +141,43 @@ impl Generator<'_, '_> {
 
     pub(crate) fn between(&self, old: Option<usize>, new: usize) -> ChangeHash {
         let repository = &self.world.repository;
-        difference(&repository.tree(old), &repository.tree(Some(new))).hash()
+        let (old, new) = (repository.tree(old), repository.tree(Some(new)));
+        let change = difference(&old, &new).hash();
+        self.minds.borrow_mut().insert(change, (old, new));
+        change
+    }
+
+    /// The same edits as they may have been read: before others edited the other place of a file.
+    pub(crate) fn as_read(&mut self, change: ChangeHash) -> ChangeHash {
+        let Some((mut old, mut new)) = self.minds.borrow().get(&change).cloned() else {
+            return change;
+        };
+        for path in differing(&old.clone(), &new.clone()) {
+            let both = [old.get(&path), new.get(&path)].map(|c| c.and_then(|c| places(c)));
+            let [Some(before), Some(after)] = both else { continue };
+            let kept = self.random.pick(&["0", "1", "3"]);
+            let (before, after) = if before[0] == after[0] {
+                (sheet(kept, before[1]), sheet(kept, after[1]))
+            } else if before[1] == after[1] {
+                (sheet(before[0], kept), sheet(after[0], kept))
+            } else {
+                continue;
+            };
+            old.insert(path.clone(), before);
+            new.insert(path, after);
+        }
+        let read = difference(&old, &new).hash();
+        self.minds.borrow_mut().insert(read, (old, new));
+        read
+    }
+
+    /// A change that somebody speaks of: as it lands, or as it was read.
+    pub(crate) fn spoken_of(&mut self, change: ChangeHash) -> ChangeHash {
+        let change = if self.random.chance(30) { self.as_read(change) } else { change };
+        if let Some(form) = self.minds.borrow().get(&change) {
+            self.world.forms.insert(change, form.clone());
+        }
+        change
     }
 
     pub(crate) fn parent(&self, commit: usize) -> Option<usize> {
@@ -185,6 +225,7 @@ pub(crate) fn reject_of(world: &World, asked: &Asked, random: &mut Random) -> Sa
         world: world.clone(),
         asks: &mut silent,
         rules: 0,
+        minds: RefCell::default(),
     };
     let changes = generator.changes(asked);
     let change = changes.first().copied();

@@ -24,7 +24,7 @@ use countersign::view::View;
 
 use super::evaluator::{CoverRow, Model};
 use super::fold::{Log, Logged};
-use super::repository::Repository;
+use super::repository::{Forms, Repository};
 
 pub(crate) const ORIGIN: &str = "test.example/ledger";
 const HANDS: u8 = 60;
@@ -106,6 +106,7 @@ pub(crate) struct World {
     pub(crate) verified: Vec<VerifiedEntry>,
     pub(crate) repository: Repository,
     pub(crate) covers: BTreeMap<ContentDigest, Vec<CoverRow>>,
+    pub(crate) forms: Forms,
     sent: Vec<Sent>,
     roots: Vec<RootHash>,
     /// Codes of what admission refused.
@@ -129,6 +130,7 @@ impl Clone for World {
             verified: self.verified.clone(),
             repository: self.repository.clone(),
             covers: self.covers.clone(),
+            forms: self.forms.clone(),
             sent: self.sent.clone(),
             roots: self.roots.clone(),
             refused: self.refused.clone(),
@@ -149,6 +151,7 @@ impl World {
             verified: Vec::new(),
             repository,
             covers: BTreeMap::new(),
+            forms: Forms::new(),
             sent: Vec::new(),
             roots: Vec::new(),
             refused: Vec::new(),
@@ -156,7 +159,12 @@ impl World {
     }
 
     pub(crate) fn model(&self) -> Model<'_> {
-        Model { log: Log(&self.log), repository: &self.repository, covers: &self.covers }
+        Model {
+            log: Log(&self.log),
+            repository: &self.repository,
+            covers: &self.covers,
+            forms: &self.forms,
+        }
     }
 
     pub(crate) fn size(&self) -> u64 {
@@ -262,6 +270,7 @@ impl World {
     /// rest speaks of that entry or is not admitted without it.
     pub(crate) fn without(&self, dropped: u64) -> Option<Self> {
         let mut world = Self::new(self.repository.clone(), self.now);
+        world.forms.clone_from(&self.forms);
         let mut renamed = Renamed { dropped, ids: BTreeMap::new(), covers: BTreeMap::new() };
         for (digest, rows) in &self.covers {
             let rows = rows.iter().map(|row| {
@@ -321,13 +330,18 @@ pub(crate) fn cover_text(rows: &[CoverRow]) -> String {
         .filter(|row| !row.contained)
         .map(|row| {
             let approvals: Vec<String> = row.approvals.iter().map(u64::to_string).collect();
+            let carried = row.carried.iter().map(|(change, certificate)| {
+                format!("{{\"change\":\"{change}\",\"certificate\":\"{certificate}\"}}")
+            });
             format!(
                 "{{\"change\":\"{}\",\"first\":\"{}\",\"last\":\"{}\",\"approvals\":[{}],\
-                 \"match\":\"exact\"}}",
+                 \"match\":\"{}\",\"carried\":[{}]}}",
                 row.change,
                 row.first,
                 row.last,
-                approvals.join(",")
+                approvals.join(","),
+                if row.is_carried { "carried" } else { "exact" },
+                carried.collect::<Vec<_>>().join(",")
             )
         })
         .collect();

@@ -10,7 +10,7 @@ use countersign::statement::governance::{
 use countersign::statement::words::{Assistance, Duty, MemberKind};
 
 use super::ledger::{SECURITY_KEYS, public_key};
-use super::repository::{Named, Repository, Tree, email};
+use super::repository::{Named, Repository, Tree, email, places, sheet};
 
 /// Splitmix64: a run is its seed.
 #[derive(Debug, Clone)]
@@ -116,6 +116,12 @@ pub(crate) fn policy(random: &mut Random, extra: &str) -> String {
     set("key_cooling", quoted(random.pick(SPANS)));
     if random.chance(15) {
         set("exempt", "[\"docs/**\"]".to_owned());
+    }
+    if random.chance(10) {
+        set("carry", quoted("never"));
+    }
+    if random.chance(15) {
+        set("carry_gap", random.pick(&["2", "3"]).to_owned());
     }
     if random.chance(25) {
         set("allow_collisions", "true".to_owned());
@@ -269,8 +275,14 @@ const CONTENTS: &[&str] = &["0", "1", "1", "2", "~b"];
 fn edit(random: &mut Random, tree: &mut Tree) {
     for _ in 0..=usize::from(random.chance(25)) {
         let path = if random.chance(2) { "app/A" } else { random.pick(PATHS) };
+        let both = tree.get(path).and_then(|content| places(content));
         if random.chance(8) {
             tree.remove(path);
+        } else if let Some([top, bottom]) = both.filter(|_| random.chance(80)) {
+            let new = random.pick(&["0", "1", "1", "2"]);
+            let (top, bottom) = if random.chance(50) { (new, bottom) } else { (top, new) };
+            let content = sheet(top, bottom);
+            tree.insert(path.to_owned(), content);
         } else {
             tree.insert(path.to_owned(), random.pick(CONTENTS).to_owned());
         }
@@ -282,7 +294,10 @@ pub(crate) fn repository(random: &mut Random) -> Repository {
     let mut made = Repository::default();
     let tree: Tree = ["app/a", "docs/r", "infra/x", "pay/p"]
         .into_iter()
-        .map(|path| (path.to_owned(), "0".to_owned()))
+        .map(|path| {
+            let content = if random.chance(60) { sheet("0", "0") } else { "0".to_owned() };
+            (path.to_owned(), content)
+        })
         .collect();
     let mut main = made.add(Vec::new(), tree, authors(random), None);
     let mut tips = Vec::new();

@@ -28,6 +28,7 @@ fn is_vague(code: ReasonCode) -> bool {
             | ReasonCode::NeedsTeam
             | ReasonCode::NeedsChecklist
             | ReasonCode::NeedsTouch
+            | ReasonCode::CarryRefused
             | ReasonCode::UnknownAuthor
             | ReasonCode::PathCollision
     )

@@ -7,6 +7,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use countersign::base::digest::{ChangeHash, ContentDigest, EmailDigest, sha256};
 use countersign::base::encoding;
 use countersign::base::name::Revision;
+use countersign::carry::find;
+use countersign::change::carry::{Carried, CarryContents};
 use countersign::change::{ChangePath, Content, Document, Mode, Row, Side};
 use countersign::statement::words::Assistance;
 
@@ -166,6 +168,54 @@ pub(crate) fn difference(old: &Tree, new: &Tree) -> Document {
         path: ChangePath::new(path.into_bytes()).unwrap(),
     });
     Document::new(rows.collect()).unwrap()
+}
+
+/// Changes by their hash: what was there before and after.
+pub(crate) type Forms = BTreeMap<ChangeHash, (Tree, Tree)>;
+
+/// What is carried to a landing: a given fact, found and checked by the program.
+pub(crate) fn carried_to(forms: &Forms, old: &Tree, new: &Tree) -> Vec<Carried> {
+    let landed = difference(old, new);
+    let mut found = Vec::new();
+    let paths = differing(old, new);
+    for (before, after) in forms.values() {
+        // What nobody edited alike is not tried: it would take most of the time.
+        let is_edited = |path: &String| {
+            let four = [before, after, old, new].map(|tree| tree.get(path));
+            (four[0], four[1]) == (four[2], four[3])
+                || (before.get(path) != after.get(path)
+                    && four.iter().all(|content| content.is_some_and(|c| places(c).is_some())))
+        };
+        if paths.is_empty() || !paths.iter().all(is_edited) {
+            continue;
+        }
+        let approved = difference(before, after);
+        if approved == landed {
+            continue;
+        }
+        let mut source = CarryContents::default();
+        for content in [old, new, before, after].into_iter().flat_map(BTreeMap::values) {
+            let bytes = content.as_bytes();
+            source.contents.insert(ContentDigest::of(bytes), bytes.to_vec());
+        }
+        for path in differing(before, after) {
+            let side = side(new.get(&path));
+            source.sides.insert(ChangePath::new(path.into_bytes()).unwrap(), side);
+        }
+        found.extend(find(&approved, &landed, 1, &source).ok().map(|(_, carried)| carried));
+    }
+    found
+}
+
+/// A file of two places far apart, either of which can be edited alone.
+pub(crate) fn sheet(top: &str, bottom: &str) -> String {
+    format!("{top}\n.\n.\n{bottom}\n")
+}
+
+/// The two places of such a file.
+pub(crate) fn places(content: &str) -> Option<[&str; 2]> {
+    let lines: Vec<&str> = content.lines().collect();
+    (lines.len() == 4).then(|| [lines[0], lines[3]])
 }
 
 /// The paths that differ between two trees.

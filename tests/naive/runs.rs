@@ -222,6 +222,8 @@ const EXPECTED: &[&str] = &[
     "seen: a run of steps approved as one",
     "seen: an empty chain",
     "seen: an older policy counts",
+    "seen: CARRY_REFUSED",
+    "seen: a carried sign-off counts",
     "seen: the whole chain approved as one",
     "seen: the whole difference lets through",
 ];

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use countersign::base::digest::{ChangeHash, ContentDigest, EmailDigest};
 use countersign::base::name::{LevelName, MemberId, Revision};
+use countersign::change::carry::Carried;
 use countersign::key::Presence as Shown;
 use countersign::policy::{
     Author, AuthorKind, Facts, PathFact, Policy, Presence, ReasonCode, Service, SignOff, Standing,
@@ -15,7 +16,7 @@ use countersign::statement::words::{ApprovalVerdict, Assistance, Duty, MemberKin
 
 use super::evaluator::{Asked, Model};
 use super::fold::{Log, Logged, group_of, places_of};
-use super::repository::{Tree, collisions, difference, differing, email, is_opaque};
+use super::repository::{Tree, carried_to, collisions, difference, differing, email, is_opaque};
 
 /// A step, or a pseudo-step: commits between two trees.
 #[derive(Debug, Clone)]
@@ -49,6 +50,8 @@ pub(crate) struct Words {
     pub(crate) rejects: BTreeSet<u64>,
     /// Whether anybody approved it at all.
     pub(crate) approved: bool,
+    /// Changes whose sign-offs stand here too, with their certificates.
+    pub(crate) carried: BTreeMap<ChangeHash, ContentDigest>,
     /// Why a sign-off does not count.
     pub(crate) codes: BTreeSet<ReasonCode>,
 }
@@ -68,10 +71,16 @@ impl Segments<'_> {
         self.model.log
     }
 
+    /// Point 7: what is carried to the change between two trees.
+    pub(crate) fn carried(&self, old: &Tree, new: &Tree) -> Vec<Carried> {
+        carried_to(self.model.forms, old, new)
+    }
+
     /// Facts of the segment that these parts make, one after the other.
     pub(crate) fn facts(&self, parts: &[Part]) -> Facts {
         let (old, new) = (&parts[0].old, &parts[parts.len() - 1].new);
-        let whole = difference(old, new);
+        let mut wholes = BTreeSet::from([difference(old, new).hash()]);
+        wholes.extend(self.carried(old, new).iter().map(Carried::approved));
         let changing: Vec<&Part> = parts.iter().filter(|part| part.old != part.new).collect();
         // Authors by commits alone, of any step: they may declare the segment's change.
         let any: BTreeSet<Who> =
@@ -81,7 +90,7 @@ impl Segments<'_> {
         let mut declared_some = None;
         let mut detected = None;
         for part in &changing {
-            let (known, declared, voided) = self.declarations(part, whole.hash(), &any);
+            let (known, declared, voided) = self.declarations(part, &wholes, &any);
             detected = detected.max(self.model.repository.authors_of(&part.commits).1).max(voided);
             declared_some = declared_some.max(declared);
             declared_all = declared_all.and_then(|all| declared.map(|this| all.max(this)));
@@ -181,7 +190,7 @@ impl Segments<'_> {
     fn declarations(
         &self,
         part: &Part,
-        segment: ChangeHash,
+        segment: &BTreeSet<ChangeHash>,
         any: &BTreeSet<Who>,
     ) -> (Known, Option<Assistance>, Option<Assistance>) {
         let step = difference(&part.old, &part.new).hash();
@@ -190,7 +199,7 @@ impl Segments<'_> {
         let mut newest: BTreeMap<(&MemberId, ChangeHash), &Logged> = BTreeMap::new();
         for logged in self.log().0 {
             if let Says::Change(said) = &logged.statement.says
-                && (said.change == step || said.change == segment)
+                && (said.change == step || segment.contains(&said.change))
                 && said.repository == self.service.repository
             {
                 newest.insert((&logged.statement.by, said.change), logged);
@@ -201,7 +210,7 @@ impl Segments<'_> {
             let Says::Change(said) = &logged.statement.says else { continue };
             let who = Who::Member(by.clone());
             let is_author = (said.change == step && committed.contains(&who))
-                || (said.change == segment && any.contains(&who));
+                || (segment.contains(&said.change) && any.contains(&who));
             let then = self.log().below(logged.index);
             let has_duty = |log: Log<'_>| {
                 log.member(by).is_some_and(|member| {
@@ -254,36 +263,52 @@ impl Segments<'_> {
     }
 
     /// Point 4 for a change whose segment ends at `last`; without it nothing counts as spent.
-    pub(crate) fn words(&self, change: ChangeHash, last: Option<&Revision>) -> Words {
+    pub(crate) fn words(
+        &self,
+        change: ChangeHash,
+        last: Option<&Revision>,
+        carried: &[Carried],
+    ) -> Words {
         let hash = ContentDigest::from_bytes(*change.as_bytes());
         let of_change = |row: &ApprovalRow| {
             row.repository.as_ref() == Some(&self.service.repository)
                 && row.target.as_ref() == Some(&self.service.branch)
         };
-        self.words_on(SubjectType::Change, hash, &of_change, last.map(|last| (change, last)))
+        self.words_on(SubjectType::Change, (hash, carried), &of_change, last)
     }
 
     pub(crate) fn words_on_artifact(&self, artifact: ContentDigest) -> Words {
         let meant = |row: &ApprovalRow| row.service.as_ref() == Some(&self.asked.place.service);
-        self.words_on(SubjectType::Artifact, artifact, &meant, None)
+        self.words_on(SubjectType::Artifact, (artifact, &[]), &meant, None)
     }
 
     fn words_on(
         &self,
         subject: SubjectType,
-        hash: ContentDigest,
+        (hash, carried): (ContentDigest, &[Carried]),
         meant: &dyn Fn(&ApprovalRow) -> bool,
-        change: Option<(ChangeHash, &Revision)>,
+        last: Option<&Revision>,
     ) -> Words {
         let mut words = Words::default();
         let mut members: BTreeMap<&MemberId, Member<'_>> = BTreeMap::new();
+        let mut about = Vec::new();
         for logged in self.log().0 {
             let Says::Approval(said) = &logged.statement.says else { continue };
+            if said.subject_type != subject {
+                continue;
+            }
+            // Of one statement what it says of the subject itself is what it says last.
+            for from in carried {
+                let row = said.rows.iter().find(|row| hash_of(row) == from.approved());
+                about.extend(row.map(|row| (logged, said, row, Some(from))));
+            }
             let row = said.rows.iter().find(|row| row.hash == hash);
-            let Some(row) = row.filter(|_| said.subject_type == subject) else { continue };
+            about.extend(row.map(|row| (logged, said, row, None)));
+        }
+        for (logged, said, row, from) in about {
             let member = members.entry(&logged.statement.by).or_default();
             let leaked = self.log().under_leaked_key(logged);
-            words.approved |= said.verdict == ApprovalVerdict::Approve;
+            words.approved |= said.verdict == ApprovalVerdict::Approve && from.is_none();
             match said.verdict {
                 ApprovalVerdict::Approve
                     if self.approvals_after.is_some_and(|after| logged.index <= after) => {}
@@ -302,41 +327,60 @@ impl Segments<'_> {
                         words.codes.insert(code);
                         continue;
                     }
-                    member.reject = None;
+                    member.rejects.remove(&row.hash);
+                    if from.is_none() {
+                        member.rejects.clear();
+                    }
                     // One that is used up ended the reject before it all the same.
-                    if change
-                        .is_some_and(|(change, last)| self.is_spent(logged.index, change, last))
-                    {
+                    if last.is_some_and(|last| self.is_spent(logged.index, hash_of(row), last)) {
                         words.codes.insert(ReasonCode::Spent);
                         continue;
                     }
-                    member.approvals.push((logged, row));
+                    member.approvals.push((logged, row, from));
                 }
                 ApprovalVerdict::Reject => {
-                    *member = Member { reject: Some(logged.index), approvals: Vec::new() };
+                    member.approvals.clear();
+                    if from.is_none_or(|from| from.there().is_empty()) {
+                        member.rejects.insert(row.hash, logged.index);
+                    }
                 }
                 ApprovalVerdict::Withdraw => {
                     let names = said.withdraws.map(|entry| entry.index.get());
-                    if member.reject.is_none() {
+                    let is_named = |reject: &u64| Some(*reject) == names;
+                    if member.rejects.is_empty() {
                         words.codes.insert(ReasonCode::Withdrawn);
                         member.approvals.clear();
-                    } else if member.reject == names && (leaked || self.cools(logged)) {
+                    } else if !member.rejects.values().any(is_named) {
+                    } else if leaked || self.cools(logged) {
                         words.codes.insert(ReasonCode::KeyRevoked);
-                    } else if member.reject == names {
+                    } else {
                         words.codes.insert(ReasonCode::Withdrawn);
-                        member.reject = None;
+                        member.approvals.clear();
+                        member.rejects.retain(|_, reject| !is_named(reject));
                     }
                 }
             }
         }
         for member in members.into_values() {
-            if member.reject.is_some_and(|index| !self.log().is_lifted(index)) {
-                words.rejected = true;
-                words.rejects.extend(member.reject);
+            for index in member.rejects.into_values() {
+                if !self.log().is_lifted(index) {
+                    words.rejected = true;
+                    words.rejects.insert(index);
+                }
             }
-            for (logged, row) in member.approvals {
-                match self.sign_off(logged, row, change) {
-                    Ok(sign_off) => words.sign_offs.push(sign_off),
+            for (logged, row, from) in member.approvals {
+                let far = from.and_then(Carried::closest_lines).unwrap_or(usize::MAX);
+                let wanted = usize::try_from(self.policy.defaults().carry_gap).unwrap();
+                if from.is_some() && far < wanted {
+                    words.codes.insert(ReasonCode::CarryRefused);
+                    continue;
+                }
+                match self.sign_off(logged, row, last) {
+                    Ok(sign_off) => {
+                        let carried = from.is_some();
+                        words.carried.extend(from.map(|f| (f.approved(), f.certificate())));
+                        words.sign_offs.push(SignOff { carried, ..sign_off });
+                    }
                     Err(code) => {
                         words.codes.insert(code);
                     }
@@ -356,7 +400,7 @@ impl Segments<'_> {
             let rows = deployed.cover.and_then(|cover| self.model.covers.get(&cover));
             rows.into_iter()
                 .flatten()
-                .any(|row| row.last != *last && row.change == change && approval < point.entry)
+                .any(|row| row.last != *last && row.is_of(change) && approval < point.entry)
         })
     }
 
@@ -374,7 +418,7 @@ impl Segments<'_> {
         &self,
         logged: &Logged,
         row: &ApprovalRow,
-        change: Option<(ChangeHash, &Revision)>,
+        last: Option<&Revision>,
     ) -> Result<SignOff, ReasonCode> {
         let by = &logged.statement.by;
         let then = self.log().below(logged.index);
@@ -392,7 +436,7 @@ impl Segments<'_> {
             answered: said.checklist.iter().map(|answer| answer.item.clone()).collect(),
             assistance_seen: row.assistance_seen.unwrap_or(Assistance::Generated),
             carried: false,
-            age: countersign::base::time::Span::from_milliseconds(self.age(logged, change)),
+            age: countersign::base::time::Span::from_milliseconds(self.age(logged, row, last)),
             entry: countersign::base::position::EntryIndex::new(logged.index),
         })
     }
@@ -404,7 +448,7 @@ impl Segments<'_> {
         Some(if old_rank < new_rank { old.clone() } else { new.clone() })
     }
 
-    fn age(&self, logged: &Logged, change: Option<(ChangeHash, &Revision)>) -> u64 {
+    fn age(&self, logged: &Logged, of: &ApprovalRow, last: Option<&Revision>) -> u64 {
         let mut until = self.asked.now;
         for place in places_of(self.log().0, &self.asked.place.service) {
             for point in self.log().own_points(&place) {
@@ -414,7 +458,7 @@ impl Segments<'_> {
                 let rows = deployed.cover.and_then(|cover| self.model.covers.get(&cover));
                 let rows = rows.into_iter().flatten().filter(|row| !row.contained);
                 let has_row = rows.into_iter().any(|row| {
-                    change.is_some_and(|(change, last)| row.change == change && row.last == *last)
+                    last.is_some_and(|last| row.is_of(hash_of(of)) && row.last == *last)
                 });
                 if has_row && point.entry > logged.index {
                     until = until.min(point.time);
@@ -436,6 +480,11 @@ pub(crate) fn presence(shown: Shown) -> Presence {
 /// What a member said of one subject, as far as it stands.
 #[derive(Default)]
 struct Member<'a> {
-    reject: Option<u64>,
-    approvals: Vec<(&'a Logged, &'a ApprovalRow)>,
+    /// By what they are about.
+    rejects: BTreeMap<ContentDigest, u64>,
+    approvals: Vec<(&'a Logged, &'a ApprovalRow, Option<&'a Carried>)>,
+}
+
+fn hash_of(row: &ApprovalRow) -> ChangeHash {
+    ChangeHash::from_bytes(*row.hash.as_bytes())
 }

@@ -158,11 +158,12 @@ fn doubts(
     let mut changes: BTreeSet<ChangeHash> = returning(model, asked, points, revision);
     for row in &rows {
         changes.extend(within(model, row));
+        changes.extend(row.carried.keys().copied());
     }
     for policy in policies {
         let service = policy.service(&asked.place.service).unwrap();
         let segments = Segments { model, asked, policy, service, approvals_after: None };
-        if changes.iter().any(|change| segments.words(*change, None).rejected) {
+        if changes.iter().any(|change| segments.words(*change, None, &[]).rejected) {
             codes.insert(ReasonCode::Rejected);
         }
     }

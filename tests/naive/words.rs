@@ -18,6 +18,7 @@ use super::repository::email;
 
 impl Generator<'_, '_> {
     pub(crate) fn row(&mut self, change: ChangeHash, service: &str) -> ApprovalRow {
+        let change = self.spoken_of(change);
         let (mut repository, mut target) =
             ("shop".parse().unwrap(), "refs/heads/main".parse().unwrap());
         // Mostly as the policy names them.
@@ -212,6 +213,7 @@ impl Generator<'_, '_> {
         let chain = self.chain(&asked);
         let by = self.random.pick(&["ci", "ci", "ci", "eve", "cy", "ben", "ada", "agent", "bot"]);
         for change in if all { changes } else { vec![one] } {
+            let change = self.spoken_of(change);
             let mut authors = BTreeSet::new();
             for commit in &chain {
                 for named in &self.world.repository.commits[*commit].authors {

@@ -7,7 +7,8 @@ use countersign::change::{CommitFacts, Document, Identity};
 use countersign::verify::cover::Cover;
 use countersign::verify::evidence::Position;
 use countersign::verify::{
-    Evidence, KnownCover, Live, Question, Returning, StepEvidence, Verdict, verdict,
+    CarriedTo, Evidence, KnownCover, Live, Question, Returning, StepEvidence, Uncarried, Verdict,
+    verdict,
 };
 
 use super::world::{World, commit};
@@ -22,6 +23,8 @@ pub(crate) struct Given {
     pub(crate) start_changes: Vec<ChangeHash>,
     pub(crate) returning: Vec<Returning>,
     pub(crate) covers: Vec<KnownCover>,
+    pub(crate) carried: Vec<CarriedTo>,
+    pub(crate) uncarried: Vec<Uncarried>,
 }
 
 impl Default for Given {
@@ -35,6 +38,8 @@ impl Default for Given {
             start_changes: Vec::new(),
             returning: Vec::new(),
             covers: Vec::new(),
+            carried: Vec::new(),
+            uncarried: Vec::new(),
         }
     }
 }
@@ -64,6 +69,8 @@ impl Given {
             whole: self.whole.as_ref(),
             runs: &self.runs,
             covers: &self.covers,
+            carried: &self.carried,
+            uncarried: &self.uncarried,
         };
         verdict(question, &evidence)
     }

@@ -271,6 +271,8 @@ fn attack_01_steps_must_add_up_to_the_difference() {
         whole: None,
         runs: &[],
         covers: &[],
+        carried: &[],
+        uncarried: &[],
     };
     assert_eq!(codes(&verdict(&question, &evidence)), ["COMPOSITION_MISMATCH"]);
 }
@@ -299,6 +301,8 @@ fn attack_02_a_rewound_revision_is_a_rollback() {
             whole: None,
             runs: &[],
             covers: &[],
+            carried: &[],
+            uncarried: &[],
         };
         codes(&verdict(&question, &evidence))
     };

@@ -281,6 +281,8 @@ impl World {
             whole: None,
             runs: &[],
             covers: &[],
+            carried: &[],
+            uncarried: &[],
         };
         verdict(question, &evidence)
     }

@@ -222,7 +222,7 @@ fn filled_by(report: &SegmentReport, needed: &Requirement) -> Vec<String> {
     let said = filling.map(|has| {
         let who = person(&has.name, has.level.as_ref(), has.presence);
         let age = time::span(Span::from_milliseconds(has.age_milliseconds));
-        format!("{who}, {age} ago, entry {}", has.entry)
+        format!("{who}, {age} ago, {}", has.place())
     });
     said.collect()
 }

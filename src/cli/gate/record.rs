@@ -91,6 +91,16 @@ fn keep_documents(desk: &Desk, judged: &Judged) -> Result<(), CliError> {
             blobs.put(&document.to_bytes()).map_err(unkept)?;
         }
     }
+    // What shows that a sign-off is carried, so that anybody can check it again.
+    let rows = judged.verdict.cover().segments;
+    let named: BTreeSet<_> = rows.iter().flat_map(|row| &row.carried).collect();
+    let named: BTreeSet<_> = named.into_iter().map(|from| from.certificate).collect();
+    for (certificate, document) in &judged.gathered.carried.certificates {
+        if named.contains(&certificate.digest()) {
+            blobs.put(&certificate.to_bytes()).map_err(unkept)?;
+            blobs.put(&document.to_bytes()).map_err(unkept)?;
+        }
+    }
     Ok(())
 }
 

@@ -46,8 +46,8 @@ impl Subject {
         now: Timestamp,
     ) -> Result<Self, CliError> {
         let repository = desk.need_repository()?;
-        let gathered = gather_range(&desk.session, repository, &range)?;
         let question = place.question(&range.head, now);
+        let gathered = gather_range(&desk.session, repository, &range, &question)?;
         let segment = judge_unlanded(&question, &gathered.evidence(&desk.session));
         let segment = segment.map_err(|problem| {
             CliError::usage(problem.text).hint(problem.hint.unwrap_or_default())

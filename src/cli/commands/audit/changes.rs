@@ -107,7 +107,7 @@ fn change(ui: &mut Ui, work: &Work<'_>, change: &ChangeReport) {
     }
     for (number, signed) in change.signed.iter().enumerate() {
         let label = if number == 0 { "signed" } else { "" };
-        table.row([label.to_owned(), sign_off(work, change, signed)]);
+        table.row([label.to_owned(), sign_off(work, signed)]);
         let said = signed.comment.iter().chain(&signed.checklist);
         for said in said {
             table.row([String::new(), said_text(said)]);
@@ -182,17 +182,15 @@ fn authors(work: &Work<'_>, change: &ChangeReport) -> String {
     format!("{}; AI: {assistance}", names.join(", "))
 }
 
-fn sign_off(work: &Work<'_>, change: &ChangeReport, signed: &SignedReport) -> String {
+fn sign_off(work: &Work<'_>, signed: &SignedReport) -> String {
     let level = signed.level.as_ref().map(|level| format!(", {level}")).unwrap_or_default();
     let touch = match signed.presence {
         "no_touch" => "",
         "touch_claimed" => ", touch claimed",
         _ => ", touch and PIN claimed",
     };
-    let matched = match change.matched {
-        Match::Exact => "exact",
-        Match::Carried => "carried",
-    };
+    let matched = signed.carried_from.map(|from| format!("carried from {}", from.short()));
+    let matched = matched.unwrap_or_else(|| "exact".to_owned());
     let name = work.name(&signed.member);
     format!("{name}{level}{touch}, {}, entry {}, {matched}", date(signed.time), signed.entry)
 }

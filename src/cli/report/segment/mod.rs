@@ -84,6 +84,8 @@ impl SegmentReport {
         let names = reporting.names;
         let argument = argument.map_or_else(|| argument_of(segment), str::to_owned);
         let assessment = &segment.assessment;
+        let near = reporting.signed.iter();
+        let near: Vec<_> = near.filter_map(|signed| Near::new(names, segment, signed)).collect();
         Self {
             change: segment.change,
             first: segment.first.clone(),
@@ -105,12 +107,15 @@ impl SegmentReport {
                 .iter()
                 .map(|sign_off| Has::new(names, segment, sign_off))
                 .collect(),
-            near: reporting
-                .signed
-                .iter()
-                .filter_map(|signed| Near::new(names, segment, signed))
+            // What is told as near need not be told as not carried.
+            not_counted: Discount::all(reporting, segment)
+                .into_iter()
+                .filter(|word| {
+                    word.code != ReasonCode::CarryRefused
+                        || near.iter().all(|near| near.entry != word.entry)
+                })
                 .collect(),
-            not_counted: Discount::all(reporting, segment),
+            near,
             rejects: segment
                 .rejects
                 .iter()

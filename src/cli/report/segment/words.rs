@@ -14,6 +14,7 @@ use crate::cli::review::{PathSince, since_words};
 use crate::cli::time;
 use crate::evidence::Likeness;
 use crate::policy::{NotCounted, Presence, ReasonCode, SignOff};
+use crate::verify::cover::CarriedFrom;
 use crate::verify::{Reject, Segment};
 
 /// A sign-off that stands.
@@ -34,6 +35,9 @@ pub(crate) struct Has {
     pub(crate) age_milliseconds: u64,
     /// What it counts for: rules by name.
     pub(crate) counts_for: Vec<String>,
+    /// The other change that was signed, and the certificate that shows it to be carried here.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) carried_from: Option<CarriedFrom>,
 }
 
 /// A sign-off of another version of the same change.
@@ -109,6 +113,8 @@ impl Has {
     pub(super) fn new(names: &Names, segment: &Segment, sign_off: &SignOff) -> Self {
         let requirements = segment.assessment.requirements.iter();
         let filled = requirements.filter(|filled| filled.sign_offs.contains(&sign_off.entry));
+        let mut carried = segment.carried.iter().filter(|_| sign_off.carried);
+        let carried = carried.find(|one| one.entry == sign_off.entry);
         Self {
             member: sign_off.member.clone(),
             name: names.of(&sign_off.member),
@@ -117,19 +123,28 @@ impl Has {
             entry: sign_off.entry,
             age_milliseconds: sign_off.age.milliseconds(),
             counts_for: filled.map(|filled| filled.because.clone()).collect(),
+            carried_from: carried
+                .map(|one| CarriedFrom { change: one.approved, certificate: one.certificate }),
         }
+    }
+
+    /// `entry 9`, or `entry 9, carried from b7306bcdffb7`.
+    pub(crate) fn place(&self) -> String {
+        let carried = self.carried_from.as_ref();
+        let carried = carried.map(|from| format!(", carried from {}", from.change.short()));
+        format!("entry {}{}", self.entry, carried.unwrap_or_default())
     }
 
     /// Whose, where, and what for.
     pub(super) fn said(&self) -> String {
         let who = person(&self.name, self.level.as_ref(), self.presence);
         let Some((first, rest)) = self.counts_for.split_first() else {
-            return format!("{who}, entry {}", self.entry);
+            return format!("{who}, {}", self.place());
         };
         let first = rule_words(first);
         let more =
             if rest.is_empty() { String::new() } else { format!(" and {} more", rest.len()) };
-        format!("{who}, entry {}: counts for \"{first}\"{more}", self.entry)
+        format!("{who}, {}: counts for \"{first}\"{more}", self.place())
     }
 }
 
@@ -139,7 +154,10 @@ impl Near {
         let SignedEarlier { form, since } = signed;
         // Who has signed this version too is not near it but there, whether or not it counts.
         let there = segment.sign_offs.iter().any(|sign_off| sign_off.member == form.by)
-            || segment.discounted.iter().any(|word| word.member == form.by);
+            || segment
+                .discounted
+                .iter()
+                .any(|word| word.member == form.by && word.code != ReasonCode::CarryRefused);
         (form.of == segment.change && !there).then(|| Self {
             member: form.by.clone(),
             name: names.of(&form.by),

@@ -1,0 +1,216 @@
+//! The changes of a repository that somebody signed, or rejected, and that may land in another
+//! form.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::Search;
+use super::sums::Sums;
+use crate::base::digest::{ChangeHash, ContentDigest};
+use crate::base::limits::CARRY_OPEN_ENTRIES_MAX;
+use crate::change::{ChangePath, Content, Document, Mode, Row};
+use crate::evidence::gather::GatherError;
+use crate::git::Range;
+use crate::ledger::topics;
+use crate::session::SessionError;
+use crate::statement::Says;
+use crate::statement::words::{ApprovalVerdict, SubjectType};
+use crate::verify::VerifiedEntry;
+
+/// At most so many rejects are looked at, the newest of the repository.
+const REJECTS_MAX: usize = 200;
+/// Between which commits a change was read, as its signers say: the newest of them.
+const RANGES_MAX: usize = 3;
+
+/// By at most so many of its paths a change is compared with others, for people.
+const LIKE_PATHS_MAX: usize = 100;
+
+/// A change that somebody signed.
+pub(super) struct Signed {
+    pub(super) change: ChangeHash,
+    pub(super) document: Document,
+    /// Between which commits it was read, newest word first.
+    pub(super) ranges: Vec<Range>,
+    /// Whether a reject stands on it, perhaps.
+    pub(super) is_rejected: bool,
+}
+
+/// What was signed, by path.
+pub(super) struct Open {
+    signed: Vec<Signed>,
+    by_path: BTreeMap<ChangePath, Vec<usize>>,
+    /// Of the paths that are judged: by how much the sum of the file's lines changes.
+    by_delta: BTreeMap<ChangePath, Deltas>,
+}
+
+/// What was signed of one path.
+#[derive(Default)]
+struct Deltas {
+    known: BTreeMap<u64, Vec<usize>>,
+    unknown: Vec<usize>,
+}
+
+impl Open {
+    /// The newest that was signed in the repository; what was rejected first.
+    pub(super) fn read(search: &Search<'_>) -> Result<Self, SessionError> {
+        let mut found: BTreeMap<ChangeHash, (bool, Vec<Range>)> = BTreeMap::new();
+        let mut order = Vec::new();
+        let mut take = |entry: &VerifiedEntry, verdict: ApprovalVerdict| {
+            let Says::Approval(said) = &entry.statement().says else { return };
+            if said.verdict != verdict || said.subject_type != SubjectType::Change {
+                return;
+            }
+            for row in said.rows.iter().filter(|row| row.repository.as_ref() == Some(search.name)) {
+                let change = ChangeHash::from_bytes(*row.hash.as_bytes());
+                let (is_rejected, ranges) = found.entry(change).or_insert_with(|| {
+                    order.push(change);
+                    (false, Vec::new())
+                });
+                *is_rejected |= verdict == ApprovalVerdict::Reject;
+                let Some(head) = row.head.clone().filter(|_| ranges.len() < RANGES_MAX) else {
+                    continue;
+                };
+                let range = Range { base: row.base.clone(), head };
+                if !ranges.contains(&range) {
+                    ranges.push(range);
+                }
+            }
+        };
+        let session = search.session;
+        let view = session.view();
+        let here = |reject: &&crate::view::RejectRecord| {
+            search.size.covers(reject.entry)
+                && reject.changes.iter().any(|rejected| rejected.repository == *search.name)
+                && !view.is_lifted(reject.entry)
+        };
+        let rejects = view.rejects().iter().rev().filter(here).take(REJECTS_MAX);
+        let rejects = session.entries_at(rejects.map(|reject| reject.entry))?;
+        rejects.iter().rev().for_each(|entry| take(entry, ApprovalVerdict::Reject));
+        if !search.uncovered.is_empty() {
+            let mut indexes = session.indexes_under(topics::approved(search.name))?;
+            indexes.retain(|index| search.size.covers(*index));
+            let oldest = indexes.len().saturating_sub(CARRY_OPEN_ENTRIES_MAX);
+            let entries = session.entries_at(indexes.drain(oldest..))?;
+            entries.iter().rev().for_each(|entry| take(entry, ApprovalVerdict::Approve));
+        }
+        let (by_path, by_delta) = (BTreeMap::new(), BTreeMap::new());
+        let mut open = Self { signed: Vec::new(), by_path, by_delta };
+        for change in order {
+            let Some((is_rejected, ranges)) = found.remove(&change) else { continue };
+            let Some(document) = document(search, change, &ranges)? else { continue };
+            for path in document.paths() {
+                open.by_path.entry(path.clone()).or_default().push(open.signed.len());
+            }
+            open.signed.push(Signed { change, document, ranges, is_rejected });
+        }
+        Ok(open)
+    }
+
+    pub(super) const fn is_empty(&self) -> bool {
+        self.signed.is_empty()
+    }
+
+    /// What could be carried to a document by its rows alone; newest first.
+    pub(super) fn candidates(
+        &self,
+        landed: &Document,
+        range: &Range,
+        sums: &mut Sums<'_>,
+    ) -> Result<Vec<&Signed>, GatherError> {
+        // The path that the fewest have.
+        let signed_of = |row: &&Row| self.by_path.get(&row.path).map_or(0, Vec::len);
+        let Some(row) = landed.rows().iter().min_by_key(signed_of) else { return Ok(Vec::new()) };
+        let Some(deltas) = self.by_delta.get(&row.path) else { return Ok(Vec::new()) };
+        let all = || self.by_path.get(&row.path).into_iter().flatten().copied().collect();
+        let found: Vec<usize> = match sums.delta(row, std::slice::from_ref(range))? {
+            Some(delta) => {
+                let known = deltas.known.get(&delta).into_iter().flatten();
+                let mut found: Vec<_> = known.chain(&deltas.unknown).copied().collect();
+                found.sort_unstable();
+                found
+            }
+            None => all(),
+        };
+        let signed = found.into_iter().filter_map(|at| self.signed.get(at));
+        let fits = |signed: &&Signed| could_be_carried(&signed.document, landed);
+        Ok(signed.filter(|signed| signed.document != *landed).filter(fits).collect())
+    }
+
+    /// Finds the signed changes of these paths by what they do to them.
+    pub(super) fn index(
+        &mut self,
+        paths: &BTreeSet<ChangePath>,
+        sums: &mut Sums<'_>,
+    ) -> Result<(), GatherError> {
+        for path in paths {
+            let Some(signed) = self.by_path.get(path) else { continue };
+            let deltas = self.by_delta.entry(path.clone()).or_default();
+            for at in signed {
+                let one = &self.signed[*at];
+                let row = row_of(&one.document, path);
+                match row.map(|row| sums.delta(row, &one.ranges)).transpose()?.flatten() {
+                    Some(delta) => deltas.known.entry(delta).or_default().push(*at),
+                    None => deltas.unknown.push(*at),
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// What has every path of a document, or no other; newest first.
+    pub(super) fn like<'a>(
+        &'a self,
+        landed: &'a Document,
+    ) -> impl Iterator<Item = &'a Signed> + 'a {
+        let of_path = |path: &ChangePath| self.by_path.get(path).map_or(&[][..], Vec::as_slice);
+        let sharing = landed.paths().take(LIKE_PATHS_MAX).flat_map(of_path);
+        let sharing: BTreeSet<usize> = sharing.copied().collect();
+        let signed = sharing.into_iter().filter_map(|at| self.signed.get(at));
+        let within = |inner: &Document, outer: &Document| {
+            inner.paths().all(|path| row_of(outer, path).is_some())
+        };
+        signed.filter(move |signed| {
+            let document = &signed.document;
+            document != landed && (within(document, landed) || within(landed, document))
+        })
+    }
+}
+
+/// The row of a path.
+pub(super) fn row_of<'d>(document: &'d Document, path: &ChangePath) -> Option<&'d Row> {
+    let rows = document.rows();
+    rows.get(rows.binary_search_by(|row| row.path.cmp(path)).ok()?)
+}
+
+/// Whether nothing in the rows says otherwise (`spec/change.md`, "Check", step 3).
+fn could_be_carried(approved: &Document, landed: &Document) -> bool {
+    landed
+        .rows()
+        .iter()
+        .all(|row| row_of(approved, &row.path).is_some_and(|own| own == row || is_edited(own, row)))
+}
+
+/// Whether both rows edit a file of one mode.
+fn is_edited(one: &Row, other: &Row) -> bool {
+    let mode = one.old.mode;
+    let sides = [&one.old, &one.new, &other.old, &other.new];
+    matches!(mode, Mode::File | Mode::Executable)
+        && sides.iter().all(|side| side.mode == mode && matches!(side.content, Content::Sha256(_)))
+}
+
+/// The document of a change: as it was kept, or as the repository has it still.
+fn document(
+    search: &Search<'_>,
+    change: ChangeHash,
+    ranges: &[Range],
+) -> Result<Option<Document>, SessionError> {
+    let digest = ContentDigest::from_bytes(*change.as_bytes());
+    let kept = search.session.blobs().get(&digest)?;
+    let is_it = |document: &Document| document.hash() == change && !document.is_empty();
+    if let Some(document) = kept.and_then(|bytes| Document::parse(&bytes).ok()).filter(is_it) {
+        return Ok(Some(document));
+    }
+    let mut read = ranges.iter().filter_map(|range| {
+        search.repository.document(range.base.as_ref(), &range.head).ok().filter(is_it)
+    });
+    Ok(read.next())
+}
