@@ -184,6 +184,9 @@ fn needs_table(report: &SegmentReport) -> Table {
             continue;
         }
         shown(Role::Bad, "missing", wish_words(needed));
+        for by in filled_by(report, needed) {
+            shown(Role::Plain, "has", by);
+        }
         let mut asks = report.ask.iter();
         if let Some(ask) = asks.find(|ask| ask.because == needed.because && ask.need == needed.ask)
         {
