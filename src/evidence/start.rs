@@ -10,7 +10,7 @@ use super::runs::spoken_of;
 use super::steps::step_evidence;
 use crate::base::digest::ChangeHash;
 use crate::base::name::Revision;
-use crate::change::ChangePath;
+use crate::change::{ChangePath, Document};
 use crate::git::{GitError, Repository};
 use crate::session::{Session, SessionError};
 use crate::verify::cover::{Cover, CoverRow};
@@ -65,22 +65,24 @@ pub(super) fn rests_on(
     Ok(RestsOn { cover, changes, returning })
 }
 
-/// The steps, and the runs of them that somebody speaks of, of the rows of several steps.
+/// The steps, and the runs of them that somebody speaks of, of what the start was signed off with:
+/// a run may lie across several rows.
 fn changes_of(
     session: &Session,
     repository: &Repository,
     cover: &Cover,
 ) -> Result<Vec<ChangeHash>, GatherError> {
-    let mut changes = Vec::new();
-    for row in cover.segments.iter().filter(|row| row.first != row.last) {
-        let before = repository.first_parent(&row.first)?;
-        let commits = repository.chain(before.as_ref(), &row.last)?.commits;
-        let steps = repository.steps(&commits)?.into_iter();
-        let steps: Vec<StepEvidence> =
-            steps.map(|step| step_evidence(step, session.salt())).collect();
-        changes.extend(steps.iter().map(|step| step.step.document.hash()));
-        changes.extend(spoken_of(session, &steps)?.into_iter().map(|run| run.change));
-    }
+    let (Some(first), Some(last)) = (cover.segments.first(), cover.segments.last()) else {
+        return Ok(Vec::new());
+    };
+    let before = repository.first_parent(&first.first)?;
+    let chain = repository.chain(before.as_ref(), &last.last)?;
+    let steps = repository.steps(&chain.commits)?.into_iter();
+    let steps: Vec<StepEvidence> = steps.map(|step| step_evidence(step, session.salt())).collect();
+    let mut changes: Vec<_> = steps.iter().map(|step| step.step.document.hash()).collect();
+    changes.extend(spoken_of(session, &steps)?.into_iter().map(|run| run.change));
+    let documents: Vec<_> = steps.iter().map(|step| &step.step.document).collect();
+    changes.extend(Document::compose(&documents).map(|whole| whole.hash()));
     Ok(changes)
 }
 

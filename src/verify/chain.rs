@@ -158,7 +158,9 @@ fn rejects_brought_in(
     alone: &[Run],
     runs: &[Run],
 ) -> Vec<Problem> {
-    let heard: BTreeSet<_> = alone.iter().chain(runs).map(|run| run.segment.change).collect();
+    // One that ends there is heard as what it is.
+    let heard: BTreeSet<_> =
+        alone.iter().chain(runs).map(|run| (run.segment.change, run.last)).collect();
     let mut brought_in: BTreeMap<&Revision, usize> = BTreeMap::new();
     for (at, step) in evidence.steps.iter().enumerate() {
         for commit in step.step.commits.iter().map(|commit| &commit.id).chain([&step.step.commit]) {
@@ -168,7 +170,7 @@ fn rejects_brought_in(
     let mut problems = Vec::new();
     for (entry, rejected) in judge.view().rejected_changes() {
         let Some(&at) = brought_in.get(&rejected.head) else { continue };
-        if heard.contains(&rejected.change) {
+        if heard.contains(&(rejected.change, at)) {
             continue;
         }
         let rejects = judge.rejects(rejected.change);

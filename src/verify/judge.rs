@@ -5,6 +5,7 @@ use std::rc::Rc;
 
 use super::entry::VerifiedEntry;
 use super::evidence::{CarriedTo, Evidence, KnownCover, Question, Uncarried};
+use super::landings::Landings;
 use super::signoff::{self, About, Reject};
 use crate::base::digest::{ChangeHash, ContentDigest, EmailDigest};
 use crate::base::name::Revision;
@@ -30,6 +31,7 @@ pub(super) struct Judge<'a> {
     /// Approvals below this entry are not heard; all are where it is not set.
     approvals_after: Option<EntryIndex>,
     known: Rc<Known<'a>>,
+    landings: Rc<Landings<'a>>,
 }
 
 /// What is asked of the same evidence again and again, for each of many segments.
@@ -87,6 +89,7 @@ impl<'a> Judge<'a> {
             uncarried,
             approvals_after: None,
             known: Rc::new(Known::new(view, entries)),
+            landings: Rc::new(Landings::new(evidence)),
         }
     }
 
@@ -113,7 +116,12 @@ impl<'a> Judge<'a> {
 
     /// The same judge, deaf to approvals that stand below an entry.
     pub(super) fn after(&self, entry: EntryIndex) -> Self {
-        Self { approvals_after: Some(entry), known: Rc::clone(&self.known), ..*self }
+        Self {
+            approvals_after: Some(entry),
+            known: Rc::clone(&self.known),
+            landings: Rc::clone(&self.landings),
+            ..*self
+        }
     }
 
     /// Whether an approval at an entry is heard.
@@ -146,6 +154,11 @@ impl<'a> Judge<'a> {
         let is_it =
             move |to: &&CarriedTo| to.carried.landed() == landed && landing == Some(&to.landing);
         self.carried.iter().filter(is_it).map(|to| &to.carried)
+    }
+
+    /// Where the changes of the chain land.
+    pub(super) fn landings(&self) -> &Landings<'a> {
+        &self.landings
     }
 
     /// What is near to a change that landed, and not carried to it.

@@ -13,6 +13,7 @@ mod declared;
 pub mod entry;
 pub mod evidence;
 mod judge;
+mod landings;
 mod overriding;
 mod policies;
 mod segment;

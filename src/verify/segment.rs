@@ -55,7 +55,10 @@ pub(super) fn judge_change(
     let Written { authors, declared } = written(judge, steps, change);
     let (first, last) = (steps.first(), steps.last());
     let landing = last.map(|step| &step.step.commit);
-    let mut standing = signoff::standing(judge, &About::change(judge, change, landing));
+    let mut standing = signoff::standing(
+        judge,
+        &About::change(judge, change, first.map(|step| &step.step.commit), landing),
+    );
     let not_carried = signoff::not_carried(judge, change, landing, &standing);
     standing.discounted.extend(not_carried);
     let facts = Facts {

@@ -65,6 +65,8 @@ pub(super) struct About<'a> {
     hashes: Vec<(ContentDigest, Option<&'a Carried>)>,
     /// A change is judged where it lands: as this commit.
     landing: Option<&'a Revision>,
+    /// The first step of what lands.
+    first: Option<&'a Revision>,
 }
 
 impl<'a> About<'a> {
@@ -72,9 +74,10 @@ impl<'a> About<'a> {
     pub(super) fn change(
         judge: &Judge<'a>,
         change: ChangeHash,
+        first: Option<&'a Revision>,
         landing: Option<&'a Revision>,
     ) -> Self {
-        let mut about = Self::change_alone(change, landing);
+        let mut about = Self { first, ..Self::change_alone(change, landing) };
         let carried = judge.carried_to(change, landing);
         about.hashes.extend(carried.map(|carried| (content(carried.approved()), Some(carried))));
         about
@@ -82,12 +85,22 @@ impl<'a> About<'a> {
 
     /// A change, and nothing that is carried to it.
     pub(super) fn change_alone(change: ChangeHash, landing: Option<&'a Revision>) -> Self {
-        Self { subject: SubjectType::Change, hashes: vec![(content(change), None)], landing }
+        Self {
+            subject: SubjectType::Change,
+            hashes: vec![(content(change), None)],
+            landing,
+            first: None,
+        }
     }
 
     /// An artifact.
     pub(super) fn artifact(artifact: ContentDigest) -> Self {
-        Self { subject: SubjectType::Artifact, hashes: vec![(artifact, None)], landing: None }
+        Self {
+            subject: SubjectType::Artifact,
+            hashes: vec![(artifact, None)],
+            landing: None,
+            first: None,
+        }
     }
 }
 
@@ -134,7 +147,7 @@ pub(super) fn standing(judge: &Judge<'_>, about: &About<'_>) -> Standing {
     words.sort_by_key(|word| (word.entry.index(), word.carried.is_none()));
     for word in words {
         let said = members.entry(word.entry.by()).or_default();
-        if let Some(why) = hear(judge, said, word, landing) {
+        if let Some(why) = hear(judge, said, word, about) {
             standing.discounted.push(why);
         }
     }
@@ -149,7 +162,7 @@ fn hear<'a>(
     judge: &Judge<'_>,
     said: &mut Said<'a>,
     word: Word<'a>,
-    landing: Option<&Revision>,
+    about: &About<'_>,
 ) -> Option<Discounted> {
     let leaked = || {
         let text = "signed with a key that had leaked";
@@ -173,7 +186,8 @@ fn hear<'a>(
             }
             said.withdrawal = None;
             // One that is used up ended the reject before it all the same.
-            let used_up = spent(judge, &word, landing);
+            let used_up = spent(judge, &word, about.landing);
+            let used_up = used_up.or_else(|| landed_elsewhere(judge, &word, about));
             if used_up.is_some() {
                 return used_up;
             }
@@ -352,6 +366,14 @@ fn sign_off(
         age: counts_until(judge, word, landing).since(entry.time()),
         entry: entry.index(),
     })
+}
+
+/// Of a chain one landing uses up what was approved; it is carried to no second one.
+fn landed_elsewhere(judge: &Judge<'_>, word: &Word<'_>, about: &About<'_>) -> Option<Discounted> {
+    let approved = word.carried?.approved();
+    let commit = judge.landings().elsewhere(approved, about.first?, about.landing?)?;
+    let text = format!("used up by {}, which lands as well", commit.short());
+    Some(discounted(word.entry, ReasonCode::Spent, text))
 }
 
 /// An approval is used up by the commit that it landed as; the same change landed again as

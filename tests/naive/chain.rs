@@ -49,7 +49,9 @@ pub(crate) fn judge(segments: &Segments<'_>, parts: &[Part]) -> Judged {
             let is_empty = parts[first].old == parts[last].new && last > first;
             let blocked = rejected[first..=last].contains(&true) && !is_empty;
             if is_run && !blocked {
-                let (row, codes) = cover(segments, &parts[first..=last]);
+                let elsewhere = elsewhere(segments, parts, first, last);
+                let here = Segments { elsewhere: Some(&elsewhere), ..*segments };
+                let (row, codes) = cover(&here, &parts[first..=last]);
                 if length == 1 {
                     judged.seen.extend(seen_of(&codes));
                 }
@@ -71,6 +73,8 @@ pub(crate) fn judge(segments: &Segments<'_>, parts: &[Part]) -> Judged {
                 let after = Segments { approvals_after: newest, ..*segments };
                 let answered = covered.keys().any(|(from, to)| {
                     let longer = *from <= first && last <= *to && to - from > last - first;
+                    let elsewhere = elsewhere(segments, parts, *from, *to);
+                    let after = Segments { elsewhere: Some(&elsewhere), ..after };
                     longer && cover(&after, &parts[*from..=*to]).0.is_some()
                 });
                 judged.seen.insert("a reject on a run");
@@ -115,6 +119,36 @@ pub(crate) fn judge(segments: &Segments<'_>, parts: &[Part]) -> Judged {
     judged
 }
 
+/// The changes of which another landing of the chain takes the sign-offs, rather than that of these
+/// steps: an exact one, or one before it.
+fn elsewhere(
+    segments: &Segments<'_>,
+    parts: &[Part],
+    first: usize,
+    last: usize,
+) -> BTreeSet<ChangeHash> {
+    let count = parts.len();
+    let here = segments.carried(&parts[first].old, &parts[last].new);
+    let mut taken = BTreeSet::new();
+    if here.is_empty() {
+        return taken;
+    }
+    for f in 0..count {
+        for l in (f..count).filter(|l| l - f < 32 || l - f + 1 == count) {
+            let (change, is_empty) = change_of(&parts[f..=l]);
+            let others = segments.carried(&parts[f].old, &parts[l].new);
+            for one in &here {
+                let is_exact = change == one.approved() && !is_empty;
+                let is_carried = others.iter().any(|other| other.approved() == one.approved());
+                if (l < first && (is_exact || is_carried)) || (last < f && is_exact) {
+                    taken.insert(one.approved());
+                }
+            }
+        }
+    }
+    taken
+}
+
 /// Step 4: what was rejected up to a commit that a step brings in, and is no run of the chain.
 pub(crate) fn brought_in(segments: &Segments<'_>, parts: &[Part], judged: &mut Judged) {
     let count = parts.len();
@@ -124,7 +158,9 @@ pub(crate) fn brought_in(segments: &Segments<'_>, parts: &[Part], judged: &mut J
             (first..count).filter(|l| l - first < 32 || l - first + 1 == count).map(|l| (first, l)),
         );
     }
-    let heard: Vec<ChangeHash> = runs.iter().map(|(f, l)| change_of(&parts[*f..=*l]).0).collect();
+    // One that ends there is heard as what it is.
+    let heard: Vec<(ChangeHash, usize)> =
+        runs.iter().map(|(f, l)| (change_of(&parts[*f..=*l]).0, *l)).collect();
     for logged in segments.model.log.0 {
         let Says::Approval(said) = &logged.statement.says else { continue };
         if said.verdict != ApprovalVerdict::Reject || said.subject_type != SubjectType::Change {
@@ -134,7 +170,7 @@ pub(crate) fn brought_in(segments: &Segments<'_>, parts: &[Part], judged: &mut J
             let change = ChangeHash::from_bytes(*row.hash.as_bytes());
             let read = row.head.as_ref().and_then(|head| segments.model.repository.find(head));
             let at = read.and_then(|read| (0..count).find(|at| parts[*at].commits.contains(&read)));
-            let Some(at) = at.filter(|_| !heard.contains(&change)) else { continue };
+            let Some(at) = at.filter(|at| !heard.contains(&(change, *at))) else { continue };
             if !segments.words(change, None, &[]).rejects.contains(&logged.index) {
                 continue;
             }
@@ -151,9 +187,12 @@ pub(crate) fn brought_in(segments: &Segments<'_>, parts: &[Part], judged: &mut J
             };
             let answered = runs.iter().any(|(f, l)| {
                 let around = *f <= at && at <= *l && stands(*f, *l);
-                around
-                    && cover(segments, &parts[*f..=*l]).0.is_some()
-                    && cover(&after, &parts[*f..=*l]).0.is_some()
+                let elsewhere = elsewhere(segments, parts, *f, *l);
+                let is_covered = |heard: &Segments<'_>| {
+                    let here = Segments { elsewhere: Some(&elsewhere), ..*heard };
+                    cover(&here, &parts[*f..=*l]).0.is_some()
+                };
+                around && is_covered(segments) && is_covered(&after)
             });
             if !answered {
                 judged.codes.insert(ReasonCode::Rejected);

@@ -186,7 +186,8 @@ fn judge(model: &Model<'_>, asked: &Asked, policies: &[Policy], points: &[Point]
     let (mut of_chains, mut of_whole, mut judged) = (Vec::new(), Vec::new(), Vec::new());
     for policy in policies {
         let service = policy.service(&asked.place.service).unwrap();
-        let segments = Segments { model, asked, policy, service, approvals_after: None };
+        let (approvals_after, elsewhere) = (None, None);
+        let segments = Segments { model, asked, policy, service, approvals_after, elsewhere };
         let mut of_chain = chain::judge(&segments, &parts);
         chain::brought_in(&segments, &parts, &mut of_chain);
         if let Some(codes) = &refused {

@@ -115,8 +115,8 @@ pub(crate) fn gather(world: &World, asked: &Asked) -> Gathered {
         _ => None,
     };
     let rows = cover.iter().flat_map(|cover| &cover.segments);
-    let start_changes = rows.flat_map(|row| {
-        let row = CoverRow {
+    let rows: Vec<CoverRow> = rows
+        .map(|row| CoverRow {
             change: row.change,
             first: row.first.clone(),
             last: row.last.clone(),
@@ -124,10 +124,10 @@ pub(crate) fn gather(world: &World, asked: &Asked) -> Gathered {
             carried: BTreeMap::new(),
             is_carried: false,
             contained: false,
-        };
-        within(&model, &row)
-    });
-    let start_changes = start_changes.collect();
+        })
+        .collect();
+    let rows: Vec<&CoverRow> = rows.iter().collect();
+    let start_changes = within(&model, &rows).into_iter().collect();
     let history = start.filter(|_| is_beside).map(|start| repository.reachable(start));
     let returning = history.into_iter().flat_map(|history| {
         rejected(&model).into_iter().map(move |(change, head)| Returning {

@@ -64,6 +64,8 @@ pub(crate) struct Segments<'a> {
     pub(crate) service: &'a Service,
     /// Approvals below it are not heard.
     pub(crate) approvals_after: Option<u64>,
+    /// Changes whose sign-offs another landing of the chain uses up.
+    pub(crate) elsewhere: Option<&'a BTreeSet<ChangeHash>>,
 }
 
 impl Segments<'_> {
@@ -332,7 +334,12 @@ impl Segments<'_> {
                         member.rejects.clear();
                     }
                     // One that is used up ended the reject before it all the same.
-                    if last.is_some_and(|last| self.is_spent(logged.index, hash_of(row), last)) {
+                    let lands_elsewhere = from.is_some_and(|from| {
+                        self.elsewhere.is_some_and(|all| all.contains(&from.approved()))
+                    });
+                    if lands_elsewhere
+                        || last.is_some_and(|last| self.is_spent(logged.index, hash_of(row), last))
+                    {
                         words.codes.insert(ReasonCode::Spent);
                         continue;
                     }

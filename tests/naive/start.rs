@@ -156,13 +156,15 @@ fn doubts(
     let Some(rows) = newest else { return Err(BTreeSet::new()) };
     let mut codes = BTreeSet::new();
     let mut changes: BTreeSet<ChangeHash> = returning(model, asked, points, revision);
+    changes.extend(within(model, &rows));
     for row in &rows {
-        changes.extend(within(model, row));
+        changes.insert(row.change);
         changes.extend(row.carried.keys().copied());
     }
     for policy in policies {
         let service = policy.service(&asked.place.service).unwrap();
-        let segments = Segments { model, asked, policy, service, approvals_after: None };
+        let (approvals_after, elsewhere) = (None, None);
+        let segments = Segments { model, asked, policy, service, approvals_after, elsewhere };
         if changes.iter().any(|change| segments.words(*change, None, &[]).rejected) {
             codes.insert(ReasonCode::Rejected);
         }
@@ -178,18 +180,16 @@ fn doubts(
     if codes.is_empty() { Ok(()) } else { Err(codes) }
 }
 
-/// The changes of a row: itself, its steps, and their runs.
-pub(crate) fn within(model: &Model<'_>, row: &CoverRow) -> BTreeSet<ChangeHash> {
+/// The changes between the first step of rows and the last: steps, runs, and all of it.
+pub(crate) fn within(model: &Model<'_>, rows: &[&CoverRow]) -> BTreeSet<ChangeHash> {
     let repository = model.repository;
-    let mut changes = BTreeSet::from([row.change]);
-    if row.first == row.last {
-        return changes;
-    }
-    let first = repository.find(&row.first).unwrap();
-    let mut steps = repository.walk(repository.find(&row.last).unwrap());
+    let (Some(first), Some(last)) = (rows.first(), rows.last()) else { return BTreeSet::new() };
+    let first = repository.find(&first.first).unwrap();
+    let mut steps = repository.walk(repository.find(&last.last).unwrap());
     steps.truncate(steps.iter().position(|step| *step == first).unwrap() + 1);
     steps.reverse();
     let parts: Vec<Part> = steps.iter().map(|step| step_part(model, *step)).collect();
+    let mut changes = BTreeSet::from([change_of(&parts).0]);
     for first in 0..parts.len() {
         for last in first..parts.len().min(first + 32) {
             changes.insert(change_of(&parts[first..=last]).0);

@@ -229,6 +229,53 @@ fn attack_07_a_carried_approval_is_spent_by_its_landing() {
     assert!(judge(&world, &landing("c3", AGAIN)).is_allowed());
 }
 
+/// ATTACKS 7: in a file of equal lines one more of them is one more wherever it lands. Of a chain one
+/// landing uses the sign-off up: the exact one, else the first.
+#[test]
+fn attack_07_one_approval_is_carried_to_one_landing_of_a_chain() {
+    let lines = |count: usize| "grant\n".repeat(count);
+    let more = |label: &str, count: usize| {
+        step(label, "ben", "a", Some(&lines(count)), Some(&lines(count + 1)))
+    };
+    let mut source = CarryContents::default();
+    for count in 4..9 {
+        source.contents.insert(ContentDigest::of(lines(count).as_bytes()), lines(count).into());
+    }
+    let signed = more("branch", 4);
+    let mut world = World::with_policy(POLICY);
+    world.declare("ben", &signed, &["ben"], Assistance::None).unwrap();
+    world.approve("ada", &signed).unwrap();
+    let to_each = |steps: &[StepEvidence]| {
+        let others = steps.iter().filter(|step| step.step.document != signed.step.document);
+        let one = |step: &StepEvidence| {
+            let found = find(&signed.step.document, &step.step.document, 1, &source);
+            found.ok().map(|(_, carried)| to(step, carried))
+        };
+        Given { carried: others.filter_map(one).collect(), ..Given::default() }
+    };
+    let judge = |steps: &[StepEvidence]| {
+        let question = world.question(&steps.last().unwrap().step.commit);
+        to_each(steps).judge(&world, &question, steps)
+    };
+    assert!(judge(&[more("squash", 5)]).is_allowed());
+    let found = judge(&[more("squash", 5), more("another", 6), more("third", 7)]);
+    let satisfied: Vec<_> = found.segments.iter().map(|segment| segment.satisfied).collect();
+    assert_eq!(satisfied, [true, false, false]);
+    let why = &found.segments[1].discounted[0];
+    let words = format!("used up by {}, which lands as well", commit("squash").short());
+    assert_eq!((why.code, why.text.as_str()), (ReasonCode::Spent, words.as_str()));
+    // The exact landing takes it, whether it comes first or not.
+    let found = judge(&[signed.clone(), more("another", 5)]);
+    let satisfied: Vec<_> = found.segments.iter().map(|segment| segment.satisfied).collect();
+    assert_eq!(satisfied, [true, false]);
+    let mut exact_last = signed.clone();
+    exact_last.step.commit = commit("last");
+    let back = step("back", "ben", "a", Some(&lines(7)), Some(&lines(4)));
+    let found = judge(&[more("squash", 6), back, exact_last]);
+    let satisfied: Vec<_> = found.segments.iter().map(|segment| segment.satisfied).collect();
+    assert!(!satisfied[0] && *satisfied.last().unwrap(), "{satisfied:?}");
+}
+
 fn given_or_exact(steps: &[StepEvidence]) -> Given {
     if steps[0].step.document == read() { Given::default() } else { given(steps) }
 }

@@ -9,8 +9,8 @@ use countersign::statement::governance::{Operation, RetireMember};
 use countersign::statement::words::{ApprovalVerdict, Assistance};
 use countersign::verify::{StepEvidence, Verdict};
 
-use super::given::{Given, deployed_elsewhere, landed};
-use super::world::{World, commit, step, word};
+use super::given::{Given, brings, deployed_elsewhere, landed};
+use super::world::{World, commit, document, step, word};
 
 /// Steps `s0`, `s1`, ... by ben, each of a file of its own, none signed off.
 fn chain(world: &mut World, count: usize) -> Vec<StepEvidence> {
@@ -109,6 +109,29 @@ fn attack_27_a_reject_on_more_than_lands_is_heard() {
     assert!(found.problems[0].text.contains("rejected by cy"), "{:?}", found.problems);
     world.approve("ada", &steps[1]).unwrap();
     assert!(judge(&world, second, &[]).is_allowed(), "signed off since");
+}
+
+/// ATTACKS 27: landing what was rejected, and taking it back, answers no reject of it where it comes
+/// in again with a merge.
+#[test]
+fn attack_27_a_reject_is_not_silenced_by_landing_and_reverting() {
+    let mut world = World::new();
+    let bad = step("picked", "ben", "a", None, Some("bad"));
+    let back = step("back", "ben", "a", Some("bad"), None);
+    let mut merge = step("merge", "ben", "a", None, Some("bad"));
+    let more = document("b", None, Some("1"));
+    merge.step.document = Document::compose(&[&merge.step.document, &more]).unwrap();
+    brings(&mut merge, "bad");
+    world.declare("ben", &merge, &["ben"], Assistance::None).unwrap();
+    world.approve("ada", &merge).unwrap();
+    let alone = std::slice::from_ref(&merge);
+    assert!(judge(&world, alone, &[]).is_allowed());
+    let mut rejected = word(ApprovalVerdict::Reject, &bad.step.document);
+    rejected.rows[0].head = Some(commit("bad"));
+    world.say("cy", Says::Approval(rejected)).unwrap();
+    assert_eq!(judge(&world, alone, &[]).reasons(), [ReasonCode::Rejected]);
+    let steps = [bad, back, merge];
+    assert_eq!(judge(&world, &steps, &[(0, 1)]).reasons(), [ReasonCode::Rejected]);
 }
 
 /// ATTACKS 7: a run that was signed off beside its steps is used up with them, and landed again as
