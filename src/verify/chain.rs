@@ -10,7 +10,7 @@ use super::verdict::{Problem, problem};
 use crate::base::limits::SEGMENT_STEPS_MAX;
 use crate::base::name::Revision;
 use crate::base::position::EntryIndex;
-use crate::change::Document;
+use crate::change::{ChangePath, Document};
 use crate::policy::ReasonCode;
 
 /// How a chain is covered, or as far as it is.
@@ -21,12 +21,15 @@ pub(super) struct Chain {
     pub(super) signed: Vec<Contained>,
     /// Whether a reject stands on one of the steps: no longer segment answers that.
     pub(super) has_rejected_step: bool,
+    /// The newest reject that no segment answered, of those that more may answer.
+    pub(super) newest_unanswered: Option<EntryIndex>,
 }
 
 /// A segment at its place.
 struct Run {
     first: usize,
     last: usize,
+    document: Document,
     segment: Segment,
 }
 
@@ -38,6 +41,13 @@ impl Run {
     /// Whether it has all the steps of another, and more.
     fn exceeds(&self, other: &Self) -> bool {
         self.first <= other.first && other.last <= self.last && self.steps() > other.steps()
+    }
+
+    /// Whether it takes back a step of its own: every path that the step changed is in the end as
+    /// it was before the run.
+    fn takes_back(&self, step: &Self) -> bool {
+        let changes = |path: &ChangePath| self.document.paths().any(|own| own == path);
+        self.exceeds(step) && !step.document.paths().any(changes)
     }
 }
 
@@ -57,19 +67,19 @@ pub(super) fn segments(judge: &Judge<'_>, evidence: &Evidence<'_>) -> Chain {
     let single = |(index, step): (usize, &StepEvidence)| Run {
         first: index,
         last: index,
+        document: step.step.document.clone(),
         segment: judge_change(judge, &[step], &step.step.document),
     };
     let alone: Vec<Run> = evidence.steps.iter().enumerate().map(single).collect();
     let runs = runs(judge, evidence, &alone);
-    let mut problems = unanswered_rejects(judge, evidence, &runs);
-    let brought_in = rejects_brought_in(judge, evidence, &alone, &runs);
-    let took_back = |step: &Run| {
-        let empty = |run: &&Run| run.segment.paths == 0 && run.segment.satisfied;
-        runs.iter().filter(empty).any(|run| run.exceeds(step))
-    };
-    let has_rejected_step = !brought_in.is_empty()
-        || alone.iter().any(|step| !step.segment.rejects.is_empty() && !took_back(step));
-    problems.extend(brought_in);
+    let mut unanswered = unanswered_rejects(judge, evidence, &runs);
+    unanswered.extend(rejects_brought_in(judge, evidence, &alone, &runs));
+    let newest_unanswered = unanswered.iter().map(|(entry, _)| *entry).max();
+    let problems = unanswered.into_iter().map(|(_, problem)| problem).collect();
+    let took_back =
+        |step: &Run| runs.iter().any(|run| run.segment.satisfied && run.takes_back(step));
+    let has_rejected_step =
+        alone.iter().any(|step| !step.segment.rejects.is_empty() && !took_back(step));
     let is_signed = |run: &&Run| judge.is_approved(run.segment.change);
     let signed = alone.iter().chain(&runs).filter(is_signed).map(|run| Contained {
         change: run.segment.change,
@@ -77,7 +87,8 @@ pub(super) fn segments(judge: &Judge<'_>, evidence: &Evidence<'_>) -> Chain {
         last: run.segment.last.clone(),
     });
     let signed = signed.collect();
-    Chain { segments: cut(alone, runs), problems, signed, has_rejected_step }
+    let segments = cut(alone, runs);
+    Chain { segments, problems, signed, has_rejected_step, newest_unanswered }
 }
 
 /// The runs of several steps that somebody speaks of, shorter ones first, and the whole chain.
@@ -100,40 +111,48 @@ fn runs(judge: &Judge<'_>, evidence: &Evidence<'_>, alone: &[Run]) -> Vec<Run> {
         let own: Vec<&StepEvidence> = steps.get(first..=last)?.iter().collect();
         let documents: Vec<_> = own.iter().map(|step| &step.step.document).collect();
         let document = Document::compose(&documents).ok()?;
-        let mut segment = judge_change(judge, &own, &document);
-        // A reject on a step blocks the run as well (ATTACKS 27).
-        let rejected = alone[first..=last].iter().any(|step| !step.segment.rejects.is_empty());
-        // What composes to nothing took back whatever was rejected in it.
-        segment.satisfied &= document.is_empty() || !rejected;
-        Some(Run { first, last, segment })
+        let segment = judge_change(judge, &own, &document);
+        let mut run = Run { first, last, document, segment };
+        // A reject on a step blocks the run as well (ATTACKS 27), unless the run takes it back.
+        let blocks = |step: &Run| !step.segment.rejects.is_empty() && !run.takes_back(step);
+        run.segment.satisfied &= !alone[first..=last].iter().any(blocks);
+        Some(run)
     });
     judged.collect()
 }
 
 /// Whether a run was signed off after a reject, and not only before it.
-fn is_answer(
-    judge: &Judge<'_>,
-    evidence: &Evidence<'_>,
-    run: &Run,
-    reject: Option<EntryIndex>,
-) -> bool {
+fn is_answer(judge: &Judge<'_>, evidence: &Evidence<'_>, run: &Run, reject: EntryIndex) -> bool {
     let own: Vec<&StepEvidence> = evidence.steps[run.first..=run.last].iter().collect();
-    let documents: Vec<_> = own.iter().map(|step| &step.step.document).collect();
-    let (Ok(document), Some(reject)) = (Document::compose(&documents), reject) else {
-        return false;
+    // Nobody signs off what changes nothing, so it answers nothing.
+    !run.document.is_empty() && judge_change(&judge.after(reject), &own, &run.document).satisfied
+}
+
+/// Whether what was rejected is gone for good: a run took it back, path by path, and no later step
+/// touches any of its paths.
+fn is_gone(evidence: &Evidence<'_>, rejected: &Document, run: &Run) -> bool {
+    let touches = |document: &Document| {
+        rejected.paths().any(|path| document.paths().any(|other| other == path))
     };
-    judge_change(&judge.after(reject), &own, &document).satisfied
+    let later = evidence.steps.get(run.last + 1..).unwrap_or_default();
+    !touches(&run.document) && !later.iter().any(|step| touches(&step.step.document))
 }
 
 /// Rejects on runs that nobody answered by signing off more.
-fn unanswered_rejects(judge: &Judge<'_>, evidence: &Evidence<'_>, runs: &[Run]) -> Vec<Problem> {
-    let rejected = runs.iter().filter(|run| !run.segment.rejects.is_empty());
-    let open = rejected.filter(|run| {
-        let newest = run.segment.rejects.iter().map(|reject| reject.entry).max();
+fn unanswered_rejects(
+    judge: &Judge<'_>,
+    evidence: &Evidence<'_>,
+    runs: &[Run],
+) -> Vec<(EntryIndex, Problem)> {
+    let newest = |run: &Run| run.segment.rejects.iter().map(|reject| reject.entry).max();
+    let rejected = runs.iter().filter_map(|run| Some((run, newest(run)?)));
+    let open = rejected.filter(|(run, newest)| {
         let mut longer = runs.iter().filter(|other| other.segment.satisfied && other.exceeds(run));
-        !longer.any(|other| is_answer(judge, evidence, other, newest))
+        !longer.any(|other| {
+            is_gone(evidence, &run.document, other) || is_answer(judge, evidence, other, *newest)
+        })
     });
-    let tell = |run: &Run| {
+    let tell = |(run, newest): (&Run, EntryIndex)| {
         let segment = &run.segment;
         let by: Vec<_> = segment.rejects.iter().map(|reject| reject.member.as_str()).collect();
         let text = format!(
@@ -144,7 +163,7 @@ fn unanswered_rejects(judge: &Judge<'_>, evidence: &Evidence<'_>, runs: &[Run]) 
             by.join(", ")
         );
         let hint = "who rejected it withdraws or approves; or an admin lifts it: countersign lift";
-        problem(ReasonCode::Rejected, text, hint)
+        (newest, problem(ReasonCode::Rejected, text, hint))
     };
     open.map(tell).collect()
 }
@@ -157,7 +176,7 @@ fn rejects_brought_in(
     evidence: &Evidence<'_>,
     alone: &[Run],
     runs: &[Run],
-) -> Vec<Problem> {
+) -> Vec<(EntryIndex, Problem)> {
     // One that ends there is heard as what it is.
     let heard: BTreeSet<_> =
         alone.iter().chain(runs).map(|run| (run.segment.change, run.last)).collect();
@@ -176,8 +195,11 @@ fn rejects_brought_in(
         let rejects = judge.rejects(rejected.change);
         let Some(reject) = rejects.iter().find(|reject| reject.entry == entry) else { continue };
         let mut around = alone.iter().chain(runs).filter(|run| run.first <= at && at <= run.last);
-        let answers =
-            |run: &Run| run.segment.satisfied && is_answer(judge, evidence, run, Some(entry));
+        let answers = |run: &Run| {
+            run.segment.satisfied
+                && (is_gone(evidence, &alone[at].document, run)
+                    || is_answer(judge, evidence, run, entry))
+        };
         if !around.any(answers) {
             let text = format!(
                 "change {}, read up to {}, was rejected by {}",
@@ -186,7 +208,7 @@ fn rejects_brought_in(
                 reject.member
             );
             let hint = "who rejected it withdraws; or others sign off what lands, having read it";
-            problems.push(problem(ReasonCode::Rejected, text, hint));
+            problems.push((entry, problem(ReasonCode::Rejected, text, hint)));
         }
     }
     problems

@@ -29,6 +29,8 @@ pub(super) struct Declared {
     /// where others are undeclared.
     pub(super) raised: Option<Assistance>,
     pub(super) requests: Vec<String>,
+    /// Who says of themselves that they wrote it, though no commit does.
+    own_words: BTreeSet<MemberId>,
 }
 
 /// Authors and declarations, step by step: what somebody signed for one step says nothing of
@@ -57,6 +59,10 @@ pub(super) fn written(judge: &Judge<'_>, steps: &[&StepEvidence], whole: ChangeH
         sum.assistance = sum.assistance.max(declared.assistance);
         if authors.is_empty() {
             authors.insert(Who::Nobody, nobody());
+        }
+        // Their word makes nobody else known, and no step that names nobody better.
+        for id in &declared.own_words {
+            add_own_word(judge, &mut authors, id);
         }
         for (who, author) in authors {
             let standing = author.standing;
@@ -110,6 +116,11 @@ fn declared(
             if is_author || had_duty(entry.index().size_after()) {
                 declared.raised = declared.raised.max(Some(said.assistance));
                 said.authors.iter().for_each(|named| bar_declared(judge, authors, named));
+            } else if said.authors.iter().any(|named| is_named(judge, named, by)) {
+                // Whoever signed that they wrote it did, under whatever name it landed; their word
+                // gives nothing else, and takes all the same (ATTACKS 9).
+                declared.raised = declared.raised.max(Some(said.assistance));
+                declared.own_words.insert(by.clone());
             }
             continue;
         };
@@ -123,6 +134,24 @@ fn declared(
         }
     }
     declared
+}
+
+/// Whether a declaration names a member.
+fn is_named(judge: &Judge<'_>, named: &DeclaredAuthor, member: &MemberId) -> bool {
+    match named {
+        DeclaredAuthor::Member(id) => id == member,
+        DeclaredAuthor::Email(email) => {
+            judge.member_of(*email).is_some_and(|one| one.id == *member)
+        }
+    }
+}
+
+/// Somebody by their own word alone.
+fn add_own_word(judge: &Judge<'_>, authors: &mut Authors, id: &MemberId) {
+    let member = judge.view().roster().member_ever(id, judge.view().size());
+    if let Some(member) = member {
+        add_member(judge, authors, member, own_word(member), id.as_str());
+    }
 }
 
 /// An author whom a declaration names that gives no permission any more: named all the same, and

@@ -52,8 +52,8 @@ impl<'a> Landings<'a> {
         landings
     }
 
-    /// Another landing of the chain that uses up what was approved, rather than the one from a first
-    /// to a last step to which it is carried: an exact one, or one that lies before it.
+    /// Another landing of the chain that uses up what was approved, rather than the one from a
+    /// first to a last step to which it is carried: an exact one, or one that lies before it.
     pub(super) fn elsewhere(
         &self,
         approved: ChangeHash,

@@ -67,10 +67,16 @@ pub(super) fn judge(
     let mut needed = 1;
     let mut too_few = None;
     // What any cell of the group owes counts: naming another cell evades nothing.
-    let is_overdue = |debt: &&Debt| debt.since.plus(due_within) <= question.time;
+    // And what ended overdue by something else than itself counts for a while: an empty commit
+    // beside it pays nothing.
+    let remembered = Span::from_milliseconds(HOLDERS_REMEMBERED_MILLISECONDS);
+    let is_overdue = |(debt, ended): &(&Debt, Option<Timestamp>)| {
+        let until = ended.unwrap_or(question.time);
+        debt.since.plus(due_within) <= until && question.time < until.plus(remembered)
+    };
     let of_group = view.owed_in_group(&question.service, &question.environment);
-    if let Some(oldest) = of_group.filter(is_overdue).map(|debt| debt.since).min() {
-        let since = oldest.before(Span::from_milliseconds(HOLDERS_REMEMBERED_MILLISECONDS));
+    if let Some(oldest) = of_group.filter(is_overdue).map(|(debt, _)| debt.since).min() {
+        let since = oldest.before(remembered);
         let holders = view.most_override_holders_since(since).max(1);
         needed = MEMBERS_WHILE_OVERDUE.min(holders);
         let found = in_force.len();

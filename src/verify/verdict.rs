@@ -172,6 +172,11 @@ pub fn verdict(question: &Question, evidence: &Evidence<'_>) -> Verdict {
         if let Some(step) = evidence.whole {
             let mut segment = judge_change(&judge, &[step], &step.step.document);
             segment.satisfied &= !chain.has_rejected_step;
+            // What more may answer, the whole answers where it was signed off since.
+            if let Some(reject) = chain.newest_unanswered {
+                let since = judge_change(&judge.after(reject), &[step], &step.step.document);
+                segment.satisfied &= since.satisfied;
+            }
             merge(&mut whole, vec![segment]);
         }
         // Step 5: the artifacts.

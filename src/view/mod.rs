@@ -379,19 +379,19 @@ impl View {
         counted.map(|(_, holders)| *holders).max().unwrap_or(0)
     }
 
-    /// What was owed for a service in the group of an environment, in whatever cell, and nothing
-    /// new was deployed since.
+    /// What was owed for a service in the group of an environment, in whatever cell, and was
+    /// neither settled as what it is nor waived; each with when something new ended it.
     pub fn owed_in_group(
         &self,
         service: &ServiceName,
         environment: &EnvironmentName,
-    ) -> impl Iterator<Item = &Debt> {
+    ) -> impl Iterator<Item = (&Debt, Option<Timestamp>)> {
         let group = format!("{service} {}", environment.group());
         let is_of = move |place: &str| {
             place.strip_prefix(&group).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
         };
         let places = self.settled.iter().filter(move |(place, _)| is_of(place));
-        places.flat_map(|(_, points)| points.unpaid())
+        places.flat_map(|(_, points)| points.counting())
     }
 
     fn apply_operation(&mut self, fact: &Fact<'_>, operation: &Operation) {

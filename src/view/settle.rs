@@ -168,16 +168,22 @@ impl SettledPoints {
         self.owed.iter().filter(move |debt| Some(debt.entry.index) > newest)
     }
 
-    /// Debts that no deployment of anything new has ended: going back to what was settled, or
-    /// deploying it once more, ends what is owed, and makes no further override easier.
-    pub(super) fn unpaid(&self) -> impl Iterator<Item = &Debt> {
-        let is_new = |at: &usize| {
-            let revision = &self.points[*at].revision;
-            !self.points[..*at].iter().any(|point| point.revision == *revision)
-        };
-        let newest = (0..self.points.len()).rev().find(is_new);
-        let newest = newest.map(|at| self.points[at].entry.index);
-        self.owed.iter().filter(move |debt| Some(debt.entry.index) > newest)
+    /// Debts that may make further overrides harder, each with when it ended, if it did: neither
+    /// settled as what they are, nor waived by a baseline. Going back to what was settled, or
+    /// deploying it once more, ends what is owed, and makes no override easier.
+    pub(super) fn counting(&self) -> impl Iterator<Item = (&Debt, Option<Timestamp>)> {
+        self.owed.iter().filter_map(|debt| {
+            let at = self.points.partition_point(|point| point.entry.index < debt.entry.index);
+            let (before, after) = self.points.split_at(at);
+            let pays = |point: &SettledPoint| {
+                point.decision.is_none() || point.revision.as_ref() == Some(&debt.revision)
+            };
+            let is_new = |point: &&SettledPoint| {
+                !before.iter().any(|older| older.revision == point.revision)
+            };
+            let ended = after.iter().find(is_new).map(|point| point.time);
+            (!after.iter().any(pays)).then_some((debt, ended))
+        })
     }
 
     /// Everything that ever went ahead by override, oldest first.

@@ -113,10 +113,10 @@ pub(crate) fn overridden(model: &Model<'_>, asked: &Asked, policies: &[Policy]) 
         if place.service == asked.place.service
             && place.environment.group() == asked.place.environment.group()
         {
-            owed.extend(unpaid(log, &place));
+            owed.extend(unpaid(log, &place, asked.now, due));
         }
     }
-    let overdue = owed.iter().map(|(_, since)| *since).filter(|since| asked.now >= since + due);
+    let overdue = owed.iter().map(|(_, since)| *since);
     let able = |log: Log<'_>| {
         let members = log.members().into_iter();
         let able = |member: &&SetMember| {
@@ -169,13 +169,26 @@ pub(crate) fn debts(log: Log<'_>, place: &Place) -> Vec<(u64, u64)> {
     owed_after(log, place, newest)
 }
 
-/// The same, ended only by what was not settled before.
-fn unpaid(log: Log<'_>, place: &Place) -> Vec<(u64, u64)> {
+/// Those that make overrides harder: overdue, and neither settled as what they are nor waived.
+fn unpaid(log: Log<'_>, place: &Place, now: u64, due: u64) -> Vec<(u64, u64)> {
     let mut own = log.own_points(place);
     own.retain(Point::stands);
-    let is_new = |at: usize| !own[..at].iter().any(|older| older.revision == own[at].revision);
-    let newest = (0..own.len()).rev().find(|at| is_new(*at)).map(|at| own[at].entry);
-    owed_after(log, place, newest)
+    let counts = |&(entry, since): &(u64, u64)| {
+        let (before, after): (Vec<&Point>, Vec<&Point>) =
+            own.iter().partition(|point| point.entry < entry);
+        let revision = match &log.0[usize::try_from(entry).unwrap()].statement.says {
+            Says::Decision(said) => &said.revision,
+            Says::Deployment(said) => &said.revision,
+            _ => unreachable!(),
+        };
+        let pays =
+            |point: &&Point| point.deployed.is_none() || point.revision.as_ref() == Some(revision);
+        let is_new = |point: &&&Point| !before.iter().any(|older| older.revision == point.revision);
+        let ended = after.iter().find(is_new).map_or(now, |point| point.time);
+        // Thirty days more where it was overdue when something else ended it.
+        !after.iter().any(pays) && since + due <= ended && now < ended + 30 * 86_400_000
+    };
+    owed_after(log, place, None).into_iter().filter(counts).collect()
 }
 
 fn owed_after(log: Log<'_>, place: &Place, newest: Option<u64>) -> Vec<(u64, u64)> {

@@ -9,7 +9,7 @@ use countersign::statement::words::{ApprovalVerdict, SubjectType};
 
 use super::assess::assess;
 use super::evaluator::{CoverRow, Judged};
-use super::repository::difference;
+use super::repository::{Tree, difference, differing};
 use super::segment::{Part, Segments, Words};
 
 /// Step 4.
@@ -45,9 +45,9 @@ pub(crate) fn judge(segments: &Segments<'_>, parts: &[Part]) -> Judged {
         for last in first..count {
             let length = last - first + 1;
             let is_run = length <= 32 || length == count;
-            // What composes to nothing took back whatever was rejected in it.
-            let is_empty = parts[first].old == parts[last].new && last > first;
-            let blocked = rejected[first..=last].contains(&true) && !is_empty;
+            // What a run leaves as it was before, it took back.
+            let blocked =
+                (first..=last).any(|at| rejected[at] && !takes_back(parts, (first, last), at));
             if is_run && !blocked {
                 let elsewhere = elsewhere(segments, parts, first, last);
                 let here = Segments { elsewhere: Some(&elsewhere), ..*segments };
@@ -70,24 +70,24 @@ pub(crate) fn judge(segments: &Segments<'_>, parts: &[Part]) -> Judged {
             {
                 // Only what was signed off after the reject answers it.
                 let newest = newest_reject(segments, &parts[first..=last]);
-                let after = Segments { approvals_after: newest, ..*segments };
+                let paths = differing(&parts[first].old, &parts[last].new);
                 let answered = covered.keys().any(|(from, to)| {
                     let longer = *from <= first && last <= *to && to - from > last - first;
-                    let elsewhere = elsewhere(segments, parts, *from, *to);
-                    let after = Segments { elsewhere: Some(&elsewhere), ..after };
-                    longer && cover(&after, &parts[*from..=*to]).0.is_some()
+                    longer
+                        && (is_gone(parts, &paths, (*from, *to))
+                            || answers(segments, parts, (*from, *to), newest))
                 });
                 judged.seen.insert("a reject on a run");
                 if !answered {
                     judged.codes.insert(ReasonCode::Rejected);
+                    judged.unanswered = judged.unanswered.max(newest);
                 }
             }
         }
     }
     let took_back = |step: usize| {
-        covered.keys().any(|(first, last)| {
-            let is_empty = parts[*first].old == parts[*last].new && last > first;
-            is_empty && *first <= step && step <= *last
+        covered.keys().any(|run| {
+            run.0 <= step && step <= run.1 && run.0 < run.1 && takes_back(parts, *run, step)
         })
     };
     if (0..count).any(|step| rejected[step] && !took_back(step)) {
@@ -175,31 +175,59 @@ pub(crate) fn brought_in(segments: &Segments<'_>, parts: &[Part], judged: &mut J
                 continue;
             }
             judged.seen.insert("a reject up to a commit that is brought in");
-            let after = Segments { approvals_after: Some(logged.index), ..*segments };
-            // What composes to nothing took back whatever was rejected in it.
-            let stands = |f: usize, l: usize| {
-                let is_empty = parts[f].old == parts[l].new && l > f;
+            // A run stands where no step of it is rejected, but for what it took back.
+            let stands = |run: (usize, usize)| {
                 let rejected = |at: usize| {
                     let own = &parts[at..=at];
-                    !change_of(own).1 && words(segments, own).rejected
+                    !change_of(own).1
+                        && words(segments, own).rejected
+                        && !takes_back(parts, run, at)
                 };
-                is_empty || !(f..=l).any(rejected)
+                !(run.0..=run.1).any(rejected)
             };
-            let answered = runs.iter().any(|(f, l)| {
-                let around = *f <= at && at <= *l && stands(*f, *l);
-                let elsewhere = elsewhere(segments, parts, *f, *l);
-                let is_covered = |heard: &Segments<'_>| {
-                    let here = Segments { elsewhere: Some(&elsewhere), ..*heard };
-                    cover(&here, &parts[*f..=*l]).0.is_some()
-                };
-                around && is_covered(segments) && is_covered(&after)
+            let paths = differing(&parts[at].old, &parts[at].new);
+            let answered = runs.iter().any(|run| {
+                let around = run.0 <= at && at <= run.1 && stands(*run);
+                let is_empty = parts[run.0].old == parts[run.1].new;
+                around
+                    && (is_empty || answers(segments, parts, *run, None))
+                    && (is_gone(parts, &paths, *run)
+                        || answers(segments, parts, *run, Some(logged.index)))
             });
             if !answered {
                 judged.codes.insert(ReasonCode::Rejected);
-                judged.rejected_step = true;
+                judged.unanswered = judged.unanswered.max(Some(logged.index));
             }
         }
     }
+}
+
+/// Whether every path that a step of a longer run changed is in the end as before the run.
+fn takes_back(parts: &[Part], (first, last): (usize, usize), step: usize) -> bool {
+    let changed = differing(&parts[first].old, &parts[last].new);
+    let own = differing(&parts[step].old, &parts[step].new);
+    last > first && !own.iter().any(|path| changed.contains(path))
+}
+
+/// Whether a run left these paths as they were, and no later step touches them.
+fn is_gone(parts: &[Part], paths: &[String], (first, last): (usize, usize)) -> bool {
+    let touches =
+        |old: &Tree, new: &Tree| differing(old, new).iter().any(|path| paths.contains(path));
+    !touches(&parts[first].old, &parts[last].new)
+        && !parts[last + 1..].iter().any(|part| touches(&part.old, &part.new))
+}
+
+/// Whether a run that changes something is covered by the approvals above an entry alone.
+fn answers(
+    segments: &Segments<'_>,
+    parts: &[Part],
+    (first, last): (usize, usize),
+    above: Option<u64>,
+) -> bool {
+    let elsewhere = elsewhere(segments, parts, first, last);
+    let approvals_after = above.or(segments.approvals_after);
+    let here = Segments { approvals_after, elsewhere: Some(&elsewhere), ..*segments };
+    parts[first].old != parts[last].new && cover(&here, &parts[first..=last]).0.is_some()
 }
 
 /// The change that steps make together, and whether it is none.

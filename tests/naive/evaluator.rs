@@ -88,6 +88,8 @@ pub(crate) struct Judged {
     pub(crate) uncovered: bool,
     /// A reject stands on one of the steps.
     pub(crate) rejected_step: bool,
+    /// The newest reject on more than a step that nobody answered.
+    pub(crate) unanswered: Option<u64>,
     pub(crate) rows: Vec<CoverRow>,
     /// Every step and run of the chain that somebody approved.
     pub(crate) approved: Vec<CoverRow>,
@@ -194,11 +196,16 @@ fn judge(model: &Model<'_>, asked: &Asked, policies: &[Policy], points: &[Point]
             of_chain.codes.extend(codes.iter().copied());
             of_chain.uncovered = true;
         }
-        let rejected_step = of_chain.rejected_step;
+        let (rejected_step, unanswered) = (of_chain.rejected_step, of_chain.unanswered);
         of_chains.push(of_chain);
-        let whole = whole_part(model, commit(newest), asked.revision);
-        let mut of_the_whole = chain::judge(&segments, &[whole]);
+        let whole = [whole_part(model, commit(newest), asked.revision)];
+        let mut of_the_whole = chain::judge(&segments, &whole);
         of_the_whole.uncovered |= rejected_step;
+        // Only what was signed off since answers.
+        if unanswered.is_some() {
+            let since = Segments { approvals_after: unanswered, ..segments };
+            of_the_whole.uncovered |= chain::judge(&since, &whole).uncovered;
+        }
         of_whole.push(of_the_whole);
         let mut this = Judged::default();
         aside::artifacts(&segments, &mut this);

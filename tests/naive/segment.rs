@@ -208,6 +208,7 @@ impl Segments<'_> {
             }
         }
         let (mut declared, mut voided) = (None, None);
+        let mut own_words = Vec::new();
         for ((by, _), logged) in newest {
             let Says::Change(said) = &logged.statement.says else { continue };
             let who = Who::Member(by.clone());
@@ -221,6 +222,14 @@ impl Segments<'_> {
                 })
             };
             if !is_author && !has_duty(self.log()) && !has_duty(then) {
+                let names = |author: &DeclaredAuthor| match author {
+                    DeclaredAuthor::Member(id) => id == by,
+                    DeclaredAuthor::Email(address) => self.who(*address) == who,
+                };
+                if said.authors.iter().any(names) {
+                    voided = voided.max(Some(said.assistance));
+                    own_words.push(by.clone());
+                }
                 continue;
             }
             let signer = self.log().member(by).filter(|_| is_author || has_duty(self.log()));
@@ -260,6 +269,13 @@ impl Segments<'_> {
         // Somebody is named after all.
         if known.len() > 1 {
             known.remove(&Who::Nobody);
+        }
+        // Who says so of themselves wrote it, whatever the commits say; it gives nothing.
+        for by in own_words.iter().filter(|_| part.old != part.new) {
+            let kind = self.log().member_ever(by).map(|member| member.kind);
+            let proves = matches!(kind, Some(MemberKind::Human | MemberKind::Agent));
+            let standing = if proves { Standing::Proved } else { Standing::Claimed };
+            self.add(&mut known, Who::Member(by.clone()), standing);
         }
         (known, declared, voided)
     }

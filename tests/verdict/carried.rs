@@ -229,8 +229,8 @@ fn attack_07_a_carried_approval_is_spent_by_its_landing() {
     assert!(judge(&world, &landing("c3", AGAIN)).is_allowed());
 }
 
-/// ATTACKS 7: in a file of equal lines one more of them is one more wherever it lands. Of a chain one
-/// landing uses the sign-off up: the exact one, else the first.
+/// ATTACKS 7: in a file of equal lines one more of them is one more wherever it lands. Of a chain
+/// one landing uses the sign-off up: the exact one, else the first.
 #[test]
 fn attack_07_one_approval_is_carried_to_one_landing_of_a_chain() {
     let lines = |count: usize| "grant\n".repeat(count);

@@ -195,6 +195,28 @@ fn attack_32_a_deployment_that_nobody_records_is_owed() {
     assert_eq!(found.owed[0].debt.entry.index, late);
 }
 
+/// Something new that is settled beside what was overridden ends what is owed; where it was overdue,
+/// it makes overrides harder for 30 days more. What is settled as what it is does not.
+#[test]
+fn attack_32_an_empty_commit_makes_no_override_easier() {
+    let holders = ["ada", "ben", "cy"];
+    let needed = |settled: &str, after: &str, later: &str| {
+        let mut world = world_of(&holders);
+        let body = glass(&world, &commit("fix"), "4h");
+        let (_, glass_id) = broken(&mut world, "ada", body);
+        deploy_by(&mut world, "fix", vec![glass_id]);
+        world.now = world.now.plus(span(after));
+        world.deploy(&commit(settled));
+        world.now = world.now.plus(span(later));
+        judge(&world, "next").overrides_needed
+    };
+    assert_eq!(needed("empty", "2d", "1m"), 3);
+    assert_eq!(needed("empty", "2d", "719h"), 3);
+    assert_eq!(needed("empty", "2d", "720h"), 1);
+    assert_eq!(needed("empty", "23h", "2d"), 1, "it was not overdue yet");
+    assert_eq!(needed("fix", "2d", "1m"), 1, "late, and paid");
+}
+
 /// Who says that a deployment by override failed does not get rid of its debt.
 #[test]
 fn attack_32_an_outcome_pays_no_debt() {

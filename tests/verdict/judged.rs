@@ -250,6 +250,30 @@ fn attack_53_an_author_of_a_step_never_signs_off_the_whole() {
     assert!(!world.judge(&steps).is_allowed());
 }
 
+/// ATTACKS 9: whoever signed that they wrote a change does not sign it off, under whatever name it
+/// landed, and what they declared of it stands; their word gives nothing.
+#[test]
+fn attack_09_ones_own_word_bars_whatever_the_commits_say() {
+    let mut world = World::new();
+    // Cy wrote and declared it; Ben squashed it, and declared it as his.
+    let squashed = step("squash", "ben", "a", None, Some("1"));
+    world.declare("cy", &squashed, &["cy"], Assistance::None).unwrap();
+    world.declare("ben", &squashed, &["ben"], Assistance::None).unwrap();
+    world.approve("cy", &squashed).unwrap();
+    let steps = [squashed];
+    let found = world.judge(&steps);
+    assert!(!found.is_allowed(), "its author alone");
+    assert_eq!(found.segments[0].authors.len(), 2);
+    world.approve("ada", &steps[0]).unwrap();
+    assert!(world.judge(&steps).is_allowed());
+    // Of generated code Cy said so, and whoever landed it cannot unsay it.
+    let mut world = World::new();
+    world.declare("cy", &steps[0], &["cy"], Assistance::Generated).unwrap();
+    world.declare("ben", &steps[0], &["ben"], Assistance::None).unwrap();
+    let assistance = |world: &World| world.judge(&steps).segments[0].assessment.assistance;
+    assert_eq!(assistance(&world), Assistance::Generated);
+}
+
 /// ATTACKS 1: steps that do not add up to the difference of the trees are no cover.
 #[test]
 fn attack_01_steps_must_add_up_to_the_difference() {

@@ -111,8 +111,8 @@ fn attack_27_a_reject_on_more_than_lands_is_heard() {
     assert!(judge(&world, second, &[]).is_allowed(), "signed off since");
 }
 
-/// ATTACKS 27: landing what was rejected, and taking it back, answers no reject of it where it comes
-/// in again with a merge.
+/// ATTACKS 27: landing what was rejected, and taking it back, answers no reject of it where it
+/// comes in again with a merge.
 #[test]
 fn attack_27_a_reject_is_not_silenced_by_landing_and_reverting() {
     let mut world = World::new();
@@ -132,6 +132,50 @@ fn attack_27_a_reject_is_not_silenced_by_landing_and_reverting() {
     assert_eq!(judge(&world, alone, &[]).reasons(), [ReasonCode::Rejected]);
     let steps = [bad, back, merge];
     assert_eq!(judge(&world, &steps, &[(0, 1)]).reasons(), [ReasonCode::Rejected]);
+}
+
+/// ATTACKS 33: a rejected step that a later one took back path by path blocks no run around both;
+/// what comes in again is not gone.
+#[test]
+fn attack_33_what_was_taken_back_blocks_nobody() {
+    let mut world = World::new();
+    let change = |label: &str, path: &str, old: Option<&str>, new: Option<&str>| {
+        step(label, "ben", path, old, new)
+    };
+    let steps = [
+        change("bad", "a", None, Some("bad")),
+        change("good", "b", None, Some("1")),
+        change("back", "a", Some("bad"), None),
+    ];
+    for step in &steps {
+        world.declare("ben", step, &["ben"], Assistance::None).unwrap();
+    }
+    say(&mut world, "cy", ApprovalVerdict::Reject, &steps[0].step.document);
+    assert!(!judge(&world, &steps, &[]).is_allowed());
+    // All that is left is the good one: together they are the very change that Ada signs.
+    world.approve("ada", &steps[1]).unwrap();
+    assert!(judge(&world, &steps, &[]).is_allowed(), "the run has nothing of it");
+    // Unsigned, taken back and put there again: a run that changes nothing answers nothing.
+    let mut world = World::new();
+    let parts = chain(&mut world, 2);
+    let run = run_of(&parts);
+    say(&mut world, "ada", ApprovalVerdict::Approve, &run);
+    assert!(judge(&world, &parts, &[]).is_allowed());
+    say(&mut world, "cy", ApprovalVerdict::Reject, &run);
+    assert!(!judge(&world, &parts, &[]).is_allowed());
+    let mut steps = parts.clone();
+    steps.push(change("u1", "f1", Some("1"), None));
+    steps.push(change("u0", "f0", Some("1"), None));
+    let gone = steps.clone();
+    assert!(judge(&world, &gone, &[(0, 1)]).is_allowed(), "all of it is gone");
+    steps.push(change("r1", "f1", None, Some("1")));
+    steps.push(change("r0", "f0", None, Some("1")));
+    for step in &steps[4..] {
+        world.declare("ben", step, &["ben"], Assistance::None).unwrap();
+        world.approve("ada", step).unwrap();
+    }
+    let runs = [(0, 1), (0, 3), (1, 4)];
+    assert_eq!(judge(&world, &steps, &runs).reasons(), [ReasonCode::Rejected]);
 }
 
 /// ATTACKS 7: a run that was signed off beside its steps is used up with them, and landed again as
