@@ -302,7 +302,7 @@ fn trust_root_of_another_ledger_is_refused() {
     assert_eq!(found.1.value, places.machine_trust(&origin("c.example")));
 }
 
-/// Both examples of spec/settings.md are what the program reads, and what it writes.
+/// The examples of spec/settings.md are what the program reads, and what it writes.
 #[test]
 fn examples_of_the_specification_hold() {
     let specification = include_str!("../spec/settings.md");
@@ -311,8 +311,13 @@ fn examples_of_the_specification_hold() {
         .skip(1)
         .map(|rest| rest.split_once("```").unwrap().0)
         .collect();
-    let [trust, settings] = examples[..] else { unreachable!("two examples") };
+    let [trust, witnesses, settings] = examples[..] else { unreachable!("three examples") };
     assert_eq!(trust_root("shop.example/ledger", 2).to_toml(), trust);
+    let pinned = TrustRoot::parse(format!("{trust}{witnesses}").as_bytes()).unwrap();
+    let names: Vec<_> =
+        pinned.witnesses().witnesses().iter().map(|witness| witness.name.as_str()).collect();
+    assert_eq!(names, ["north", "south"]);
+    assert_eq!(pinned.witnesses().quorum().unwrap().as_str(), "both");
     let root = folder("specification");
     let places = places(&root);
     put(&places.user_file().unwrap(), settings);

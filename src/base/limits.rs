@@ -74,8 +74,17 @@ pub const NOTE_BYTES_MAX: usize = 64 * 1024;
 pub const NOTE_SIGNATURES_MAX: usize = 100;
 /// Longest name of a note key, and longest origin of a log, in bytes.
 pub const KEY_NAME_BYTES_MAX: usize = 255;
-/// Largest receipt (tlog-proof) in bytes: a note, an inclusion proof and an extra line.
-pub const RECEIPT_BYTES_MAX: usize = NOTE_BYTES_MAX + 16 * 1024;
+/// Largest receipt (tlog-proof) in bytes: a note, an inclusion proof, and a leaf in base64.
+pub const RECEIPT_BYTES_MAX: usize = NOTE_BYTES_MAX + 96 * 1024;
+/// Largest consistency proof (tlog-witness) in bytes: a note and the hashes.
+pub const CONSISTENCY_BYTES_MAX: usize = NOTE_BYTES_MAX + 4 * 1024;
+/// Most lines of hashes in a file of a proof: what a witness takes, and a tree of 2^53 leaves needs
+/// fewer.
+pub const PROOF_LINES_MAX: usize = 63;
+/// Most witnesses of one trust root: C2SP tlog-policy asks for room for 32.
+pub const WITNESSES_MAX: usize = 32;
+/// Most groups of witnesses of one trust root.
+pub const WITNESS_GROUPS_MAX: usize = 32;
 /// Most leaves that one page of a store holds.
 pub const PAGE_LEAVES_MAX: usize = 1_024;
 /// Largest value in the embedded store, in bytes: larger ones reach files that it never syncs.

@@ -154,6 +154,8 @@ name_type! {
     ToolName, "tool name", "1 to 100 printable ASCII characters", is_label;
     /// An item of a checklist.
     ChecklistItem, "checklist item", "1 to 100 printable ASCII characters", is_label;
+    /// A witness, or a group of witnesses, in a trust root.
+    WitnessName, "witness name", "lower-case letters, digits, . _ -", |text| is_plain(text, b"._-");
     /// The origin of a ledger: a URL without a scheme, first line of its checkpoints.
     Origin, "ledger origin", "1 to 100 printable characters without spaces, quotes or +",
         |text| is_token(text, NAME_BYTES_MAX) && !text.contains('+');

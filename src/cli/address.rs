@@ -108,7 +108,7 @@ impl Context {
     }
 
     /// Where the newest tree that this user has seen of a ledger is kept.
-    fn seen_file(&self, trust: &TrustRoot) -> Option<PathBuf> {
+    pub(crate) fn seen_file(&self, trust: &TrustRoot) -> Option<PathBuf> {
         let folder = self.environment.state_home.as_ref()?.join("countersign/seen");
         Some(folder.join(format!("{}-{}", file_name_of(trust.origin()), trust.ledger().short())))
     }

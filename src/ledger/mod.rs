@@ -6,9 +6,11 @@
 pub mod admission;
 pub mod append;
 pub mod check;
+pub mod consistency;
 pub mod head;
 pub mod leaf;
 pub mod read;
 pub mod receipt;
 pub mod store;
+pub mod tlog_proof;
 pub mod topics;

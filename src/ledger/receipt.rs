@@ -1,23 +1,12 @@
-//! Receipts: that an entry is in the ledger, in tlog-proof layout (C2SP).
-//!
-//! ```text
-//! c2sp.org/tlog-proof@v1
-//! index 1
-//! bjQLnP+zepicpUTmu3gKLHiQHT+zNzh2hRGjBhevoB0=
-//!
-//! example.com/ledger
-//! ...
-//! ```
+//! Receipts: that an entry is in the ledger (`spec/proof.md` section 1).
 
+use super::leaf::Leaf;
+use super::tlog_proof::{ProofFileError, TlogProof};
 use crate::base::digest::LeafHash;
-use crate::base::encoding;
-use crate::base::limits::RECEIPT_BYTES_MAX;
 use crate::base::position::EntryIndex;
-use crate::merkle::proof::{self, PROOF_HASHES_MAX, ProofError};
+use crate::merkle::proof::{self, ProofError};
 use crate::note::checkpoint::{CheckpointError, VerifiedCheckpoint};
 use crate::note::key::VerifierKey;
-
-const FIRST_LINE: &str = "c2sp.org/tlog-proof@v1\n";
 
 /// Proof that the leaf with this hash is at this position of the checkpoint's tree.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,6 +27,12 @@ pub enum ReceiptError {
     /// Not in tlog-proof layout.
     #[error("not a receipt in tlog-proof layout")]
     Malformed,
+    /// It has no `extra` line, where a leaf is wanted.
+    #[error("it holds no entry, only the proof of one")]
+    NoLeaf,
+    /// The `extra` line is no leaf of a ledger.
+    #[error("what it holds is no entry of a ledger")]
+    NotALeaf,
     /// Its checkpoint is refused.
     #[error(transparent)]
     Checkpoint(#[from] CheckpointError),
@@ -50,18 +45,16 @@ impl Receipt {
     /// The text of the receipt; it holds no copy of the leaf.
     #[must_use]
     pub fn to_tlog_proof(&self) -> String {
-        let mut text = format!("{FIRST_LINE}index {}\n", self.index);
-        for hash in &self.proof {
-            text.push_str(&encoding::base64(hash));
-            text.push('\n');
-        }
-        text.push('\n');
-        text.push_str(&self.checkpoint.note().to_string());
-        text
+        self.file(None).to_string()
+    }
+
+    fn file(&self, extra: Option<Vec<u8>>) -> TlogProof {
+        let (hashes, checkpoint) = (self.proof.clone(), self.checkpoint.note().clone());
+        TlogProof { extra, index: self.index, hashes, checkpoint }
     }
 
     /// Parses a receipt and verifies it for a leaf of the ledger with that origin and key.
-    /// An `extra` line is allowed and passed over, for nothing vouches for it.
+    /// An `extra` line is passed over: the leaf is known already.
     ///
     /// # Errors
     /// [`ReceiptError`].
@@ -71,34 +64,17 @@ impl Receipt {
         origin: &str,
         key: &VerifierKey,
     ) -> Result<Self, ReceiptError> {
-        // Step 1: layout.
-        if text.len() > RECEIPT_BYTES_MAX {
-            return Err(ReceiptError::Malformed);
-        }
-        let text = std::str::from_utf8(text).map_err(|_| ReceiptError::Malformed)?;
-        let (head, note) = text.split_once("\n\n").ok_or(ReceiptError::Malformed)?;
-        let rest = head.strip_prefix(FIRST_LINE).ok_or(ReceiptError::Malformed)?;
-        let mut lines = rest.split('\n').peekable();
-        if let Some(extra) = lines.next_if(|line| line.starts_with("extra ")) {
-            encoding::unbase64(&extra["extra ".len()..]).map_err(|_| ReceiptError::Malformed)?;
-        }
-        let index = lines
-            .next()
-            .and_then(|line| line.strip_prefix("index "))
-            .and_then(|number| encoding::undecimal(number).ok())
-            .ok_or(ReceiptError::Malformed)?;
-        let mut hashes = Vec::new();
-        for line in lines {
-            if hashes.len() == PROOF_HASHES_MAX {
-                return Err(ReceiptError::Malformed);
-            }
-            hashes.push(encoding::unbase64_array(line).map_err(|_| ReceiptError::Malformed)?);
-        }
-        // Step 2: the checkpoint.
-        let checkpoint = VerifiedCheckpoint::open(note.as_bytes(), origin, key)?;
-        // Step 3: the leaf under its root.
-        let index = EntryIndex::new(index);
-        let receipt = Self { index, leaf_hash, checkpoint, proof: hashes };
+        Self::of(TlogProof::parse(text)?, leaf_hash, origin, key)
+    }
+
+    fn of(
+        file: TlogProof,
+        leaf_hash: LeafHash,
+        origin: &str,
+        key: &VerifierKey,
+    ) -> Result<Self, ReceiptError> {
+        let checkpoint = VerifiedCheckpoint::of(file.checkpoint, origin, key)?;
+        let receipt = Self { index: file.index, leaf_hash, checkpoint, proof: file.hashes };
         receipt.verify()?;
         Ok(receipt)
     }
@@ -110,5 +86,52 @@ impl Receipt {
     pub fn verify(&self) -> Result<(), ProofError> {
         let (size, root) = (self.checkpoint.size(), self.checkpoint.root());
         proof::verify_inclusion(&self.leaf_hash, self.index, size, root, &self.proof)
+    }
+}
+
+impl From<ProofFileError> for ReceiptError {
+    fn from(error: ProofFileError) -> Self {
+        match error {
+            ProofFileError::Malformed => Self::Malformed,
+            ProofFileError::Note(error) => Self::Checkpoint(error.into()),
+        }
+    }
+}
+
+/// An entry and its receipt in one file: the `extra` line is the leaf, and vouched for by the
+/// proof, since the proof is one of this leaf only.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EntryProof {
+    /// The leaf.
+    pub leaf: Leaf,
+    /// The proof of it.
+    pub receipt: Receipt,
+}
+
+impl EntryProof {
+    /// The text of the file.
+    #[must_use]
+    pub fn to_tlog_proof(&self) -> String {
+        self.receipt.file(Some(self.leaf.to_bytes())).to_string()
+    }
+
+    /// Parses the file and verifies it for the ledger with that origin and key.
+    ///
+    /// # Errors
+    /// [`ReceiptError`]; [`ReceiptError::NoLeaf`] and [`ReceiptError::NotALeaf`] where the
+    /// `extra` line is missing or no leaf.
+    pub fn open(text: &[u8], origin: &str, key: &VerifierKey) -> Result<Self, ReceiptError> {
+        Self::of(TlogProof::parse(text)?, origin, key)
+    }
+
+    /// The same for a file that is parsed already.
+    ///
+    /// # Errors
+    /// As [`EntryProof::open`].
+    pub fn of(mut file: TlogProof, origin: &str, key: &VerifierKey) -> Result<Self, ReceiptError> {
+        let extra = file.extra.take().ok_or(ReceiptError::NoLeaf)?;
+        let leaf = Leaf::parse(&extra).map_err(|_| ReceiptError::NotALeaf)?;
+        let receipt = Receipt::of(file, leaf.hash(), origin, key)?;
+        Ok(Self { leaf, receipt })
     }
 }

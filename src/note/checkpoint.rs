@@ -108,7 +108,14 @@ impl VerifiedCheckpoint {
     /// # Errors
     /// [`CheckpointError`].
     pub fn open(note: &[u8], origin: &str, key: &VerifierKey) -> Result<Self, CheckpointError> {
-        let note = SignedNote::parse(note)?;
+        Self::of(SignedNote::parse(note)?, origin, key)
+    }
+
+    /// The same for a note that is parsed already.
+    ///
+    /// # Errors
+    /// [`CheckpointError`].
+    pub fn of(note: SignedNote, origin: &str, key: &VerifierKey) -> Result<Self, CheckpointError> {
         note.verify(std::slice::from_ref(key))?;
         let checkpoint: Checkpoint = note.text().parse()?;
         if checkpoint.origin != origin {

@@ -11,10 +11,10 @@ use crate::base::digest::sha256;
 use crate::base::encoding;
 use crate::base::limits::KEY_NAME_BYTES_MAX;
 
-/// Signature type byte of Ed25519.
+/// Signature type byte of Ed25519 over the text itself.
 const ALGORITHM_ED25519: u8 = 0x01;
 /// What the text form of a secret key starts with.
-const SECRET_PREFIX: &str = "PRIVATE+KEY+";
+pub(super) const SECRET_PREFIX: &str = "PRIVATE+KEY+";
 
 /// Whether a text may name a key: not empty, no Unicode space, no plus sign, no control character.
 #[must_use]
@@ -59,15 +59,13 @@ impl VerifierKey {
     /// The id: the first four bytes of SHA-256(name, line feed, algorithm, public key).
     #[must_use]
     pub fn id(&self) -> u32 {
-        let hash = sha256(&[self.name.as_bytes(), b"\n", &[ALGORITHM_ED25519], &self.public_key]);
-        u32::from_be_bytes([hash[0], hash[1], hash[2], hash[3]])
+        key_id(&self.name, ALGORITHM_ED25519, &self.public_key)
     }
 }
 
 impl fmt::Display for VerifierKey {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let key = [&[ALGORITHM_ED25519], &self.public_key[..]].concat();
-        write!(formatter, "{}+{:08x}+{}", self.name, self.id(), encoding::base64(&key))
+        formatter.write_str(&join(&self.name, ALGORITHM_ED25519, &self.public_key))
     }
 }
 
@@ -75,15 +73,30 @@ impl FromStr for VerifierKey {
     type Err = NoteError;
 
     fn from_str(text: &str) -> Result<Self, NoteError> {
-        let (name, id, public_key) = split(text)?;
+        let (name, id, public_key) = split(text, ALGORITHM_ED25519)?;
         let key = Self::new(name, *public_key)?;
         if id == key.id() { Ok(key) } else { Err(NoteError::Key) }
     }
 }
 
-/// The parts of `NAME+ID+BASE64`: base64 may hold plus signs, names may not. The key may be a
-/// secret one, so every copy of it is wiped.
-fn split(text: &str) -> Result<(&str, u32, Zeroizing<[u8; 32]>), NoteError> {
+/// The id of a key: the first four bytes of SHA-256(name, line feed, algorithm, public key).
+pub(super) fn key_id(name: &str, algorithm: u8, public_key: &[u8; 32]) -> u32 {
+    let hash = sha256(&[name.as_bytes(), b"\n", &[algorithm], public_key]);
+    u32::from_be_bytes([hash[0], hash[1], hash[2], hash[3]])
+}
+
+/// `NAME+ID+BASE64` of a public key.
+pub(super) fn join(name: &str, algorithm: u8, public_key: &[u8; 32]) -> String {
+    let key = [&[algorithm], &public_key[..]].concat();
+    format!("{name}+{:08x}+{}", key_id(name, algorithm, public_key), encoding::base64(&key))
+}
+
+/// The parts of `NAME+ID+BASE64` with that algorithm: base64 may hold plus signs, names may not.
+/// The key may be a secret one, so every copy of it is wiped.
+pub(super) fn split(
+    text: &str,
+    algorithm: u8,
+) -> Result<(&str, u32, Zeroizing<[u8; 32]>), NoteError> {
     let mut parts = text.splitn(3, '+');
     let mut part = || parts.next().ok_or(NoteError::Key);
     let (name, id, key) = (part()?, part()?, part()?);
@@ -94,7 +107,7 @@ fn split(text: &str) -> Result<(&str, u32, Zeroizing<[u8; 32]>), NoteError> {
     }
     let key = Zeroizing::new(encoding::unbase64(key).map_err(|_| NoteError::Key)?);
     match key.split_first() {
-        Some((&ALGORITHM_ED25519, bytes)) if bytes.len() == 32 => {
+        Some((found, bytes)) if *found == algorithm && bytes.len() == 32 => {
             let mut copy = Zeroizing::new([0; 32]);
             copy.copy_from_slice(bytes);
             Ok((name, u32::from_be_bytes(id), copy))
@@ -129,7 +142,7 @@ impl NoteSigner {
     pub fn from_text(text: &str) -> Result<Self, NoteError> {
         let line = text.strip_suffix('\n').unwrap_or(text);
         let rest = line.strip_prefix(SECRET_PREFIX).ok_or(NoteError::Key)?;
-        let (name, id, seed) = split(rest)?;
+        let (name, id, seed) = split(rest, ALGORITHM_ED25519)?;
         let signer = Self::new(name, &seed)?;
         if id == signer.verifier_key().id() { Ok(signer) } else { Err(NoteError::Key) }
     }

@@ -1,4 +1,5 @@
-//! Signed notes (C2SP signed-note) and the checkpoints in them (C2SP tlog-checkpoint).
+//! Signed notes (C2SP signed-note), the checkpoints in them (C2SP tlog-checkpoint), and what
+//! witnesses add to these (C2SP tlog-cosignature).
 //!
 //! ```text
 //! example.com/ledger
@@ -9,7 +10,9 @@
 //! ```
 
 pub mod checkpoint;
+pub mod cosignature;
 pub mod key;
+pub mod quorum;
 
 use std::fmt;
 

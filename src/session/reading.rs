@@ -6,8 +6,9 @@ use std::num::NonZero;
 use super::{Session, SessionError, replay};
 use crate::base::position::{EntryIndex, TreeSize};
 use crate::base::time::Timestamp;
+use crate::ledger::consistency::ConsistencyProof;
 use crate::ledger::read;
-use crate::ledger::receipt::Receipt;
+use crate::ledger::receipt::EntryProof;
 use crate::ledger::store::{Store as _, Topic};
 use crate::ledger::topics;
 use crate::roster::Roster;
@@ -121,14 +122,23 @@ impl Session {
         Ok(TreeSize::new(low))
     }
 
-    /// The proof that an entry is in the ledger, under its newest checkpoint.
+    /// An entry and the proof that it is in the ledger, under its newest checkpoint.
     ///
     /// # Errors
     /// [`SessionError`] where there is no such entry, or it does not verify.
-    pub fn prove(&self, index: EntryIndex) -> Result<Receipt, SessionError> {
+    pub fn prove(&self, index: EntryIndex) -> Result<EntryProof, SessionError> {
         let found = read::entry(&self.store, index, &self.checkpoint)?;
         let found = found.ok_or(SessionError::NoEntry { index, size: self.size() })?;
-        Ok(found.receipt().clone())
+        Ok(EntryProof { leaf: found.leaf().clone(), receipt: found.receipt().clone() })
+    }
+
+    /// The proof that the newest checkpoint's tree continues the first `old` entries.
+    ///
+    /// # Errors
+    /// [`SessionError`] where the ledger has fewer entries, or a tile cannot be read.
+    pub fn prove_since(&self, old: TreeSize) -> Result<ConsistencyProof, SessionError> {
+        let hashes = read::consistency(&self.store, old, self.checkpoint.size())?;
+        Ok(ConsistencyProof { old_size: old, hashes, checkpoint: self.checkpoint.note().clone() })
     }
 
     /// The bytes of an entry's leaf, proved under the newest checkpoint.

@@ -16,6 +16,7 @@ mod judge;
 mod landings;
 mod overriding;
 mod policies;
+pub mod proof;
 mod segment;
 mod signoff;
 mod start;

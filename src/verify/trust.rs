@@ -6,6 +6,16 @@
 //! ledger     = "<64 hexadecimal digits: the leaf hash of entry 0>"
 //! ledger_key = "shop.example/ledger+1b2c3d4e+AZ..."
 //! admins     = ["SHA256:..."]
+//! quorum     = "two-of-three"
+//!
+//! [[witness]]
+//! name = "north"
+//! key  = "witness.example/north+c03ad8d4+BO..."
+//!
+//! [[group]]
+//! name    = "two-of-three"
+//! need    = 2
+//! members = ["north", "south", "west"]
 //! ```
 
 use std::collections::BTreeSet;
@@ -15,9 +25,11 @@ use serde::Deserialize;
 
 use crate::base::digest::{ContentDigest, LeafHash};
 use crate::base::limits::{LIST_ITEMS_MAX, SETTINGS_BYTES_MAX};
-use crate::base::name::Origin;
+use crate::base::name::{Origin, WitnessName};
 use crate::key::KeyId;
+use crate::note::cosignature::CosignerKey;
 use crate::note::key::VerifierKey;
+use crate::note::quorum::{Need, QuorumError, Witness, WitnessGroup, WitnessQuorum};
 
 /// The version of the format that is read and written.
 const VERSION: u64 = 1;
@@ -62,6 +74,18 @@ pub enum TrustError {
     /// No administrator, or more than a list holds.
     #[error("{0} administrators: expected 1 to {LIST_ITEMS_MAX}")]
     AdminCount(usize),
+    /// The key of a witness is no Ed25519 cosigner key, or its key id is not its own.
+    #[error("the key of the witness {0} is no cosigner key of Ed25519")]
+    WitnessKey(WitnessName),
+    /// The ledger would be its own witness.
+    #[error("the witness {0} has the ledger's own key")]
+    WitnessIsLedger(WitnessName),
+    /// There are witnesses or groups, and no word on which of them are wanted.
+    #[error("witnesses are named, but no quorum: name a witness or a group, or none")]
+    NoQuorum,
+    /// Witnesses, groups and quorum do not go together.
+    #[error(transparent)]
+    Quorum(#[from] QuorumError),
 }
 
 /// A trust root. Two are the same only where their files are the same byte by byte.
@@ -72,6 +96,7 @@ pub struct TrustRoot {
     ledger: LeafHash,
     ledger_key: VerifierKey,
     admins: Vec<KeyId>,
+    witnesses: WitnessQuorum,
 }
 
 #[derive(Deserialize)]
@@ -82,6 +107,40 @@ struct TrustFile {
     ledger: LeafHash,
     ledger_key: String,
     admins: Vec<KeyId>,
+    quorum: Option<WitnessName>,
+    #[serde(default)]
+    witness: Vec<WitnessTable>,
+    #[serde(default)]
+    group: Vec<GroupTable>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct WitnessTable {
+    name: WitnessName,
+    key: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct GroupTable {
+    name: WitnessName,
+    need: NeedValue,
+    members: Vec<WitnessName>,
+}
+
+#[derive(Deserialize)]
+#[serde(untagged, expecting = "need is \"any\", \"all\" or a number")]
+enum NeedValue {
+    Count(usize),
+    Word(NeedWord),
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum NeedWord {
+    Any,
+    All,
 }
 
 impl TrustRoot {
@@ -127,18 +186,20 @@ impl TrustRoot {
         if file.version != VERSION {
             return Err(TrustError::Version(file.version));
         }
-        let ledger_key = file
+        let ledger_key: VerifierKey = file
             .ledger_key
             .parse()
             .map_err(|_| TrustError::LedgerKey(file.ledger_key.chars().take(200).collect()))?;
         check_name(&file.origin, &ledger_key)?;
         check_admins(&file.admins)?;
+        let witnesses = witnesses(file.witness, file.group, file.quorum, &ledger_key)?;
         Ok(Self {
             text: text.to_owned(),
             origin: file.origin,
             ledger: file.ledger,
             ledger_key,
             admins: file.admins,
+            witnesses,
         })
     }
 
@@ -166,6 +227,12 @@ impl TrustRoot {
         &self.admins
     }
 
+    /// Who must have cosigned a checkpoint.
+    #[must_use]
+    pub fn witnesses(&self) -> &WitnessQuorum {
+        &self.witnesses
+    }
+
     /// The file's text.
     #[must_use]
     pub fn to_toml(&self) -> &str {
@@ -177,6 +244,41 @@ impl TrustRoot {
     pub fn digest(&self) -> ContentDigest {
         ContentDigest::of(self.text.as_bytes())
     }
+}
+
+/// The quorum of a trust root.
+fn witnesses(
+    witnesses: Vec<WitnessTable>,
+    groups: Vec<GroupTable>,
+    quorum: Option<WitnessName>,
+    ledger_key: &VerifierKey,
+) -> Result<WitnessQuorum, TrustError> {
+    if quorum.is_none() && !(witnesses.is_empty() && groups.is_empty()) {
+        return Err(TrustError::NoQuorum);
+    }
+    let mut known = Vec::with_capacity(witnesses.len());
+    for table in witnesses {
+        let Ok(key) = table.key.parse::<CosignerKey>() else {
+            return Err(TrustError::WitnessKey(table.name));
+        };
+        if key.public_key() == ledger_key.public_key() {
+            return Err(TrustError::WitnessIsLedger(table.name));
+        }
+        known.push(Witness { name: table.name, key });
+    }
+    let groups: Vec<_> = groups
+        .into_iter()
+        .map(|table| {
+            let need = match table.need {
+                NeedValue::Count(count) => Need::Count(count),
+                NeedValue::Word(NeedWord::Any) => Need::Any,
+                NeedValue::Word(NeedWord::All) => Need::All,
+            };
+            WitnessGroup { name: table.name, need, members: table.members }
+        })
+        .collect();
+    let quorum = quorum.filter(|name| name.as_str() != "none");
+    Ok(WitnessQuorum::new(known, &groups, quorum.as_ref())?)
 }
 
 fn check_name(origin: &Origin, ledger_key: &VerifierKey) -> Result<(), TrustError> {

@@ -1,15 +1,16 @@
 //! `ledger`: keeping it, checking it, proving from it.
 
+mod prove;
 mod rotate;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use serde::Serialize;
 
 use super::log::entry_number;
 use crate::base::position::{EntryIndex, TreeSize};
 use crate::cli::Context;
-use crate::cli::desk::{identity, ledger_key_file, write_file};
+use crate::cli::desk::{identity, ledger_key_file};
 use crate::cli::error::{CliError, ErrorKind};
 use crate::cli::exit::ExitStatus;
 use crate::cli::governance::SigningFlags;
@@ -31,15 +32,29 @@ enum Action {
         Examples:\n  countersign ledger check\n  countersign ledger check --json")]
     Check,
     /// Print the newest signed checkpoint
-    #[command(after_help = "Examples:\n  countersign ledger checkpoint > checkpoint.txt")]
-    Checkpoint,
-    /// Print the receipt of an entry: the proof that it is in the ledger
-    #[command(after_help = "Examples:\n  countersign ledger prove 42\n  \
-        countersign ledger prove 42 -o entry-42.tlog-proof")]
+    #[command(after_help = "Examples:\n  countersign ledger checkpoint\n  \
+        countersign ledger checkpoint -o checkpoint.txt")]
+    Checkpoint {
+        /// Write it to this file
+        #[arg(short, long, value_name = "FILE")]
+        output: Option<PathBuf>,
+    },
+    /// Print the proof that an entry is in the ledger, or that the ledger only grew
+    #[command(after_help = "The file is checked without the ledger: countersign verify FILE\n\n\
+        Examples:\n  countersign ledger prove 42 -o entry-42.tlog-proof\n  \
+        countersign ledger prove --since 40 -o since-40.tlog-consistency")]
     Prove {
         /// The entry: 42 or #42
-        #[arg(value_name = "ENTRY", value_parser = entry_number)]
-        entry: u64,
+        #[arg(
+            value_name = "ENTRY",
+            value_parser = entry_number,
+            required_unless_present = "since",
+            conflicts_with = "since"
+        )]
+        entry: Option<u64>,
+        /// The number of entries that an older checkpoint has: what came since only added to them
+        #[arg(long, value_name = "SIZE")]
+        since: Option<u64>,
         /// Write it to this file
         #[arg(short, long, value_name = "FILE")]
         output: Option<PathBuf>,
@@ -59,61 +74,13 @@ enum Action {
 pub(crate) fn run(context: &mut Context, args: &Args) -> Result<ExitStatus, CliError> {
     match &args.action {
         Action::Check => check(context),
-        Action::Checkpoint => {
-            let desk = context.desk("ledger checkpoint")?;
-            let checkpoint = desk.session.checkpoint();
-            let note = checkpoint.note().to_string();
-            let origin = desk.trust.origin().as_str();
-            if context.ui.is_json() {
-                let size = checkpoint.size();
-                context.ui.json(&CheckpointAnswer { origin, size, checkpoint: &note });
-            } else {
-                context.ui.document(note.as_bytes());
-            }
-            Ok(ExitStatus::Yes)
-        }
+        Action::Checkpoint { output } => prove::checkpoint(context, output.as_deref()),
         Action::RotateKey { flags } => rotate::run(context, flags),
-        Action::Prove { entry, output } => prove(context, *entry, output.as_deref()),
+        Action::Prove { entry, since, output } => match (entry, since) {
+            (Some(entry), _) => prove::entry(context, *entry, output.as_deref()),
+            (None, since) => prove::since(context, since.unwrap_or_default(), output.as_deref()),
+        },
     }
-}
-
-/// The receipt of an entry, to a file where one is named.
-fn prove(context: &mut Context, entry: u64, output: Option<&Path>) -> Result<ExitStatus, CliError> {
-    let desk = context.desk("ledger prove")?;
-    let text = desk.session.prove(EntryIndex::new(entry))?.to_tlog_proof();
-    if let Some(path) = output {
-        write_file(&context.environment.resolve(path), text.as_bytes())?;
-        context.ui.line(&format!("wrote {}", path.display()));
-    }
-    if context.ui.is_json() {
-        context.ui.json(&ReceiptAnswer {
-            origin: desk.trust.origin().as_str(),
-            entry,
-            receipt: &text,
-            file: output.map(|path| path.display().to_string()),
-        });
-    } else if output.is_none() {
-        context.ui.document(text.as_bytes());
-    }
-    Ok(ExitStatus::Yes)
-}
-
-/// The newest checkpoint, byte for byte.
-#[derive(Serialize)]
-struct CheckpointAnswer<'a> {
-    origin: &'a str,
-    size: TreeSize,
-    checkpoint: &'a str,
-}
-
-/// A receipt, byte for byte.
-#[derive(Serialize)]
-struct ReceiptAnswer<'a> {
-    origin: &'a str,
-    entry: u64,
-    receipt: &'a str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    file: Option<String>,
 }
 
 #[derive(Serialize)]

@@ -30,6 +30,7 @@ mod sign;
 mod status;
 mod submit;
 mod trust;
+mod verify;
 mod withdraw;
 
 use super::Context;
@@ -81,6 +82,7 @@ commands! {
     Submit = submit,
     Log = log,
     Show = show,
+    Verify = verify,
     Ledger = ledger,
     Demo = demo,
     Completions = completions,

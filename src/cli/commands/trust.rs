@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use crate::base::digest::{ContentDigest, LeafHash};
 use crate::base::limits::SETTINGS_BYTES_MAX;
+use crate::base::name::WitnessName;
 use crate::cli::Context;
 use crate::cli::desk::identity;
 use crate::cli::error::CliError;
@@ -53,11 +54,22 @@ struct Report<'a> {
     ledger: LeafHash,
     ledger_key: String,
     admins: &'a [KeyId],
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    witnesses: Vec<WitnessKey<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    quorum: Option<&'a WitnessName>,
     digest: ContentDigest,
     #[serde(skip_serializing_if = "Option::is_none")]
     file: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     from: Option<String>,
+}
+
+/// A witness that the trust root knows.
+#[derive(Serialize)]
+struct WitnessKey<'a> {
+    name: &'a WitnessName,
+    key: String,
 }
 
 impl<'a> Report<'a> {
@@ -67,6 +79,13 @@ impl<'a> Report<'a> {
             ledger: root.ledger(),
             ledger_key: root.ledger_key().to_string(),
             admins: root.admins(),
+            witnesses: root
+                .witnesses()
+                .witnesses()
+                .iter()
+                .map(|witness| WitnessKey { name: &witness.name, key: witness.key.to_string() })
+                .collect(),
+            quorum: root.witnesses().quorum(),
             digest: root.digest(),
             file: None,
             from: None,
@@ -82,6 +101,11 @@ impl<'a> Report<'a> {
         ];
         for (position, admin) in self.admins.iter().enumerate() {
             rows.push((if position == 0 { "admins" } else { "" }, admin.to_string()));
+        }
+        if !self.witnesses.is_empty() {
+            let names: Vec<_> = self.witnesses.iter().map(|one| one.name.as_str()).collect();
+            let wanted = self.quorum.map_or("none", WitnessName::as_str);
+            rows.push(("witnesses", format!("{}; wanted: {wanted}", names.join(", "))));
         }
         rows.push(("digest", self.digest.to_string()));
         rows
@@ -152,7 +176,7 @@ fn pin(
         None => {
             let report = Report::new(&root);
             for (name, value) in report.rows() {
-                context.ui.note(&format!("{name:<8} {value}"));
+                context.ui.note(&format!("{name:<9} {value}"));
             }
             match context.ui.confirm("Did somebody you trust tell you this digest?") {
                 Some(true) => {}

@@ -1,0 +1,115 @@
+//! `ledger checkpoint` and `ledger prove`: files that others check without the ledger
+//! (`spec/proof.md`).
+
+use std::path::Path;
+
+use serde::Serialize;
+
+use crate::base::position::{EntryIndex, TreeSize};
+use crate::cli::Context;
+use crate::cli::desk::write_file;
+use crate::cli::error::CliError;
+use crate::cli::exit::ExitStatus;
+
+/// The newest checkpoint, byte for byte.
+#[derive(Serialize)]
+struct CheckpointAnswer<'a> {
+    origin: &'a str,
+    size: TreeSize,
+    checkpoint: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    file: Option<String>,
+}
+
+/// A receipt, byte for byte.
+#[derive(Serialize)]
+struct ReceiptAnswer<'a> {
+    origin: &'a str,
+    entry: u64,
+    receipt: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    file: Option<String>,
+}
+
+/// A consistency proof, byte for byte.
+#[derive(Serialize)]
+struct SinceAnswer<'a> {
+    origin: &'a str,
+    since: TreeSize,
+    size: TreeSize,
+    proof: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    file: Option<String>,
+}
+
+/// The newest signed checkpoint.
+pub(super) fn checkpoint(
+    context: &mut Context,
+    output: Option<&Path>,
+) -> Result<ExitStatus, CliError> {
+    let desk = context.desk("ledger checkpoint")?;
+    let checkpoint = desk.session.checkpoint();
+    let (size, note) = (checkpoint.size(), checkpoint.note().to_string());
+    let origin = desk.trust.origin().as_str();
+    let answer = CheckpointAnswer { origin, size, checkpoint: &note, file: output.map(shown) };
+    write(context, &note, output, &answer, "")
+}
+
+/// An entry and the proof that it is in the ledger.
+pub(super) fn entry(
+    context: &mut Context,
+    entry: u64,
+    output: Option<&Path>,
+) -> Result<ExitStatus, CliError> {
+    let desk = context.desk("ledger prove")?;
+    let text = desk.session.prove(EntryIndex::new(entry))?.to_tlog_proof();
+    let origin = desk.trust.origin().as_str();
+    let answer = ReceiptAnswer { origin, entry, receipt: &text, file: output.map(shown) };
+    write(context, &text, output, &answer, "")
+}
+
+/// The proof that the ledger only grew since it had so many entries.
+pub(super) fn since(
+    context: &mut Context,
+    since: u64,
+    output: Option<&Path>,
+) -> Result<ExitStatus, CliError> {
+    let desk = context.desk("ledger prove")?;
+    let (since, size) = (TreeSize::new(since), desk.session.size());
+    if since > size {
+        let message = format!("the ledger has {size} entries: there is none since {since}");
+        return Err(
+            CliError::usage(message).hint("SIZE is the second line of the older checkpoint")
+        );
+    }
+    let text = desk.session.prove_since(since)?.to_string();
+    let origin = desk.trust.origin().as_str();
+    let answer = SinceAnswer { origin, since, size, proof: &text, file: output.map(shown) };
+    write(context, &text, output, &answer, " --since OLDER-CHECKPOINT")
+}
+
+fn shown(path: &Path) -> String {
+    path.display().to_string()
+}
+
+/// The document, to a file where one is named, and then how it is checked.
+fn write(
+    context: &mut Context,
+    text: &str,
+    output: Option<&Path>,
+    answer: &impl Serialize,
+    flags: &str,
+) -> Result<ExitStatus, CliError> {
+    let is_file = output.is_some_and(|path| path.as_os_str() != "-");
+    if let Some(path) = output.filter(|_| is_file) {
+        write_file(&context.environment.resolve(path), text.as_bytes())?;
+        context.ui.line(&format!("wrote {}", path.display()));
+        context.ui.line(&format!("next: countersign verify {}{flags}", path.display()));
+    }
+    if context.ui.is_json() {
+        context.ui.json(answer);
+    } else if !is_file {
+        context.ui.document(text.as_bytes());
+    }
+    Ok(ExitStatus::Yes)
+}

@@ -1,0 +1,134 @@
+//! `verify`: what a file proves, with a trust root and nothing else.
+
+mod answer;
+
+use std::path::{Path, PathBuf};
+
+use answer::{Answer, Found, Place};
+
+use crate::base::limits::RECEIPT_BYTES_MAX;
+use crate::base::name::Origin;
+use crate::cli::Context;
+use crate::cli::error::CliError;
+use crate::cli::exit::ExitStatus;
+use crate::config::ConfigError;
+use crate::ledger::receipt::ReceiptError;
+use crate::session::{SessionError, newest_seen};
+use crate::statement::Seen;
+use crate::verify::proof::{CheckedProof, ProofFile, ProofRefusal, check};
+use crate::verify::trust::TrustRoot;
+
+/// Check what a file proves, offline: an entry, growth, a checkpoint
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Needs no ledger, repository or network: only the trust root.\n\n\
+    Examples:\n  countersign verify entry-42.tlog-proof --trust trust.toml\n  \
+    countersign verify since-40.tlog-consistency --since checkpoint-40.txt")]
+pub(crate) struct Args {
+    /// What ledger prove or ledger checkpoint wrote; - is standard input
+    #[arg(value_name = "FILE", required = true)]
+    files: Vec<PathBuf>,
+    /// An older checkpoint: the file proves that the ledger only added to it
+    #[arg(long, value_name = "CHECKPOINT")]
+    since: Option<PathBuf>,
+}
+
+/// Runs the command.
+pub(crate) fn run(context: &mut Context, args: &Args) -> Result<ExitStatus, CliError> {
+    // All is read and parsed before anything is judged: bad input is no verdict.
+    let mut files = Vec::with_capacity(args.files.len());
+    for path in &args.files {
+        let file = read(context, path)?;
+        let trust = trust_root(context, path, &file)?;
+        files.push((path, file, trust));
+    }
+    let older = match &args.since {
+        Some(path) => Some((path, read(context, path)?)),
+        None => None,
+    };
+    let now = context.now();
+    let mut status = ExitStatus::Yes;
+    let mut answers = Vec::with_capacity(files.len());
+    for (path, file, trust) in files {
+        let place = Place { path: path.display().to_string(), now };
+        let found = judge(context, file, &trust, older.as_ref())?;
+        let found = Found::new(&place, &trust, found);
+        status = status.combine(found.status());
+        found.print(&mut context.ui);
+        answers.push(found);
+    }
+    context.ui.json(&Answer::new(answers));
+    Ok(status)
+}
+
+/// A file that is one of ours in form.
+fn read(context: &Context, path: &Path) -> Result<ProofFile, CliError> {
+    const HINT: &str = "countersign ledger prove N -o FILE writes what verify reads";
+    let bytes = context.read(path, RECEIPT_BYTES_MAX).map_err(|error| error.hint(HINT))?;
+    ProofFile::parse(&bytes).map_err(|error| {
+        CliError::usage(format!("{} proves nothing that is known here", path.display()))
+            .because(&error)
+            .hint(HINT)
+    })
+}
+
+/// The trust root that is named, or the one that is pinned for the ledger that the file claims to
+/// be of.
+fn trust_root(context: &Context, path: &Path, file: &ProofFile) -> Result<TrustRoot, CliError> {
+    let claimed = file.claimed().map_err(|error| {
+        CliError::usage(format!("{} holds no checkpoint", path.display())).because(&error)
+    })?;
+    let origin: Origin = claimed.origin.parse().map_err(|error| {
+        CliError::usage(format!("{} is of no ledger", path.display())).because(&error)
+    })?;
+    match context.configuration()?.trust_root(Some(&origin)) {
+        Ok((trust, _)) => Ok(trust),
+        Err(ConfigError::OtherLedger { found, .. }) => {
+            let message = format!("{} says it is of {origin}", path.display());
+            Err(CliError::usage(format!("{message}; the trust root is of {found}"))
+                .hint("name the trust root of its ledger: --trust FILE"))
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Holds a file against the trust root and every tree that is known.
+fn judge(
+    context: &Context,
+    file: ProofFile,
+    trust: &TrustRoot,
+    older: Option<&(&PathBuf, ProofFile)>,
+) -> Result<Result<CheckedProof, ProofRefusal>, CliError> {
+    let mut known = Vec::new();
+    if let Some(path) = context.seen_file(trust) {
+        known.extend(newest_seen(&path).map_err(SessionError::from)?);
+    }
+    if let Some((path, older)) = older {
+        match check(ProofFile::Checkpoint(older.note().clone()), trust, &known) {
+            Ok(older) => {
+                let checkpoint = older.checkpoint;
+                known.push(Seen { size: checkpoint.size(), root: *checkpoint.root() });
+            }
+            Err(refusal @ ProofRefusal::Fork { .. }) => return Ok(Err(refusal)),
+            Err(refusal) => {
+                return Err(CliError::integrity(format!(
+                    "{} is no checkpoint of {}",
+                    path.display(),
+                    trust.origin()
+                ))
+                .because(&refusal));
+            }
+        }
+    }
+    match check(file, trust, &known) {
+        // What is missing is the caller's to give: it is no answer.
+        Err(ProofRefusal::NoOlder { size }) => {
+            Err(CliError::usage(format!("the proof starts at {size} entries: against which tree?"))
+                .hint(format!("add --since FILE, a checkpoint of {size} entries")))
+        }
+        Err(refusal @ ProofRefusal::Entry(ReceiptError::NoLeaf)) => {
+            Err(CliError::usage(refusal.to_string())
+                .hint("countersign ledger prove N -o FILE writes the entry too"))
+        }
+        outcome => Ok(outcome),
+    }
+}
