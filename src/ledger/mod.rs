@@ -12,5 +12,6 @@ pub mod leaf;
 pub mod read;
 pub mod receipt;
 pub mod store;
+pub mod tiles;
 pub mod tlog_proof;
 pub mod topics;

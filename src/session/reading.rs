@@ -3,10 +3,12 @@
 use std::collections::BTreeSet;
 use std::num::NonZero;
 
+use super::keys::ledger_keys;
 use super::{Session, SessionError, replay};
 use crate::base::position::{EntryIndex, TreeSize};
 use crate::base::time::Timestamp;
 use crate::ledger::consistency::ConsistencyProof;
+use crate::ledger::head::open_checkpoint;
 use crate::ledger::read;
 use crate::ledger::receipt::EntryProof;
 use crate::ledger::store::{Store as _, Topic};
@@ -139,6 +141,27 @@ impl Session {
     pub fn prove_since(&self, old: TreeSize) -> Result<ConsistencyProof, SessionError> {
         let hashes = read::consistency(&self.store, old, self.checkpoint.size())?;
         Ok(ConsistencyProof { old_size: old, hashes, checkpoint: self.checkpoint.note().clone() })
+    }
+
+    /// How many entries a checkpoint of this ledger has, which an earlier commit left somewhere:
+    /// signed by one of its keys, and the beginning of its tree.
+    ///
+    /// # Errors
+    /// [`SessionError`] where it is not: `what` says where it is from.
+    pub fn earlier(&self, note: &[u8], what: &str) -> Result<TreeSize, SessionError> {
+        let wrong = |why: String| SessionError::integrity(what, why);
+        let origin = &self.checkpoint.checkpoint().origin;
+        let keys = ledger_keys(&self.view)?;
+        let earlier =
+            open_checkpoint(note, origin, &keys).map_err(|error| wrong(error.to_string()))?;
+        let size = earlier.size();
+        if size > self.size() {
+            return Err(wrong(format!("has {size} entries, and the ledger {}", self.size())));
+        }
+        if read::prover(&self.store, self.size()).root(size)? != *earlier.root() {
+            return Err(wrong(format!("has another history of the first {size} entries")));
+        }
+        Ok(size)
     }
 
     /// The bytes of an entry's leaf, proved under the newest checkpoint.

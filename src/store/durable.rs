@@ -113,12 +113,24 @@ pub fn remove(path: &Path) -> Result<bool, StoreError> {
 /// # Errors
 /// [`StoreError::Unavailable`].
 pub fn create_folder(path: &Path) -> Result<(), StoreError> {
+    create_folder_with(path, 0o700)
+}
+
+/// The same for folders that everybody may read, as far as the process's umask lets them.
+///
+/// # Errors
+/// [`StoreError::Unavailable`].
+pub fn create_shared_folder(path: &Path) -> Result<(), StoreError> {
+    create_folder_with(path, 0o755)
+}
+
+fn create_folder_with(path: &Path, mode: u32) -> Result<(), StoreError> {
     if path.as_os_str().is_empty() || path.is_dir() {
         return Ok(());
     }
-    create_folder(folder_of(path))?;
+    create_folder_with(folder_of(path), mode)?;
     let run = || {
-        match fs::DirBuilder::new().mode(0o700).create(path) {
+        match fs::DirBuilder::new().mode(mode).create(path) {
             Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
             _ => {}
         }

@@ -5,6 +5,7 @@ pub mod durable;
 pub mod fault;
 pub mod lock;
 pub mod memory;
+pub mod mirror;
 pub mod shared;
 #[cfg(feature = "sled")]
 pub mod sled;

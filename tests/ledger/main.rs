@@ -9,3 +9,4 @@ mod faults;
 mod figures;
 mod parsers;
 mod support;
+mod tiles;

@@ -1,5 +1,5 @@
 //! Files that prove something without the ledger (`spec/proof.md`): notes with cosignatures,
-//! proofs of entries and of growth, tiles; against what others published, and altered bit by bit.
+//! proofs of entries and of growth, mirrors; against what others published, and altered bit by bit.
 
 #![cfg(feature = "cli")]
 #![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests are tests")]
@@ -12,6 +12,7 @@ mod command;
 mod common;
 mod flips;
 mod interop;
+mod mirror;
 mod parsers;
 mod quorum;
 #[path = "../samples/mod.rs"]

@@ -1,5 +1,6 @@
 //! `ledger`: keeping it, checking it, proving from it.
 
+mod mirror;
 mod prove;
 mod rotate;
 
@@ -59,6 +60,15 @@ enum Action {
         #[arg(short, long, value_name = "FILE")]
         output: Option<PathBuf>,
     },
+    /// Copy the ledger to a folder as plain files, which any web server may serve
+    #[command(after_help = "The files are those of C2SP tlog-tiles. Run again, it adds what came \
+        since, and\nrefuses to follow another history.\n\n\
+        Examples:\n  countersign ledger mirror --to /srv/www/ledger")]
+    Mirror {
+        /// The folder; it is made where it is missing
+        #[arg(long, value_name = "DIR")]
+        to: PathBuf,
+    },
     /// Replace the ledger's own key: the admins sign it
     #[command(after_help = "The new key is made here, with mode 0600, and takes the old one's \
         place once the\nadmins' statement is in the ledger. What the old key signed stays good, \
@@ -75,6 +85,7 @@ pub(crate) fn run(context: &mut Context, args: &Args) -> Result<ExitStatus, CliE
     match &args.action {
         Action::Check => check(context),
         Action::Checkpoint { output } => prove::checkpoint(context, output.as_deref()),
+        Action::Mirror { to } => mirror::run(context, to),
         Action::RotateKey { flags } => rotate::run(context, flags),
         Action::Prove { entry, since, output } => match (entry, since) {
             (Some(entry), _) => prove::entry(context, *entry, output.as_deref()),
