@@ -5,16 +5,18 @@ use std::collections::BTreeMap;
 
 use super::trust::TrustRoot;
 use crate::base::digest::{RootHash, StatementId};
-use crate::base::position::TreeSize;
+use crate::base::position::{EntryIndex, TreeSize};
 use crate::ledger::consistency::{CONSISTENCY_START, ConsistencyError, ConsistencyProof};
 use crate::ledger::receipt::{EntryProof, ReceiptError};
 use crate::ledger::tlog_proof::{ProofFileError, TLOG_PROOF_START, TlogProof};
 use crate::merkle::empty_root;
 use crate::note::checkpoint::{Checkpoint, CheckpointError, VerifiedCheckpoint};
+use crate::note::key::VerifierKey;
 use crate::note::quorum::Witnessed;
 use crate::note::{NoteError, SignedNote};
 use crate::statement::envelope::{Envelope, EnvelopeError};
-use crate::statement::{Seen, Statement, StatementError};
+use crate::statement::governance::Operation;
+use crate::statement::{Says, Seen, Statement, StatementError};
 
 /// A file as parsed: nothing in it is verified yet.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -135,43 +137,109 @@ pub struct CheckedProof {
     pub witnessed: Witnessed,
 }
 
-/// Checks a file against a trust root and the trees that are known: pure, and the same wherever it
-/// runs.
-///
-/// # Errors
-/// [`ProofRefusal`].
-pub fn check(
-    file: ProofFile,
-    trust: &TrustRoot,
-    known: &[Seen],
-) -> Result<CheckedProof, ProofRefusal> {
-    let (origin, key) = (trust.origin().as_str(), trust.ledger_key());
-    let mut trees = Trees::new(trust);
-    for tree in known {
-        trees.add(tree.size, tree.root)?;
+/// What is known of a ledger: trees, one a size, and the keys that followed the pinned one. Each
+/// file that is checked adds to it.
+#[derive(Debug, Clone)]
+pub struct Known<'a> {
+    trust: &'a TrustRoot,
+    trees: BTreeMap<TreeSize, RootHash>,
+    /// The entry that brought each key, in order; the key signs trees larger than that entry's.
+    keys: Vec<(EntryIndex, VerifierKey)>,
+}
+
+impl<'a> Known<'a> {
+    /// What a trust root alone says: the empty tree, the tree of entry 0, whose root is its leaf
+    /// hash, and the first key.
+    #[must_use]
+    pub fn new(trust: &'a TrustRoot) -> Self {
+        let first = RootHash::from_bytes(*trust.ledger().as_bytes());
+        let trees = BTreeMap::from([(TreeSize::new(0), empty_root()), (TreeSize::new(1), first)]);
+        Self { trust, trees, keys: Vec::new() }
     }
-    let (proved, checkpoint) = match file {
-        ProofFile::Entry(file) => {
-            let entry = EntryProof::of(file, origin, key)?;
-            let (id, statement) = statement(&entry, trust)?;
-            let checkpoint = entry.receipt.checkpoint.clone();
-            let (entry, statement) = (Box::new(entry), Box::new(statement));
-            (Proved::Entry { entry, id, statement }, checkpoint)
+
+    /// The trust root.
+    #[must_use]
+    pub const fn trust(&self) -> &'a TrustRoot {
+        self.trust
+    }
+
+    /// Adds a tree that somebody vouches for, such as what this user has seen of the ledger.
+    ///
+    /// # Errors
+    /// [`ProofRefusal::Fork`] and [`ProofRefusal::OtherLedger`] where another of that size is
+    /// known.
+    pub fn add_tree(&mut self, tree: Seen) -> Result<(), ProofRefusal> {
+        let Seen { size, root } = tree;
+        match self.trees.get(&size) {
+            Some(other) if *other == root => Ok(()),
+            Some(_) if size <= TreeSize::new(1) => Err(ProofRefusal::OtherLedger),
+            Some(_) => Err(ProofRefusal::Fork { size }),
+            None => {
+                self.trees.insert(size, root);
+                Ok(())
+            }
         }
-        ProofFile::Consistency(file) => {
-            let since = file.old_size;
-            // Whose the checkpoint is comes before what it is held against.
-            VerifiedCheckpoint::of(file.checkpoint.clone(), origin, key)?;
-            let root = trees.0.get(&since).ok_or(ProofRefusal::NoOlder { size: since })?;
-            (Proved::Growth { since }, file.verify(since, root, origin, key)?)
+    }
+
+    /// Checks a file, and learns from one that verifies: its tree, and the key that an entry brings
+    /// (`spec/ledger.md` section 12.6). Pure, and the same wherever it runs.
+    ///
+    /// # Errors
+    /// [`ProofRefusal`]; nothing is learnt then.
+    pub fn check(&mut self, file: ProofFile) -> Result<CheckedProof, ProofRefusal> {
+        let origin = self.trust.origin().as_str();
+        let key = self.key_of(file.claimed()?.size).clone();
+        let (proved, checkpoint) = match file {
+            ProofFile::Entry(file) => {
+                let entry = EntryProof::of(file, origin, &key)?;
+                let (id, statement) = statement(&entry, self.trust)?;
+                let checkpoint = entry.receipt.checkpoint.clone();
+                let (entry, statement) = (Box::new(entry), Box::new(statement));
+                (Proved::Entry { entry, id, statement }, checkpoint)
+            }
+            ProofFile::Consistency(file) => {
+                let since = file.old_size;
+                // Whose the checkpoint is comes before what it is held against.
+                VerifiedCheckpoint::of(file.checkpoint.clone(), origin, &key)?;
+                let root = self.trees.get(&since).ok_or(ProofRefusal::NoOlder { size: since })?;
+                (Proved::Growth { since }, file.verify(since, root, origin, &key)?)
+            }
+            ProofFile::Checkpoint(note) => {
+                (Proved::Checkpoint, VerifiedCheckpoint::of(note, origin, &key)?)
+            }
+        };
+        let witnessed = self.trust.witnesses().assess(checkpoint.note())?;
+        self.add_tree(Seen { size: checkpoint.size(), root: *checkpoint.root() })?;
+        if witnessed.is_met {
+            self.follow(&proved);
         }
-        ProofFile::Checkpoint(note) => {
-            (Proved::Checkpoint, VerifiedCheckpoint::of(note, origin, key)?)
+        Ok(CheckedProof { proved, checkpoint, witnessed })
+    }
+
+    /// The key that signs trees of that size: the entry that brings a key is the last of the one
+    /// before.
+    fn key_of(&self, size: TreeSize) -> &VerifierKey {
+        let in_force = |(entry, _): &&(EntryIndex, VerifierKey)| entry.size_after() < size;
+        let newest = self.keys.iter().rev().find(in_force);
+        newest.map_or(self.trust.ledger_key(), |(_, key)| key)
+    }
+
+    /// Takes up the key that an entry brings, which is this ledger's by its name.
+    fn follow(&mut self, proved: &Proved) {
+        let Proved::Entry { entry, statement, .. } = proved else { return };
+        let Says::Governance(body) = &statement.says else { return };
+        let index = entry.receipt.index;
+        for operation in &body.operations {
+            if let Operation::RotateLedgerKey(said) = operation
+                && let Ok(key) = said.ledger_key.parse::<VerifierKey>()
+                && key.name() == self.trust.origin().as_str()
+                && self.keys.iter().all(|(known, _)| *known != index)
+            {
+                self.keys.push((index, key));
+                self.keys.sort_by_key(|(entry, _)| *entry);
+            }
         }
-    };
-    trees.add(checkpoint.size(), *checkpoint.root())?;
-    let witnessed = trust.witnesses().assess(checkpoint.note())?;
-    Ok(CheckedProof { proved, checkpoint, witnessed })
+    }
 }
 
 /// What an entry says, which must be of the ledger that the trust root names.
@@ -187,25 +255,4 @@ fn statement(
         index => statement.ledger == Some(ledger) && (index > 1 || entry.leaf.prev() == ledger),
     };
     if is_ours { Ok((envelope.statement_id(), statement)) } else { Err(ProofRefusal::OtherLedger) }
-}
-
-/// Trees that are known, one a size.
-struct Trees(BTreeMap<TreeSize, RootHash>);
-
-impl Trees {
-    /// What everybody knows: the empty tree, and the tree of entry 0, whose root is its leaf hash.
-    fn new(trust: &TrustRoot) -> Self {
-        let first = RootHash::from_bytes(*trust.ledger().as_bytes());
-        Self(BTreeMap::from([(TreeSize::new(0), empty_root()), (TreeSize::new(1), first)]))
-    }
-
-    fn add(&mut self, size: TreeSize, root: RootHash) -> Result<(), ProofRefusal> {
-        match self.0.insert(size, root) {
-            Some(other) if other != root && size <= TreeSize::new(1) => {
-                Err(ProofRefusal::OtherLedger)
-            }
-            Some(other) if other != root => Err(ProofRefusal::Fork { size }),
-            _ => Ok(()),
-        }
-    }
 }

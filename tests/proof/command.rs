@@ -150,6 +150,9 @@ fn attack_34_a_fork_is_told_to_who_saw_the_other_tree() {
     let seen = files.stage.run(["verify", "forged.txt"]);
     assert!(seen.expect_status(3).contains("there are two trees of 4 entries"), "{}", seen.out);
     files.stage.run(["verify", "checkpoint-4.txt", "checkpoint-3.txt"]).ok();
+    // Two files of one ledger are held against each other.
+    let both = files.verify(&["checkpoint-4.txt", "forged.txt"]);
+    assert!(both.expect_status(3).contains("TAMPERED  forged.txt: there are two trees"));
 }
 
 /// A trust root that asks for witnesses gets no yes from fewer, and says what a yes rests on.
@@ -191,27 +194,38 @@ fn a_quorum_of_witnesses_decides() {
     assert_eq!(files.verify(&["cosigned"]).status, 1, "a line under no known id is passed over");
 }
 
-/// `spec/proof.md` section 5 (ae): a trust root that names the first key says no, and no more, to
-/// what a later one signed.
+/// `spec/proof.md` section 5 (ae): what a later key signed is a stranger's to a trust root that
+/// names the first, until the proof of the entry that brought the key is shown before it.
 #[test]
-fn a_later_key_of_the_ledger_is_a_stranger() {
-    let mut files = Files::new("later-key");
-    files.stage.run(["ledger", "rotate-key", "-y"]).ok();
+fn a_later_key_of_the_ledger_is_followed_by_its_proof() {
+    let files = Files::new("later-key");
+    let rotated = files.stage.run(["ledger", "rotate-key", "-y"]);
+    assert!(rotated.ok().contains("countersign ledger prove 4 -o FILE"), "{}", rotated.out);
+    files.make(&["ledger", "checkpoint", "-o", "checkpoint-5.txt"]);
     files.make(&["ledger", "prove", "4", "-o", "rotation.tlog-proof"]);
     files.stage.run(["roster", "add", "Fay", "--email", "fay@shop.example", "-y"]).ok();
     files.make(&["ledger", "prove", "2", "-o", "later.tlog-proof"]);
+    files.make(&["ledger", "prove", "--since", "4", "-o", "later.tlog-consistency"]);
     files.verify(&["rotation.tlog-proof"]).ok();
     let found = files.verify(&["later.tlog-proof"]);
     let text = found.expect_status(1);
     assert!(text.starts_with("NO  later.tlog-proof: not signed by any known key\n"), "{text}");
-    // With the new key in its place the same file is good.
-    let secret = files.stage.home().join(".config/countersign/keys/localhost_shop.ledger");
-    let secret = fs::read_to_string(secret).unwrap();
-    let signer = countersign::note::key::NoteSigner::from_text(&secret).unwrap();
-    let text = fs::read_to_string(&files.trust).unwrap();
-    let line = text.lines().find(|line| line.starts_with("ledger_key")).unwrap();
-    let other = format!("ledger_key = \"{}\"", signer.verifier_key());
-    files.trust = files.stage.root().join("later.toml");
-    fs::write(&files.trust, text.replace(line, &other)).unwrap();
-    files.verify(&["later.tlog-proof"]).ok();
+    assert!(text.contains("next: if the ledger's key was replaced, name the proof"), "{text}");
+    // After the proof of the rotation the same file is good, and before it it is not.
+    let both = ["rotation.tlog-proof", "later.tlog-proof", "entry-2.tlog-proof"];
+    assert_eq!(files.verify(&both).ok().matches("YES  ").count(), 3);
+    files.verify(&["later.tlog-proof", "rotation.tlog-proof"]).expect_status(1);
+    let grown = ["rotation.tlog-proof", "later.tlog-consistency", "--since", "checkpoint-4.txt"];
+    files.verify(&grown).ok();
+    files.make(&["ledger", "checkpoint", "-o", "checkpoint-6.txt"]);
+    let later = ["rotation.tlog-proof", "later.tlog-proof", "--since", "checkpoint-6.txt"];
+    files.verify(&later).ok();
+    // From there on the old key signs nothing: a larger tree of its is a stranger's.
+    let keys = files.stage.home().join(".config/countersign/keys");
+    let new = fs::read_to_string(keys.join("localhost_shop.ledger")).unwrap();
+    let new = countersign::note::key::NoteSigner::from_text(&new).unwrap();
+    let note = SignedNote::parse(files.read("checkpoint-5.txt").as_bytes()).unwrap();
+    let text = new.sign(note.text()).unwrap().to_string();
+    files.write("too-early.txt", &text);
+    files.verify(&["rotation.tlog-proof", "too-early.txt"]).expect_status(1);
 }

@@ -1,6 +1,6 @@
 //! The tamper campaign: every single bit of files that are signed or hashed, and structure.
 
-use countersign::verify::proof::{ProofFile, ProofRefusal, check};
+use countersign::verify::proof::{ProofFile, ProofRefusal};
 use countersign::verify::trust::TrustRoot;
 
 use crate::support::*;

@@ -4,7 +4,7 @@ use countersign::ledger::consistency::ConsistencyProof;
 use countersign::ledger::tlog_proof::TlogProof;
 use countersign::merkle::tile::{Tile, bundle, unbundle};
 use countersign::note::cosignature::{Cosigner, CosignerKey};
-use countersign::verify::proof::{ProofFile, check};
+use countersign::verify::proof::ProofFile;
 use countersign::verify::trust::TrustRoot;
 use proptest::prelude::*;
 

@@ -19,6 +19,7 @@ use countersign::note::cosignature::Cosigner;
 use countersign::note::key::NoteSigner;
 use countersign::session::sign;
 use countersign::statement::{Seen, Statement};
+use countersign::verify::proof::{CheckedProof, Known, ProofFile, ProofRefusal};
 use countersign::verify::trust::TrustRoot;
 
 use crate::samples;
@@ -34,6 +35,17 @@ pub(crate) fn signer() -> NoteSigner {
 
 pub(crate) fn cosigner(number: u8) -> Cosigner {
     Cosigner::new(&format!("witness.example/w{number}"), &[0x20 + number; 32]).unwrap()
+}
+
+/// Checks one file by what a trust root says and these trees.
+pub(crate) fn check(
+    file: ProofFile,
+    trust: &TrustRoot,
+    trees: &[Seen],
+) -> Result<CheckedProof, ProofRefusal> {
+    let mut known = Known::new(trust);
+    trees.iter().try_for_each(|tree| known.add_tree(*tree))?;
+    known.check(file)
 }
 
 /// A log: its leaves, and its tiles at its newest size.

@@ -10,7 +10,7 @@ use countersign::base::encoding::{base64, hex};
 use countersign::merkle::tile::{BundleError, bundle, unbundle};
 use countersign::note::NoteError;
 use countersign::note::cosignature::{Cosigner, CosignerKey};
-use countersign::verify::proof::{ProofFile, ProofRefusal, Proved, check};
+use countersign::verify::proof::{ProofFile, ProofRefusal, Proved};
 use countersign::verify::trust::TrustRoot;
 use serde_json::json;
 

@@ -17,6 +17,7 @@ pub(super) fn run(context: &mut Context, flags: &SigningFlags) -> Result<ExitSta
     }
     let keys = desk.session.view().ledger().map(|ledger| ledger.keys.clone()).unwrap_or_default();
     let old = keys.last().map(|(_, key)| key.clone()).unwrap_or_default();
+    let entry = desk.session.size();
     let new = file.prepare_next(desk.trust.origin().as_str(), !flags.dry_run)?.to_string();
     let plan = Plan {
         words: vec![
@@ -30,6 +31,10 @@ pub(super) fn run(context: &mut Context, flags: &SigningFlags) -> Result<ExitSta
         question: "Replace the ledger's key?".to_owned(),
         after: vec![
             format!("the new key is in {}", file.path().display()),
+            format!(
+                "before the next entry: countersign ledger prove {entry} -o FILE; with it others"
+            ),
+            "verify without the ledger what the new key signs".to_owned(),
             "next: countersign ledger check".to_owned(),
         ],
     };

@@ -111,7 +111,7 @@ impl Found {
                 let next = match refusal {
                     _ if is_strange(&refusal) => {
                         found.word = Word::No;
-                        "if the ledger's key was replaced: a trust root with the new one"
+                        "if the ledger's key was replaced, name the proof of that entry first"
                     }
                     ProofRefusal::Fork { .. } => {
                         "keep both files: they show it; ask who runs the ledger"

@@ -14,8 +14,7 @@ use crate::cli::exit::ExitStatus;
 use crate::config::ConfigError;
 use crate::ledger::receipt::ReceiptError;
 use crate::session::{SessionError, newest_seen};
-use crate::statement::Seen;
-use crate::verify::proof::{CheckedProof, ProofFile, ProofRefusal, check};
+use crate::verify::proof::{CheckedProof, Known, ProofFile, ProofRefusal};
 use crate::verify::trust::TrustRoot;
 
 /// Check what a file proves, offline: an entry, growth, a checkpoint
@@ -42,16 +41,23 @@ pub(crate) fn run(context: &mut Context, args: &Args) -> Result<ExitStatus, CliE
         files.push((path, file, trust));
     }
     let older = match &args.since {
-        Some(path) => Some((path, read(context, path)?)),
+        Some(path) => Some((path.as_path(), read(context, path)?)),
         None => None,
     };
-    let now = context.now();
-    let mut status = ExitStatus::Yes;
-    let mut answers = Vec::with_capacity(files.len());
-    for (path, file, trust) in files {
+    let (now, mut status, mut answers) = (context.now(), ExitStatus::Yes, Vec::new());
+    // Files of one ledger are held against each other too.
+    let mut ledgers: Vec<Known<'_>> = Vec::new();
+    for (path, file, trust) in &files {
         let place = Place { path: path.display().to_string(), now };
-        let found = judge(context, file, &trust, older.as_ref())?;
-        let found = Found::new(&place, &trust, found);
+        let is_its = |known: &Known<'_>| known.trust() == trust;
+        let at = if let Some(at) = ledgers.iter().position(is_its) {
+            at
+        } else {
+            ledgers.push(known(context, trust)?);
+            ledgers.len() - 1
+        };
+        let found = judge(&mut ledgers[at], file.clone(), older.as_ref())?;
+        let found = Found::new(&place, trust, found);
         status = status.combine(found.status());
         found.print(&mut context.ui);
         answers.push(found);
@@ -91,35 +97,36 @@ fn trust_root(context: &Context, path: &Path, file: &ProofFile) -> Result<TrustR
     }
 }
 
-/// Holds a file against the trust root and every tree that is known.
+/// What is known of a ledger before any file is: its trust root, and what this user has seen.
+fn known<'a>(context: &Context, trust: &'a TrustRoot) -> Result<Known<'a>, CliError> {
+    let mut known = Known::new(trust);
+    if let Some(path) = context.seen_file(trust)
+        && let Some(seen) = newest_seen(&path).map_err(SessionError::from)?
+    {
+        known.add_tree(seen).map_err(|error| {
+            CliError::integrity(format!("what was seen of {} is of another", trust.origin()))
+                .because(&error)
+                .hint("is it the right trust root? countersign trust show --trust FILE")
+        })?;
+    }
+    Ok(known)
+}
+
+/// Holds a file against the trust root and every tree that is known, the older checkpoint's too.
 fn judge(
-    context: &Context,
+    known: &mut Known<'_>,
     file: ProofFile,
-    trust: &TrustRoot,
-    older: Option<&(&PathBuf, ProofFile)>,
+    older: Option<&(&Path, ProofFile)>,
 ) -> Result<Result<CheckedProof, ProofRefusal>, CliError> {
-    let mut known = Vec::new();
-    if let Some(path) = context.seen_file(trust) {
-        known.extend(newest_seen(&path).map_err(SessionError::from)?);
+    // A proof of growth needs the older tree first; any other file may bring the key that signed
+    // it.
+    let is_growth = matches!(file, ProofFile::Consistency(_));
+    if let Some(older) = older.filter(|_| is_growth)
+        && let Err(fork) = learn(known, older)?
+    {
+        return Ok(Err(fork));
     }
-    if let Some((path, older)) = older {
-        match check(ProofFile::Checkpoint(older.note().clone()), trust, &known) {
-            Ok(older) => {
-                let checkpoint = older.checkpoint;
-                known.push(Seen { size: checkpoint.size(), root: *checkpoint.root() });
-            }
-            Err(refusal @ ProofRefusal::Fork { .. }) => return Ok(Err(refusal)),
-            Err(refusal) => {
-                return Err(CliError::integrity(format!(
-                    "{} is no checkpoint of {}",
-                    path.display(),
-                    trust.origin()
-                ))
-                .because(&refusal));
-            }
-        }
-    }
-    match check(file, trust, &known) {
+    match known.check(file) {
         // What is missing is the caller's to give: it is no answer.
         Err(ProofRefusal::NoOlder { size }) => {
             Err(CliError::usage(format!("the proof starts at {size} entries: against which tree?"))
@@ -129,6 +136,27 @@ fn judge(
             Err(CliError::usage(refusal.to_string())
                 .hint("countersign ledger prove N -o FILE writes the entry too"))
         }
-        outcome => Ok(outcome),
+        Ok(checked) => match older.filter(|_| !is_growth) {
+            Some(older) => Ok(learn(known, older)?.map(|()| checked)),
+            None => Ok(Ok(checked)),
+        },
+        Err(refusal) => Ok(Err(refusal)),
+    }
+}
+
+/// Takes up the older checkpoint's tree; gives the refusal where it is another history.
+fn learn(
+    known: &mut Known<'_>,
+    (path, older): &(&Path, ProofFile),
+) -> Result<Result<(), ProofRefusal>, CliError> {
+    match known.check(ProofFile::Checkpoint(older.note().clone())) {
+        Ok(_) => Ok(Ok(())),
+        Err(refusal @ ProofRefusal::Fork { .. }) => Ok(Err(refusal)),
+        Err(refusal) => {
+            let message = format!("{} is no checkpoint of this ledger", path.display());
+            Err(CliError::integrity(message)
+                .because(&refusal)
+                .hint("countersign verify FILE says more of it"))
+        }
     }
 }
