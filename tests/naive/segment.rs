@@ -332,16 +332,7 @@ impl Segments<'_> {
                     if self.approvals_after.is_some_and(|after| logged.index <= after) => {}
                 ApprovalVerdict::Approve => {
                     // A reject is of the change itself, wherever it was said.
-                    let left_out = if !meant(row) {
-                        Some(ReasonCode::WrongBranch)
-                    } else if leaked {
-                        Some(ReasonCode::KeyRevoked)
-                    } else if self.cools(logged) {
-                        Some(ReasonCode::KeyCooling)
-                    } else {
-                        None
-                    };
-                    if let Some(code) = left_out {
+                    if let Some(code) = self.left_out(logged, meant(row)) {
                         words.codes.insert(code);
                         continue;
                     }
@@ -425,6 +416,19 @@ impl Segments<'_> {
                 .flatten()
                 .any(|row| row.last != *last && row.is_of(change) && approval < point.entry)
         })
+    }
+
+    /// Why an approval is not heard at all.
+    fn left_out(&self, logged: &Logged, is_meant: bool) -> Option<ReasonCode> {
+        if !is_meant {
+            Some(ReasonCode::WrongBranch)
+        } else if self.log().under_leaked_key(logged) {
+            Some(ReasonCode::KeyRevoked)
+        } else if self.cools(logged) {
+            Some(ReasonCode::KeyCooling)
+        } else {
+            None
+        }
     }
 
     /// Whether the key is a further one of its member, enrolled too lately.

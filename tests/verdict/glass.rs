@@ -195,8 +195,8 @@ fn attack_32_a_deployment_that_nobody_records_is_owed() {
     assert_eq!(found.owed[0].debt.entry.index, late);
 }
 
-/// Something new that is settled beside what was overridden ends what is owed; where it was overdue,
-/// it makes overrides harder for 30 days more. What is settled as what it is does not.
+/// Something new that is settled beside what was overridden ends what is owed; where that was
+/// overdue, it makes overrides harder for 30 days more. What is settled as what it is does not.
 #[test]
 fn attack_32_an_empty_commit_makes_no_override_easier() {
     let holders = ["ada", "ben", "cy"];
