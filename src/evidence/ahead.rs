@@ -2,10 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use super::carried::{Carries, Named};
+use super::carried::Carries;
 use super::covers::known_covers;
 use super::gather::{
-    GatherError, Gathered, carry, evidence_of, hashes, note_colliding, range_step,
+    GatherError, Gathered, Wanted, carry, evidence_of, hashes, note_colliding, range_step,
     rejects_brought_in,
 };
 use super::runs::spoken_of;
@@ -81,6 +81,7 @@ pub fn gather_ahead(
     let found = judge_ahead(question, &gathered.evidence_as_of(view));
     let uncovered = found.segments.iter().filter(|segment| !segment.satisfied);
     let uncovered = uncovered.map(|segment| segment.change).collect();
-    carry(session, repository, question, view, &mut gathered, (uncovered, Named::new()))?;
+    let carries = Wanted { uncovered, ..Wanted::default() };
+    carry(session, repository, question, view, &mut gathered, carries)?;
     Ok(gathered)
 }

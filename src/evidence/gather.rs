@@ -175,8 +175,14 @@ pub fn gather_as_of(
     let found = verdict(question, &gathered.evidence_as_of(view));
     let judged = found.segments.iter().filter(|_| !found.is_allowed());
     let uncovered = judged.filter(|segment| !segment.satisfied).map(|segment| segment.change);
-    let uncovered = uncovered.collect();
-    carry(session, repository, question, view, &mut gathered, (uncovered, named(decided)))?;
+    // Whatever lands here uses up what was signed of it in another form, needed or not. What a
+    // decision says of that stands in its cover.
+    let carries = Wanted {
+        uncovered: uncovered.collect(),
+        uses_up: decided.is_none(),
+        named: named(decided),
+    };
+    carry(session, repository, question, view, &mut gathered, carries)?;
     Ok(gathered)
 }
 
@@ -214,15 +220,28 @@ fn widen(
     Ok(())
 }
 
-/// What is carried to what is judged: of sign-offs where one is missing, of rejects always.
+/// What certificates are looked for.
+#[derive(Default)]
+pub(super) struct Wanted {
+    /// What is not covered without.
+    pub(super) uncovered: BTreeSet<ChangeHash>,
+    /// Whether sign-offs are looked for also where none is missing, to be used up.
+    pub(super) uses_up: bool,
+    /// Certificates to be checked before others are looked for.
+    pub(super) named: Named,
+}
+
+/// What is carried to what is judged: of sign-offs where one is missing or is used up, of rejects
+/// always.
 pub(super) fn carry(
     session: &Session,
     repository: &Repository,
     question: &Question,
     view: &View,
     gathered: &mut Gathered,
-    (uncovered, named): (BTreeSet<ChangeHash>, Named),
+    wanted: Wanted,
 ) -> Result<bool, GatherError> {
+    let Wanted { uncovered, uses_up, named } = wanted;
     let Some(name) = repository_name(view, question) else { return Ok(false) };
     let gap_lines = greatest_carry_gap(question, view);
     let size = view.size();
@@ -231,8 +250,18 @@ pub(super) fn carry(
     if !uncovered.is_empty() {
         has_landed.extend(landed_lately(session, view, question)?);
     }
-    let search =
-        Search { session, repository, name: &name, size, uncovered, gap_lines, named, has_landed };
+    let looks_for_approvals = uses_up || !uncovered.is_empty();
+    let search = Search {
+        session,
+        repository,
+        name: &name,
+        size,
+        uncovered,
+        looks_for_approvals,
+        gap_lines,
+        named,
+        has_landed,
+    };
     let wanted = search.run(gathered)?;
     let is_new = gathered.add(session, wanted)?;
     if is_new {
@@ -342,7 +371,8 @@ pub fn gather_range(
     let found = judge_unlanded(question, &gathered.evidence(session));
     let uncovered = found.iter().filter(|segment| !segment.satisfied);
     let uncovered = uncovered.map(|segment| segment.change).collect();
-    carry(session, repository, question, view, &mut gathered, (uncovered, Named::new()))?;
+    let carries = Wanted { uncovered, ..Wanted::default() };
+    carry(session, repository, question, view, &mut gathered, carries)?;
     // What bears on a sign-off of another change is asked of no landing yet.
     gathered.covers.clear();
     Ok(gathered)

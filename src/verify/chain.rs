@@ -10,6 +10,7 @@ use super::verdict::{Problem, problem};
 use crate::base::limits::SEGMENT_STEPS_MAX;
 use crate::base::name::Revision;
 use crate::base::position::EntryIndex;
+use crate::change::carry::Carried;
 use crate::change::{ChangePath, Document};
 use crate::policy::ReasonCode;
 
@@ -17,7 +18,7 @@ use crate::policy::ReasonCode;
 pub(super) struct Chain {
     pub(super) segments: Vec<Segment>,
     pub(super) problems: Vec<Problem>,
-    /// The steps and runs that somebody signed off.
+    /// The steps and runs that somebody signed off, and what is carried to them.
     pub(super) signed: Vec<Contained>,
     /// Whether a reject stands on one of the steps: no longer segment answers that.
     pub(super) has_rejected_step: bool,
@@ -80,15 +81,22 @@ pub(super) fn segments(judge: &Judge<'_>, evidence: &Evidence<'_>) -> Chain {
         |step: &Run| runs.iter().any(|run| run.segment.satisfied && run.takes_back(step));
     let has_rejected_step =
         alone.iter().any(|step| !step.segment.rejects.is_empty() && !took_back(step));
-    let is_signed = |run: &&Run| judge.is_approved(run.segment.change);
-    let signed = alone.iter().chain(&runs).filter(is_signed).map(|run| Contained {
-        change: run.segment.change,
-        first: run.segment.first.clone(),
-        last: run.segment.last.clone(),
-    });
-    let signed = signed.collect();
+    let signed = alone.iter().chain(&runs).flat_map(|run| signed(judge, run)).collect();
     let segments = cut(alone, runs);
     Chain { segments, problems, signed, has_rejected_step, newest_unanswered }
+}
+
+/// What of a run was signed off, be it in another form that is carried to it and that no other
+/// landing of the chain uses up: however far apart its edits lie, and whether or not it counts, it
+/// has landed (ATTACKS 7).
+fn signed(judge: &Judge<'_>, run: &Run) -> Vec<Contained> {
+    let Segment { change, first, last, .. } = &run.segment;
+    let carried = judge.carried_to(*change, Some(last)).map(Carried::approved);
+    let carried =
+        carried.filter(|approved| judge.landings().elsewhere(*approved, first, last).is_none());
+    let changes = std::iter::once(*change).chain(carried);
+    let of = |change| Contained { change, first: first.clone(), last: last.clone() };
+    changes.filter(|change| judge.is_approved(*change)).map(of).collect()
 }
 
 /// The runs of several steps that somebody speaks of, shorter ones first, and the whole chain.

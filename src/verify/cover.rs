@@ -19,8 +19,8 @@ pub struct Cover {
     kind: CoverType,
     /// The segments, oldest first.
     pub segments: Vec<CoverRow>,
-    /// Other steps and runs of the chain that were signed off as well: their sign-offs are used up
-    /// with it (ATTACKS 7).
+    /// Other steps and runs of the chain that were signed off as well, and changes that are carried
+    /// to a step or run: their sign-offs are used up with it (ATTACKS 7).
     pub contained: Vec<Contained>,
 }
 
@@ -99,8 +99,11 @@ impl Cover {
     #[must_use]
     pub fn of(segments: &[Segment], signed: &[Contained]) -> Self {
         let is_segment = |one: &Contained| {
-            let mut same = segments.iter().filter(|segment| segment.change == one.change);
-            same.any(|segment| segment.first == one.first && segment.last == one.last)
+            let place =
+                |segment: &&Segment| (&segment.first, &segment.last) == (&one.first, &one.last);
+            let mut here = segments.iter().filter(place);
+            let told = |from: &CarriedSignOff| from.approved == one.change;
+            here.any(|segment| segment.change == one.change || segment.carried.iter().any(told))
         };
         let row = |segment: &Segment| {
             let requirements = &segment.assessment.requirements;

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use countersign::base::digest::ChangeHash;
+use countersign::change::carry::Carried;
 use countersign::policy::ReasonCode;
 use countersign::statement::Says;
 use countersign::statement::words::{ApprovalVerdict, SubjectType};
@@ -24,10 +25,16 @@ pub(crate) fn judge(segments: &Segments<'_>, parts: &[Part]) -> Judged {
         for last in first..count {
             let (length, run) = (last - first + 1, &parts[first..=last]);
             let (change, is_empty) = change_of(run);
-            if (length <= 32 || length == count)
-                && !is_empty
-                && segments.words(change, None, &[]).approved
-            {
+            if (length > 32 && length != count) || is_empty {
+                continue;
+            }
+            // What is carried there has landed as well, whatever it counts for.
+            let mut changes = vec![change];
+            let carried = segments.carried(&run[0].old, &run[run.len() - 1].new);
+            let used_up = elsewhere(segments, parts, first, last);
+            changes.extend(carried.iter().map(Carried::approved).filter(|c| !used_up.contains(c)));
+            changes.retain(|change| segments.words(*change, None, &[]).approved);
+            for change in changes {
                 let (first, last) = (parts[first].first.clone(), parts[last].last.clone());
                 let (approvals, carried) = (BTreeSet::new(), BTreeMap::new());
                 let (is_carried, contained) = (false, true);

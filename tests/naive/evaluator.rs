@@ -227,7 +227,7 @@ fn judge(model: &Model<'_>, asked: &Asked, policies: &[Policy], points: &[Point]
     let mut rows = judged.swap_remove(0).rows;
     approved.retain(|one| {
         let same = |row: &CoverRow| {
-            row.change == one.change && row.first == one.first && row.last == one.last
+            row.is_of(one.change) && row.first == one.first && row.last == one.last
         };
         !rows.iter().any(same)
     });

@@ -11,7 +11,7 @@ use countersign::statement::Says;
 use countersign::statement::approval::Approval;
 use countersign::statement::governance::{Operation, SetPolicy};
 use countersign::statement::words::{ApprovalVerdict, Assistance};
-use countersign::verify::cover::{Cover, Match};
+use countersign::verify::cover::{Contained, Cover, Match};
 use countersign::verify::{CarriedTo, StepEvidence, Uncarried, Verdict};
 
 use super::given::{Given, deployed_elsewhere, landed};
@@ -383,6 +383,56 @@ fn attack_27_a_sign_off_is_carried_to_a_run_of_steps() {
     assert!(found.is_allowed(), "{:?}", found.reasons());
     let rows: Vec<_> = found.cover().segments.iter().map(|row| row.matched).collect();
     assert_eq!(rows, [Match::Exact, Match::Carried]);
+}
+
+/// ATTACKS 7: what was signed as one change and landed as steps that others signed is used up, and
+/// so is what the policy's gap refused.
+#[test]
+fn attack_07_what_is_carried_beside_the_cover_is_used_up() {
+    let mut world = world(POLICY);
+    let text = "1\n2\n3\n4\nMINE\ntail\n";
+    let whole = document("a", Some(READ[0]), Some(text));
+    let steps = [
+        step("s1", "ben", "a", Some(TOGETHER[0]), Some(TOGETHER[1])),
+        step("s2", "ben", "a", Some(TOGETHER[1]), Some(TOGETHER[2])),
+    ];
+    for step in &steps {
+        world.declare("ben", step, &["ben"], Assistance::None).unwrap();
+        world.approve("ada", step).unwrap();
+    }
+    approve(&mut world, "cy", &whole);
+    let run = document("a", Some(TOGETHER[0]), Some(TOGETHER[2]));
+    let mut source = CarryContents::default();
+    for text in [READ[0], text, TOGETHER[0], TOGETHER[2]] {
+        source.contents.insert(ContentDigest::of(text.as_bytes()), text.into());
+    }
+    let proof = find(&whole, &run, 1, &source).unwrap().1;
+    let given = Given { carried: vec![to(&steps[1], proof)], ..Given::default() };
+    let found = given.judge(&world, &world.question(&commit("s2")), &steps);
+    assert!(found.is_allowed(), "{:?}", found.reasons());
+    let cover = found.cover();
+    assert!(cover.segments.iter().all(|row| row.matched == Match::Exact && row.carried.is_empty()));
+    let contained = Contained { change: whole.hash(), first: commit("s1"), last: commit("s2") };
+    assert_eq!(cover.contained, [contained]);
+    assert_eq!(Cover::parse(&cover.to_bytes()).unwrap(), cover);
+    let entry = world.deploy(&commit("s2")).get();
+    let mut again = step("again", "ben", "a", Some(READ[0]), Some(text));
+    again.step.document = whole;
+    let given = Given { covers: vec![landed(&found, entry)], ..Given::default() };
+    let found = given.judge(&world, &world.question(&commit("again")), &[again]);
+    assert!(!found.is_allowed());
+    assert_eq!(discounts(&found)[0].0, ReasonCode::Spent);
+    // Too near for the policy, and landed all the same.
+    let mut world = self::world(&with("carry_gap = 4"));
+    approve(&mut world, "cy", &read());
+    let squash = landing("squash", LANDED);
+    world.declare("ben", &squash, &["ben"], Assistance::None).unwrap();
+    world.approve("ada", &squash).unwrap();
+    let found = judge(&world, &squash);
+    assert!(found.is_allowed(), "{:?}", found.reasons());
+    let cover = found.cover();
+    assert!(cover.segments[0].carried.is_empty());
+    assert_eq!(cover.contained[0].change, read().hash());
 }
 
 /// What is near and not carried is told, with why, and gives nothing.

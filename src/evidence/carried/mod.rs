@@ -2,27 +2,29 @@
 //! changes are words on these. A gate makes them itself; a later reader checks those that the
 //! cover of a decision names.
 
+mod memory;
 mod open;
 mod pair;
+mod runs;
 mod sums;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::gather::{GatherError, Gathered};
 use crate::base::digest::{ChangeHash, ContentDigest};
-use crate::base::limits::SEGMENT_STEPS_MAX;
-use crate::base::name::Revision;
 use crate::base::position::TreeSize;
 use crate::change::Document;
 use crate::change::carry::Certificate;
-use crate::git::{Range, Repository};
+use crate::git::{GitError, Range, Repository};
 use crate::ledger::store::Topic;
 use crate::ledger::topics;
 use crate::session::Session;
 use crate::verify::cover::Cover;
 use crate::verify::{CarriedTo, Uncarried};
+use memory::Memory;
 use open::Open;
 use pair::Pairs;
+use runs::{Composed, runs};
 use sums::Sums;
 
 /// At most so many near changes are told of one that is not signed off, and of how many of those.
@@ -71,8 +73,10 @@ pub(super) struct Search<'a> {
     pub(super) name: &'a crate::base::name::RepositoryName,
     /// Entries below it are seen.
     pub(super) size: TreeSize,
-    /// Changes that are not covered; where there are none, only rejects are looked for.
+    /// Changes that are not covered.
     pub(super) uncovered: BTreeSet<ChangeHash>,
+    /// Whether approvals are looked for, too, and not rejects alone.
+    pub(super) looks_for_approvals: bool,
     /// Unchanged lines between edits of both sides.
     pub(super) gap_lines: u32,
     /// Certificates to be checked before others are looked for.
@@ -94,17 +98,18 @@ impl Search<'_> {
         if open.is_empty() {
             return Ok(BTreeSet::new());
         }
-        let mut sums = Sums::new(self.repository);
+        let memory = Memory::new(self.repository);
+        let mut sums = Sums::new(&memory);
         let steps = gathered.steps.iter().chain(&gathered.whole);
         let paths = steps.flat_map(|step| step.step.document.paths()).cloned().collect();
         open.index(&paths, &mut sums)?;
-        let composed = Self::runs(&open, gathered, &mut sums)?;
+        let composed = runs(&open, &gathered.steps, &mut sums)?;
         let landed = landed(gathered, &composed);
-        let mut pairs = Pairs::new(self, &open, sums);
-        let mut runs = BTreeSet::new();
+        let mut pairs = Pairs::new(self, &open, (&memory, sums));
+        let mut found_runs = BTreeSet::new();
         for one in &landed {
             if pairs.carry(one)? {
-                runs.extend(one.run);
+                found_runs.extend(one.run);
             }
         }
         let told = landed.iter().filter(|one| {
@@ -118,48 +123,18 @@ impl Search<'_> {
             pairs.tell(one, NEAR_TOLD_MAX)?;
         }
         let found = pairs.finish();
-        runs.extend(gathered.runs.iter().copied());
-        gathered.runs = runs.into_iter().collect();
+        found_runs.extend(gathered.runs.iter().copied());
+        gathered.runs = found_runs.into_iter().collect();
         let signed = found.carried.iter().map(|to| to.carried.approved());
         let near = found.uncarried.iter().map(|near| near.approved);
         let wanted = signed.chain(near).map(topics::change).collect();
         gathered.carried = found;
         Ok(wanted)
     }
-
-    /// The runs of several steps to whose change something open could be carried. Each composed
-    /// document is made from the one before: the work grows with the number of steps.
-    fn runs(
-        open: &Open,
-        gathered: &Gathered,
-        sums: &mut Sums<'_>,
-    ) -> Result<Vec<(usize, usize, Document)>, GatherError> {
-        let steps = &gathered.steps;
-        let mut found = Vec::new();
-        for last in 1..steps.len() {
-            let mut document = steps[last].step.document.clone();
-            let lowest = (last + 1).saturating_sub(SEGMENT_STEPS_MAX);
-            for first in (lowest..last).rev() {
-                let Ok(longer) = Document::compose(&[&steps[first].step.document, &document])
-                else {
-                    break;
-                };
-                document = longer;
-                let range = Range {
-                    base: steps[first].step.parent.clone(),
-                    head: steps[last].step.commit.clone(),
-                };
-                if !open.candidates(&document, &range, sums)?.is_empty() {
-                    found.push((first, last, document.clone()));
-                }
-            }
-        }
-        Ok(found)
-    }
 }
 
 /// What is judged, each change once: shorter runs first.
-fn landed<'a>(gathered: &'a Gathered, runs: &'a [(usize, usize, Document)]) -> Vec<Landed<'a>> {
+fn landed<'a>(gathered: &'a Gathered, runs: &'a [Composed]) -> Vec<Landed<'a>> {
     let steps = &gathered.steps;
     let range = |first: usize, last: usize| Range {
         base: steps[first].step.parent.clone(),
@@ -186,7 +161,18 @@ fn landed<'a>(gathered: &'a Gathered, runs: &'a [(usize, usize, Document)]) -> V
     landed
 }
 
-/// A commit before and one after: what content is read from.
-fn revisions(range: &Range) -> impl Iterator<Item = &Revision> {
-    range.base.iter().chain(std::iter::once(&range.head))
+/// What is not here cannot be carried. What is here and damaged is never passed over.
+fn damage(failure: Option<GitError>) -> Result<(), GitError> {
+    match failure {
+        None
+        | Some(
+            GitError::UnknownCommit { .. }
+            | GitError::Missing { .. }
+            | GitError::Shallow { .. }
+            | GitError::NoSuchFile { .. }
+            | GitError::BlobTooLarge { .. }
+            | GitError::ObjectTooLarge { .. },
+        ) => Ok(()),
+        Some(error) => Err(error),
+    }
 }

@@ -16,8 +16,6 @@ use crate::statement::Says;
 use crate::statement::words::{ApprovalVerdict, SubjectType};
 use crate::verify::VerifiedEntry;
 
-/// At most so many rejects are looked at, the newest of the repository.
-const REJECTS_MAX: usize = 200;
 /// Between which commits a change was read, as its signers say: the newest of them.
 const RANGES_MAX: usize = 3;
 
@@ -50,7 +48,7 @@ struct Deltas {
 }
 
 impl Open {
-    /// The newest that was signed in the repository; what was rejected first.
+    /// The newest that was signed in the repository, and before it whatever was rejected.
     pub(super) fn read(search: &Search<'_>) -> Result<Self, SessionError> {
         let mut found: BTreeMap<ChangeHash, (bool, Vec<Range>)> = BTreeMap::new();
         let mut order = Vec::new();
@@ -82,10 +80,11 @@ impl Open {
                 && reject.changes.iter().any(|rejected| rejected.repository == *search.name)
                 && !view.is_lifted(reject.entry)
         };
-        let rejects = view.rejects().iter().rev().filter(here).take(REJECTS_MAX);
+        // All of them: who would have one forgotten need only reject often enough.
+        let rejects = view.rejects().iter().filter(here);
         let rejects = session.entries_at(rejects.map(|reject| reject.entry))?;
         rejects.iter().rev().for_each(|entry| take(entry, ApprovalVerdict::Reject));
-        if !search.uncovered.is_empty() {
+        if search.looks_for_approvals {
             let mut indexes = session.indexes_under(topics::approved(search.name))?;
             indexes.retain(|index| search.size.covers(*index));
             let oldest = indexes.len().saturating_sub(CARRY_OPEN_ENTRIES_MAX);
@@ -133,6 +132,17 @@ impl Open {
         let signed = found.into_iter().filter_map(|at| self.signed.get(at));
         let fits = |signed: &&Signed| could_be_carried(&signed.document, landed);
         Ok(signed.filter(|signed| signed.document != *landed).filter(fits).collect())
+    }
+
+    /// Whether something that was signed may do the same to a path of what is judged.
+    pub(super) fn is_like(&self, path: &ChangePath, delta: Option<u64>) -> bool {
+        match delta {
+            // What changed nothing may be no part of a run's change.
+            None | Some(0) => true,
+            Some(delta) => self.by_delta.get(path).is_some_and(|deltas| {
+                deltas.known.contains_key(&delta) || !deltas.unknown.is_empty()
+            }),
+        }
     }
 
     /// Finds the signed changes of these paths by what they do to them.

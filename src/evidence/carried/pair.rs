@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use super::memory::Memory;
 use super::open::{Open, Signed, row_of};
 use super::sums::Sums;
-use super::{Carries, Landed, Search};
+use super::{Carries, Landed, Search, damage};
 use crate::base::digest::ChangeHash;
 use crate::base::limits::{CARRY_SEARCHES_FAILED_MAX, CARRY_SEARCHES_MAX};
 use crate::base::name::Revision;
@@ -13,7 +14,6 @@ use crate::change::carry::{
     Carried, CarryError, CarryFault, Certificate, PathRelation, check, relate,
 };
 use crate::evidence::gather::GatherError;
-use crate::git::GitError;
 use crate::verify::{CarriedTo, Uncarried};
 
 /// The pairs that were looked at.
@@ -24,18 +24,24 @@ pub(super) struct Pairs<'a> {
     /// Why what could be carried by its rows is not.
     failed: BTreeMap<(ChangeHash, ChangeHash), String>,
     sums: Sums<'a>,
+    memory: &'a Memory<'a>,
     searches_left: usize,
     failures_left: usize,
 }
 
 impl<'a> Pairs<'a> {
-    pub(super) const fn new(search: &'a Search<'a>, open: &'a Open, sums: Sums<'a>) -> Self {
+    pub(super) fn new(
+        search: &'a Search<'a>,
+        open: &'a Open,
+        (memory, sums): (&'a Memory<'a>, Sums<'a>),
+    ) -> Self {
         Self {
             search,
             open,
             found: Carries { carried: Vec::new(), uncarried: Vec::new(), certificates: Vec::new() },
             failed: BTreeMap::new(),
             sums,
+            memory,
             searches_left: CARRY_SEARCHES_MAX,
             failures_left: CARRY_SEARCHES_FAILED_MAX,
         }
@@ -65,14 +71,18 @@ impl<'a> Pairs<'a> {
             if !self.adds_up(signed, landed)? {
                 continue;
             }
-            if self.searches_left == 0 || self.failures_left == 0 {
-                break;
+            // A limit keeps nobody's reject from being heard: whoever may reject can block anyhow,
+            // and who makes it slow stands in the ledger.
+            if !signed.is_rejected {
+                if self.searches_left == 0 || self.failures_left == 0 {
+                    continue;
+                }
+                self.searches_left -= 1;
             }
-            self.searches_left -= 1;
             match self.find(signed, landed)? {
                 Ok((certificate, carried)) => self.take(signed, landed, certificate, carried),
                 Err(error) => {
-                    self.failures_left -= 1;
+                    self.failures_left -= usize::from(!signed.is_rejected);
                     self.failed.insert(pair, told(&error));
                 }
             }
@@ -138,7 +148,7 @@ impl<'a> Pairs<'a> {
         };
         let Ok(certificate) = Certificate::parse(&bytes) else { return Ok(None) };
         for range in &signed.ranges {
-            let source = self.search.repository.carried_ranges(range.clone(), landed.range.clone());
+            let source = self.memory.source(range.clone(), landed.range.clone());
             let checked = check(&signed.document, landed.document, &certificate, 1, &source);
             damage(source.failure())?;
             if let Ok(carried) = checked {
@@ -159,8 +169,7 @@ impl<'a> Pairs<'a> {
         let mut why = Err(FindError::Check(CarryError::Empty));
         for gap in gaps {
             for range in &signed.ranges {
-                let source =
-                    self.search.repository.carried_ranges(range.clone(), landed.range.clone());
+                let source = self.memory.source(range.clone(), landed.range.clone());
                 why = find(&signed.document, landed.document, gap, &source);
                 damage(source.failure())?;
                 if why.is_ok() {
@@ -194,7 +203,7 @@ impl<'a> Pairs<'a> {
         let Some(range) = signed.ranges.first() else {
             return Ok("it is not known which commits were read".to_owned());
         };
-        let source = self.search.repository.carried_ranges(range.clone(), landed.range.clone());
+        let source = self.memory.source(range.clone(), landed.range.clone());
         let relations = relate(&signed.document, landed.document, &source);
         damage(source.failure())?;
         let mut edited = None;
@@ -227,19 +236,4 @@ fn told(error: &FindError) -> String {
 
 fn unkept(error: crate::ledger::store::StoreError) -> GatherError {
     crate::session::SessionError::from(error).into()
-}
-
-/// What is not here cannot be carried. What is here and damaged is never passed over.
-pub(super) fn damage(failure: Option<GitError>) -> Result<(), GatherError> {
-    match failure {
-        None
-        | Some(
-            GitError::UnknownCommit { .. }
-            | GitError::Missing { .. }
-            | GitError::Shallow { .. }
-            | GitError::NoSuchFile { .. }
-            | GitError::BlobTooLarge { .. },
-        ) => Ok(()),
-        Some(error) => Err(error.into()),
-    }
 }

@@ -4,24 +4,24 @@
 
 use std::collections::BTreeMap;
 
-use super::pair::damage;
-use super::revisions;
+use super::memory::Memory;
 use crate::base::digest::ContentDigest;
+use crate::base::name::Revision;
 use crate::carry::line_sum;
 use crate::change::{ChangePath, Content, Row, Side};
 use crate::evidence::gather::GatherError;
-use crate::git::{Range, Repository};
+use crate::git::Range;
 
 /// Sums of lines by content.
 pub(super) struct Sums<'a> {
-    repository: &'a Repository,
+    memory: &'a Memory<'a>,
     /// None where the content is not at hand.
     known: BTreeMap<ContentDigest, Option<u64>>,
 }
 
 impl<'a> Sums<'a> {
-    pub(super) const fn new(repository: &'a Repository) -> Self {
-        Self { repository, known: BTreeMap::new() }
+    pub(super) const fn new(memory: &'a Memory<'a>) -> Self {
+        Self { memory, known: BTreeMap::new() }
     }
 
     /// By how much a row changes the sum of its file; none where that is not known.
@@ -30,16 +30,18 @@ impl<'a> Sums<'a> {
         row: &Row,
         ranges: &[Range],
     ) -> Result<Option<u64>, GatherError> {
-        let old = self.sum(&row.path, &row.old, ranges)?;
-        let new = self.sum(&row.path, &row.new, ranges)?;
+        let bases = || ranges.iter().filter_map(|range| range.base.as_ref());
+        let heads = || ranges.iter().map(|range| &range.head);
+        let old = self.sum(&row.path, &row.old, bases().chain(heads()))?;
+        let new = self.sum(&row.path, &row.new, heads().chain(bases()))?;
         Ok(old.zip(new).map(|(old, new)| new.wrapping_sub(old)))
     }
 
-    fn sum(
+    fn sum<'r>(
         &mut self,
         path: &ChangePath,
         side: &Side,
-        ranges: &[Range],
+        commits: impl Iterator<Item = &'r Revision>,
     ) -> Result<Option<u64>, GatherError> {
         if *side == Side::ABSENT {
             return Ok(Some(0));
@@ -48,17 +50,8 @@ impl<'a> Sums<'a> {
         if let Some(known) = self.known.get(&digest) {
             return Ok(*known);
         }
-        let mut found = None;
-        for revision in ranges.iter().flat_map(revisions) {
-            match self.repository.blob(revision, path) {
-                Ok(content) if ContentDigest::of(&content) == digest => {
-                    found = Some(line_sum(&content));
-                    break;
-                }
-                Ok(_) => {}
-                Err(error) => damage(Some(error))?,
-            }
-        }
+        let content = self.memory.read(path, digest, commits)?;
+        let found = content.map(|content| line_sum(&content));
         self.known.insert(digest, found);
         Ok(found)
     }
