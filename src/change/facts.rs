@@ -155,7 +155,8 @@ pub struct CommitFacts {
     /// The message, as it is.
     pub message: Vec<u8>,
     /// Whether the author counts: always, but of a merge only where some path differs from every
-    /// parent by mode or whole blob. Pressing "merge" is not writing.
+    /// parent by mode or whole blob. Pressing "merge" is not writing; whether git could have merged
+    /// the contents, too, is settled where evidence is gathered.
     pub author_counts: bool,
 }
 

@@ -51,7 +51,7 @@ pub fn gather_ahead(
             repository.steps(&chain.commits)?
         }
     };
-    let mut steps = evidence_of(session, steps);
+    let mut steps = evidence_of(session, repository, steps)?;
     note_colliding(repository, &mut steps)?;
     let difference = match steps.as_slice() {
         [one] => one.step.document.clone(),

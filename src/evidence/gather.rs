@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use super::carried::{Carries, Named, Search, named};
 use super::covers::known_covers;
+use super::merges::settle_merges;
 use super::place::{Placed, place};
 use super::runs::spoken_of;
 use super::start::{RestsOn, rests_on};
@@ -132,7 +133,7 @@ pub fn gather_as_of(
     if commits.len() > CHAIN_STEPS_MAX {
         return Err(GatherError::TooManySteps { found: commits.len() });
     }
-    let mut steps = evidence_of(session, repository.steps(&commits)?);
+    let mut steps = evidence_of(session, repository, repository.steps(&commits)?)?;
     note_colliding(repository, &mut steps)?;
     let difference = match commits.first() {
         // The first step's parent is the start; the trees themselves say what would be deployed.
@@ -332,7 +333,7 @@ fn whole(
     };
     let range = Range { base: Some(newest), head: question.revision.clone() };
     match range_step(repository, &range) {
-        Ok(step) => Ok(evidence_of(session, vec![step]).pop()),
+        Ok(step) => Ok(evidence_of(session, repository, vec![step])?.pop()),
         Err(GitError::ChainTooLong { .. }) => Ok(None),
         Err(error) => Err(error.into()),
     }
@@ -351,7 +352,7 @@ pub fn gather_range(
 ) -> Result<Gathered, GatherError> {
     let step = range_step(repository, range)?;
     let document = step.document.clone();
-    let steps = evidence_of(session, vec![step]);
+    let steps = evidence_of(session, repository, vec![step])?;
     let entries = session.entries_under([topics::change(document.hash())])?;
     let mut gathered = Gathered {
         position: Position::FromRoot,
@@ -417,8 +418,13 @@ pub(super) fn note_colliding(
     Ok(())
 }
 
-pub(super) fn evidence_of(session: &Session, steps: Vec<Step>) -> Vec<StepEvidence> {
-    steps.into_iter().map(|step| step_evidence(step, session.salt())).collect()
+pub(super) fn evidence_of(
+    session: &Session,
+    repository: &Repository,
+    mut steps: Vec<Step>,
+) -> Result<Vec<StepEvidence>, GitError> {
+    settle_merges(repository, &mut steps)?;
+    Ok(steps.into_iter().map(|step| step_evidence(step, session.salt())).collect())
 }
 
 fn no_difference() -> Document {

@@ -10,6 +10,7 @@ mod collisions;
 mod error;
 mod fetch;
 mod history;
+mod merges;
 mod objects;
 mod promisor;
 mod range;

@@ -1,9 +1,6 @@
 //! Names of commits and ranges, as people type them.
 
-use std::cell::Cell;
-
 use super::error::{GitError, detail};
-use super::objects::Checked;
 use super::repository::Repository;
 use crate::base::name::Revision;
 use crate::change::ObjectId;
@@ -93,51 +90,6 @@ impl Repository {
     pub fn merge_base_with(&self, main: &str) -> Result<Range, GitError> {
         let (main, head) = (self.resolve(main)?, self.resolve("HEAD")?);
         Ok(Range { base: Some(self.merge_base(&main, &head)?), head })
-    }
-
-    /// The best common ancestor of two commits.
-    ///
-    /// # Errors
-    /// [`GitError::NoMergeBase`], [`GitError::SeveralMergeBases`]: then the range has to be named.
-    pub fn merge_base(&self, one: &Revision, other: &Revision) -> Result<Revision, GitError> {
-        let ids = [ObjectId::from(one), ObjectId::from(other)];
-        let mut git_ids = Vec::new();
-        for id in &ids {
-            self.objects().commit(id)?;
-            let git_id = gix::ObjectId::try_from(id.as_bytes())
-                .map_err(|_| GitError::UnknownCommit { commit: id.revision() })?;
-            git_ids.push(git_id);
-        }
-        let stopped_at = Cell::new(None);
-        let checked = Checked { objects: self.objects(), stopped_at: &stopped_at };
-        let mut graph = gix::revwalk::Graph::new(checked, None);
-        let bases = gix::revision::plumbing::merge_base(git_ids[0], &git_ids[1..], &mut graph);
-        let bases = bases.map_err(|error| self.walk_error(&error, stopped_at.get(), other))?;
-        let (one, other) = (one.clone(), other.clone());
-        let Some(bases) = bases else { return Err(GitError::NoMergeBase { one, other }) };
-        let bases: Vec<gix::ObjectId> = bases.into_iter().collect();
-        match bases.as_slice() {
-            [base] => ObjectId::from_bytes(base.as_slice())
-                .map(|base| base.revision())
-                .map_err(|error| GitError::Unreadable { detail: error.to_string() }),
-            several => Err(GitError::SeveralMergeBases { one, other, count: several.len() }),
-        }
-    }
-
-    /// What stopped gix's walk over the commits.
-    fn walk_error(
-        &self,
-        error: &gix::Error,
-        stopped_at: Option<(ObjectId, bool)>,
-        commit: &Revision,
-    ) -> GitError {
-        let (detail, place) = (detail(error), "history".to_owned());
-        match stopped_at {
-            Some((_, true)) if self.is_shallow() => GitError::Shallow { commit: commit.clone() },
-            Some((id, true)) => GitError::Missing { id, place, is_partial: false },
-            Some((id, false)) => GitError::Damaged { id, place, detail },
-            None => GitError::Unreadable { detail },
-        }
     }
 }
 

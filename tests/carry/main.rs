@@ -14,6 +14,7 @@ mod independent;
 #[path = "../common/library.rs"]
 mod library;
 mod many;
+mod merges;
 mod oracle;
 mod parser;
 mod properties;

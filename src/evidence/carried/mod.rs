@@ -162,7 +162,7 @@ fn landed<'a>(gathered: &'a Gathered, runs: &'a [Composed]) -> Vec<Landed<'a>> {
 }
 
 /// What is not here cannot be carried. What is here and damaged is never passed over.
-fn damage(failure: Option<GitError>) -> Result<(), GitError> {
+pub(super) fn damage(failure: Option<GitError>) -> Result<(), GitError> {
     match failure {
         None
         | Some(
