@@ -1,10 +1,13 @@
 //! The parser of certificates: one spelling a value, and no panic on anything.
 
-use countersign::change::carry::{Certificate, check};
+use countersign::base::digest::{ChangeHash, ContentDigest};
+use countersign::carry::find_file;
+use countersign::change::carry::{Certificate, check, check_file};
+use countersign::verify::cover::Cover;
 use proptest::prelude::*;
 
 use crate::independent;
-use crate::support::{World, a, m};
+use crate::support::{World, a, four_sides, m, path};
 
 /// The body of a fuzz target: what parses is written back as it was read, and is within limits.
 fn parse_certificate(bytes: &[u8]) {
@@ -18,6 +21,51 @@ fn parse_certificate(bytes: &[u8]) {
         assert_eq!(again.as_ref(), Ok(&certificate));
         assert!(certificate.files().iter().all(|file| file.closest().0 >= 1));
     }
+}
+
+/// The body of a fuzz target: whatever a repository has, what is found for it holds, be the content
+/// that was approved at hand or made again from the others.
+fn find_for(bytes: &[u8]) {
+    let mut parts: Vec<&[u8]> = bytes.splitn(5, |byte| *byte == 0xff).collect();
+    parts.resize(5, &[]);
+    let four = [parts[0], parts[1], parts[2], parts[3]];
+    let [flag, gap] = [0, 1].map(|at| parts[4].get(at).copied().unwrap_or_default());
+    let (sides, mut source) = four_sides(four);
+    // What lacks a content, or has another under its digest, carries nothing wrong.
+    for (at, content) in four.iter().enumerate().filter(|(at, _)| flag & (1 << at) != 0) {
+        if flag & 0x80 == 0 {
+            source.contents.remove(&ContentDigest::of(content));
+        } else {
+            source.contents.insert(ContentDigest::of(content), four[(at + 1) % 4].to_vec());
+        }
+    }
+    let gap = u32::from(gap % 4);
+    let Ok(edits) = find_file(&path("a"), &sides, gap, &source) else { return };
+    assert!(check_file(&edits, &sides, gap, &source).is_ok());
+    let [approved, landed] = [1, 2].map(|byte| ChangeHash::from_bytes([byte; 32]));
+    let bytes = Certificate::new(approved, landed, vec![edits]).unwrap().to_bytes();
+    parse_certificate(&bytes);
+    let gap = usize::try_from(gap.max(1)).unwrap();
+    assert_eq!(independent::holds(&independent::read(&bytes)[&b"a"[..]], gap, four), Ok(()));
+}
+
+/// The body of a fuzz target: a cover, which names the certificates that are checked again.
+fn parse_cover(bytes: &[u8]) {
+    if let Ok(cover) = Cover::parse(bytes) {
+        assert_eq!(Cover::parse(&cover.to_bytes()), Ok(cover.clone()));
+        assert!(cover.used_up().count() >= cover.segments.len());
+    }
+}
+
+fn cover() -> Vec<u8> {
+    let (change, commit) = ("7".repeat(64), "a".repeat(40));
+    let carried = format!("{{\"change\":\"{change}\",\"certificate\":\"{change}\"}}");
+    let place = format!("\"change\":\"{change}\",\"first\":\"{commit}\",\"last\":\"{commit}\"");
+    format!(
+        "{{\"type\":\"countersign cover v1\",\"segments\":[{{{place},\"approvals\":[1,2],\
+         \"match\":\"carried\",\"carried\":[{carried}]}}],\"contained\":[{{{place}}}]}}"
+    )
+    .into_bytes()
 }
 
 fn sample() -> Vec<u8> {
@@ -52,6 +100,53 @@ proptest! {
     ) {
         let header = sample()[..21 + 74 + 72].to_vec();
         parse_certificate(&[header, words.concat().into_bytes()].concat());
+    }
+
+    #[test]
+    fn whatever_is_found_holds(
+        parts in proptest::collection::vec(
+            proptest::collection::vec(
+                proptest::sample::select(vec!["}\n", "x\n", "y\r\n", "\n", "x", "\0"]),
+                0..7,
+            ),
+            4,
+        ),
+        edited in any::<bool>(),
+        flags in any::<[u8; 2]>(),
+    ) {
+        let mut parts: Vec<String> = parts.iter().map(|part| part.concat()).collect();
+        if edited {
+            // Both sides edit the first file, so that more than nothing is found.
+            let base = format!("1\n{}2\n", parts[0]);
+            let top = format!("{}1\n", parts[1]);
+            let end = format!("2\n{}", parts[2]);
+            let edit = |text: &str, is_top, is_end| {
+                let text = if is_top { text.replacen("1\n", &top, 1) } else { text.to_owned() };
+                if is_end { text.replacen("2\n", &end, 1) } else { text }
+            };
+            parts = [(false, false), (true, false), (false, true), (true, true)]
+                .map(|(is_top, is_end)| edit(&base, is_top, is_end))
+                .to_vec();
+        }
+        let [flag, gap] = flags;
+        // Most often everything is at hand, or what was approved is gone.
+        let flag = match flag % 4 { 0 => flag, 1 => 2, _ => 0 };
+        let tail = vec![flag, gap];
+        let contents = parts.into_iter().map(String::into_bytes);
+        find_for(&contents.chain([tail]).collect::<Vec<_>>().join(&0xff));
+    }
+
+    #[test]
+    fn altered_covers_are_read_without_panic(
+        at in any::<proptest::sample::Index>(),
+        piece in proptest::sample::select(vec!["", "7", "\"", "}", "]", ",", "{", "null", "-1"]),
+        length in 0..3_usize,
+    ) {
+        let mut bytes = cover();
+        let at = at.index(bytes.len());
+        let end = (at + length).min(bytes.len());
+        bytes.splice(at..end, piece.bytes());
+        parse_cover(&bytes);
     }
 
     #[test]
@@ -114,4 +209,5 @@ proptest! {
 fn the_sample_is_a_certificate() {
     assert!(Certificate::parse(&sample()).is_ok());
     assert!(sample()[..21 + 74 + 72].ends_with(b"\n"));
+    assert_eq!(Cover::parse(&cover()).unwrap().to_bytes(), cover());
 }

@@ -54,6 +54,7 @@ stories! {
     carried_queue,
     carried_rebase,
     carried_squash,
+    carried_twice,
     declared_too_little,
     expired_sign_off,
     first_day,

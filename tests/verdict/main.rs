@@ -6,10 +6,13 @@
 
 mod admission;
 mod carried;
+mod carried_properties;
 mod deployments;
 mod given;
 mod glass;
 mod hostile;
+#[path = "../carry/independent.rs"]
+mod independent;
 mod judged;
 mod landings;
 mod starts;
