@@ -295,6 +295,24 @@ fn repository_name(view: &View, question: &Question) -> Option<RepositoryName> {
 }
 
 impl Gathered {
+    /// Steps and what they add up to, and nothing that anybody says of them.
+    pub(super) fn of_steps(steps: Vec<StepEvidence>, difference: Document) -> Self {
+        Self {
+            position: Position::FromRoot,
+            steps,
+            difference,
+            entries: Vec::new(),
+            cover: None,
+            start_changes: Vec::new(),
+            returning: Vec::new(),
+            live: None,
+            whole: None,
+            runs: Vec::new(),
+            covers: Vec::new(),
+            carried: Carries::default(),
+        }
+    }
+
     /// Adds the entries under topics; whether there are new ones.
     fn add(&mut self, session: &Session, wanted: BTreeSet<Topic>) -> Result<bool, SessionError> {
         let known: BTreeSet<_> = self.entries.iter().map(VerifiedEntry::index).collect();
@@ -354,20 +372,7 @@ pub fn gather_range(
     let document = step.document.clone();
     let steps = evidence_of(session, repository, vec![step])?;
     let entries = session.entries_under([topics::change(document.hash())])?;
-    let mut gathered = Gathered {
-        position: Position::FromRoot,
-        steps,
-        difference: document,
-        entries,
-        cover: None,
-        start_changes: Vec::new(),
-        returning: Vec::new(),
-        live: None,
-        whole: None,
-        runs: Vec::new(),
-        covers: Vec::new(),
-        carried: Carries::default(),
-    };
+    let mut gathered = Gathered { entries, ..Gathered::of_steps(steps, document) };
     let view = session.view();
     let found = judge_unlanded(question, &gathered.evidence(session));
     let uncovered = found.iter().filter(|segment| !segment.satisfied);

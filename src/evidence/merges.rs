@@ -26,7 +26,11 @@ pub fn settle_merges(repository: &Repository, steps: &mut [Step]) -> Result<(), 
     let bases = repository.merge_bases(&pairs)?;
     let mut counts: BTreeMap<Revision, bool> = BTreeMap::new();
     for ((merge, [first, second]), base) in merges.iter().zip(pairs).zip(bases) {
-        let Some(base) = base else { continue };
+        let Some(base) = base else {
+            // Which side changed what cannot be told, so whoever chose did.
+            counts.insert(merge.id.clone(), true);
+            continue;
+        };
         let brought = Range { base: Some(base), head: second };
         let landed = Range { base: Some(first), head: merge.id.clone() };
         counts.insert(merge.id.clone(), !is_mechanical(repository, brought, landed)?);

@@ -17,7 +17,7 @@ use crate::verify::cover::{Cover, CoverRow};
 use crate::verify::{Live, Position, Question, Returning, StepEvidence};
 use crate::view::{SettledPoints, View};
 
-use super::gather::GatherError;
+use super::gather::{GatherError, Gathered, Wanted, carry};
 
 /// What a start rests on; nothing of a chain from the newest settled point.
 #[derive(Debug, Default)]
@@ -58,7 +58,7 @@ pub(super) fn rests_on(
     let Some(start) = start else { return Ok(RestsOn::default()) };
     let cover = start_cover(session, view, position, question)?;
     let changes = match &cover {
-        Some(cover) => changes_of(session, repository, cover)?,
+        Some(cover) => changes_of(session, repository, (question, view), cover)?,
         None => Vec::new(),
     };
     let returning = returning(session, repository, view, start, live)?;
@@ -70,6 +70,7 @@ pub(super) fn rests_on(
 fn changes_of(
     session: &Session,
     repository: &Repository,
+    (question, view): (&Question, &View),
     cover: &Cover,
 ) -> Result<Vec<ChangeHash>, GatherError> {
     let (Some(first), Some(last)) = (cover.segments.first(), cover.segments.last()) else {
@@ -82,8 +83,26 @@ fn changes_of(
     let mut changes: Vec<_> = steps.iter().map(|step| step.step.document.hash()).collect();
     changes.extend(spoken_of(session, &steps)?.into_iter().map(|run| run.change));
     let documents: Vec<_> = steps.iter().map(|step| &step.step.document).collect();
-    changes.extend(Document::compose(&documents).map(|whole| whole.hash()));
+    let whole = Document::compose(&documents).ok();
+    changes.extend(whole.iter().map(Document::hash));
+    // What somebody rejected in another form is rejected in this one (ATTACKS 8, 33).
+    if let Some(whole) = whole {
+        changes.extend(rejected_as(session, repository, (question, view), steps, whole)?);
+    }
     Ok(changes)
+}
+
+/// The rejected changes that are carried to steps or runs of the start, or to all of it.
+fn rejected_as(
+    session: &Session,
+    repository: &Repository,
+    (question, view): (&Question, &View),
+    steps: Vec<StepEvidence>,
+    whole: Document,
+) -> Result<Vec<ChangeHash>, GatherError> {
+    let mut gathered = Gathered::of_steps(steps, whole);
+    carry(session, repository, question, view, &mut gathered, Wanted::default())?;
+    Ok(gathered.carried.carried.iter().map(|to| to.carried.approved()).collect())
 }
 
 /// The rejected changes that touch something which is live otherwise, and those of which nobody

@@ -313,10 +313,11 @@ impl Objects {
         })
     }
 
-    /// Of a merge, the author counts only if some path differs from every parent (finding 26).
+    /// Of a merge of two, the author counts only if some path differs from both (finding 26).
     fn author_counts(&self, id: &ObjectId, commit: &Commit) -> Result<bool, GitError> {
         let [first, others @ ..] = commit.parents.as_slice() else { return Ok(true) };
-        if others.is_empty() {
+        // Who merges more than two may choose among versions that were never meant to be live.
+        if others.len() != 1 {
             return Ok(true);
         }
         let old = Some(self.parent(id, first)?.tree);

@@ -10,7 +10,6 @@ use super::verdict::{Problem, problem};
 use crate::base::limits::SEGMENT_STEPS_MAX;
 use crate::base::name::Revision;
 use crate::base::position::EntryIndex;
-use crate::change::carry::Carried;
 use crate::change::{ChangePath, Document};
 use crate::policy::ReasonCode;
 
@@ -91,7 +90,7 @@ pub(super) fn segments(judge: &Judge<'_>, evidence: &Evidence<'_>) -> Chain {
 /// has landed (ATTACKS 7).
 fn signed(judge: &Judge<'_>, run: &Run) -> Vec<Contained> {
     let Segment { change, first, last, .. } = &run.segment;
-    let carried = judge.carried_to(*change, Some(last)).map(Carried::approved);
+    let carried = judge.carried_to(*change, Some(last)).map(|to| to.carried.approved());
     let carried =
         carried.filter(|approved| judge.landings().elsewhere(*approved, first, last).is_none());
     let changes = std::iter::once(*change).chain(carried);

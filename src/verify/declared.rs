@@ -8,7 +8,6 @@ use super::evidence::StepEvidence;
 use super::judge::Judge;
 use crate::base::digest::ChangeHash;
 use crate::base::name::MemberId;
-use crate::change::carry::Carried;
 use crate::policy::{Author, AuthorKind, Standing};
 use crate::roster::Member;
 use crate::statement::change::{Declaration, DeclaredAuthor};
@@ -40,7 +39,7 @@ pub(super) fn written(judge: &Judge<'_>, steps: &[&StepEvidence], whole: ChangeH
     // What was declared of a change is declared of what it was carried to: the edits are the same,
     // whoever may sign them off.
     let landing = steps.last().map(|step| &step.step.commit);
-    let carried = judge.carried_to(whole, landing).map(Carried::approved);
+    let carried = judge.carried_to(whole, landing).map(|to| to.carried.approved());
     let wholes: BTreeSet<ChangeHash> = carried.chain([whole]).collect();
     let mut written = Written { authors: Authors::new(), declared: Declared::default() };
     let mut undeclared = false;

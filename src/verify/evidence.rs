@@ -106,6 +106,8 @@ pub struct Live {
 /// another tree around it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CarriedTo {
+    /// Whether it was read on something that the branch had: only then does an approval count.
+    pub is_grounded: bool,
     /// The last commit of what landed.
     pub landing: Revision,
     /// What was approved and what landed, as the checker found.

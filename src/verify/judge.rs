@@ -150,10 +150,10 @@ impl<'a> Judge<'a> {
         &self,
         landed: ChangeHash,
         landing: Option<&Revision>,
-    ) -> impl Iterator<Item = &'a Carried> {
+    ) -> impl Iterator<Item = &'a CarriedTo> {
         let is_it =
             move |to: &&CarriedTo| to.carried.landed() == landed && landing == Some(&to.landing);
-        self.carried.iter().filter(is_it).map(|to| &to.carried)
+        self.carried.iter().filter(is_it)
     }
 
     /// Where the changes of the chain land.

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::entry::VerifiedEntry;
+use super::evidence::CarriedTo;
 use super::judge::Judge;
 use crate::base::digest::{ChangeHash, ContentDigest};
 use crate::base::name::{LevelName, MemberId, Revision};
@@ -62,7 +63,7 @@ pub(super) struct Standing {
 pub(super) struct About<'a> {
     subject: SubjectType,
     /// The subject itself, and what is carried to it.
-    hashes: Vec<(ContentDigest, Option<&'a Carried>)>,
+    hashes: Vec<(ContentDigest, Option<&'a CarriedTo>)>,
     /// A change is judged where it lands: as this commit.
     landing: Option<&'a Revision>,
     /// The first step of what lands.
@@ -79,7 +80,7 @@ impl<'a> About<'a> {
     ) -> Self {
         let mut about = Self { first, ..Self::change_alone(change, landing) };
         let carried = judge.carried_to(change, landing);
-        about.hashes.extend(carried.map(|carried| (content(carried.approved()), Some(carried))));
+        about.hashes.extend(carried.map(|to| (content(to.carried.approved()), Some(to))));
         about
     }
 
@@ -114,6 +115,8 @@ struct Word<'a> {
     approval: &'a Approval,
     row: &'a ApprovalRow,
     carried: Option<&'a Carried>,
+    /// Whether it was read on something that the branch had.
+    is_grounded: bool,
 }
 
 /// A member's words on one subject, as far as they stand.
@@ -140,7 +143,9 @@ pub(super) fn standing(judge: &Judge<'_>, about: &About<'_>) -> Standing {
                 continue;
             }
             let Some(row) = approval.rows.iter().find(|row| row.hash == *hash) else { continue };
-            words.push(Word { entry, approval, row, carried: *carried });
+            let is_grounded = carried.is_none_or(|to| to.is_grounded);
+            let carried = carried.map(|to| &to.carried);
+            words.push(Word { entry, approval, row, carried, is_grounded });
         }
     }
     // Of one entry the word on the subject itself comes last, so that it is what counts.
@@ -188,6 +193,7 @@ fn hear<'a>(
             // One that is used up ended the reject before it all the same.
             let used_up = spent(judge, &word, about.landing);
             let used_up = used_up.or_else(|| landed_elsewhere(judge, &word, about));
+            let used_up = used_up.or_else(|| read_elsewhere(&word));
             if used_up.is_some() {
                 return used_up;
             }
@@ -366,6 +372,17 @@ fn sign_off(
         age: counts_until(judge, word, landing).since(entry.time()),
         entry: entry.index(),
     })
+}
+
+/// What was read on something that the branch never had was not read as it landed: the lines around
+/// it were others (ATTACKS 28).
+fn read_elsewhere(word: &Word<'_>) -> Option<Discounted> {
+    let carried = word.carried.filter(|_| !word.is_grounded)?;
+    let text = format!(
+        "signed as {}, not carried: it was read on what never was on this branch",
+        carried.approved().short()
+    );
+    Some(discounted(word.entry, ReasonCode::CarryRefused, text))
 }
 
 /// Of a chain one landing uses up what was approved; it is carried to no second one.

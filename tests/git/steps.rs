@@ -91,7 +91,7 @@ fn octopus_and_nested_merges_bring_in_all_of_theirs() {
         expected.sort_unstable();
         found.sort_unstable();
         assert_eq!(found, expected, "{text}");
-        assert!(!step.author_counts, "{text}");
+        assert_eq!(step.author_counts, step.commits[0].parents.len() > 2, "{text}");
     }
     let range = repository.range("HEAD~2..HEAD").unwrap();
     assert_eq!(repository.commits_only(&range).unwrap().len(), 6);

@@ -190,7 +190,7 @@ fn carried(world: &World, judged: &[(&Part, &Part)]) -> Vec<CarriedTo> {
     let mut found = Vec::new();
     for (first, last) in judged {
         for carried in carried_to(&world.forms, &first.old, &last.new) {
-            let to = CarriedTo { landing: last.last.clone(), carried };
+            let to = CarriedTo { landing: last.last.clone(), carried, is_grounded: true };
             if !found.contains(&to) {
                 found.push(to);
             }

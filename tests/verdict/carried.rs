@@ -32,7 +32,7 @@ fn landing(label: &str, [old, new]: [&str; 2]) -> StepEvidence {
 }
 
 fn to(step: &StepEvidence, carried: Carried) -> CarriedTo {
-    CarriedTo { landing: step.step.commit.clone(), carried }
+    CarriedTo { landing: step.step.commit.clone(), carried, is_grounded: true }
 }
 
 /// The proof that one is carried to the other.
@@ -274,6 +274,26 @@ fn attack_07_one_approval_is_carried_to_one_landing_of_a_chain() {
     let found = judge(&[more("squash", 6), back, exact_last]);
     let satisfied: Vec<_> = found.segments.iter().map(|segment| segment.satisfied).collect();
     assert!(!satisfied[0] && *satisfied.last().unwrap(), "{satisfied:?}");
+}
+
+/// ATTACKS 28: the same edit on a base that the branch never had was read among other lines. A
+/// reject of it is heard all the same.
+#[test]
+fn attack_28_what_was_read_elsewhere_is_not_carried() {
+    let mut world = world(POLICY);
+    approve(&mut world, "ada", &read());
+    let steps = [landing("squash", LANDED)];
+    let mut given = given(&steps);
+    let judge = |world: &World, given: &Given| {
+        given.judge(world, &world.question(&commit("squash")), &steps)
+    };
+    assert!(judge(&world, &given).is_allowed());
+    given.carried[0].is_grounded = false;
+    let found = judge(&world, &given);
+    assert!(!found.is_allowed());
+    assert_eq!(discounts(&found)[0].0, ReasonCode::CarryRefused);
+    say(&mut world, "cy", ApprovalVerdict::Reject, &read());
+    assert!(judge(&world, &given).reasons().contains(&ReasonCode::Rejected));
 }
 
 fn given_or_exact(steps: &[StepEvidence]) -> Given {

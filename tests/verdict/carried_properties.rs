@@ -129,10 +129,11 @@ impl Landing {
         world.declare("ben", &squash, &["ben"], Assistance::None).unwrap();
         let read = document("a", Some(text[0]), Some(text[1]));
         world.say("ada", Says::Approval(word(ApprovalVerdict::Approve, &read))).unwrap();
-        let carried = self
-            .found
-            .iter()
-            .map(|(_, carried)| CarriedTo { landing: commit("squash"), carried: carried.clone() });
+        let carried = self.found.iter().map(|(_, carried)| CarriedTo {
+            landing: commit("squash"),
+            carried: carried.clone(),
+            is_grounded: true,
+        });
         let given = Given { carried: carried.collect(), ..Given::default() };
         let found = given.judge(&world, &world.question(&commit("squash")), &[squash]);
         assert_eq!(found.is_allowed(), found.segments[0].is_carried());

@@ -78,9 +78,9 @@ impl Open {
         let here = |reject: &&crate::view::RejectRecord| {
             search.size.covers(reject.entry)
                 && reject.changes.iter().any(|rejected| rejected.repository == *search.name)
-                && !view.is_lifted(reject.entry)
         };
-        // All of them: who would have one forgotten need only reject often enough.
+        // All of them: who would have one forgotten need only reject often enough. One that was
+        // lifted blocks nothing, and has ended the sign-offs before it all the same.
         let rejects = view.rejects().iter().filter(here);
         let rejects = session.entries_at(rejects.map(|reject| reject.entry))?;
         rejects.iter().rev().for_each(|entry| take(entry, ApprovalVerdict::Reject));
@@ -102,6 +102,10 @@ impl Open {
             open.signed.push(Signed { change, document, ranges, is_rejected });
         }
         Ok(open)
+    }
+
+    pub(super) fn all(&self) -> &[Signed] {
+        &self.signed
     }
 
     pub(super) const fn is_empty(&self) -> bool {

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::ground::Grounds;
 use super::memory::Memory;
 use super::open::{Open, Signed, row_of};
 use super::sums::Sums;
@@ -10,11 +11,15 @@ use crate::base::digest::ChangeHash;
 use crate::base::limits::{CARRY_SEARCHES_FAILED_MAX, CARRY_SEARCHES_MAX};
 use crate::base::name::Revision;
 use crate::carry::{FindError, find};
+use crate::change::Document;
 use crate::change::carry::{
     Carried, CarryError, CarryFault, Certificate, PathRelation, check, relate,
 };
 use crate::evidence::gather::GatherError;
 use crate::verify::{CarriedTo, Uncarried};
+
+/// A certificate, what it shows, and the base on which the change was read.
+type Found = (Certificate, Carried, Option<Revision>);
 
 /// The pairs that were looked at.
 pub(super) struct Pairs<'a> {
@@ -27,6 +32,8 @@ pub(super) struct Pairs<'a> {
     memory: &'a Memory<'a>,
     searches_left: usize,
     failures_left: usize,
+    /// Of each that was found: on what it was read, onto what it landed, and its paths.
+    grounds: Vec<(Option<Revision>, Option<Revision>, Document)>,
 }
 
 impl<'a> Pairs<'a> {
@@ -44,11 +51,24 @@ impl<'a> Pairs<'a> {
             memory,
             searches_left: CARRY_SEARCHES_MAX,
             failures_left: CARRY_SEARCHES_FAILED_MAX,
+            grounds: Vec::new(),
         }
     }
 
-    pub(super) fn finish(self) -> Carries {
-        self.found
+    /// What was found; of each whether it was read on something that the branch had. `landed` are
+    /// the changes of the chain itself.
+    pub(super) fn finish(
+        mut self,
+        landed: impl IntoIterator<Item = ChangeHash>,
+    ) -> Result<Carries, GatherError> {
+        let mut known = self.search.has_landed.clone();
+        known.extend(landed);
+        known.extend(self.found.carried.iter().map(|to| to.carried.approved()));
+        let mut grounds = Grounds::new(self.search, self.open.all(), known);
+        for (to, (base, onto, change)) in self.found.carried.iter_mut().zip(&self.grounds) {
+            to.is_grounded = grounds.is_ground(base.as_ref(), onto.as_ref(), change)?;
+        }
+        Ok(self.found)
     }
 
     /// Looks for everything that is carried to a change; whether there is any.
@@ -64,8 +84,8 @@ impl<'a> Pairs<'a> {
             if self.failed.contains_key(&pair) {
                 continue;
             }
-            if let Some((certificate, carried)) = self.check_named(signed, landed)? {
-                self.take(signed, landed, certificate, carried);
+            if let Some(found) = self.check_named(signed, landed)? {
+                self.take(signed, landed, found);
                 continue;
             }
             if !self.adds_up(signed, landed)? {
@@ -80,7 +100,7 @@ impl<'a> Pairs<'a> {
                 self.searches_left -= 1;
             }
             match self.find(signed, landed)? {
-                Ok((certificate, carried)) => self.take(signed, landed, certificate, carried),
+                Ok(found) => self.take(signed, landed, found),
                 Err(error) => {
                     self.failures_left -= usize::from(!signed.is_rejected);
                     self.failed.insert(pair, told(&error));
@@ -123,15 +143,10 @@ impl<'a> Pairs<'a> {
         Ok(())
     }
 
-    fn take(
-        &mut self,
-        signed: &Signed,
-        landed: &Landed<'_>,
-        certificate: Certificate,
-        carried: Carried,
-    ) {
+    fn take(&mut self, signed: &Signed, landed: &Landed<'_>, (certificate, carried, base): Found) {
         let landing = landed.range.head.clone();
-        self.found.carried.push(CarriedTo { landing, carried });
+        self.found.carried.push(CarriedTo { landing, carried, is_grounded: false });
+        self.grounds.push((base, landed.range.base.clone(), landed.document.clone()));
         self.found.certificates.push((certificate, signed.document.clone()));
     }
 
@@ -140,7 +155,7 @@ impl<'a> Pairs<'a> {
         &self,
         signed: &Signed,
         landed: &Landed<'_>,
-    ) -> Result<Option<(Certificate, Carried)>, GatherError> {
+    ) -> Result<Option<Found>, GatherError> {
         let pair = (signed.change, landed.document.hash());
         let Some(digest) = self.search.named.get(&pair) else { return Ok(None) };
         let Some(bytes) = self.search.session.blobs().get(digest).map_err(unkept)? else {
@@ -152,7 +167,7 @@ impl<'a> Pairs<'a> {
             let checked = check(&signed.document, landed.document, &certificate, 1, &source);
             damage(source.failure())?;
             if let Ok(carried) = checked {
-                return Ok(Some((certificate, carried)));
+                return Ok(Some((certificate, carried, range.base.clone())));
             }
         }
         Ok(None)
@@ -164,14 +179,16 @@ impl<'a> Pairs<'a> {
         &self,
         signed: &Signed,
         landed: &Landed<'_>,
-    ) -> Result<Result<(Certificate, Carried), FindError>, GatherError> {
+    ) -> Result<Result<Found, FindError>, GatherError> {
         let gaps = if self.search.gap_lines > 1 { vec![self.search.gap_lines, 1] } else { vec![1] };
         let mut why = Err(FindError::Check(CarryError::Empty));
         for gap in gaps {
             for range in &signed.ranges {
                 let source = self.memory.source(range.clone(), landed.range.clone());
-                why = find(&signed.document, landed.document, gap, &source);
+                let found = find(&signed.document, landed.document, gap, &source);
                 damage(source.failure())?;
+                why =
+                    found.map(|(certificate, carried)| (certificate, carried, range.base.clone()));
                 if why.is_ok() {
                     return Ok(why);
                 }
