@@ -122,6 +122,55 @@ fn a_pull_request_is_judged_from_its_event_before_it_lands() {
     assert!(stage.decisions().is_empty(), "nothing is recorded");
 }
 
+/// A forge keeps what was answered for a head commit when the request is sent to another branch.
+#[test]
+fn attack_2_12_what_goes_to_another_branch_is_never_answered_with_yes() {
+    let stage = stage("check-stacked", "enforce");
+    let repository = stage.repository();
+    let below = branch(&stage, "below", "a", "Below");
+    git(&repository, &["switch", "-q", "-c", "above", "below"]);
+    let above = commit(&repository, "b", "1\n", "Above");
+    git(&repository, &["switch", "-q", "main"]);
+    stage.approve("ada", &above);
+    let mut event = pull_request(&below, &above);
+    event["pull_request"]["base"]["ref"] = json!("below");
+    // Of the head nothing but the commit is read.
+    event["pull_request"]["head"] = json!({ "sha": above });
+    let (command, _) = github(&stage, "pull_request", &event, &[]);
+    let no = run(command);
+    assert_eq!(no.status, 1, "{no:?}");
+    assert!(no.out.starts_with("NO  pull request 42 to production: WRONG_BRANCH\n"), "{no:?}");
+    assert!(no.out.contains("1 commit for below;"), "{no:?}");
+    assert!(no.out.contains("it goes to below, and shop is built from main"), "{no:?}");
+    assert!(no.out.ends_with("next: check it once it goes to main\n"), "{no:?}");
+    assert!(!no.out.contains("for main") && !no.out.contains("may land"), "{no:?}");
+    assert_eq!(commands(&no).len(), 1, "{no:?}");
+    // The same of a range that begins off the branch, named by hand.
+    let range = format!("{below}..{above}");
+    for arguments in [vec!["check", &range], vec!["check", "--merge-group", &range]] {
+        let no = stage.run(&arguments);
+        assert_eq!(no.status, 1, "{no:?}");
+        assert!(no.out.contains("which is not on main"), "{no:?}");
+        assert!(!no.out.contains("for main") && !no.out.contains("may land"), "{no:?}");
+        let next = format!("next: countersign check main..{}\n", above.short());
+        assert!(no.out.ends_with(&next), "{no:?}");
+    }
+    // On GitLab the target says it.
+    let mut command = stage.command(&["check"]);
+    command.env("GITLAB_CI", "true").env("CI_MERGE_REQUEST_EVENT_TYPE", "detached");
+    command.env("CI_MERGE_REQUEST_IID", "7").env("CI_COMMIT_SHA", above.as_str());
+    command.env("CI_MERGE_REQUEST_DIFF_BASE_SHA", below.as_str());
+    command.env("CI_MERGE_REQUEST_TARGET_BRANCH_NAME", "below");
+    let no = run(command);
+    assert_eq!(no.status, 1, "{no:?}");
+    assert!(no.out.starts_with("NO  merge request 7 to production: WRONG_BRANCH\n"), "{no:?}");
+    // Once what is beneath is on main, so is its base.
+    stage.approve("ada", &below);
+    git(&repository, &["merge", "-q", "--ff-only", "below"]);
+    let yes = stage.run(&["check", &range]);
+    assert_eq!(yes.status, 0, "{yes:?}");
+}
+
 /// The same verdict as the gate's after landing: of each commit of the group.
 #[test]
 fn a_merge_group_has_the_verdict_that_the_gate_gives_when_it_has_landed() {

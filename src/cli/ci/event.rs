@@ -52,15 +52,20 @@ struct Event {
 #[derive(Deserialize)]
 struct PullRequest {
     number: u64,
-    base: Side,
-    head: Side,
+    base: Target,
+    head: Head,
 }
 
 #[derive(Deserialize)]
-struct Side {
+struct Target {
     sha: Revision,
     #[serde(rename = "ref")]
     branch: String,
+}
+
+#[derive(Deserialize)]
+struct Head {
+    sha: Revision,
 }
 
 #[derive(Deserialize)]

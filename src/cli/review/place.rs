@@ -5,7 +5,7 @@ use crate::base::time::Timestamp;
 use crate::cli::desk::Desk;
 use crate::cli::error::CliError;
 use crate::cli::report::{OwedLine, owed_lines};
-use crate::git::{BranchTip, Range, Repository};
+use crate::git::{BranchTip, GitError, Range, Repository};
 use crate::policy::{Policy, Service};
 use crate::statement::words::Mode;
 use crate::verify::{Question, owed};
@@ -130,6 +130,18 @@ impl Place {
                 self.service.name
             ))
             .hint(format!("git fetch origin {}", self.branch()))),
+        }
+    }
+
+    /// Whether a commit is on the service's branch; none where that cannot be told here: the
+    /// branch, or the history between, is not here.
+    pub(crate) fn is_on_branch(&self, repository: &Repository, commit: &Revision) -> Option<bool> {
+        let tip = self.tip(repository).ok()?;
+        match repository.merge_base(&tip, commit) {
+            Ok(base) => Some(base == *commit),
+            // An ancestor would be the only merge base.
+            Err(GitError::NoMergeBase { .. } | GitError::SeveralMergeBases { .. }) => Some(false),
+            Err(_) => None,
         }
     }
 

@@ -58,6 +58,8 @@ pub(crate) struct Named {
     pub(crate) range: Range,
     /// How commands name it.
     pub(crate) argument: String,
+    /// Whether it was fetched, its base being on the branch as the remote has that.
+    pub(crate) is_fetched: bool,
 }
 
 /// What a text means: a request, which is fetched, or a range that is here; a branch that is not
@@ -74,7 +76,8 @@ pub(crate) fn named_range(
     let desk = held.desk(context)?;
     let repository = desk.need_repository()?;
     let here = || -> Result<Named, CliError> {
-        Ok(Named { range: place.range(repository, text)?, argument: text.to_owned() })
+        let range = place.range(repository, text)?;
+        Ok(Named { range, argument: text.to_owned(), is_fetched: false })
     };
     let Some(request) = Request::parse(text)? else {
         return match here() {
@@ -125,7 +128,7 @@ fn fetch_request(
             continue;
         };
         let range = between(&repository, place, &fetched, &format!("request {}", request.number))?;
-        return Ok(Named { range, argument });
+        return Ok(Named { range, argument, is_fetched: true });
     }
     let message = format!("{} has no request {}", remote.name, request.number);
     Err(CliError::usage(message).hint("see what waits here: countersign queue"))
@@ -143,7 +146,7 @@ fn branch(
     match fetch(context, &repository, place, remote, &reference)? {
         Some(fetched) => {
             let range = between(&repository, place, &fetched, text)?;
-            Ok(Named { range, argument: text.to_owned() })
+            Ok(Named { range, argument: text.to_owned(), is_fetched: true })
         }
         None => Err(CliError::usage(format!("{} has no branch {text} either", remote.name))),
     }

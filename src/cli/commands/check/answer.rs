@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::Judged;
+use super::{Elsewhere, Judged};
 use crate::base::name::{EnvironmentName, Revision, ServiceName};
 use crate::base::position::TreeSize;
 use crate::cli::Context;
@@ -92,7 +92,8 @@ impl Answered {
         let repository = desk.need_repository()?;
         let range = &judged.range;
         let gathered = gather_ahead(&desk.session, repository, &question, range, judged.landing)?;
-        let found = judge_ahead(&question, &gathered.evidence(&desk.session));
+        let mut found = judge_ahead(&question, &gathered.evidence(&desk.session));
+        found.problems.extend(elsewhere(place, judged));
         let segments = reports(desk, place, judged, &gathered, &found)?;
         let findings = Finding::all(&place.policy, &gathered, &segments, &found.problems);
         let word = match (found.is_allowed(), found.mode) {
@@ -121,7 +122,7 @@ impl Answered {
             reasons,
             owed: place.owed(desk, now),
             first_line: first_line(place, judged, &segments, &found.problems),
-            second_line: second_line(desk, place, &found, &segments, commits),
+            second_line: second_line(desk, place, judged, &found, &segments, commits),
             next: next(judged, &segments, &found.problems, commits),
             problems: found.problems.into_iter().map(ProblemLine::from).collect(),
             segments,
@@ -216,6 +217,26 @@ fn reports(
     Ok(found.segments.iter().map(report).collect())
 }
 
+/// What goes elsewhere is never answered with yes: the answer would be read as one for the
+/// service's branch, and a forge keeps it when a request is sent there (`spec/pipelines.md` 1).
+fn elsewhere(place: &Place, judged: &Judged) -> Option<Problem> {
+    let (service, branch) = (&place.service.name, place.branch());
+    let (text, hint) = match judged.elsewhere.as_ref()? {
+        Elsewhere::Branch(goes_to) => (
+            format!("it goes to {goes_to}, and {service} is built from {branch}"),
+            format!("check it once it goes to {branch}"),
+        ),
+        Elsewhere::Base(base) => (
+            format!(
+                "it begins at {}, which is not on {branch}: {service} is built from that",
+                base.short()
+            ),
+            format!("countersign check {branch}..{}", judged.range.head.short()),
+        ),
+    };
+    Some(Problem { code: ReasonCode::WrongBranch, text, hint: Some(hint) })
+}
+
 fn first_line(
     place: &Place,
     judged: &Judged,
@@ -225,6 +246,7 @@ fn first_line(
     let open: Vec<_> = segments.iter().filter(|segment| !segment.satisfied).collect();
     let verb = |number: usize| if number == 1 { "is" } else { "are" };
     let said = match (segments, open.as_slice(), problems.first()) {
+        _ if judged.elsewhere.is_some() => ReasonCode::WrongBranch.to_string(),
         ([_], [one], _) => one.open(),
         (all, [_, ..], _) => {
             let number = open.len();
@@ -242,18 +264,23 @@ fn first_line(
 fn second_line(
     desk: &Desk,
     place: &Place,
+    judged: &Judged,
     found: &Ahead,
     segments: &[SegmentReport],
     commits: usize,
 ) -> String {
+    let goes_to = match &judged.elsewhere {
+        None => format!("for {}", place.branch()),
+        Some(Elsewhere::Branch(branch)) => format!("for {branch}"),
+        Some(Elsewhere::Base(base)) => format!("on {}", base.short()),
+    };
     let change = match segments {
         [one] => format!("change {}; ", one.change.short()),
         _ => String::new(),
     };
     format!(
-        "{} for {}; {change}policy {}, {}; ledger {}",
+        "{} {goes_to}; {change}policy {}, {}; ledger {}",
         count(commits, "commit"),
-        place.branch(),
         place.policy_number,
         found.mode,
         desk.session.size()

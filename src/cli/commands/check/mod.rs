@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use self::answer::Answered;
 use super::status;
+use crate::base::name::Revision;
 use crate::cli::Context;
 use crate::cli::ci::{self, Asked};
 use crate::cli::desk::Held;
@@ -48,6 +49,17 @@ struct Judged {
     landing: Landing,
     /// How `approve` names it, where its own commits do not.
     argument: Option<String>,
+    /// Where it goes, if that is not the service's branch.
+    elsewhere: Option<Elsewhere>,
+}
+
+/// A branch that is not the service's: whatever it has there, nothing says of the branch that is
+/// deployed, and a forge that keeps an answer when the branch is changed would show it for that.
+enum Elsewhere {
+    /// The branch that a request goes to, as people call it.
+    Branch(String),
+    /// The base of a range that was named, which is not on the service's branch.
+    Base(Revision),
 }
 
 /// Runs the command.
@@ -63,11 +75,8 @@ pub(crate) fn run(context: &mut Context, args: &Args) -> Result<ExitStatus, CliE
     let desk = &*held.desk(context)?;
     let repository = desk.need_repository()?;
     let judged = match (&event, named) {
-        (Some(asked), _) => {
-            say_branch(context, &place, asked);
-            Some(of_event(repository, asked)?)
-        }
-        (None, Some(named)) => Some(of_range(named, args.merge_group)),
+        (Some(asked), _) => Some(of_event(repository, &place, asked)?),
+        (None, Some(named)) => Some(of_range(repository, &place, named, args.merge_group)),
         (None, None) => of_head(repository, &place)?,
     };
     let Some(judged) = judged else {
@@ -83,18 +92,9 @@ pub(crate) fn run(context: &mut Context, args: &Args) -> Result<ExitStatus, CliE
     Ok(answered.status())
 }
 
-fn say_branch(context: &mut Context, place: &Place, asked: &Asked) {
-    if asked.branch != place.service.branch.as_str() {
-        let goes_to = asked.branch.trim_start_matches("refs/heads/");
-        let (service, branch) = (&place.service.name, place.branch());
-        let said = format!("it goes to {goes_to}; {service} is built from {branch}");
-        context.ui.warn(&said);
-    }
-}
-
 /// What a forge asks about: a merge group from its base on, anything else from where it left the
 /// branch.
-fn of_event(repository: &Repository, asked: &Asked) -> Result<Judged, CliError> {
+fn of_event(repository: &Repository, place: &Place, asked: &Asked) -> Result<Judged, CliError> {
     for commit in [&asked.base, &asked.head] {
         match repository.resolve(commit.as_str()) {
             Err(GitError::UnknownCommit { .. }) => {
@@ -112,7 +112,10 @@ fn of_event(repository: &Repository, asked: &Asked) -> Result<Judged, CliError> 
         Landing::OneChange => repository.merge_base(&asked.base, &asked.head)?,
         Landing::Steps => asked.base.clone(),
     };
+    let goes_to = asked.branch.trim_start_matches("refs/heads/");
+    let is_elsewhere = asked.branch != place.service.branch.as_str();
     Ok(Judged {
+        elsewhere: is_elsewhere.then(|| Elsewhere::Branch(goes_to.to_owned())),
         title: asked.title.clone(),
         range: Range { base: Some(base), head: asked.head.clone() },
         landing: asked.landing,
@@ -121,11 +124,14 @@ fn of_event(repository: &Repository, asked: &Asked) -> Result<Judged, CliError> 
 }
 
 /// What was named: a range, or a request that was fetched.
-fn of_range(named: Named, is_merge_group: bool) -> Judged {
+fn of_range(repository: &Repository, place: &Place, named: Named, is_merge_group: bool) -> Judged {
     let landing = if is_merge_group { Landing::Steps } else { Landing::OneChange };
-    let Named { range, argument: title } = named;
+    let Named { range, argument: title, is_fetched } = named;
     let argument = (!is_merge_group).then(|| title.clone());
-    Judged { title, range, landing, argument }
+    let is_off = |base: &&Revision| place.is_on_branch(repository, base) == Some(false);
+    let base = range.base.as_ref().filter(|_| !is_fetched);
+    let elsewhere = base.filter(is_off).cloned().map(Elsewhere::Base);
+    Judged { title, range, landing, argument, elsewhere }
 }
 
 /// What `HEAD` adds to the service's branch; none where it is on it.
@@ -135,7 +141,8 @@ fn of_head(repository: &Repository, place: &Place) -> Result<Option<Judged>, Cli
     let branch = branch.as_ref().map(|name| name.as_str().trim_start_matches("refs/heads/"));
     let title = branch.unwrap_or("HEAD").to_owned();
     let argument = Some(title.clone());
-    Ok(Some(Judged { title, range, landing: Landing::OneChange, argument }))
+    let (landing, elsewhere) = (Landing::OneChange, None);
+    Ok(Some(Judged { title, range, landing, argument, elsewhere }))
 }
 
 /// Tells the pipeline in its own forms. The answer stands whatever becomes of them; a report that
