@@ -9,7 +9,7 @@ use countersign::statement::governance::{Operation, RevokeKey};
 use countersign::statement::words::{Outcome, Revocation};
 use countersign::verify::cover::Cover;
 
-use super::stage::{Stage, key};
+use super::stage::{Stage, git, key};
 
 #[test]
 fn the_log_is_newest_first_and_a_line_an_entry() {
@@ -110,6 +110,38 @@ fn the_audit_says_who_signed_off_on_what_is_live() {
     assert!(text.contains("attested by the gate") && text.contains("Ada Ruiz, senior"), "{text}");
 }
 
+/// What git blame gives is a commit, and the question is who signed that off.
+#[test]
+fn the_audit_of_a_commit_tells_what_brought_it_and_who_signed() {
+    let mut stage = Stage::new("brought", "enforce");
+    let first = stage.change("two\n", "First", true);
+    let second = stage.change("three\n", "Second", true);
+    stage.deploy(&second);
+    let third = stage.change("four\n", "Third", true);
+    stage.deploy(&third);
+    for name in [first.as_str(), first.short(), "HEAD~2", "main~2"] {
+        let text = stage.say(&["audit", name]);
+        let said = format!("{} is live in checkout production: deployment ", &first.as_str()[..7]);
+        assert!(text.starts_with(&said), "{name}: {text}");
+        assert!(text.contains("brought it, in this change"), "{text}");
+        assert!(text.contains("1 change by 1 author") && text.contains("First"), "{text}");
+        assert!(!text.contains("Second") && !text.contains("Third"), "{text}");
+        assert!(text.contains("Ada Ruiz, senior"), "{text}");
+    }
+    let json = stage.json(&["audit", "HEAD"]);
+    assert_eq!(json["deployments"][0]["changes"][0]["last"], third.as_str());
+    // The baseline's commit was there before: nobody was asked about it.
+    let text = stage.say(&["audit", "HEAD~3"]);
+    assert!(text.contains("it was there before deployment"), "{text}");
+    // Nothing has this one, and what it needs is another question.
+    git(&stage.work(), &["commit", "-q", "--allow-empty", "-m", "Fourth"]);
+    let (status, _, told) = stage.run(&["audit", "HEAD"]);
+    assert_eq!(status, 2, "{told}");
+    assert!(told.contains("countersign status "), "{told}");
+    let (_, _, told) = stage.run(&["audit", "checkout/a.txt"]);
+    assert!(told.contains("countersign audit COMMIT"), "{told}");
+}
+
 #[test]
 fn the_audit_knows_the_past() {
     let mut stage = Stage::new("past", "enforce");
@@ -133,6 +165,10 @@ fn the_audit_knows_the_past() {
         stage.say(&["audit", "--from", "2026-11-20"]).starts_with("2 deployments: 2 signed off")
     );
     assert_eq!(stage.run(&["audit", "--at", "soon"]).0, 2);
+    // Nobody knows what will be live.
+    let (status, _, told) = stage.run(&["audit", "checkout", "--at", "2999-11-29"]);
+    assert_eq!(status, 2, "{told}");
+    assert!(told.contains("2999-11-29 is still to come"), "{told}");
 }
 
 #[test]
@@ -298,7 +334,12 @@ fn people_and_hashes_have_their_lists() {
     stage.deploy(&head);
     let text = stage.say(&["audit", "ada"]);
     assert!(text.starts_with("Ada Ruiz (ada) signed 1 entry"), "{text}");
+    // Of a commit that was deployed who signed is told; from elsewhere the entries about it.
     let text = stage.say(&["audit", &head.as_str()[..10]]);
+    assert!(text.contains("is live in checkout production"), "{text}");
+    let away = stage.home.join("away");
+    fs::create_dir_all(&away).unwrap();
+    let text = stage.say(&["audit", &head.as_str()[..10], "-C", away.to_str().unwrap()]);
     assert!(text.contains("5 entries"), "{text}");
     let (status, _, talk) = stage.run(&["audit", "nobody"]);
     assert!(status == 2 && talk.contains("services: checkout"), "{talk}");

@@ -75,7 +75,7 @@ fn production() -> EnvironmentName {
     EnvironmentName::new("production").unwrap()
 }
 
-fn git(folder: &Path, arguments: &[&str]) -> String {
+pub(crate) fn git(folder: &Path, arguments: &[&str]) -> String {
     let mut command = Command::new("git");
     command.arg("-C").arg(folder).args(arguments).stdin(Stdio::null());
     command.env_clear().env("PATH", std::env::var_os("PATH").unwrap()).env("HOME", folder);

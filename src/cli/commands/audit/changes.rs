@@ -1,7 +1,9 @@
 //! The changes of a deployment as people read them.
 
 use super::work::Work;
-use crate::audit::report::{AnswerReport, ChangeReport, CoverState, DecisionReport, SignedReport};
+use crate::audit::report::{
+    AnswerReport, AuthorReport, ChangeReport, CoverState, DecisionReport, SignedReport,
+};
 use crate::cli::commands::log::fit;
 use crate::cli::said::commit;
 use crate::cli::time::date;
@@ -48,8 +50,12 @@ pub(super) fn changes(
         }
         (CoverState::Good, _) => {}
     }
+    // A person is one author, whatever their commits call them.
+    let who = |author: &'_ AuthorReport| {
+        author.member.as_ref().map_or_else(|| author.label.clone(), ToString::to_string)
+    };
     let authors: std::collections::BTreeSet<_> =
-        changes.iter().flat_map(|change| &change.authors).map(|author| &author.label).collect();
+        changes.iter().flat_map(|change| &change.authors).map(who).collect();
     let assisted = changes.iter().filter(|change| is_assisted(change)).count();
     let open = changes.iter().filter(|change| !change.covered).count();
     let carried = changes.iter().filter(|change| change.matched == Match::Carried).count();
@@ -134,7 +140,7 @@ fn said_text(said: &AnswerReport) -> String {
 }
 
 fn authors(work: &Work<'_>, change: &ChangeReport) -> String {
-    let one = |author: &crate::audit::report::AuthorReport| {
+    let one = |author: &AuthorReport| {
         let name = author.member.as_ref().map_or_else(|| author.label.clone(), |id| work.name(id));
         let level = author.level.as_ref().map(|level| format!(", {level}")).unwrap_or_default();
         let standing = match author.standing {

@@ -1,6 +1,7 @@
 //! `audit`: who signed off on what is running.
 
 mod answer;
+mod brought;
 mod changes;
 mod glass;
 mod list;
@@ -19,9 +20,10 @@ use self::subject::{Subject, only_service, subject};
 use self::work::Work;
 use super::log;
 use crate::base::name::EnvironmentName;
+use crate::base::name::Revision;
 use crate::base::time::Timestamp;
 use crate::cli::Context;
-use crate::cli::error::CliError;
+use crate::cli::error::{CliError, ErrorKind};
 use crate::cli::exit::ExitStatus;
 use crate::cli::time::rfc3339;
 
@@ -30,10 +32,10 @@ use crate::cli::time::rfc3339;
 #[command(after_help = "Examples:\n  countersign audit checkout\n  \
     countersign audit checkout --at 02:40\n  \
     countersign audit --from 2026-10-01 --to 2026-12-31 -o q4.csv\n  \
-    countersign audit ada\n  countersign audit '#312' -v")]
+    countersign audit HEAD~3\n  countersign audit ada\n  countersign audit '#312' -v")]
 pub(crate) struct Args {
-    /// A service, a person, a change or commit (7 digits or more), or an entry (#42)
-    #[arg(value_name = "SERVICE|PERSON|HASH|#ENTRY")]
+    /// A service, a person, a commit as git names it, a change (7 digits or more), or an entry (#42)
+    #[arg(value_name = "SERVICE|PERSON|COMMIT|HASH|#ENTRY")]
     subject: Option<String>,
     /// The environment; production where the policy lists it
     #[arg(long, value_name = "ENVIRONMENT")]
@@ -77,6 +79,14 @@ pub(crate) fn run(context: &mut Context, args: &Args) -> Result<ExitStatus, CliE
         text.as_deref().map(|text| moment(text, now, edge)).transpose()
     };
     let at = read(&args.at, Edge::End)?;
+    // A day that has begun is asked about up to now; nothing is known of one that has not.
+    if read(&args.at, Edge::Start)?.is_some_and(|start| start > now) {
+        let at = args.at.as_deref().unwrap_or_default();
+        return Err(
+            CliError::usage(format!("{at} is still to come")).hint("as it is now: leave --at out")
+        );
+    }
+    let at = at.map(|at| at.min(now));
     let period = Period { from: read(&args.from, Edge::Start)?, to: read(&args.to, Edge::End)? };
     let size = match at {
         Some(at) => desk.session.size_at(at)?,
@@ -105,6 +115,15 @@ pub(crate) fn run(context: &mut Context, args: &Args) -> Result<ExitStatus, CliE
             let listing = Listing::person(&desk, &names, &member, &scope, &period)?;
             work.listing(context, &listing)
         }
+        Subject::Commit { revision, text } => match work.commit(context, &revision)? {
+            Some(status) => Ok(status),
+            // What was signed and landed as another commit, or has not landed.
+            None => match Listing::hash(&desk, &names, &text, &scope, &period) {
+                Ok(listing) => work.listing(context, &listing),
+                Err(error) if error.kind == ErrorKind::Usage => Err(not_deployed(&revision)),
+                Err(error) => Err(error),
+            },
+        },
         Subject::Hash(text) => {
             let listing = Listing::hash(&desk, &names, &text, &scope, &period)?;
             work.listing(context, &listing)
@@ -116,4 +135,11 @@ pub(crate) fn run(context: &mut Context, args: &Args) -> Result<ExitStatus, CliE
         Subject::Service(service) => work.live(context, &service),
         Subject::Everything => work.population(context, None, &period),
     }
+}
+
+/// A commit that neither a deployment nor an entry has.
+fn not_deployed(revision: &Revision) -> CliError {
+    let commit = revision.short();
+    CliError::usage(format!("no deployment has {commit}, and no entry names it"))
+        .hint(format!("what it needs and has: countersign status {commit}"))
 }

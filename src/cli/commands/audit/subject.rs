@@ -1,7 +1,8 @@
-//! What an audit is asked about: a service, a person, a hash, an entry, or everything.
+//! What an audit is asked about: a service, a person, a commit, a hash, an entry, or
+//! everything.
 
 use super::{Period, log, places};
-use crate::base::name::{MemberId, ServiceName};
+use crate::base::name::{MemberId, Revision, ServiceName};
 use crate::base::position::EntryIndex;
 use crate::cli::desk::{Desk, Names};
 use crate::cli::error::CliError;
@@ -14,6 +15,13 @@ pub(super) enum Subject {
     Service(ServiceName),
     /// What somebody signed.
     Person(MemberId),
+    /// A commit that is here, and how it was named.
+    Commit {
+        /// The commit.
+        revision: Revision,
+        /// Its digits, or what was typed.
+        text: String,
+    },
     /// Every entry about a change, commit or artifact.
     Hash(String),
     /// One entry.
@@ -51,11 +59,17 @@ pub(super) fn subject(desk: &Desk, names: &Names, text: &str) -> Result<Subject,
     let digits = text.strip_prefix("sha256:").unwrap_or(text);
     let is_hash = (7..=64).contains(&digits.len())
         && digits.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
+    let repository = desk.repository.as_ref();
+    if let Some(revision) = repository.and_then(|found| found.resolve(text).ok()) {
+        let text = if is_hash { digits.to_owned() } else { revision.to_string() };
+        return Ok(Subject::Commit { revision, text });
+    }
     if is_hash {
         return Ok(Subject::Hash(digits.to_owned()));
     }
     let known: Vec<_> = services.iter().take(5).map(ToString::to_string).collect();
-    Err(CliError::usage(format!("{text} is no service, person, hash or entry"))
+    Err(CliError::usage(format!("{text} is no service, person, commit, hash or entry"))
+        .hint("of a request or a path: countersign audit COMMIT, as git log or git blame names it")
         .hint(format!("services: {}", known.join(", ")))
         .hint("people are listed by countersign roster show, entries by countersign log"))
 }

@@ -30,13 +30,13 @@ pub(super) struct Work<'a> {
 }
 
 impl Work<'_> {
-    fn auditor(&self) -> Auditor<'_> {
+    pub(super) fn auditor(&self) -> Auditor<'_> {
         let repository = self.desk.repository.as_ref();
         let repository = repository.map(|found| (found, self.desk.repository_name.as_ref()));
         Auditor::new(&self.desk.session, repository, self.scope.size, self.moment)
     }
 
-    fn timeline(
+    pub(super) fn timeline(
         &self,
         service: &ServiceName,
         environment: &EnvironmentName,
@@ -104,7 +104,12 @@ impl Work<'_> {
             }
             _ => {
                 let message = format!("entry {index} is no deployment and no decision");
-                return Err(CliError::usage(message).hint(format!("countersign show {index}")));
+                return Err(CliError::usage(message)
+                    .hint(format!("countersign show {index}"))
+                    .hint(
+                        "of a request or a path: countersign audit COMMIT, as git log or git blame \
+                     names it",
+                    ));
             }
         };
         let timeline = self.timeline(service, environment)?;
@@ -218,7 +223,7 @@ impl Work<'_> {
 
 /// A report is printed as far as it is known; one whose list of changes is missing is not whole
 /// (`spec/verdict.md` section 8).
-fn status(covers: impl IntoIterator<Item = CoverState>) -> ExitStatus {
+pub(super) fn status(covers: impl IntoIterator<Item = CoverState>) -> ExitStatus {
     let covers: Vec<_> = covers.into_iter().collect();
     if covers.contains(&CoverState::Contradicted) {
         ExitStatus::Integrity
