@@ -26,6 +26,9 @@ pub const NAME_BYTES_MAX: usize = 100;
 pub const REFERENCE_BYTES_MAX: usize = 255;
 /// Longest free text (comment, reason, checklist answer) in bytes, before it is salted and hashed.
 pub const FREE_TEXT_BYTES_MAX: usize = 8 * 1024;
+/// Largest file of the openings beside one statement, in bytes: those of [`OPERATIONS_MAX`]
+/// operations, their texts escaped.
+pub const OPENINGS_BYTES_MAX: usize = 16 * 1024 * 1024;
 /// Largest policy text in bytes: it is signed whole.
 pub const POLICY_BYTES_MAX: usize = 24 * 1024;
 /// Longest verifier key of a ledger in a statement, in bytes.

@@ -10,7 +10,7 @@ use crate::base::limits::{OPERATIONS_MAX, PAYLOAD_BYTES_MAX};
 use crate::base::name::MemberId;
 use crate::base::position::EntryIndex;
 use crate::cli::Context;
-use crate::cli::desk::{Desk, Held, write_envelope};
+use crate::cli::desk::{Desk, Held, write_signed};
 use crate::cli::error::CliError;
 use crate::cli::exit::ExitStatus;
 use crate::cli::quorum::{missing, refuse};
@@ -228,7 +228,7 @@ fn sign_parts(
         // What the next part rests on is known only once this one is in.
         let Some((part, rest)) = parts.split_first() else { return Ok(ExitStatus::Yes) };
         let envelope = sign_part(desk, signing, part)?;
-        write_envelope(&context.environment.resolve(file), &envelope)?;
+        write_signed(context, file, &envelope, &plan.openings)?;
         if file.as_os_str() == "-" {
             return Ok(ExitStatus::Yes);
         }

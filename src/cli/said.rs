@@ -10,7 +10,7 @@ use crate::statement::break_glass::Override;
 use crate::statement::change::DeclaredAuthor;
 use crate::statement::governance::{Governance, Operation, SetMember};
 use crate::statement::pipeline::{Build, Decision, Deployment};
-use crate::statement::words::{DecisionVerdict, Mode};
+use crate::statement::words::{ApprovalVerdict, DecisionVerdict, Mode};
 use crate::verify::VerifiedEntry;
 use crate::view::View;
 
@@ -30,6 +30,18 @@ pub(crate) const fn touch(presence: Presence) -> &'static str {
         Presence::None => "no touch",
         Presence::TouchClaimed => "touch claimed",
         Presence::VerifiedClaimed => "touch and PIN claimed",
+    }
+}
+
+/// What a statement is: a reject and a withdrawal are approvals in the format alone.
+pub(crate) const fn kind(says: &Says) -> &'static str {
+    match says {
+        Says::Approval(body) => match body.verdict {
+            ApprovalVerdict::Approve => "approval",
+            ApprovalVerdict::Reject => "reject",
+            ApprovalVerdict::Withdraw => "withdrawal",
+        },
+        other => other.kind(),
     }
 }
 

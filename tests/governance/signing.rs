@@ -113,6 +113,72 @@ fn two_admins_sign_one_file() {
     assert_eq!(member(&roster, "Dan")["kind"], "human");
 }
 
+/// Whoever signs beside another, on another machine, signs what that one was told: words travel
+/// beside the file, and a reject says why to everybody.
+#[test]
+fn words_travel_beside_the_file_of_a_statement() {
+    let stage = Stage::with_branch("words");
+    let (dan, beside) = (["roster", "add", "Dan", "--email", "dan@shop.example"], "dan.json.why");
+    let (openings, early) = (stage.ledger().join("openings"), stage.root().join("early"));
+    let copy = |from: &std::path::Path, to: &std::path::Path| {
+        let copied = std::process::Command::new("cp").arg("-r").args([from, to]).status();
+        assert!(copied.unwrap().success());
+    };
+    let forget = || {
+        std::fs::remove_dir_all(&openings).unwrap();
+        copy(&early, &openings);
+    };
+    copy(&openings, &early);
+    let written = stage.run(dan.iter().copied().chain(["-y", "-o", "dan.json"]));
+    assert!(written.talk.contains("its words lie beside it, in dan.json.why"), "{written:?}");
+    assert!(written.ok().contains("next: countersign submit dan.json"), "{}", written.out);
+    // Another machine has not what was kept on the first.
+    forget();
+    let shown = stage.run(["sign", "dan.json", "-n"]);
+    assert!(shown.talk.contains("Dan"), "{}", shown.talk);
+    // Words that the statement does not commit to are nobody's.
+    let words = std::fs::read_to_string(stage.repository().join(beside)).unwrap();
+    stage.write(beside, &words.replace("Dan", "Eve"));
+    stage.run(["submit", "dan.json"]).refused(2, "is not what was said with it");
+    stage.write(beside, &words);
+    stage.run(["submit", "dan.json"]).ok();
+
+    let cleo = stage.as_user("cleo");
+    let hash = stage.change_of("retry");
+    let reject = ["reject", "retry", "--expect", &hash, "-m", "no tests yet"];
+    cleo.run([&reject[..], &["-o", "no.json"]].concat()).ok();
+    forget();
+    let taken = stage.run(["submit", "no.json"]);
+    let entry = taken.ok().split_once("entry ").unwrap().1.split_once(':').unwrap().0.to_owned();
+    assert!(taken.out.contains(": reject by Cleo"), "{}", taken.out);
+    let shown = stage.run(["show", &entry]);
+    assert!(shown.ok().contains(": reject by Cleo"), "{}", shown.out);
+    assert!(shown.out.contains("comment: no tests yet"), "{}", shown.out);
+    cleo.run(["withdraw", &entry, "-m", "there are now", "-y", "-o", "back.json"]).ok();
+    forget();
+    let taken = stage.run(["submit", "back.json"]);
+    assert!(taken.ok().contains(": withdrawal by Cleo"), "{}", taken.out);
+    let entry = taken.out.split_once("entry ").unwrap().1.split_once(':').unwrap().0.to_owned();
+    let shown = stage.run(["show", &entry]);
+    assert!(shown.ok().contains("comment: there are now"), "{}", shown.out);
+}
+
+/// What was signed elsewhere is kept where it is handed in, for later versions to be compared.
+#[test]
+fn the_change_of_a_sign_off_that_is_handed_in_is_kept() {
+    let stage = Stage::with_branch("kept");
+    let cleo = stage.as_user("cleo");
+    let hash = stage.change_of("retry");
+    cleo.run(["approve", "retry", "--expect", &hash, "-o", "yes.json"]).ok();
+    std::fs::remove_dir_all(stage.ledger().join("blobs")).unwrap();
+    stage.run(["submit", "yes.json"]).ok();
+    stage.git(["checkout", "-q", "retry"]);
+    stage.as_user("ben").commit("src/capture.rs", "fn a() {\n\ty();\n}\n", "Again");
+    stage.git(["checkout", "-q", "main"]);
+    let status = cleo.run(["status", "retry"]);
+    assert!(status.ok().contains("since then src/capture.rs"), "{}", status.out);
+}
+
 #[test]
 fn a_repository_without_a_ledger_uses_no_other_ones() {
     let stage = Stage::begun("foreign");

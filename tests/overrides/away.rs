@@ -74,7 +74,7 @@ fn attack_32_a_file_is_taken_up_with_the_deployment_that_rests_on_it() {
     stage.run(&["record", "deployment", "--override", "0"]).expect(2, &["0 is no override"]);
     // The reason is only taken where the statement commits to it.
     std::fs::copy(&file, format!("{file}.why")).unwrap();
-    stage.run(&["submit", &file]).expect(2, &["is not why it was signed", "hint: "]);
+    stage.run(&["submit", &file]).expect(2, &["is not what was said with it", "hint: "]);
     std::fs::remove_file(format!("{file}.why")).unwrap();
     stage.run(&["submit", &file]).expect(0, &["KNOWN"]);
 }

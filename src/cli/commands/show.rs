@@ -256,7 +256,8 @@ fn of_approval(
 }
 
 fn print(ui: &mut Ui, desk: &Desk, names: &Names, entry: &VerifiedEntry, answer: &Answer) {
-    ui.line(&format!("Entry {}: {} by {}", answer.entry, answer.kind, names.of(&answer.by)));
+    let kind = said::kind(&entry.statement().says);
+    ui.line(&format!("Entry {}: {kind} by {}", answer.entry, names.of(&answer.by)));
     ui.paragraph(2, &answer.says);
     let mut table = Table::new(2);
     table.row(["time", date(entry.time()).as_str()]);

@@ -9,7 +9,7 @@ use super::init::genesis;
 use super::submit::read;
 use crate::base::name::MemberId;
 use crate::cli::Context;
-use crate::cli::desk::{Desk, Held, write_envelope};
+use crate::cli::desk::{Desk, Held, keep_words, words_beside, write_signed};
 use crate::cli::error::{CliError, ErrorKind};
 use crate::cli::exit::ExitStatus;
 use crate::cli::governance::{confirm, show_payload, tell};
@@ -57,9 +57,12 @@ pub(crate) fn run(context: &mut Context, args: &Args) -> Result<ExitStatus, CliE
     let desk = held.desk(context)?;
     let body = governance(desk, &statement)?;
     let asks_nothing = args.yes || args.dry_run;
-    let words = plan::in_words(context, desk, &body.operations)?;
+    // What is said in words was told to its author, and is told to whoever signs with them.
+    keep_words(context, desk, &args.file, &envelope)?;
+    let words = words_beside(context, &args.file, &envelope)?;
+    let told = plan::in_words(context, desk, &body.operations)?;
     tell(context, asks_nothing, &format!("proposed by {}", desk.names().of(&statement.by)));
-    for line in &words {
+    for line in &told {
         tell(context, asks_nothing, line);
     }
     if args.dry_run {
@@ -85,11 +88,11 @@ pub(crate) fn run(context: &mut Context, args: &Args) -> Result<ExitStatus, CliE
     confirm(context, args.yes, "Sign this?")?;
     let envelope = sign_again(envelope, &*signer)?;
     let file = args.output.as_ref().unwrap_or(&args.file);
-    write_envelope(&context.environment.resolve(file), &envelope)?;
+    write_signed(context, file, &envelope, &words)?;
     if file.as_os_str() == "-" {
         return Ok(ExitStatus::Yes);
     }
-    context.ui.json(&serde_json::json!({ "plan": words, "signed": count, "needed": needed }));
+    context.ui.json(&serde_json::json!({ "plan": told, "signed": count, "needed": needed }));
     context.ui.lead(Role::Good, "SIGNED", &format!("{count} of {needed} admins"));
     let verb = if missing.is_some() { "sign" } else { "submit" };
     context.ui.line(&format!("next: countersign {verb} {}", file.display()));

@@ -4,17 +4,16 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
-use super::break_glass::why_file;
 use super::init::genesis;
-use crate::base::limits::{COMMIT_ENTRIES_MAX, ENVELOPE_BYTES_MAX, FREE_TEXT_BYTES_MAX};
+use crate::base::limits::{COMMIT_ENTRIES_MAX, ENVELOPE_BYTES_MAX};
 use crate::base::position::EntryIndex;
 use crate::cli::Context;
-use crate::cli::desk::Desk;
+use crate::cli::desk::{Desk, keep_words};
 use crate::cli::error::CliError;
 use crate::cli::exit::ExitStatus;
+use crate::cli::said;
 use crate::cli::ui::Role;
 use crate::session::SessionError;
-use crate::statement::commitment::Opening;
 use crate::statement::envelope::Envelope;
 use crate::statement::{Says, Statement};
 
@@ -66,7 +65,8 @@ pub(crate) fn run(context: &mut Context, args: &Args) -> Result<ExitStatus, CliE
     }
     let mut desk = context.desk("submit")?;
     for (file, envelope) in args.files.iter().zip(&envelopes) {
-        keep_reason(context, &desk, file, envelope)?;
+        keep_words(context, &desk, file, envelope)?;
+        keep_documents(&desk, envelope)?;
     }
     let size = desk.session.size();
     let receipts = desk.session.append(context.now(), &envelopes)?;
@@ -114,31 +114,22 @@ pub(in crate::cli::commands) fn read(context: &Context, file: &Path) -> Result<E
     })
 }
 
-/// Why an override was signed lies beside its file where it was signed with no ledger at hand. It
-/// is kept only if the statement commits to it: anybody may have written the file.
-///
-/// # Errors
-/// Where the file says another thing, or cannot be kept.
-pub(in crate::cli::commands) fn keep_reason(
-    context: &Context,
-    desk: &Desk,
-    file: &Path,
-    envelope: &Envelope,
-) -> Result<(), CliError> {
-    let beside = why_file(file);
-    let Ok(statement) = Statement::parse(envelope.payload()) else { return Ok(()) };
-    let Says::Override(said) = &statement.says else { return Ok(()) };
-    if file.as_os_str() == "-" || !context.environment.resolve(&beside).is_file() {
+/// Keeps the changes that were signed elsewhere, where they are here to be read: by their documents
+/// later versions are compared with them. What is not here, or is another change, is left out: the
+/// sign-off counts without.
+fn keep_documents(desk: &Desk, envelope: &Envelope) -> Result<(), CliError> {
+    let Some(repository) = &desk.repository else { return Ok(()) };
+    let Ok(Statement { says: Says::Approval(said), .. }) = Statement::parse(envelope.payload())
+    else {
         return Ok(());
-    }
-    let bytes = context.read(&beside, 2 * FREE_TEXT_BYTES_MAX)?;
-    let opening = serde_json::from_slice::<Opening>(&bytes).ok();
-    let opening = opening.filter(|opening| opening.commitment() == Some(said.reason));
-    let Some(opening) = opening else {
-        return Err(CliError::usage(format!("{} is not why it was signed", beside.display()))
-            .hint("take the file away, and hand in the statement without it"));
     };
-    desk.session.openings().put(&opening).map_err(SessionError::from)?;
+    for row in &said.rows {
+        let Some(head) = &row.head else { continue };
+        let Ok(document) = repository.document(row.base.as_ref(), head) else { continue };
+        if document.hash().as_bytes() == row.hash.as_bytes() {
+            desk.session.blobs().put(&document.to_bytes()).map_err(SessionError::from)?;
+        }
+    }
     Ok(())
 }
 
@@ -146,7 +137,7 @@ pub(in crate::cli::commands) fn keep_reason(
 fn what(desk: &Desk, envelope: &Envelope) -> String {
     match Statement::parse(envelope.payload()) {
         Ok(statement) => {
-            format!("{} by {}", statement.says.kind(), desk.names().of(&statement.by))
+            format!("{} by {}", said::kind(&statement.says), desk.names().of(&statement.by))
         }
         Err(error) => error.to_string(),
     }

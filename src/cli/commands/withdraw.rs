@@ -7,7 +7,7 @@ use crate::base::digest::ContentDigest;
 use crate::base::name::Revision;
 use crate::base::position::EntryIndex;
 use crate::cli::Context;
-use crate::cli::desk::{Desk, Held, write_envelope};
+use crate::cli::desk::{Desk, Held, write_signed};
 use crate::cli::error::CliError;
 use crate::cli::exit::ExitStatus;
 use crate::cli::governance::show_statement;
@@ -18,6 +18,7 @@ use crate::roster::Member;
 use crate::session::sign;
 use crate::statement::Says;
 use crate::statement::approval::{Approval, ApprovalRow};
+use crate::statement::commitment::Opening;
 use crate::statement::envelope::Envelope;
 use crate::statement::words::{ApprovalVerdict, Shown, SubjectType};
 use crate::verify::VerifiedEntry;
@@ -120,7 +121,7 @@ pub(crate) fn run(context: &mut Context, args: &Args) -> Result<ExitStatus, CliE
     let statement = desk.session.statement(&reader.id, Says::Approval(says));
     let envelope = sign(&statement, signer.as_ref())?;
     keep(desk, &[], &openings)?;
-    hand_in(context, desk, args, &taken, envelope, subjects)?;
+    hand_in(context, desk, args, &taken, (envelope, &openings), subjects)?;
     held.leak();
     Ok(ExitStatus::Yes)
 }
@@ -144,12 +145,12 @@ fn hand_in(
     desk: &mut Desk,
     args: &Args,
     taken: &Taken,
-    envelope: Envelope,
+    (envelope, openings): (Envelope, &[Opening]),
     subjects: Vec<ContentDigest>,
 ) -> Result<(), CliError> {
     let (mut entry, mut file) = (None, None);
     if let Some(path) = &args.signing.output {
-        write_envelope(&context.environment.resolve(path), &envelope)?;
+        write_signed(context, path, &envelope, openings)?;
         file = Some(path.display().to_string());
         context.ui.line(&format!("withdrawn: {}, not handed in yet", path.display()));
         context.ui.line(&format!("next: countersign submit {}", path.display()));

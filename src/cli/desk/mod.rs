@@ -5,6 +5,7 @@ mod held;
 mod keys;
 mod names;
 mod place;
+mod words;
 
 use std::cell::OnceCell;
 use std::path::PathBuf;
@@ -29,6 +30,7 @@ pub(crate) use self::held::Held;
 pub(crate) use self::keys::{gate_key_file, key_folder, ledger_key_file};
 pub(crate) use self::names::{Names, Profile};
 pub(crate) use self::place::environment;
+pub(crate) use self::words::{keep_words, words_beside, write_signed};
 
 /// A repository, its ledger and the trust root, opened for one command.
 pub(crate) struct Desk {

@@ -10,7 +10,7 @@ use crate::base::digest::{ChangeHash, Commitment, ContentDigest};
 use crate::base::name::ChecklistItem;
 use crate::base::position::EntryIndex;
 use crate::cli::Context;
-use crate::cli::desk::{Desk, Held, write_envelope};
+use crate::cli::desk::{Desk, Held, write_signed};
 use crate::cli::error::{CliError, ErrorKind};
 use crate::cli::exit::ExitStatus;
 use crate::cli::governance::show_statement;
@@ -96,7 +96,7 @@ pub(in crate::cli::commands) fn submit(
     let envelope = crate::session::sign(&statement, signer.as_ref())?;
     keep(desk, items, &openings)?;
     if let Some(path) = &signing.output {
-        return written(context, desk, reader, items, said, &envelope, path);
+        return written(context, desk, reader, items, said, (&envelope, &openings), path);
     }
     let now = context.now();
     let receipts = desk.submit(now, &[envelope])?;
@@ -244,10 +244,10 @@ fn written(
     reader: &Member,
     items: &[Item],
     said: &Said,
-    envelope: &Envelope,
+    (envelope, openings): (&Envelope, &[Opening]),
     path: &std::path::Path,
 ) -> Result<ExitStatus, CliError> {
-    write_envelope(&context.environment.resolve(path), envelope)?;
+    write_signed(context, path, envelope, openings)?;
     let shown = path.display().to_string();
     context.ui.line(&format!("signed: {shown}, not handed in yet"));
     context.ui.line(&format!("next: countersign submit {shown}"));

@@ -5,7 +5,6 @@ mod away;
 mod here;
 mod said;
 
-pub(in crate::cli::commands) use self::said::why_file;
 use crate::base::digest::ContentDigest;
 use crate::base::limits::OVERRIDE_SPAN_MAX;
 use crate::base::name::{EnvironmentName, MemberId, RepositoryName, RequestId, ServiceName};

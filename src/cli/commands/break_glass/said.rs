@@ -9,7 +9,7 @@ use crate::base::name::{EnvironmentName, MemberId, RepositoryName, Revision, Ser
 use crate::base::position::EntryIndex;
 use crate::base::time::{Span, Timestamp};
 use crate::cli::Context;
-use crate::cli::desk::{write_envelope, write_file};
+use crate::cli::desk::write_signed;
 use crate::cli::error::{CliError, ErrorKind};
 use crate::cli::governance::tell;
 use crate::cli::text;
@@ -131,23 +131,8 @@ pub(super) fn write(
     envelope: &Envelope,
     opening: &Opening,
 ) -> Result<Option<String>, CliError> {
-    let file = context.environment.resolve(path);
-    write_envelope(&file, envelope)?;
-    if path.as_os_str() == "-" {
-        context.ui.note("the reason is not in the statement: keep it, or write to a file");
-        return Ok(None);
-    }
-    let bytes = serde_json::to_vec(opening)
-        .map_err(|error| CliError::from_error(ErrorKind::Integrity, &error))?;
-    write_file(&why_file(&file), &bytes)?;
-    Ok(Some(path.display().to_string()))
-}
-
-/// The file of a reason, beside the statement's.
-pub(in crate::cli::commands) fn why_file(file: &std::path::Path) -> std::path::PathBuf {
-    let mut name = file.as_os_str().to_owned();
-    name.push(".why");
-    name.into()
+    write_signed(context, path, envelope, std::slice::from_ref(opening))?;
+    Ok((path.as_os_str() != "-").then(|| path.display().to_string()))
 }
 
 impl<'a> Answer<'a> {

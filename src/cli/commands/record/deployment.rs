@@ -11,7 +11,7 @@ use crate::base::position::EntryIndex;
 use crate::cli::Context;
 use crate::cli::commands::gate::artifact;
 use crate::cli::commands::submit;
-use crate::cli::desk::{Desk, Held};
+use crate::cli::desk::{Desk, Held, keep_words};
 use crate::cli::error::CliError;
 use crate::cli::exit::ExitStatus;
 use crate::cli::governance::SigningFlags;
@@ -111,7 +111,7 @@ fn overriding(
             let Ok(Statement { says: Says::Override(said), .. }) = statement else {
                 return Err(not_one().hint("name what countersign override -o FILE wrote"));
             };
-            submit::keep_reason(context, desk, file, &envelope)?;
+            keep_words(context, desk, file, &envelope)?;
             Overriding { id: envelope.statement_id(), said, envelope: Some(envelope) }
         };
         if one.said.drill.is_some() {
