@@ -134,7 +134,16 @@ fn attack_32_the_command_that_is_shown_pays() {
     let range = format!("{before}..{hurried}");
     let hash = stage.run(&["hash", &range]).expect(0, &[]).out;
     words.extend(["--expect", hash.lines().next().unwrap()]);
-    stage.by("mia", &words).expect(0, &["signed: entry "]);
+    let left = "its sign-offs are there; countersign gate -- CMD settles it";
+    stage.by("mia", &words).expect(0, &["signed: entry ", left]);
+    // No sign-off ends it by itself: nobody is asked for one again.
+    for command in ["status", "queue", "audit"] {
+        let shown = stage.by("mia", &[command]).expect(0, &["countersign gate -- CMD settles it"]);
+        assert!(!shown.out.contains("countersign approve "), "{shown:?}");
+    }
+    let report = stage.by("mia", &["status", "--json"]).expect(0, &[]).json();
+    assert_eq!(report["owed"][0]["signed_off"], true);
+    assert_eq!(report["owed"][0]["command"], "countersign gate -- CMD");
     let later = stage.commit("other.rs", "three\n");
     stage.approve("mia", &later);
     stage.deploy().expect(0, &["YES shop"]);

@@ -23,8 +23,8 @@ pub(crate) use ask::{Ask, could_fill, could_sign};
 pub(crate) use near::{SignedEarlier, signed_earlier, signed_earlier_of};
 pub(crate) use overriding::{Overriding, override_command};
 pub(crate) use owed::{
-    Emergency, OwedLine, few_admins, few_admins_of, few_holders, listed, more_of, override_holders,
-    owed_lines, went_ahead,
+    Emergency, OwedLine, SIGNED_OFF, few_admins, few_admins_of, few_holders, listed, more_of,
+    override_holders, owed_lines, went_ahead,
 };
 pub(crate) use rejected::RejectedEarlier;
 pub(crate) use segment::{AuthorReport, Near, SegmentReport, person, signed_off};

@@ -14,6 +14,11 @@ use crate::statement::words::{Duty, MemberKind};
 use crate::verify::Owed;
 use crate::view::View;
 
+/// What ends a debt once its sign-offs are there: no sign-off does by itself.
+const SETTLE: &str = "countersign gate -- CMD";
+/// What is left to do then.
+pub(crate) const SIGNED_OFF: &str = "its sign-offs are there: countersign gate -- CMD settles it";
+
 /// A debt, as an answer.
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct OwedLine {
@@ -33,6 +38,8 @@ pub(crate) struct OwedLine {
     pub(crate) due: String,
     /// Whether that is past.
     pub(crate) overdue: bool,
+    /// Whether its sign-offs are there: the next deployment that passes ends it.
+    pub(crate) signed_off: bool,
     /// What the others run to pay it.
     pub(crate) command: String,
     #[serde(skip)]
@@ -70,6 +77,7 @@ pub(crate) fn owed_lines(
             since: time::rfc3339(debt.since),
             due: time::rfc3339(owed.due),
             overdue: owed.overdue,
+            signed_off: false,
             ends: format!("what {what} owes, by override of {}", listed(&people)),
             command: match start {
                 // Nothing of it is missing any more: the next deployment settles it.
@@ -93,6 +101,18 @@ impl OwedLine {
         &self.said
     }
 
+    /// Its sign-offs are there; a deployment ends it.
+    pub(crate) fn settle(&mut self) {
+        self.signed_off = true;
+        SETTLE.clone_into(&mut self.command);
+    }
+
+    /// `what deployment 31 owes, by override of Ada Ruiz: its sign-offs are there`, and what ends
+    /// it.
+    pub(crate) fn settled_by(&self) -> String {
+        format!("{}: its sign-offs are there; {SETTLE} settles it", self.ends)
+    }
+
     /// Of a deployment that passes: it is what ends the debt.
     pub(super) fn print_settled(&self, ui: &mut Ui) {
         labelled(ui, "ends", &self.ends, "");
@@ -102,7 +122,11 @@ impl OwedLine {
     pub(crate) fn print(&self, ui: &mut Ui) {
         let code = if self.overdue { "DEBT_OVERDUE" } else { "" };
         labelled(ui, "owed", &self.said, code);
-        labelled(ui, "pay", &self.command, "");
+        if self.signed_off {
+            labelled(ui, "pay", SIGNED_OFF, "");
+        } else {
+            labelled(ui, "pay", &self.command, "");
+        }
     }
 }
 

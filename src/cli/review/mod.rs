@@ -22,7 +22,7 @@ use crate::signer;
 
 pub(crate) use diff::{Difference, differences};
 pub(crate) use interdiff::{Interdiff, PathSince, interdiff, since_words};
-pub(crate) use place::{Place, PlaceArgs};
+pub(crate) use place::{Place, PlaceArgs, is_signed_off};
 pub(crate) use queue::{Waiting, WaitingKind, WaitingList, waiting};
 pub(crate) use request::{Named, named_range};
 pub(crate) use subject::{Subject, declared_range, merge_ahead};

@@ -5,10 +5,11 @@ use crate::base::time::Timestamp;
 use crate::cli::desk::Desk;
 use crate::cli::error::CliError;
 use crate::cli::report::{OwedLine, owed_lines};
+use crate::evidence::gather;
 use crate::git::{BranchTip, GitError, Range, Repository};
 use crate::policy::{Policy, Service};
 use crate::statement::words::Mode;
-use crate::verify::{Question, owed};
+use crate::verify::{Question, owed, verdict};
 
 /// Flags that say where a change goes.
 #[derive(Debug, Clone, Default, clap::Args)]
@@ -32,6 +33,15 @@ pub(crate) struct Place {
     pub(crate) service: Service,
     /// The environment.
     pub(crate) environment: EnvironmentName,
+}
+
+/// Whether a revision that is live by override has its sign-offs by now: nothing but a deployment
+/// that passes ends what is owed, so it is told that only that is left. Where it cannot be judged
+/// here it is not said.
+pub(crate) fn is_signed_off(desk: &Desk, question: &Question) -> bool {
+    let Some(repository) = desk.repository.as_ref() else { return false };
+    let Ok(gathered) = gather(&desk.session, repository, question) else { return false };
+    verdict(question, &gathered.evidence(&desk.session)).is_allowed()
 }
 
 /// The branch that one remote has, and only one, and nobody here: `retry` for `origin/retry`.
@@ -86,7 +96,13 @@ impl Place {
         let owed = owed(&self.question(&live.revision, now), view);
         let newest = view.settled(service, environment).newest();
         let start = newest.and_then(|point| point.revision.as_ref());
-        owed_lines(&desk.names(), &owed, start, now)
+        let mut lines = owed_lines(&desk.names(), &owed, start, now);
+        for line in &mut lines {
+            if is_signed_off(desk, &self.question(&line.revision, now)) {
+                line.settle();
+            }
+        }
+        lines
     }
 
     /// The question whether a revision may go there.

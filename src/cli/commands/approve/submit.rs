@@ -109,6 +109,11 @@ pub(in crate::cli::commands) fn submit(
         }
     }
     print_signed(context, said, entry, &still_open);
+    let owed =
+        if said.verdict == ApprovalVerdict::Approve { place.owed(desk, now) } else { Vec::new() };
+    for line in owed.iter().filter(|line| line.signed_off) {
+        context.ui.paragraph(4, &line.settled_by());
+    }
     let replaced: Vec<&SignedForm> =
         items.iter().filter_map(|item| superseded(item, reader)).collect();
     for form in &replaced {

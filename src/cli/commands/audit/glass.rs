@@ -3,10 +3,12 @@
 use super::work::Work;
 use crate::audit::owed::{DebtReport, DebtState, Glass, OverrideReport};
 use crate::base::name::Revision;
-use crate::cli::report::{listed, went_ahead};
+use crate::cli::report::{SIGNED_OFF, listed, went_ahead};
+use crate::cli::review::is_signed_off;
 use crate::cli::said::commit;
 use crate::cli::time::{clock, date};
 use crate::cli::ui::{Role, Ui};
+use crate::verify::Question;
 
 /// At most so many overrides, drills and ended debts are told, the newest; `-v` tells all.
 const TOLD_MAX: usize = 5;
@@ -22,7 +24,7 @@ pub(super) fn print(ui: &mut Ui, work: &Work<'_>, glass: &Glass) {
     }
     for debt in open {
         ui.paragraph(2, &owed(work, debt));
-        ui.paragraph(4, &format!("pay: {}", pay(debt)));
+        ui.paragraph(4, &format!("pay: {}", pay(work, debt)));
     }
     list(ui, work, "Overrides", &glass.overrides, told_max);
     if !ended.is_empty() {
@@ -99,7 +101,17 @@ fn owed(work: &Work<'_>, debt: &DebtReport) -> String {
     format!("{}, since {}; {when}", of(work, debt), clock(debt.since, work.moment))
 }
 
-fn pay(debt: &DebtReport) -> String {
+fn pay(work: &Work<'_>, debt: &DebtReport) -> String {
+    let question = Question {
+        service: debt.service.clone(),
+        environment: debt.environment.clone(),
+        revision: debt.revision.clone(),
+        artifacts: Vec::new(),
+        time: work.moment,
+    };
+    if work.scope.at.is_none() && is_signed_off(work.desk, &question) {
+        return SIGNED_OFF.to_owned();
+    }
     let commit = debt.revision.short();
     match debt.start.as_ref().map(Revision::short) {
         Some(start) => format!("countersign approve {start}..{commit}"),
