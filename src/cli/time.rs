@@ -54,6 +54,12 @@ pub(crate) fn rfc3339(time: Timestamp) -> String {
     moment(time).map_or_else(|| time.milliseconds().to_string(), |moment| moment.to_string())
 }
 
+/// `2026-11-23T08:54:00Z`, as RFC 3339 has it: one word, which no line breaks.
+#[must_use]
+pub(crate) fn to_the_second(time: Timestamp) -> String {
+    rfc3339(Timestamp::from_milliseconds(time.milliseconds() / 1_000 * 1_000))
+}
+
 /// `12 min`, `4 h 10 min`, `3 days`.
 #[must_use]
 pub(crate) fn span(span: Span) -> String {

@@ -197,6 +197,13 @@ fn a_ledger_that_was_set_back_or_is_another_is_said() {
     let (status, out, _) = stage.run_on(&old, &["ledger", "check"]);
     assert_eq!(status, 3, "{out}");
     assert!(out.starts_with("TAMPERED  file of the newest checkpoint"), "{out}");
+    // Each of its entries is good; but this user has seen more of them.
+    let old = stage.copy("older");
+    stage.change("four\n", "One more", true);
+    stage.say(&["log"]);
+    let (status, _, told) = stage.run_on(&old, &["ledger", "check"]);
+    assert_eq!(status, 3, "{told}");
+    assert!(told.contains("the ledger was set back: "), "{told}");
     let other = Stage::new("other", "enforce");
     let (status, out, _) = stage.run_on(&other.ledger(), &["ledger", "check"]);
     assert_eq!(status, 3, "{out}");

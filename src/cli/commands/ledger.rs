@@ -159,6 +159,10 @@ fn check(context: &mut Context) -> Result<ExitStatus, CliError> {
         Err(error) if error.kind() == SessionErrorKind::Integrity => return Err(unopened(&error)),
         Err(error) => return Err(error.into()),
     };
+    if let Some(set_back) = set_back(context, &checked)? {
+        return Err(set_back);
+    }
+    let ui = &mut context.ui;
     let (status, word) = verdict(&checked);
     let answer = Answer {
         word: word.as_str(),
@@ -177,6 +181,25 @@ fn check(context: &mut Context) -> Result<ExitStatus, CliError> {
     };
     print(ui, word, &checked, &answer);
     Ok(status)
+}
+
+/// A ledger whose every entry is good, and that had more of them when this user saw it last: an
+/// older backup, which every other command refuses.
+fn set_back(context: &Context, checked: &Checked) -> Result<Option<CliError>, CliError> {
+    let seen = match context.address() {
+        Ok(address) => address.newest_seen()?.size,
+        // Its repository may be damaged: then only the ledger is looked at.
+        Err(_) => return Ok(None),
+    };
+    let is_whole = checked.damage.is_empty() && checked.entries_good == checked.size;
+    Ok((is_whole && checked.size < seen).then(|| {
+        CliError::integrity(format!(
+            "the ledger was set back: {seen} entries were seen here before, and it has {}, all of \
+             them good",
+            checked.size
+        ))
+        .hint("it is an older copy: bring back the newest one; nothing is signed on this one")
+    }))
 }
 
 /// The store itself cannot be read: there is no entry to name.

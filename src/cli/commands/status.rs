@@ -332,10 +332,16 @@ fn landed(
     let owed = place.owed(desk, question.time);
     print_owed(ui, &owed);
     let ask = open.iter().flat_map(|segment| &segment.ask).find(|ask| !ask.people.is_empty());
-    let next = match (ask, found.problems.iter().find_map(|problem| problem.hint.clone())) {
-        (Some(ask), _) => ask.next(),
-        (None, Some(hint)) => hint,
-        (None, None) => "it may be deployed: countersign gate".to_owned(),
+    let hint = found.problems.iter().find_map(|problem| problem.hint.clone());
+    let next = match (ask, hint, open.first()) {
+        (Some(ask), _, _) => ask.next(),
+        (None, Some(hint), _) => hint,
+        // Nobody can be asked: the way out is another one, and it may not be deployed.
+        (None, None, Some(open)) => open.next(),
+        (None, None, None) if found.problems.is_empty() => {
+            "it may be deployed: countersign gate".to_owned()
+        }
+        (None, None, None) => "countersign gate -n tells more".to_owned(),
     };
     print_next(ui, &next);
     ui.json(&Answer {

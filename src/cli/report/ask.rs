@@ -3,11 +3,13 @@
 use serde::Serialize;
 
 use super::Reporting;
+use super::segment::cools_until;
 use crate::base::name::MemberId;
-use crate::policy::{Presence, Requirement};
+use crate::cli::time;
+use crate::policy::{Presence, ReasonCode, Requirement};
 use crate::roster::Member;
 use crate::statement::words::Duty;
-use crate::verify::Segment;
+use crate::verify::{Discounted, Segment};
 
 /// At most so many people are asked for one requirement.
 const ASKED_MAX: usize = 3;
@@ -156,6 +158,8 @@ pub(super) fn ask(
     let mut people: Vec<Asked> = roster
         .members(reporting.view.size())
         .filter(|member| could_sign(reporting, segment, requirement, member))
+        // Whose key cools has signed: once more is for nothing.
+        .filter(|member| !is_waiting(reporting, segment, &member.id))
         .map(|member| Asked {
             member: member.id.clone(),
             name: reporting.names.of(&member.id),
@@ -167,7 +171,9 @@ pub(super) fn ask(
     let lacking = if people.is_empty() { 0 } else { missing.saturating_sub(people.len()) };
     let others = people.len().saturating_sub(ASKED_MAX);
     people.truncate(ASKED_MAX);
-    let nobody = people.is_empty().then(|| why_nobody(reporting, segment, requirement));
+    let nobody = people.is_empty().then(|| {
+        waits(reporting, segment).unwrap_or_else(|| why_nobody(reporting, segment, requirement))
+    });
     Ask {
         missing,
         lacking,
@@ -178,6 +184,24 @@ pub(super) fn ask(
         others,
         command: format!("countersign approve {argument}"),
     }
+}
+
+/// Whether somebody has signed with a key that cools, and has no other to sign with.
+fn is_waiting(reporting: &Reporting<'_>, segment: &Segment, member: &MemberId) -> bool {
+    let mut words = segment.discounted.iter();
+    let keys = reporting.view.roster().keys_of(member, reporting.view.size());
+    keys.len() == 1
+        && words.any(|word| word.code == ReasonCode::KeyCooling && word.member == *member)
+}
+
+/// That nobody is asked, for what is signed counts in a while.
+fn waits(reporting: &Reporting<'_>, segment: &Segment) -> Option<String> {
+    let cooling = segment.discounted.iter().filter(|word| word.code == ReasonCode::KeyCooling);
+    let until =
+        |word: &Discounted| Some((cools_until(reporting, &word.member)?, word.member.clone()));
+    let (until, who) = cooling.filter_map(until).min()?;
+    let (who, until) = (reporting.names.of(&who), time::to_the_second(until));
+    Some(format!("nobody else on the roster could; what {who} signed counts from {until}"))
 }
 
 /// Whether a member has a key of the presence that a requirement asks for.

@@ -181,7 +181,10 @@ fn since(ui: &mut Ui, work: &Work<'_>, found: &[SinceReport]) {
                  count today"
             ),
             SinceKind::KeyRetired => {
-                format!("the key of {who} was retired; the sign-off of {change} stands")
+                format!(
+                    "the key of {who} was revoked; the sign-off of {change} was before that, and \
+                     stands"
+                )
             }
             SinceKind::Withdrawn => format!("{who} withdrew {sign_off} of {change}"),
             SinceKind::Rejected => format!("{who} rejected {change}"),

@@ -27,7 +27,7 @@ impl SegmentReport {
             return None;
         }
         let is_person = |author: &&AuthorReport| {
-            author.member.is_some()
+            author.can_sign
                 && author.kind == AuthorKind::Human
                 && author.standing != Standing::Attested
         };
@@ -89,6 +89,9 @@ impl SegmentReport {
         let could = self.ask.iter().filter(|ask| !ask.people.is_empty());
         if let Some(ask) = could.min_by_key(|ask| ask.people.len() + ask.others) {
             return ask.next();
+        }
+        if let Some(declared) = self.declared_by_authors() {
+            return declared;
         }
         self.ask.first().map_or_else(|| "countersign queue".to_owned(), Ask::said)
     }

@@ -3,8 +3,7 @@
 use serde::Serialize;
 
 use crate::base::name::{LevelName, MemberId};
-use crate::cli::desk::Names;
-use crate::cli::report::presence_word;
+use crate::cli::report::{Reporting, presence_word};
 use crate::policy::{AuthorKind, Presence, Standing};
 use crate::verify::Segment;
 
@@ -23,17 +22,26 @@ pub(crate) struct AuthorReport {
     pub(crate) level: Option<LevelName>,
     /// How the authorship is known.
     pub(crate) standing: Standing,
+    /// Whether they are on the roster still, with a key to sign with.
+    #[serde(skip)]
+    pub(crate) can_sign: bool,
 }
 
 impl AuthorReport {
     /// Everybody who wrote a segment.
-    pub(super) fn all(names: &Names, segment: &Segment) -> Vec<Self> {
+    pub(super) fn all(reporting: &Reporting<'_>, segment: &Segment) -> Vec<Self> {
+        let (names, roster) = (reporting.names, reporting.view.roster());
+        let size = reporting.view.size();
+        let can_sign = |id: &MemberId| {
+            roster.member(id, size).is_some() && !roster.keys_of(id, size).is_empty()
+        };
         let report = |author: &crate::policy::Author| Self {
             member: author.member.clone(),
             name: author.member.as_ref().map_or_else(|| author.label.clone(), |id| names.of(id)),
             kind: author.kind,
             level: author.level.clone(),
             standing: author.standing,
+            can_sign: author.member.as_ref().is_some_and(can_sign),
         };
         segment.authors.iter().map(report).collect()
     }

@@ -18,6 +18,7 @@ use crate::verify::Segment;
 pub(crate) use author::{AuthorReport, person};
 pub(crate) use print::signed_off;
 pub(crate) use words::Near;
+pub(super) use words::cools_until;
 use words::{Blocking, Discount, Has};
 
 /// A segment, as an answer.
@@ -97,7 +98,7 @@ impl SegmentReport {
             satisfied: segment.satisfied,
             matched: segment.satisfied.then(|| match_word(segment)),
             reasons: segment.reasons(),
-            authors: AuthorReport::all(names, segment),
+            authors: AuthorReport::all(reporting, segment),
             assistance: assessment.assistance,
             assistance_from: assessment.assistance_from,
             needs: assessment.requirements.clone(),

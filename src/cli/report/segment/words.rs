@@ -15,7 +15,7 @@ use crate::cli::time;
 use crate::evidence::Likeness;
 use crate::policy::{NotCounted, Presence, ReasonCode, SignOff};
 use crate::verify::cover::CarriedFrom;
-use crate::verify::{Reject, Segment};
+use crate::verify::{Discounted, Reject, Segment};
 
 /// A sign-off that stands.
 #[derive(Debug, Clone, Serialize)]
@@ -230,7 +230,7 @@ impl Discount {
             entry: word.entry,
             code: word.code,
             rule: None,
-            text: word.text.clone(),
+            text: cooling_words(reporting, word),
             remedy: remedy(&word.member, word.code),
         });
         let by_policy = segment.assessment.not_counted.iter().map(|word: &NotCounted| Self {
@@ -251,6 +251,30 @@ impl Discount {
             self.rule.as_ref().map_or_else(String::new, |rule| format!(" (for \"{rule}\")"));
         format!("{}, entry {}: {}{place}", self.name, self.entry, self.text)
     }
+}
+
+/// Why a word does not count; of a key that cools from when on it will.
+fn cooling_words(reporting: &Reporting<'_>, word: &Discounted) -> String {
+    let until = (word.code == ReasonCode::KeyCooling)
+        .then(|| cools_until(reporting, &word.member))
+        .flatten();
+    match until {
+        Some(until) => format!("{}; it counts from {}", word.text, time::to_the_second(until)),
+        None => word.text.clone(),
+    }
+}
+
+/// Until when the newest further key of a member cools; none where none does, or whoever it is has
+/// left.
+pub(in crate::cli::report) fn cools_until(
+    reporting: &Reporting<'_>,
+    member: &MemberId,
+) -> Option<Timestamp> {
+    let (roster, size) = (reporting.view.roster(), reporting.view.size());
+    roster.member(member, size)?;
+    let keys = roster.keys_of(member, size);
+    let enrolled = keys.iter().filter_map(|key| roster.cooling_since(key, size)).max()?;
+    Some(enrolled.plus(reporting.policy.defaults().key_cooling))
 }
 
 /// Whether a member can do what a code's remedy says. Whoever has left is given no duty any more,

@@ -79,7 +79,9 @@ pub(crate) fn run(context: &mut Context, args: &Args) -> Result<ExitStatus, CliE
         read(&repository, commits, &mut tally, |step| Change::new(&policy, &place, step))?;
     }
     let named = args.policy.as_ref().map(|file| file.display().to_string());
-    report::print(&mut context.ui, &report::Answer::new(&walked, &place, &tally, named));
+    let has_ledger = context.has_ledger().unwrap_or(false);
+    let answer = report::Answer::new(&walked, &place, &tally, named);
+    report::print(&mut context.ui, &answer, has_ledger);
     if let Some(unread) = &tally.first_unread {
         let count = tally.unread;
         context.ui.warn(&format!("{count} of the commits cannot be judged; the first: {unread}"));

@@ -65,7 +65,7 @@ impl<'a> Answer<'a> {
 }
 
 /// Prints the answer: its first line says all, its last what to type next.
-pub(super) fn print(ui: &mut Ui, answer: &Answer<'_>) {
+pub(super) fn print(ui: &mut Ui, answer: &Answer<'_>, has_ledger: bool) {
     ui.json(answer);
     let tally = answer.tally;
     ui.paragraph(0, &sentence(tally));
@@ -85,8 +85,13 @@ pub(super) fn print(ui: &mut Ui, answer: &Answer<'_>) {
         ui.paragraph(2, &remark);
     }
     ui.blank();
-    let next = if answer.cut_off { "git fetch --unshallow" } else { "countersign init" };
-    ui.lead(Role::Strong, "next:", next);
+    let next = match (answer.cut_off, has_ledger, &answer.policy) {
+        (true, _, _) => "git fetch --unshallow".to_owned(),
+        (false, false, _) => "countersign init".to_owned(),
+        (false, true, Some(file)) => format!("countersign policy apply {file}"),
+        (false, true, None) => "countersign status".to_owned(),
+    };
+    ui.lead(Role::Strong, "next:", &next);
 }
 
 /// The answer in one sentence.
