@@ -25,6 +25,46 @@ fn a_key_has_one_owner_and_is_revoked_with_what_it_touches() {
     stage.run(["key", "revoke", &key]).refused(2, "--retired|--leaked-since");
 }
 
+/// At night nobody looks fingerprints up: what `roster show` prints is enough, or whose key it is.
+#[test]
+fn a_key_is_found_by_its_beginning_and_by_whose_it_is() {
+    let stage = Stage::begun("found");
+    let key = fingerprint(&stage, "ben");
+    let letters = &key["SHA256:".len()..][..8];
+    for named in [key.as_str(), letters, "Ben"] {
+        let shown = stage.run(["key", "revoke", named, "--retired", "-n"]);
+        assert!(shown.talk.contains(&format!("revoke  Ben: {key}")), "{named}: {shown:?}");
+    }
+    // The times of audit --at; yesterday's, where that is still to come.
+    let leaked = stage.run(["key", "revoke", letters, "--leaked-since", "2020-01-01 02:40", "-n"]);
+    assert!(leaked.talk.contains("leaked since entry 0"), "{leaked:?}");
+    stage.run(["key", "revoke", "Nobody", "--retired", "-n"]).refused(2, "countersign roster show");
+    stage.run(["key", "revoke", "AAAAAAAA", "--retired", "-n"]).expect_status(2);
+}
+
+/// Where nobody can be asked nothing may be deployed, and the last line is no leave to do it.
+#[test]
+fn what_nobody_can_sign_off_may_not_be_deployed() {
+    let stage = Stage::begun("nobody");
+    let policy = stage.run(["policy", "show"]).ok().replace("\"observe\"", "\"enforce\"");
+    stage.write("policy.toml", &policy);
+    stage.run(["policy", "apply", "policy.toml", "-y"]).ok();
+    stage.as_user("ada").commit("a", "a\n", "More");
+    for name in ["Ben", "Cleo"] {
+        stage.run(["key", "revoke", name, "--retired", "-y"]).ok();
+    }
+    let status = stage.run(["status"]);
+    assert!(status.ok().starts_with("NO  "), "{}", status.out);
+    assert!(!status.out.contains("may be deployed"), "{}", status.out);
+    assert!(status.out.contains("\nnext: "), "{}", status.out);
+    // Whoever has no key is told to sign for nothing.
+    stage.as_user("ben").commit("b", "b\n", "By one who left");
+    let gate = stage.run(["gate", "-n"]);
+    assert!(!gate.out.contains("Ben signs for it"), "{}", gate.out);
+    let explained = stage.run(["policy", "explain", "--policy", "policy.toml"]);
+    assert!(!explained.ok().contains("countersign init"), "{}", explained.out);
+}
+
 /// ATTACKS 19: a time becomes an entry, and what loses its effect is counted before it is signed.
 #[test]
 fn a_leak_tells_which_approvals_lose_their_effect() {

@@ -5,7 +5,7 @@ mod brought;
 mod changes;
 mod glass;
 mod list;
-mod moment;
+pub(super) mod moment;
 mod places;
 mod render;
 mod subject;

@@ -8,7 +8,7 @@ use crate::cli::error::CliError;
 
 /// Which end of a day that is named alone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Edge {
+pub(in crate::cli::commands) enum Edge {
     /// Its first moment.
     Start,
     /// Its last.
@@ -20,7 +20,11 @@ pub(super) enum Edge {
 ///
 /// # Errors
 /// Where it is none of them.
-pub(super) fn moment(text: &str, now: Timestamp, edge: Edge) -> Result<Timestamp, CliError> {
+pub(in crate::cli::commands) fn moment(
+    text: &str,
+    now: Timestamp,
+    edge: Edge,
+) -> Result<Timestamp, CliError> {
     let found = read(text.trim(), now, edge).and_then(|moment| {
         u64::try_from(moment.as_millisecond()).ok().map(Timestamp::from_milliseconds)
     });
