@@ -68,30 +68,7 @@ pub(crate) fn judge(segments: &Segments<'_>, parts: &[Part]) -> Judged {
             }
         }
     }
-    // What a reject on several steps denies, unless somebody signed off more.
-    for first in 0..count {
-        for last in first + 1..count {
-            let length = last - first + 1;
-            if (length <= 32 || length == count)
-                && rejects(segments, &parts[first..=last], &mut judged)
-            {
-                // Only what was signed off after the reject answers it.
-                let newest = newest_reject(segments, &parts[first..=last]);
-                let paths = differing(&parts[first].old, &parts[last].new);
-                let answered = covered.keys().any(|(from, to)| {
-                    let longer = *from <= first && last <= *to && to - from > last - first;
-                    longer
-                        && (is_gone(parts, &paths, (*from, *to))
-                            || answers(segments, parts, (*from, *to), newest))
-                });
-                judged.seen.insert("a reject on a run");
-                if !answered {
-                    judged.codes.insert(ReasonCode::Rejected);
-                    judged.unanswered = judged.unanswered.max(newest);
-                }
-            }
-        }
-    }
+    hear_of_runs(segments, parts, &covered, &mut judged);
     let took_back = |step: usize| {
         covered.keys().any(|run| {
             run.0 <= step && step <= run.1 && run.0 < run.1 && takes_back(parts, *run, step)
@@ -124,6 +101,38 @@ pub(crate) fn judge(segments: &Segments<'_>, parts: &[Part]) -> Judged {
         }
     }
     judged
+}
+
+/// What a reject on several steps denies, unless somebody signed off more or it is gone.
+fn hear_of_runs(
+    segments: &Segments<'_>,
+    parts: &[Part],
+    covered: &BTreeMap<(usize, usize), CoverRow>,
+    judged: &mut Judged,
+) {
+    let count = parts.len();
+    for first in 0..count {
+        for last in first + 1..count {
+            let length = last - first + 1;
+            if (length <= 32 || length == count) && rejects(segments, &parts[first..=last], judged)
+            {
+                // Only what was signed off after the reject answers it.
+                let newest = newest_reject(segments, &parts[first..=last]);
+                let paths = differing(&parts[first].old, &parts[last].new);
+                let answered = covered.keys().any(|(from, to)| {
+                    let longer = *from <= first && last <= *to && to - from > last - first;
+                    longer
+                        && (is_gone(parts, &paths, (*from, *to))
+                            || answers(segments, parts, (*from, *to), newest))
+                });
+                judged.seen.insert("a reject on a run");
+                if !answered {
+                    judged.codes.insert(ReasonCode::Rejected);
+                    judged.unanswered = judged.unanswered.max(newest);
+                }
+            }
+        }
+    }
 }
 
 /// The changes of which another landing of the chain takes the sign-offs, rather than that of these
