@@ -34,7 +34,7 @@ use crate::cli::time::rfc3339;
     countersign audit --from 2026-10-01 --to 2026-12-31 -o q4.csv\n  \
     countersign audit HEAD~3\n  countersign audit ada\n  countersign audit '#312' -v")]
 pub(crate) struct Args {
-    /// A service, a person, a commit as git names it, a change (7 digits or more), or an entry (#42)
+    /// A service, a person, a commit as git names it, a change (7 digits or more), an entry (#42)
     #[arg(value_name = "SERVICE|PERSON|COMMIT|HASH|#ENTRY")]
     subject: Option<String>,
     /// The environment; production where the policy lists it
