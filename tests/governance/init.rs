@@ -6,6 +6,22 @@ use std::os::unix::fs::PermissionsExt as _;
 use crate::common::{Output, Stage};
 use crate::fingerprint;
 
+/// Whoever names a key has several: without it the next command would take another.
+#[test]
+fn a_key_that_init_is_told_is_remembered() {
+    let stage = Stage::new("init-told");
+    let key = stage.key("ada").display().to_string();
+    let mut init = stage.command(["init", "-y", "--key", &key]);
+    init.env_remove("COUNTERSIGN_KEY");
+    Output::of(&mut init).ok();
+    let mut list = stage.command(["key", "list", "--json"]);
+    list.env_remove("COUNTERSIGN_KEY").env_remove("SSH_AUTH_SOCK");
+    let listed = Output::of(&mut list);
+    assert!(listed.ok().contains(&key), "{}", listed.out);
+    let settings = std::fs::read_to_string(stage.home().join(".config/countersign/config.toml"));
+    assert!(settings.unwrap().contains(&format!("use = \"{key}\"")));
+}
+
 #[test]
 fn init_needs_no_flags_where_git_signs_with_a_key_file() {
     let stage = Stage::new("init-file");

@@ -18,7 +18,9 @@ use crate::cli::exit::ExitStatus;
 use crate::cli::governance::{confirm, show_statement, tell};
 use crate::cli::people::Person;
 use crate::cli::report::few_admins_of;
-use crate::config::{Configuration, LedgerSettings, RepositoryPlace, RepositorySettings, UserFile};
+use crate::config::{
+    Configuration, LedgerSettings, RepositoryPlace, RepositorySettings, Resolved, Source, UserFile,
+};
 use crate::git::Repository;
 use crate::key::{PublicKey, SeedSigner, Signer};
 use crate::policy::Policy;
@@ -370,6 +372,12 @@ fn make(
         ledger: plan.origin.clone(),
         name: plan.repository.clone(),
     })?;
+    // Who names a key by hand has several: the next command would take another, or none.
+    if settings.settings().key.is_none()
+        && let Some(Resolved { value, source: Source::Flag(_) }) = configuration.key()?
+    {
+        settings.set_key(value);
+    }
     let gate_key = gate_key(configuration, &plan.origin)?;
     let (operations, openings) = operations(plan, beginning, &gate_key)?;
     let statement = beginning.statement(&plan.people[0].id, operations);
