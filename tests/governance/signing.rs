@@ -193,7 +193,8 @@ fn a_repository_without_a_ledger_uses_no_other_ones() {
         there(command).refused(
             2,
             "no ledger is known for this repository \
-             hint: name one with --ledger; if there is none yet: countersign init",
+             hint: name one with --ledger; if there is none yet: countersign init \
+             hint: if others have one: take their trust root, countersign trust pin FILE",
         );
     }
     there(&["roster", "add", "E", "--email", "e@x.example", "-y"]).refused(2, "no ledger is known");

@@ -192,5 +192,30 @@ fn pin(
     let mut report = Report::new(&root);
     report.file = Some(escape_bytes(path.as_os_str().as_encoded_bytes()));
     report.print(&mut context.ui);
+    tell_next(context, &root)
+}
+
+/// How the ledger is named from now on: nothing else here knows yet that it is this repository's.
+fn tell_next(context: &mut Context, root: &TrustRoot) -> Result<ExitStatus, CliError> {
+    let (repository, configuration) = (context.repository_if_any()?, context.configuration()?);
+    let identity = repository.as_ref().map(identity);
+    let origin = root.origin();
+    let Err(ConfigError::NoLedger) = configuration.ledger(identity.as_ref()) else {
+        return Ok(ExitStatus::Yes);
+    };
+    if let Some(identity) = &identity {
+        let settings = configuration.places().user_file().unwrap_or_default();
+        context.ui.paragraph(
+            0,
+            &format!(
+                "to leave --ledger out here, add to {}: [[repository]], and under it path = \
+                 \"{}\", ledger = \"{origin}\", name = \"NAME\" as the policy has it, each on a \
+                 line",
+                settings.display(),
+                identity.common_folder.display()
+            ),
+        );
+    }
+    context.ui.line(&format!("next: countersign --ledger {origin} status"));
     Ok(ExitStatus::Yes)
 }

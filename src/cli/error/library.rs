@@ -32,9 +32,9 @@ impl From<ConfigError> for CliError {
                     None => this,
                 }
             }
-            ConfigError::NoLedger => {
-                this.hint("name one with --ledger; if there is none yet: countersign init")
-            }
+            ConfigError::NoLedger => this
+                .hint("name one with --ledger; if there is none yet: countersign init")
+                .hint("if others have one: take their trust root, countersign trust pin FILE"),
             ConfigError::ManyLedgers(_) => this.hint("name one with --ledger"),
             ConfigError::Changed { .. } => this.hint("run the command again"),
             _ => this,
