@@ -22,6 +22,24 @@ fn a_key_that_init_is_told_is_remembered() {
     assert!(settings.unwrap().contains(&format!("use = \"{key}\"")));
 }
 
+/// A declared change that nobody has fetched here waits all the same, and is not passed over.
+#[test]
+fn what_is_declared_and_not_here_is_told() {
+    let stage = Stage::with_branch("afar");
+    let ben = stage.as_user("ben");
+    ben.run(["declare", "retry", "--assistance", "none", "-y"]).ok();
+    stage.git(["checkout", "-q", "main"]);
+    stage.git(["branch", "-q", "-D", "retry"]);
+    stage.git(["reflog", "expire", "--expire=now", "--all"]);
+    stage.git(["gc", "-q", "--prune=now"]);
+    let told = "1 declared change with commits that are not here: git fetch";
+    let cleo = stage.as_user("cleo").run(["queue"]);
+    cleo.ok();
+    let talk = cleo.talk.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(talk.contains(told), "{}", cleo.talk);
+    assert!(!ben.run(["queue"]).talk.contains("not here"));
+}
+
 #[test]
 fn init_needs_no_flags_where_git_signs_with_a_key_file() {
     let stage = Stage::new("init-file");

@@ -8,17 +8,17 @@ use super::{Place, Subject, merge_ahead};
 use crate::base::digest::ChangeHash;
 use crate::base::name::{MemberId, RequestId, Revision};
 use crate::base::position::EntryIndex;
-use crate::base::time::Timestamp;
+use crate::base::time::{Span, Timestamp};
 use crate::change::parse_commit;
 use crate::cli::desk::Desk;
 use crate::cli::error::{CliError, ErrorKind};
 use crate::cli::report::count;
 use crate::evidence::gather;
-use crate::git::{Range, Repository};
+use crate::git::{GitError, Range, Repository};
 use crate::ledger::topics;
 use crate::session::SessionError;
 use crate::statement::Says;
-use crate::statement::change::Declaration;
+use crate::statement::change::{Declaration, DeclaredAuthor};
 use crate::verify::cover::Cover;
 use crate::verify::{VerifiedEntry, verdict};
 
@@ -61,6 +61,9 @@ pub(crate) enum WaitingKind {
     /// A branch has it.
     Branch,
 }
+
+/// A change that is not here is told for so long after it was declared.
+const AWAY_MAX: Span = Span::from_milliseconds(14 * 86_400_000);
 
 struct Queue<'a> {
     desk: &'a Desk,
@@ -199,6 +202,25 @@ impl Queue<'_> {
         Ok(())
     }
 
+    /// Whether a change that nobody has fetched here may wait for the reader: declared of late, by
+    /// another, and with no word of theirs on it. Whether it has landed since cannot be told.
+    fn may_wait_away(&self, entry: &VerifiedEntry, said: &Declaration) -> Result<bool, CliError> {
+        let is_mine = |by: &MemberId| self.reader == Some(by);
+        let wrote = |author: &DeclaredAuthor| match author {
+            DeclaredAuthor::Member(id) => is_mine(id),
+            DeclaredAuthor::Email(_) => false,
+        };
+        let is_old = self.now.since(entry.time()) > AWAY_MAX;
+        if is_old || is_mine(entry.by()) || said.authors.iter().any(wrote) {
+            return Ok(false);
+        }
+        let words = self.desk.session.entries_under([topics::change(said.change)])?;
+        let signed = |word: &VerifiedEntry| {
+            matches!(word.statement().says, Says::Approval(_)) && is_mine(word.by())
+        };
+        Ok(!words.iter().any(signed))
+    }
+
     /// The newest declarations of the repository, in the order of the ledger.
     fn declarations(&mut self) -> Result<Vec<VerifiedEntry>, CliError> {
         let topic = topics::declared(&self.place.service.repository);
@@ -216,11 +238,17 @@ impl Queue<'_> {
     fn declared(&mut self, tip: &Revision) -> Result<(), CliError> {
         let entries = self.declarations()?;
         let versions = Versions::new(&entries);
+        let mut away = 0;
         for (entry, said) in entries.iter().filter_map(declaration) {
             if self.seen.contains(&said.change)
                 || said.target != self.place.service.branch
                 || versions.has_newer(entry, said)
             {
+                continue;
+            }
+            let head = self.repository.resolve(said.head.as_str());
+            if matches!(head, Err(GitError::UnknownCommit { .. })) {
+                away += usize::from(self.may_wait_away(entry, said)?);
                 continue;
             }
             if merge_ahead(self.repository, tip, &said.head)?.is_none() {
@@ -229,6 +257,10 @@ impl Queue<'_> {
             let range = Range { base: said.base.clone(), head: said.head.clone() };
             let argument = format!("--change {}", said.change.short());
             self.offer(range, &argument, WaitingKind::Declared, entry.time())?;
+        }
+        if away > 0 {
+            let changes = count(away, "declared change");
+            self.left_out.push(format!("{changes} with commits that are not here: git fetch"));
         }
         Ok(())
     }
