@@ -1,6 +1,6 @@
-//! Whether a change was read on something that the branch had: a certificate calls what lies between
-//! the base that was read and the landing's the branch's own edits, and takes them for reviewed
-//! (`spec/verdict.md` section 5, point 7).
+//! Whether a change was read on something that the branch had: a certificate calls what lies
+//! between the base that was read and the landing's the branch's own edits, and takes them for
+//! reviewed (`spec/verdict.md` section 5, point 7).
 
 use std::collections::{BTreeMap, BTreeSet};
 
