@@ -124,6 +124,12 @@ impl<'a> Judge<'a> {
         }
     }
 
+    /// The same judge, for what lands instead of the chain.
+    pub(super) fn without_landings(&self) -> Self {
+        let landings = Rc::new(Landings::default());
+        Self { known: Rc::clone(&self.known), landings, ..*self }
+    }
+
     /// Whether an approval at an entry is heard.
     pub(super) fn hears(&self, approval: EntryIndex) -> bool {
         self.approvals_after.is_none_or(|after| approval > after)

@@ -170,6 +170,8 @@ pub fn verdict(question: &Question, evidence: &Evidence<'_>) -> Verdict {
         verdict.signed.extend(chain.signed);
         merge(&mut segments, chain.segments);
         if let Some(step) = evidence.whole {
+            // It is no part of the chain, and lands instead of it.
+            let judge = judge.without_landings();
             let mut segment = judge_change(&judge, &[step], &step.step.document);
             segment.satisfied &= !chain.has_rejected_step;
             // What more may answer, the whole answers where it was signed off since.
