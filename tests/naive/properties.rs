@@ -5,12 +5,12 @@ use countersign::statement::Says;
 use countersign::statement::change::DeclaredAuthor;
 use countersign::statement::governance::{Operation, RevokeKey, SetPolicy};
 use countersign::statement::words::{ApprovalVerdict, Assistance, Revocation};
-use countersign::verify::{Verdict, VerifiedEntry};
+use countersign::verify::{SeenAuthor, Verdict, VerifiedEntry};
 use countersign::view::{Fact, View};
 
 use super::aside::debts;
 use super::evaluator::{Answer, Asked};
-use super::gather::gather;
+use super::gather::{Gathered, gather};
 use super::generate::reject_of;
 use super::ledger::{World, public_key};
 use super::people::{LEVELS, PEOPLE, REVIEWERS, Random, person, rule, set_member};
@@ -125,13 +125,20 @@ pub(crate) fn told(world: &World, asked: &Asked, answer: &Answer, verdict: &Verd
 }
 
 /// Whether a statement only ever gives permission: without it there is less of it.
-fn gives(answer: &Answer, entry: &VerifiedEntry) -> bool {
+fn gives(world: &World, judged: &Gathered, answer: &Answer, entry: &VerifiedEntry) -> bool {
     match &entry.statement().says {
         Says::Approval(said) => said.verdict == ApprovalVerdict::Approve,
         Says::Override(_) => true,
         Says::Change(said) => {
+            // The word of somebody whom the commits do not name bars them, and gives nothing.
+            let log = world.model().log;
+            let is_own =
+                |author: &SeenAuthor| log.member_of(author.email).as_ref() == Some(entry.by());
+            let mut steps = judged.steps.iter().chain(&judged.whole);
             let own = DeclaredAuthor::Member(entry.by().clone());
-            said.assistance == Assistance::None && said.authors == [own]
+            said.assistance == Assistance::None
+                && said.authors == [own]
+                && steps.all(|step| step.authors.iter().any(is_own))
         }
         // What contradicts takes away.
         Says::Build(_) => !answer.codes.contains(&ReasonCode::BuildContradicts),
@@ -147,8 +154,9 @@ pub(crate) fn dropping(
     random: &mut Random,
 ) -> Found {
     let whole = gather(world, asked);
-    let given: Vec<usize> =
-        (0..world.verified.len()).filter(|at| gives(answer, &world.verified[*at])).collect();
+    let given: Vec<usize> = (0..world.verified.len())
+        .filter(|at| gives(world, &whole, answer, &world.verified[*at]))
+        .collect();
     if given.is_empty() {
         return Ok(());
     }
@@ -176,6 +184,7 @@ pub(crate) fn dropping_from_the_log(
     answer: &Answer,
     random: &mut Random,
 ) -> Option<Found> {
+    let judged = gather(world, asked);
     let given: Vec<u64> = world
         .log
         .iter()
@@ -183,7 +192,10 @@ pub(crate) fn dropping_from_the_log(
             Says::Governance(body) => {
                 body.operations.iter().all(|operation| matches!(operation, Operation::Lift(_)))
             }
-            _ => gives(answer, &world.verified[usize::try_from(logged.index).unwrap()]),
+            _ => {
+                let entry = &world.verified[usize::try_from(logged.index).unwrap()];
+                gives(world, &judged, answer, entry)
+            }
         })
         .map(|logged| logged.index)
         .collect();
