@@ -21,9 +21,8 @@ use ed25519_dalek::{Signer as _, SigningKey};
 use zeroize::Zeroizing;
 
 use super::checkpoint::{Checkpoint, CheckpointError};
-use super::key::{SECRET_PREFIX, is_key_name, join, key_id, split};
+use super::key::{is_key_name, join, key_id, read_secret, secret_text, split};
 use super::{NoteError, NoteSignature, SignedNote};
-use crate::base::encoding;
 use crate::key::ed25519;
 
 /// Signature type byte of an Ed25519 cosignature with a time.
@@ -155,9 +154,7 @@ impl Cosigner {
     /// # Errors
     /// [`NoteError::Key`], which never holds any of the text.
     pub fn from_text(text: &str) -> Result<Self, NoteError> {
-        let line = text.strip_suffix('\n').unwrap_or(text);
-        let rest = line.strip_prefix(SECRET_PREFIX).ok_or(NoteError::Key)?;
-        let (name, id, seed) = split(rest, ALGORITHM_COSIGNATURE)?;
+        let (name, id, seed) = read_secret(text, ALGORITHM_COSIGNATURE)?;
         let cosigner = Self::new(name, &seed)?;
         if id == cosigner.key().id() { Ok(cosigner) } else { Err(NoteError::Key) }
     }
@@ -165,11 +162,7 @@ impl Cosigner {
     /// The text form, to be written to a file that only its owner may read.
     #[must_use]
     pub fn to_text(&self) -> Zeroizing<String> {
-        let mut key = Zeroizing::new([ALGORITHM_COSIGNATURE; 33]);
-        key[1..].copy_from_slice(self.key.as_bytes());
-        let seed = Zeroizing::new(encoding::base64(&key[..]));
-        let id = self.key().id();
-        Zeroizing::new(format!("{SECRET_PREFIX}{}+{id:08x}+{}", self.name, *seed))
+        secret_text(&self.name, self.key().id(), ALGORITHM_COSIGNATURE, self.key.as_bytes())
     }
 
     /// The public half.

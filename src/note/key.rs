@@ -14,7 +14,7 @@ use crate::base::limits::KEY_NAME_BYTES_MAX;
 /// Signature type byte of Ed25519 over the text itself.
 const ALGORITHM_ED25519: u8 = 0x01;
 /// What the text form of a secret key starts with.
-pub(super) const SECRET_PREFIX: &str = "PRIVATE+KEY+";
+const SECRET_PREFIX: &str = "PRIVATE+KEY+";
 
 /// Whether a text may name a key: not empty, no Unicode space, no plus sign, no control character.
 #[must_use]
@@ -116,6 +116,28 @@ pub(super) fn split(
     }
 }
 
+/// Reads `PRIVATE+KEY+NAME+ID+BASE64`, with or without a line feed after it: name, id and seed.
+pub(super) fn read_secret(
+    text: &str,
+    algorithm: u8,
+) -> Result<(&str, u32, Zeroizing<[u8; 32]>), NoteError> {
+    let line = text.strip_suffix('\n').unwrap_or(text);
+    split(line.strip_prefix(SECRET_PREFIX).ok_or(NoteError::Key)?, algorithm)
+}
+
+/// What [`read_secret`] reads.
+pub(super) fn secret_text(
+    name: &str,
+    id: u32,
+    algorithm: u8,
+    seed: &[u8; 32],
+) -> Zeroizing<String> {
+    let mut key = Zeroizing::new([algorithm; 33]);
+    key[1..].copy_from_slice(seed);
+    let seed = Zeroizing::new(encoding::base64(&key[..]));
+    Zeroizing::new(format!("{SECRET_PREFIX}{name}+{id:08x}+{}", *seed))
+}
+
 /// The secret half of a note key. It is wiped from memory when dropped, and never shown.
 #[derive(Clone)]
 pub struct NoteSigner {
@@ -140,9 +162,7 @@ impl NoteSigner {
     /// # Errors
     /// [`NoteError::Key`], which never holds any of the text.
     pub fn from_text(text: &str) -> Result<Self, NoteError> {
-        let line = text.strip_suffix('\n').unwrap_or(text);
-        let rest = line.strip_prefix(SECRET_PREFIX).ok_or(NoteError::Key)?;
-        let (name, id, seed) = split(rest, ALGORITHM_ED25519)?;
+        let (name, id, seed) = read_secret(text, ALGORITHM_ED25519)?;
         let signer = Self::new(name, &seed)?;
         if id == signer.verifier_key().id() { Ok(signer) } else { Err(NoteError::Key) }
     }
@@ -150,11 +170,7 @@ impl NoteSigner {
     /// The text form, to be written to a file that only its owner may read.
     #[must_use]
     pub fn to_text(&self) -> Zeroizing<String> {
-        let mut key = Zeroizing::new([ALGORITHM_ED25519; 33]);
-        key[1..].copy_from_slice(self.key.as_bytes());
-        let seed = Zeroizing::new(encoding::base64(&key[..]));
-        let id = self.verifier_key().id();
-        Zeroizing::new(format!("{SECRET_PREFIX}{}+{id:08x}+{}", self.name, *seed))
+        secret_text(&self.name, self.verifier_key().id(), ALGORITHM_ED25519, self.key.as_bytes())
     }
 
     /// The public half.
