@@ -188,11 +188,10 @@ pub(crate) fn dropping_from_the_log(
     let given: Vec<u64> = world
         .log
         .iter()
-        .filter(|logged| match &logged.statement.says {
-            Says::Governance(body) => {
+        .filter(|logged| {
+            if let Says::Governance(body) = &logged.statement.says {
                 body.operations.iter().all(|operation| matches!(operation, Operation::Lift(_)))
-            }
-            _ => {
+            } else {
                 let entry = &world.verified[usize::try_from(logged.index).unwrap()];
                 gives(world, &judged, answer, entry)
             }
