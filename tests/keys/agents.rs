@@ -1,13 +1,12 @@
 //! A real ssh-agent: signing, and each way in which it does not.
 
-use std::path::Path;
 use std::process::Command;
 
 use countersign::key::{Presence, Signature, Signer as _, SignerError};
 use countersign::signer::Agent;
 use countersign::signer::file::load;
 
-use super::{Folder, RealAgent, always, keygen, public_of, run, skipped};
+use super::{Folder, RealAgent, always, keygen, public_of, run, security_key_provider, skipped};
 
 #[test]
 fn an_agent_signs_what_the_file_signs() {
@@ -99,10 +98,9 @@ fn no_agent_is_unavailable() {
 /// and the reason why a touch is a claim (ATTACKS 15).
 #[test]
 fn a_security_key_signs_through_the_agent() {
-    let provider = Path::new("/usr/lib/openssh/regress/misc/sk-dummy/sk-dummy.so");
-    if !provider.exists() {
+    let Some(provider) = security_key_provider() else {
         return skipped("no sk-dummy.so (Debian package openssh-tests)");
-    }
+    };
     let folder = Folder::new();
     let real = RealAgent::start();
     for (name, options, presence) in [
@@ -115,7 +113,7 @@ fn a_security_key_signs_through_the_agent() {
         keygen(&path, &[&kind[..], options].concat());
         let error = load(&path, &mut |_| None).unwrap_err();
         assert!(error.to_string().contains("belongs to a security key"), "{error}");
-        run(real.ssh_add().env("SSH_SK_PROVIDER", provider).arg("-q").arg(&path));
+        run(real.ssh_add().env("SSH_SK_PROVIDER", &provider).arg("-q").arg(&path));
         let key = public_of(&path);
         assert_eq!(key.application() == Some("ssh:countersign"), name == "touch");
         let signer = Agent::at(&real.socket).signer(key.clone());

@@ -90,6 +90,14 @@ fn always(answer: &str) -> impl FnMut(&str) -> Option<Zeroizing<String>> + '_ {
     move |_| Some(Zeroizing::new(answer.to_owned()))
 }
 
+/// OpenSSH's software security key: where `tests/run` says it is, else where Debian's package
+/// `openssh-tests` puts it. Its path is a real one, since an agent resolves links first.
+fn security_key_provider() -> Option<PathBuf> {
+    let usual = "/usr/lib/openssh/regress/misc/sk-dummy/sk-dummy.so";
+    let provider = std::env::var_os("COUNTERSIGN_SK_PROVIDER").unwrap_or_else(|| usual.into());
+    fs::canonicalize(provider).ok()
+}
+
 /// A real ssh-agent, ended with the test.
 struct RealAgent {
     child: Child,
@@ -102,7 +110,11 @@ impl RealAgent {
         let folder = Folder::new();
         let socket = folder.join("agent");
         // The agent itself asks for confirmations: this program says no to each.
-        let child = Command::new("ssh-agent")
+        let mut agent = Command::new("ssh-agent");
+        if let Some(provider) = security_key_provider() {
+            agent.arg("-P").arg(provider);
+        }
+        let child = agent
             .arg("-D")
             .arg("-a")
             .arg(&socket)
