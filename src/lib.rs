@@ -34,6 +34,8 @@ pub mod blobs;
 pub mod carry;
 #[cfg(feature = "cli")]
 pub mod config;
+#[cfg(any(feature = "client", feature = "server"))]
+pub mod http;
 
 // Floor 4
 #[cfg(feature = "cli")]

@@ -162,3 +162,7 @@ pub const CARRY_BYTES_MAX: usize = 256 * 1024 * 1024;
 pub const CARRY_PATHS_MAX: usize = 10_000;
 /// Most edits of one certificate, over all its paths: each takes at least 8 bytes to write.
 pub const CARRY_EDITS_MAX: usize = 1_000_000;
+/// Longest head of an HTTP message, in bytes: a URL and a handful of lines.
+pub const HTTP_HEAD_BYTES_MAX: usize = 16 * 1024;
+/// Most lines in the head of an HTTP request.
+pub const HTTP_HEAD_LINES_MAX: usize = 64;
