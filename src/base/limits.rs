@@ -26,6 +26,15 @@ pub const NAME_BYTES_MAX: usize = 100;
 pub const REFERENCE_BYTES_MAX: usize = 255;
 /// Longest free text (comment, reason, checklist answer) in bytes, before it is salted and hashed.
 pub const FREE_TEXT_BYTES_MAX: usize = 8 * 1024;
+/// Most parcels of an inbox that are taken up at once (`spec/inbox.md`): one batch, and a run of
+/// git that ends within seconds. What is beyond waits for the next time.
+pub const PARCELS_MAX: usize = 256;
+/// Largest list of references of an inbox that is read, in bytes: 20,000 parcels.
+pub const REFERENCES_BYTES_MAX: usize = 5 * 1024 * 1024;
+/// Largest answer of an inbox in bytes: a receipt with its leaf as base64, and some room.
+pub const ANSWER_BYTES_MAX: usize = 1024 * 1024;
+/// Longest time that an answer of an inbox is kept, in days.
+pub const ANSWER_DAYS_MAX: u64 = 30;
 /// Largest file of the openings beside one statement, in bytes: those of [`OPERATIONS_MAX`]
 /// operations, their texts escaped.
 pub const OPENINGS_BYTES_MAX: usize = 16 * 1024 * 1024;

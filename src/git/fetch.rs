@@ -2,17 +2,16 @@
 //! repository already knows, into references of our own. Branches, tags, `FETCH_HEAD` and the work
 //! tree stay as they are, and no hook runs.
 
-use std::io::{self, Read as _};
-use std::process::{Command, Stdio};
+use std::io;
+use std::process::Stdio;
 
+use super::program::{ProgramFailure, TALK_BYTES_MAX, first_lines, is_remote_name, run};
 use super::repository::Repository;
 use crate::base::name::Revision;
 use crate::change::printable;
 
 /// Where what was fetched is kept: `refs/countersign/REMOTE/...`.
 const OWN_REFERENCES: &str = "refs/countersign";
-/// Bytes that are read of what git complains about.
-const TALK_BYTES_MAX: u64 = 16 * 1024;
 
 /// A remote, as the repository's settings have it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -105,12 +104,7 @@ impl Repository {
     /// [`FetchError`] where the remote cannot be reached, or does not have it.
     pub fn fetch(&self, wanted: &Wanted<'_>) -> Result<Fetched, FetchError> {
         let remote = wanted.remote;
-        let is_plain = |name: &str| {
-            let part = |part: &str| !part.is_empty() && !part.starts_with(['.', '-']);
-            name.split('/').all(part)
-                && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_./".contains(&byte))
-        };
-        if !is_plain(remote) {
+        if !is_remote_name(remote) {
             return Err(FetchError::RemoteName { name: printable(remote.as_bytes()) });
         }
         let own = |reference: &str| {
@@ -139,51 +133,18 @@ impl Repository {
         command.args(["--no-recurse-submodules", "--no-prune", "--no-auto-maintenance"]);
         command.args(["--no-write-commit-graph", "--no-show-forced-updates", "--"]);
         command.arg(wanted.remote).args(specs);
-        if !wanted.asks {
-            command.env("GIT_TERMINAL_PROMPT", "0").env("SSH_ASKPASS_REQUIRE", "never");
-        }
-        let mut child = command
-            .stdout(Stdio::null())
-            .stderr(Stdio::piped())
-            .spawn()
-            .map_err(FetchError::NoGit)?;
-        let mut talk = Vec::new();
-        if let Some(stderr) = child.stderr.take() {
-            let mut stderr = stderr.take(TALK_BYTES_MAX);
-            let _ = stderr.read_to_end(&mut talk);
-            // What else it says is thrown away, or it would wait for a reader.
-            let _ = io::copy(&mut stderr.into_inner(), &mut io::sink());
-        }
-        let status = child.wait().map_err(FetchError::NoGit)?;
-        if status.success() {
-            return Ok(());
-        }
-        let talk = String::from_utf8_lossy(&talk);
+        let (talk, status) = match run(command, wanted.asks, TALK_BYTES_MAX) {
+            Ok(_) => return Ok(()),
+            Err(ProgramFailure::Said { talk, status, .. }) => (talk, status),
+            Err(failure) => return Err(FetchError::NoGit(failure.into_error())),
+        };
         let remote = wanted.remote.to_owned();
         for reference in [wanted.reference, wanted.target] {
             if talk.contains(&format!("couldn't find remote ref {reference}\n")) {
                 return Err(FetchError::NoReference { remote, reference: reference.to_owned() });
             }
         }
-        let lines = talk.lines().map(str::trim).filter(|line| !line.is_empty());
-        let said = lines.take(3).map(|line| printable(line.as_bytes())).collect::<Vec<_>>();
-        let detail = if said.is_empty() { status.to_string() } else { said.join("; ") };
+        let detail = first_lines(&talk, status);
         Err(FetchError::Failed { remote, detail })
-    }
-
-    /// git in this repository, with nothing of the repository's own to run but what reaches a
-    /// remote.
-    fn git(&self) -> Command {
-        let mut command = Command::new("git");
-        let git_dir = self.gix().git_dir();
-        let git_dir = git_dir.canonicalize().unwrap_or_else(|_| git_dir.to_path_buf());
-        // The URL of a remote may be a path: it starts where git itself would start it.
-        command.current_dir(self.work_dir().unwrap_or_else(|| git_dir.clone()));
-        command.arg("--git-dir").arg(git_dir);
-        for setting in ["core.hooksPath=/dev/null", "core.fsmonitor=false", "gc.auto=0"] {
-            command.args(["-c", setting]);
-        }
-        command.env("GIT_NO_REPLACE_OBJECTS", "1").env("LC_ALL", "C").stdin(Stdio::null());
-        command
     }
 }

@@ -12,8 +12,10 @@ mod fetch;
 mod history;
 mod merges;
 mod objects;
+mod program;
 mod promisor;
 mod range;
+mod references;
 mod repository;
 mod steps;
 
@@ -21,4 +23,5 @@ pub use carried::CarriedRanges;
 pub use error::{ErrorKind, GitError};
 pub use fetch::{FetchError, Fetched, Remote, Wanted};
 pub use range::Range;
+pub use references::{Push, ReferenceError, References, RemoteReference};
 pub use repository::{BranchTip, ObjectFormat, Repository};

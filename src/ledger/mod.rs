@@ -8,6 +8,7 @@ pub mod append;
 pub mod check;
 pub mod consistency;
 pub mod head;
+pub mod inbox;
 pub mod leaf;
 pub mod read;
 pub mod receipt;

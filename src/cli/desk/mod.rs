@@ -30,7 +30,7 @@ pub(crate) use self::held::Held;
 pub(crate) use self::keys::{gate_key_file, key_folder, ledger_key_file};
 pub(crate) use self::names::{Names, Profile};
 pub(crate) use self::place::environment;
-pub(crate) use self::words::{keep_words, words_beside, write_signed};
+pub(crate) use self::words::{keep_words, words_beside, words_of, write_signed};
 
 /// A repository, its ledger and the trust root, opened for one command.
 pub(crate) struct Desk {

@@ -72,13 +72,18 @@ pub(crate) fn words_beside(
         return Ok(Vec::new());
     }
     let bytes = context.read(&beside, OPENINGS_BYTES_MAX)?;
-    let named = named(envelope);
-    let openings = serde_json::from_slice::<Vec<Opening>>(&bytes).ok();
-    let is_named = |opening: &Opening| opening.commitment().is_some_and(|id| named.contains(&id));
-    openings.filter(|openings| openings.iter().all(is_named)).ok_or_else(|| {
+    words_of(&bytes, envelope).ok_or_else(|| {
         CliError::usage(format!("{} is not what was said with it", beside.display()))
             .hint("take the file away, and hand in the statement without it")
     })
+}
+
+/// The openings in a file; none where the statement does not commit to each of them.
+pub(crate) fn words_of(bytes: &[u8], envelope: &Envelope) -> Option<Vec<Opening>> {
+    let named = named(envelope);
+    let openings = serde_json::from_slice::<Vec<Opening>>(bytes).ok()?;
+    let is_named = |opening: &Opening| opening.commitment().is_some_and(|id| named.contains(&id));
+    openings.iter().all(is_named).then_some(openings)
 }
 
 /// Keeps the words that lie beside a file in the side store, before the entry that names them.

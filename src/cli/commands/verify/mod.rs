@@ -6,15 +6,17 @@ use std::path::{Path, PathBuf};
 
 use answer::{Answer, Found, Place};
 
+use crate::base::digest::StatementId;
 use crate::base::limits::RECEIPT_BYTES_MAX;
 use crate::base::name::Origin;
+use crate::base::position::EntryIndex;
 use crate::cli::Context;
 use crate::cli::error::CliError;
 use crate::cli::exit::ExitStatus;
 use crate::config::ConfigError;
 use crate::ledger::receipt::ReceiptError;
 use crate::session::{SessionError, newest_seen};
-use crate::verify::proof::{CheckedProof, Known, ProofFile, ProofRefusal};
+use crate::verify::proof::{CheckedProof, Known, ProofFile, ProofRefusal, Proved};
 use crate::verify::trust::TrustRoot;
 
 /// Check what a file proves, offline: an entry, growth, a checkpoint
@@ -64,6 +66,33 @@ pub(crate) fn run(context: &mut Context, args: &Args) -> Result<ExitStatus, CliE
     }
     context.ui.json(&Answer::new(answers));
     Ok(status)
+}
+
+/// Checks the proof of an entry by the pinned trust root of its ledger; gives the entry and which
+/// statement it is. `path` is the file that people know it by.
+///
+/// # Errors
+/// Where it is no such proof, no trust root is pinned, or it does not verify.
+pub(in crate::cli::commands) fn prove_entry(
+    context: &Context,
+    path: &Path,
+    bytes: &[u8],
+) -> Result<(EntryIndex, StatementId), CliError> {
+    let wrong = |what: &str| {
+        CliError::integrity(format!("the receipt of {} {what}", path.display()))
+            .hint("ask whoever runs the ledger for another")
+    };
+    let file = ProofFile::parse(bytes).map_err(|error| wrong("proves nothing").because(&error))?;
+    let trust = trust_root(context, path, &file)?;
+    let checked = known(context, &trust)?.check(file);
+    let checked = checked.map_err(|error| wrong("does not verify").because(&error))?;
+    if !checked.witnessed.is_met {
+        return Err(wrong("is of a tree that too few witnesses saw"));
+    }
+    match checked.proved {
+        Proved::Entry { entry, id, .. } => Ok((entry.receipt.index, id)),
+        Proved::Growth { .. } | Proved::Checkpoint => Err(wrong("is of no entry")),
+    }
 }
 
 /// A file that is one of ours in form.

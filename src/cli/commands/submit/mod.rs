@@ -1,4 +1,8 @@
-//! `submit`: signed statements handed in.
+//! `submit`: signed statements handed in, to a ledger or to an inbox.
+
+mod leave;
+mod parcel;
+mod take_up;
 
 use std::path::{Path, PathBuf};
 
@@ -6,28 +10,35 @@ use serde::Serialize;
 
 use super::init::genesis;
 use crate::base::limits::{COMMIT_ENTRIES_MAX, ENVELOPE_BYTES_MAX};
-use crate::base::position::EntryIndex;
+use crate::base::position::{EntryIndex, TreeSize};
 use crate::cli::Context;
 use crate::cli::desk::{Desk, keep_words};
 use crate::cli::error::CliError;
 use crate::cli::exit::ExitStatus;
 use crate::cli::said;
-use crate::cli::ui::Role;
+use crate::cli::ui::{Role, Ui};
+use crate::ledger::receipt::Receipt;
 use crate::session::SessionError;
+use crate::statement::Statement;
 use crate::statement::envelope::Envelope;
-use crate::statement::{Says, Statement};
 
 /// Hand in signed statements
 ///
 /// Whoever signed them: the ledger judges each by itself, and the same statement again does no
-/// harm.
+/// harm. Where the ledger cannot be reached, an inbox in the code's own repository takes them: who
+/// signed leaves files there, and the job that owns the ledger takes them up.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:\n  countersign submit approval.json\n  \
-    countersign submit - < approval.json")]
+    countersign submit - < approval.json\n  \
+    countersign submit approval.json --inbox origin   leave it, or ask what became of it\n  \
+    countersign submit --inbox origin                 take up what was left")]
 pub(crate) struct Args {
     /// Envelopes; - is standard input
-    #[arg(required = true)]
+    #[arg(required_unless_present = "inbox")]
     files: Vec<PathBuf>,
+    /// Leave the files in the inbox of this remote; without a file, take up what was left
+    #[arg(long, value_name = "REMOTE")]
+    inbox: Option<String>,
 }
 
 /// What became of a file.
@@ -41,11 +52,36 @@ struct Row {
     refused: Option<String>,
 }
 
+impl Row {
+    /// What was taken up, now or before: `size` is that of the ledger before now.
+    fn of(file: String, size: TreeSize, receipt: &Receipt) -> Self {
+        let is_new = !size.covers(receipt.index);
+        Self { file, entry: Some(receipt.index), is_new, refused: None }
+    }
+
+    /// Tells that it was taken up, `said` being what it says.
+    fn tell(&self, ui: &mut Ui, said: &str) {
+        let Some(entry) = self.entry else { return };
+        let (word, rest) = if self.is_new {
+            ("TAKEN UP", format!("entry {entry}: {said}"))
+        } else {
+            ("KNOWN", format!("entry {entry} already: {said}"))
+        };
+        ui.lead(Role::Good, word, &rest);
+    }
+}
+
 /// Runs the command.
 pub(crate) fn run(context: &mut Context, args: &Args) -> Result<ExitStatus, CliError> {
     if args.files.len() > COMMIT_ENTRIES_MAX {
         return Err(CliError::usage(format!("at most {COMMIT_ENTRIES_MAX} files at once"))
             .hint("hand them in in several goes"));
+    }
+    if let Some(remote) = &args.inbox {
+        return match args.files.as_slice() {
+            [] => take_up::take_up(context, remote),
+            files => leave::leave(context, files, remote),
+        };
     }
     // All are read before any is handed in: a misspelt name changes nothing.
     let envelopes: Vec<Envelope> =
@@ -76,16 +112,9 @@ pub(crate) fn run(context: &mut Context, args: &Args) -> Result<ExitStatus, CliE
         let file = file.display().to_string();
         match receipt {
             Ok(receipt) => {
-                let is_new = !size.covers(receipt.index);
-                let word = if is_new { "TAKEN UP" } else { "KNOWN" };
-                let said = what(&desk, envelope);
-                let rest = if is_new {
-                    format!("entry {}: {said}", receipt.index)
-                } else {
-                    format!("entry {} already: {said}", receipt.index)
-                };
-                context.ui.lead(Role::Good, word, &rest);
-                rows.push(Row { file, entry: Some(receipt.index), is_new, refused: None });
+                let row = Row::of(file, size, &receipt);
+                row.tell(&mut context.ui, &what(&desk, envelope));
+                rows.push(row);
             }
             Err(refusal) => {
                 let mut error = CliError::from(&refusal);
@@ -114,21 +143,11 @@ pub(in crate::cli::commands) fn read(context: &Context, file: &Path) -> Result<E
     })
 }
 
-/// Keeps the changes that were signed elsewhere, where they are here to be read: by their documents
-/// later versions are compared with them. What is not here, or is another change, is left out: the
-/// sign-off counts without.
+/// Keeps the changes that were signed elsewhere, where they are here to be read.
 fn keep_documents(desk: &Desk, envelope: &Envelope) -> Result<(), CliError> {
     let Some(repository) = &desk.repository else { return Ok(()) };
-    let Ok(Statement { says: Says::Approval(said), .. }) = Statement::parse(envelope.payload())
-    else {
-        return Ok(());
-    };
-    for row in &said.rows {
-        let Some(head) = &row.head else { continue };
-        let Ok(document) = repository.document(row.base.as_ref(), head) else { continue };
-        if document.hash().as_bytes() == row.hash.as_bytes() {
-            desk.session.blobs().put(&document.to_bytes()).map_err(SessionError::from)?;
-        }
+    for (_, document) in parcel::documents(envelope, repository) {
+        desk.session.blobs().put(&document).map_err(SessionError::from)?;
     }
     Ok(())
 }
