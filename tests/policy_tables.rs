@@ -65,12 +65,14 @@ fn policy(place: &str, said: &str) -> String {
         at(name, &usual)
     };
     format!(
-        "{}\n[defaults]\n{}\n[override]\n{}\n[environment.production]\n{}\n[service.shop]\n{}\n\
+        "{}\n[defaults]\n{}\n[override]\n{}\n[environment.production]\n{}\n[repository.shop]\n{}\n\
+         [service.shop]\n{}\n\
          [[rule]]\n{}\n",
         part("", "version = 1\nlevels = [\"senior\"]"),
         part("defaults", ""),
         part("override", ""),
         part("environment.NAME", ""),
+        part("repository.NAME", "uri = \"git+https://git.example/shop\""),
         part("service.NAME", "repository = \"shop\""),
         part("rule", "name = \"r\""),
     )
@@ -87,12 +89,15 @@ fn the_table_of_fields_is_the_parsers() {
         };
         rows.iter().filter_map(field).collect()
     };
-    for place in ["defaults", "override", "environment.NAME", "service.NAME", "rule"] {
+    for place in
+        ["defaults", "override", "environment.NAME", "repository.NAME", "service.NAME", "rule"]
+    {
         let parsers = known(Policy::parse(&policy(place, "zzzzzzzz = 1")));
         assert_eq!(in_place(place), parsers, "{place}");
     }
     // On top stand fields and tables.
-    let tables = ["defaults", "override", "environment", "service", "rule"].map(str::to_owned);
+    let tables = ["defaults", "override", "environment", "repository", "service", "rule"];
+    let tables = tables.map(str::to_owned);
     let top: BTreeSet<String> = in_place("").into_iter().chain(tables).collect();
     assert_eq!(top, known(Policy::parse(&policy("", "zzzzzzzz = 1"))));
     let need = known(Policy::parse(&policy("rule", "require = [{ zzzzzzzz = 1 }]")));

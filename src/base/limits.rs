@@ -24,6 +24,8 @@ pub const LIST_ITEMS_MAX: usize = 100;
 pub const NAME_BYTES_MAX: usize = 100;
 /// Longest full reference name in bytes.
 pub const REFERENCE_BYTES_MAX: usize = 255;
+/// Longest URI of a repository or an artifact in bytes.
+pub const URI_BYTES_MAX: usize = 1_024;
 /// Longest free text (comment, reason, checklist answer) in bytes, before it is salted and hashed.
 pub const FREE_TEXT_BYTES_MAX: usize = 8 * 1024;
 /// Most parcels of an inbox that are taken up at once (`spec/inbox.md`): one batch, and a run of

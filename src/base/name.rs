@@ -7,7 +7,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::limits::{NAME_BYTES_MAX, REFERENCE_BYTES_MAX};
+use super::limits::{NAME_BYTES_MAX, REFERENCE_BYTES_MAX, URI_BYTES_MAX};
 
 /// A text that is not a name of its kind.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -61,6 +61,30 @@ fn is_reference(text: &str) -> bool {
 fn is_revision(text: &str) -> bool {
     matches!(text.len(), 40 | 64)
         && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
+}
+
+/// A URI with a scheme, of the characters that RFC 3986 lets stand in one, without a fragment.
+fn is_uri(text: &str) -> bool {
+    let Some((scheme, rest)) = text.split_once(':') else { return false };
+    let of_scheme = |byte: u8| {
+        byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'+' | b'-' | b'.')
+    };
+    text.len() <= URI_BYTES_MAX
+        && scheme.starts_with(|letter: char| letter.is_ascii_lowercase())
+        && scheme.bytes().all(of_scheme)
+        && !rest.is_empty()
+        && rest.bytes().all(|byte| byte.is_ascii_graphic() && !b"\"#<>\\^`{|}".contains(&byte))
+}
+
+/// A URI of a repository: `SCHEME://HOST/PATH`. In the path there is no `@`, since what others
+/// write behind one is the commit or reference that they took.
+fn is_repository_uri(text: &str) -> bool {
+    let Some((_, rest)) = text.split_once("://") else { return false };
+    let Some((host, path)) = rest.split_once('/') else { return false };
+    is_uri(text)
+        && !host.is_empty()
+        && path.split('/').all(|part| !matches!(part, "" | "." | ".."))
+        && !path.contains(['@', '?'])
 }
 
 macro_rules! name_type {
@@ -154,6 +178,11 @@ name_type! {
     ToolName, "tool name", "1 to 100 printable ASCII characters", is_label;
     /// An item of a checklist.
     ChecklistItem, "checklist item", "1 to 100 printable ASCII characters", is_label;
+    /// A URI, such as where an artifact is fetched from.
+    Uri, "URI", "a lower-case scheme, a colon, and printable characters", is_uri;
+    /// The URI of a repository, as provenances of builds name it.
+    RepositoryUri, "URI of a repository", "git+https://HOST/PATH, without @ or ? in the path",
+        is_repository_uri;
     /// A witness, or a group of witnesses, in a trust root.
     WitnessName, "witness name", "lower-case letters, digits, . _ -", |text| is_plain(text, b"._-");
     /// The origin of a ledger: a URL without a scheme, first line of its checkpoints.
@@ -196,6 +225,26 @@ mod tests {
             assert!(ReferenceName::new(text).is_err(), "{text:?}");
         }
         assert!(Revision::new("HEAD").is_err());
+        Uri::new("pkg:oci/shop?repository_url=ghcr.io/acme").unwrap();
+        for text in ["", "shop", ":x", "pkg:", "Pkg:x", "1:x", "a:b c", "a:\u{e9}", "a:#b"] {
+            assert!(Uri::new(text).is_err(), "{text:?}");
+        }
+        for text in ["git+https://git.example/acme/shop", "git+ssh://git@git.example/shop"] {
+            RepositoryUri::new(text).unwrap();
+        }
+        for text in [
+            "git.example/acme/shop",
+            "git+https://git.example",
+            "git+https://git.example/",
+            "git+https://git.example/shop/",
+            "git+https://git.example//shop",
+            "git+https://git.example/a/../shop",
+            "git+https:///shop",
+            "git+https://git.example/shop@refs/heads/main",
+            "git+https://git.example/shop?a=b",
+        ] {
+            assert!(RepositoryUri::new(text).is_err(), "{text:?}");
+        }
         assert_eq!(EnvironmentName::new("production/eu-1").unwrap().group(), "production");
     }
 }

@@ -53,6 +53,13 @@ pub(super) fn warnings(policy: &Policy) -> Vec<Lint> {
     for service in policy.services() {
         self::service(service, &mut found);
     }
+    for repository in policy.repositories() {
+        let is_its = |service: &Service| service.repository == repository.name;
+        if !policy.services().iter().any(is_its) {
+            let what = format!("no service is built from [repository.{}]", repository.name);
+            warn(&mut found, repository.line, what);
+        }
+    }
     for rule in policy.rules() {
         self::rule(policy, rule, &mut found);
     }
@@ -279,6 +286,15 @@ mod tests {
         let text = "version = 1\n[environment.production]\nmode = \"enforce\"\n[service.shop]\n\
                     repository = \"shop\"\nartifact = \"required\"\nbuilders = [\"ci\"]\n";
         assert_eq!(lints(text), Vec::<String>::new());
+    }
+
+    #[test]
+    fn a_repository_that_nothing_is_built_from_is_told() {
+        let text = "version = 1\n[environment.production]\nmode = \"enforce\"\n\
+                    [repository.shop]\nuri = \"git+https://git.example/shop\"\n\
+                    [repository.shpo]\nuri = \"git+https://git.example/shop\"\n[service.shop]\n\
+                    repository = \"shop\"\nartifact = \"required\"\nbuilders = [\"ci\"]\n";
+        assert_eq!(lints(text), ["line 6: no service is built from [repository.shpo]"]);
     }
 
     /// ATTACKS 18, 32: an hour to cool, a week to pay.

@@ -30,8 +30,8 @@ pub use cases::{Case, Cases, Expected, Outcome};
 pub use error::{Lint, PolicyError, PolicyErrors, UnknownName, Weakening};
 pub use fact::{Author, AuthorKind, Facts, PathFact, Presence, SignOff, Standing};
 pub use model::{
-    Carry, Defaults, Environment, Need, OverrideTerms, Rule, Service, UnprovedAuthors, When,
-    environment_matches,
+    Carry, Defaults, Environment, Need, OverrideTerms, Repository, Rule, Service, UnprovedAuthors,
+    When, environment_matches,
 };
 pub use pattern::{Pattern, PatternError};
 pub use reason::ReasonCode;
@@ -52,6 +52,7 @@ pub struct Policy {
     defaults: Defaults,
     override_terms: OverrideTerms,
     environments: Vec<Environment>,
+    repositories: Vec<Repository>,
     services: Vec<Service>,
     rules: Vec<Rule>,
 }
@@ -185,6 +186,18 @@ impl Policy {
     #[must_use]
     pub fn services(&self) -> &[Service] {
         &self.services
+    }
+
+    /// How provenances of builds name a repository, where the policy says so.
+    #[must_use]
+    pub fn repository(&self, name: &RepositoryName) -> Option<&Repository> {
+        self.repositories.iter().find(|repository| repository.name == *name)
+    }
+
+    /// The repositories whose URI the policy says, by name.
+    #[must_use]
+    pub fn repositories(&self) -> &[Repository] {
+        &self.repositories
     }
 
     /// The listed environments and groups, by name.

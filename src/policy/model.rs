@@ -8,7 +8,7 @@ use super::fact::{AuthorKind, Presence};
 use super::pattern::Pattern;
 use crate::base::name::{
     ChecklistItem, EnvironmentName, LevelName, MemberId, ReferenceName, RepositoryName,
-    ServiceName, TeamName,
+    RepositoryUri, ServiceName, TeamName, Uri,
 };
 use crate::base::time::Span;
 use crate::statement::words::{Assistance, Mode};
@@ -83,6 +83,17 @@ pub struct Environment {
     pub line: usize,
 }
 
+/// A table `[repository.NAME]`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Repository {
+    /// The repository.
+    pub name: RepositoryName,
+    /// How provenances of builds name it.
+    pub uri: RepositoryUri,
+    /// Its line in the text, from 1.
+    pub line: usize,
+}
+
 /// A table `[service.NAME]`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Service {
@@ -99,6 +110,8 @@ pub struct Service {
     pub artifact_required: bool,
     /// Who may say what an artifact was built from.
     pub builders: Vec<MemberId>,
+    /// Where its artifacts are fetched from; no verdict reads it.
+    pub artifact_uri: Option<Uri>,
     /// Wins over the environment's mode where it is set.
     pub mode: Option<Mode>,
     /// Its line in the text, from 1.

@@ -4,13 +4,15 @@ use toml::de::DeTable;
 
 use super::error::PolicyErrors;
 use super::fact::Presence;
-use super::model::{Carry, Defaults, Environment, OverrideTerms, Service, UnprovedAuthors};
+use super::model::{
+    Carry, Defaults, Environment, OverrideTerms, Repository, Service, UnprovedAuthors,
+};
 use super::parse_rule::{self, Listed, PRESENCE};
 use super::pattern::Pattern;
 use super::read::{Reader, Value};
 use super::{Policy, strict};
 use crate::base::limits::{CARRY_GAP_LINES_MAX, LEVELS_MAX, OVERRIDE_SPAN_MAX, POLICY_BYTES_MAX};
-use crate::base::name::{EnvironmentName, ReferenceName, ServiceName};
+use crate::base::name::{EnvironmentName, ReferenceName, RepositoryName, ServiceName};
 use crate::base::time::Span;
 use crate::statement::words::{Assistance, Mode};
 
@@ -58,7 +60,16 @@ pub(super) fn read_text<T>(
 }
 
 fn read_document(reader: &mut Reader<'_>, text: &str, document: &DeTable<'_>) -> Policy {
-    let known = ["version", "levels", "defaults", "override", "environment", "service", "rule"];
+    let known = [
+        "version",
+        "levels",
+        "defaults",
+        "override",
+        "environment",
+        "repository",
+        "service",
+        "rule",
+    ];
     reader.known_fields(document, "a policy", &known);
     match document.get("version") {
         Some(version) => {
@@ -76,6 +87,7 @@ fn read_document(reader: &mut Reader<'_>, text: &str, document: &DeTable<'_>) ->
     let defaults = defaults(reader, document);
     let override_terms = override_terms(reader, document);
     let environments = named(reader, document, "environment", environment);
+    let repositories = named(reader, document, "repository", repository);
     let services = named(reader, document, "service", service);
     let listed = Listed { levels, environments, services };
     let rules = parse_rule::rules(reader, document, &listed);
@@ -85,6 +97,7 @@ fn read_document(reader: &mut Reader<'_>, text: &str, document: &DeTable<'_>) ->
         defaults,
         override_terms,
         environments: listed.environments,
+        repositories,
         services: listed.services,
         rules,
     }
@@ -243,13 +256,34 @@ fn environment(
     }
 }
 
+fn repository(
+    reader: &mut Reader<'_>,
+    name: &str,
+    start: usize,
+    table: &DeTable<'_>,
+) -> Option<Repository> {
+    reader.known_fields(table, "a repository", &["uri"]);
+    let mut uri = None;
+    set(&mut uri, table, "uri", |field, value| Some(reader.parsed(value, field)));
+    if !table.contains_key("uri") {
+        reader.mistake(start, "`uri` of the repository is missing", "write how builds name it");
+    }
+    match RepositoryName::new(name) {
+        Ok(name) => Some(Repository { name, uri: uri?, line: reader.line(start) }),
+        Err(error) => {
+            reader.mistake(start, error, "");
+            None
+        }
+    }
+}
+
 fn service(
     reader: &mut Reader<'_>,
     name: &str,
     start: usize,
     table: &DeTable<'_>,
 ) -> Option<Service> {
-    let known = ["repository", "branch", "paths", "artifact", "builders", "mode"];
+    let known = ["repository", "branch", "paths", "artifact", "artifact_uri", "builders", "mode"];
     reader.known_fields(table, "a service", &known);
     let mut repository = None;
     set(&mut repository, table, "repository", |field, value| Some(reader.parsed(value, field)));
@@ -274,6 +308,8 @@ fn service(
     set(&mut builders, table, "builders", |field, value| {
         Some(reader.list(value, field, |reader, item| reader.parsed(item, field)))
     });
+    let mut artifact_uri = None;
+    set(&mut artifact_uri, table, "artifact_uri", |field, value| Some(reader.parsed(value, field)));
     let mut mode = None;
     set(&mut mode, table, "mode", |field, value| Some(reader.word(value, field, MODES)));
     let name = match ServiceName::new(name) {
@@ -291,6 +327,7 @@ fn service(
         paths,
         artifact_required,
         builders,
+        artifact_uri,
         mode,
         line,
     })

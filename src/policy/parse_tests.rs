@@ -35,6 +35,36 @@ fn the_example_of_the_spec_is_read_as_it_says() {
     assert_eq!(policy.weakens(&policy), []);
 }
 
+/// ATTACKS 11: builds name a repository by its URI, which says nothing but that.
+#[test]
+fn a_repository_has_a_uri() {
+    let with = |uri: &str| {
+        format!(
+            "version = 1\n[environment.production]\n[repository.\"web/shop\"]\n{uri}\n\
+             [service.shop]\nrepository = \"web/shop\"\nartifact_uri = \"pkg:oci/shop\"\n"
+        )
+    };
+    let policy = Policy::parse(&with("uri = \"git+https://git.example/acme/shop\"")).unwrap();
+    let name = RepositoryName::new("web/shop").unwrap();
+    let uri = &policy.repository(&name).unwrap().uri;
+    assert_eq!(uri.as_str(), "git+https://git.example/acme/shop");
+    assert!(policy.repository(&RepositoryName::new("shop").unwrap()).is_none());
+    assert_eq!(policy.services()[0].artifact_uri.as_ref().unwrap().as_str(), "pkg:oci/shop");
+    for (uri, told) in [
+        ("", (3, "`uri` of the repository is missing")),
+        ("uri = \"git.example/shop\"", (4, "`uri`: not a URI of a repository")),
+        ("uri = \"git+https://git.example/shop@refs/heads/main\"", (4, "`uri`: not a URI")),
+        ("uri = 1", (4, "`uri`")),
+        ("url = \"x\"", (4, "url")),
+    ] {
+        let (line, told) = told;
+        let found = mistakes(&with(uri));
+        let is_told =
+            |one: &String| one.starts_with(&format!("line {line}, ")) && one.contains(told);
+        assert!(found.iter().any(is_told), "{uri}: {found:?}");
+    }
+}
+
 #[test]
 fn the_built_in_policy_is_five_lines() {
     assert_eq!(Policy::built_in().lines().count(), 5);
@@ -42,7 +72,7 @@ fn the_built_in_policy_is_five_lines() {
     let production = EnvironmentName::new("production").unwrap();
     assert_eq!(policy.environment(&production), Ok(Mode::Observe));
     let service = ServiceName::new("shop/api").unwrap();
-    let repository = crate::base::name::RepositoryName::new("shop").unwrap();
+    let repository = RepositoryName::new("shop").unwrap();
     let branch = ReferenceName::new("refs/heads/main").unwrap();
     let starter = Policy::parse(&Policy::starter(&service, &repository, &branch)).unwrap();
     assert_eq!(starter.mode(&service, &production), Mode::Observe);

@@ -21,6 +21,12 @@ pub(super) fn weakens(newer: &Policy, older: &Policy) -> Vec<Weakening> {
     for service in older.services() {
         self::service(newer, service, &mut found);
     }
+    for old in older.repositories() {
+        if let Some(new) = newer.repository(&old.name).filter(|new| new.uri != old.uri) {
+            let what = format!("repository {}: {} instead of {}", old.name, new.uri, old.uri);
+            weaker(&mut found, what);
+        }
+    }
     for rule in older.rules() {
         self::rule(newer, rule, &mut found);
     }

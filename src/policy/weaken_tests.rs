@@ -19,6 +19,8 @@ presence = "touch"
 mode = "enforce"
 [environment.staging]
 mode = "observe"
+[repository.shop]
+uri = "git+https://git.example/shop"
 [service.shop]
 repository = "shop"
 paths = ["shop/**"]
@@ -94,6 +96,7 @@ fn whatever_asks_for_less_is_told() {
         ("builders =", "mode = \"observe\"\nbuilders =", "service shop in production"),
         ("[environment.staging]", "[environment.\"production/eu\"]\n[environment.staging]", "eu"),
         ("repository = \"shop\"", "repository = \"other\"", "repository other"),
+        ("git.example/shop", "git.example/fork", "fork instead of git+https://git.example/shop"),
         ("artifact =", "branch = \"refs/heads/x\"\nartifact =", "refs/heads/x"),
         ("\"required\"", "\"optional\"", "no artifact"),
         ("[\"ci\"]", "[\"ci\", \"ci2\"]", "ci2 may build"),
