@@ -28,7 +28,7 @@ use countersign::statement::governance::{
     Lift, Operation, RetireMember, RevokeKey, RotateLedgerKey, SetAdmins, SetBaseline, SetMember,
     SetPolicy,
 };
-use countersign::statement::pipeline::{Build, Decision, Deployment};
+use countersign::statement::pipeline::{Build, Decision, Deployment, Embedded};
 use countersign::statement::words::{
     ApprovalVerdict, Assistance, DecisionVerdict, Duty, MemberKind, Mode, Outcome, Revocation,
     Shown, SubjectType,
@@ -280,9 +280,13 @@ fn approval() -> impl Strategy<Value = Says> {
 }
 
 fn build() -> impl Strategy<Value = Says> {
-    (content(), plain(), revision(), option::of(content())).prop_map(
-        |(artifact, repository, revision, provenance)| {
-            Says::Build(Build { artifact, repository, revision, provenance })
+    let file = option::of(vec(any::<u8>(), 1..200));
+    (content(), plain(), revision(), option::of(content()), file).prop_map(
+        |(artifact, repository, revision, beside, file)| {
+            let embedded = file.and_then(Embedded::new);
+            let its = embedded.as_ref().map(|file| ContentDigest::of(file.as_bytes()));
+            let provenance = its.or(beside);
+            Says::Build(Build { artifact, repository, revision, provenance, embedded })
         },
     )
 }

@@ -26,6 +26,13 @@ pub const NAME_BYTES_MAX: usize = 100;
 pub const REFERENCE_BYTES_MAX: usize = 255;
 /// Longest URI of a repository or an artifact in bytes.
 pub const URI_BYTES_MAX: usize = 1_024;
+/// Largest provenance of a build that is read, in bytes: a build of thousands of artifacts.
+pub const PROVENANCE_BYTES_MAX: usize = 4 * 1024 * 1024;
+/// Largest provenance that stands in the statement itself, in bytes: its base64 leaves room for the
+/// rest of a payload. Those of hosted builders have some 10 KiB.
+pub const PROVENANCE_EMBEDDED_BYTES_MAX: usize = 24 * 1024;
+/// Most dependencies or artifacts of a provenance that a message tells.
+pub const PROVENANCE_TOLD_MAX: usize = 5;
 /// Longest free text (comment, reason, checklist answer) in bytes, before it is salted and hashed.
 pub const FREE_TEXT_BYTES_MAX: usize = 8 * 1024;
 /// Most parcels of an inbox that are taken up at once (`spec/inbox.md`): one batch, and a run of

@@ -196,7 +196,8 @@ impl Walk {
         match &statement.says {
             Says::Decision(body) => self.covers.extend(body.cover.map(|cover| (index, cover))),
             Says::Build(body) => {
-                self.optional.extend(body.provenance.map(|digest| (index, digest)));
+                let beside = body.provenance.filter(|_| body.embedded.is_none());
+                self.optional.extend(beside.map(|digest| (index, digest)));
             }
             Says::Governance(body) => {
                 let attestations = body.operations.iter().filter_map(|operation| match operation {

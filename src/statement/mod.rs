@@ -10,6 +10,7 @@ pub mod commitment;
 pub mod envelope;
 pub mod governance;
 pub mod pipeline;
+pub mod provenance;
 mod shape;
 pub mod words;
 

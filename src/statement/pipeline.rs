@@ -1,10 +1,12 @@
 //! What pipelines sign: `build`, `decision` and `deployment` (`spec/statement.md` sections 4.4 to
 //! 4.6).
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 use super::words::{DecisionVerdict, Mode, Outcome};
 use crate::base::digest::{ContentDigest, StatementId};
+use crate::base::encoding;
+use crate::base::limits::PROVENANCE_EMBEDDED_BYTES_MAX;
 use crate::base::name::{
     EnvironmentName, RepositoryName, RequestId, Revision, ServiceName, ToolName,
 };
@@ -20,9 +22,44 @@ pub struct Build {
     pub repository: RepositoryName,
     /// The commit.
     pub revision: Revision,
-    /// Side-store digest of an SLSA provenance.
+    /// SHA-256 of the file of an SLSA provenance.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub provenance: Option<ContentDigest>,
+    /// That file itself; without it the file may lie in the side store.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub embedded: Option<Embedded>,
+}
+
+/// A file in a statement: canonical base64 of 1 to 24,576 bytes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Embedded(Vec<u8>);
+
+impl Embedded {
+    /// A file that is small enough; `None` where it is not, or empty.
+    #[must_use]
+    pub fn new(bytes: Vec<u8>) -> Option<Self> {
+        (1..=PROVENANCE_EMBEDDED_BYTES_MAX).contains(&bytes.len()).then_some(Self(bytes))
+    }
+
+    /// The file.
+    #[must_use]
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl Serialize for Embedded {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&encoding::base64(&self.0))
+    }
+}
+
+impl<'de> Deserialize<'de> for Embedded {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        let bytes = encoding::unbase64(&text).map_err(de::Error::custom)?;
+        Self::new(bytes).ok_or_else(|| de::Error::custom("a file of 1 to 24,576 bytes is wanted"))
+    }
 }
 
 /// What the gate decided.

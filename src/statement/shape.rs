@@ -4,11 +4,12 @@ use super::approval::{Approval, ApprovalRow};
 use super::break_glass::Override;
 use super::change::Declaration;
 use super::governance::{Governance, Operation, SetMember};
-use super::pipeline::{Decision, Deployment};
+use super::pipeline::{Build, Decision, Deployment};
 use super::words::{
     ApprovalVerdict, Assistance, DecisionVerdict, Outcome, Revocation, SubjectType,
 };
 use super::{Says, Statement, StatementError};
+use crate::base::digest::ContentDigest;
 use crate::base::limits::{
     LEDGER_KEY_BYTES_MAX, LIST_ITEMS_MAX, OPERATIONS_MAX, OVERRIDE_MILLISECONDS_MAX,
     POLICY_BYTES_MAX, SUBJECTS_MAX,
@@ -42,7 +43,7 @@ impl Statement {
             Says::Governance(body) => governance(body),
             Says::Change(body) => declaration(body),
             Says::Approval(body) => approval(body),
-            Says::Build(_) => Ok(()),
+            Says::Build(body) => build(body),
             Says::Decision(body) => decision(body),
             Says::Deployment(body) => deployment(body),
             Says::Override(body) => break_glass(body),
@@ -150,6 +151,14 @@ fn approval_row(subject_type: SubjectType, row: &ApprovalRow) -> Rule {
     )?;
     rule(row.service.is_some() != is_change, "service stands exactly for artifacts")?;
     rule(is_change || row.base.is_none(), "base stands only for changes")
+}
+
+fn build(body: &Build) -> Rule {
+    let is_its = body
+        .embedded
+        .as_ref()
+        .is_none_or(|file| body.provenance == Some(ContentDigest::of(file.as_bytes())));
+    rule(is_its, "what is embedded is the file whose digest provenance is")
 }
 
 fn decision(body: &Decision) -> Rule {

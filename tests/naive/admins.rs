@@ -104,6 +104,7 @@ impl Generator<'_, '_> {
             repository: repository.parse().unwrap(),
             revision,
             provenance: None,
+            embedded: None,
         });
         self.say(by, says);
     }

@@ -9,5 +9,6 @@ mod gate;
 #[path = "../common/library.rs"]
 mod library;
 mod partial;
+mod provenance;
 mod running;
 mod stage;

@@ -22,7 +22,7 @@ use countersign::statement::governance::{
     Lift, Operation, RetireMember, RevokeKey, RotateLedgerKey, SetAdmins, SetBaseline, SetMember,
     SetPolicy,
 };
-use countersign::statement::pipeline::{Build, Decision, Deployment};
+use countersign::statement::pipeline::{Build, Decision, Deployment, Embedded};
 use countersign::statement::words::{
     ApprovalVerdict, Assistance, DecisionVerdict, Duty, MemberKind, Mode, Outcome, Revocation,
     Shown, SubjectType,
@@ -336,6 +336,45 @@ pub fn build() -> Statement {
             repository: "shop".parse().unwrap(),
             revision: revision("release"),
             provenance: Some(content("provenance")),
+            embedded: None,
+        }),
+    )
+}
+
+/// A provenance of the sample build; its signature is that of nobody.
+pub fn provenance() -> Vec<u8> {
+    let statement = format!(
+        "{{\"_type\":\"https://in-toto.io/Statement/v1\",\"subject\":[{{\"name\":\"shop.tar\",\
+         \"digest\":{{\"sha256\":\"{}\"}}}}],\
+         \"predicateType\":\"https://slsa.dev/provenance/v1\",\"predicate\":{{\
+         \"buildDefinition\":{{\"buildType\":\"https://builds.example/v1\",\
+         \"externalParameters\":{{}},\"resolvedDependencies\":[{{\
+         \"uri\":\"git+https://git.example/acme/shop@refs/heads/main\",\
+         \"digest\":{{\"gitCommit\":\"{}\"}}}}]}},\
+         \"runDetails\":{{\"builder\":{{\"id\":\"https://builds.example/1\"}}}}}}}}",
+        content("artifact"),
+        revision("release"),
+    );
+    let payload = encoding::base64(statement.as_bytes());
+    format!(
+        "{{\"payload\":\"{payload}\",\"payloadType\":\"application/vnd.in-toto+json\",\
+         \"signatures\":[{{\"keyid\":\"\",\"sig\":\"AA==\"}}]}}"
+    )
+    .into_bytes()
+}
+
+/// A build whose provenance stands in the statement.
+pub fn build_embedded() -> Statement {
+    let digest = ContentDigest::of(&provenance());
+    statement(
+        "gate",
+        0x41,
+        Says::Build(Build {
+            artifact: content("artifact"),
+            repository: "shop".parse().unwrap(),
+            revision: revision("release"),
+            provenance: Some(digest),
+            embedded: Embedded::new(provenance()),
         }),
     )
 }
@@ -439,6 +478,7 @@ pub fn all() -> Vec<(&'static str, u8, Statement)> {
         ("approval_withdraw", ADA, verdict_on(ApprovalVerdict::Withdraw, 0x32)),
         ("approval_artifact", ADA, artifact_approval()),
         ("build", GATE, build()),
+        ("build_embedded", GATE, build_embedded()),
         ("decision_allow", GATE, decision(DecisionVerdict::Allow)),
         ("decision_deny", GATE, decision(DecisionVerdict::Deny)),
         ("deployment_started", GATE, deployment(Outcome::Started)),

@@ -1,5 +1,6 @@
 //! Payloads that break a rule of the shell or of their kind.
 
+use countersign::base::digest::ContentDigest;
 use countersign::base::encoding;
 use countersign::base::limits::POLICY_BYTES_MAX;
 use countersign::statement::Says;
@@ -8,6 +9,10 @@ use countersign::statement::words::{ApprovalVerdict, DecisionVerdict, Outcome};
 
 use crate::case::{Case, edited, payload_text, signed};
 use crate::samples;
+
+fn embedded_digest() -> String {
+    ContentDigest::of(&samples::provenance()).to_string()
+}
 
 /// What the rules of the shell and of each kind refuse.
 #[expect(clippy::too_many_lines, reason = "one list of cases")]
@@ -49,6 +54,34 @@ pub(crate) fn rules() -> Vec<Case> {
             approval,
             &ledger,
             "",
+        ),
+        edited(
+            "embedded_alone",
+            "what is embedded is the file whose digest provenance is",
+            &samples::build_embedded(),
+            &format!("\"provenance\":\"{}\",", embedded_digest()),
+            "",
+        ),
+        edited(
+            "embedded_other",
+            "what is embedded is the file whose digest provenance is",
+            &samples::build_embedded(),
+            &embedded_digest(),
+            &hash("another provenance"),
+        ),
+        edited(
+            "embedded_empty",
+            "an embedded file has 1 to 24,576 bytes",
+            &samples::build(),
+            "\"}}",
+            "\",\"embedded\":\"\"}}",
+        ),
+        edited(
+            "embedded_too_large",
+            "an embedded file has 1 to 24,576 bytes",
+            &samples::build(),
+            "\"}}",
+            &format!("\",\"embedded\":\"{}\"}}}}", encoding::base64(&[0x7b; 24_577])),
         ),
         edited("seen_nothing", "seen.size is at least 1", approval, "\"size\":40", "\"size\":0"),
         edited(
