@@ -184,3 +184,9 @@ pub const CARRY_EDITS_MAX: usize = 1_000_000;
 pub const HTTP_HEAD_BYTES_MAX: usize = 16 * 1024;
 /// Most lines in the head of an HTTP request.
 pub const HTTP_HEAD_LINES_MAX: usize = 64;
+/// Largest bundle in bytes: what an auditor's mail still takes, and a release's objects.
+pub const BUNDLE_BYTES_MAX: usize = 256 * 1024 * 1024;
+/// Most entries of a bundle: as many as a verdict on the longest chain may rest on.
+pub const BUNDLE_ENTRIES_MAX: usize = 100_000;
+/// Most blobs of a bundle, and most git objects: two sides of each path of a large release.
+pub const BUNDLE_PARTS_MAX: usize = 200_000;

@@ -166,7 +166,9 @@ impl Side {
         )
     }
 
-    fn parse(bytes: &[u8]) -> Option<Self> {
+    /// Reads a side as a document writes it: mode, a space, content.
+    #[must_use]
+    pub fn parse(bytes: &[u8]) -> Option<Self> {
         let (digits, rest) = bytes.split_at_checked(6)?;
         let text = std::str::from_utf8(rest.strip_prefix(b" ")?).ok()?;
         let content = if text == "-" {

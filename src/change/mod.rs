@@ -6,6 +6,7 @@ mod commit;
 mod difference;
 mod document;
 mod facts;
+mod git_object;
 pub mod marks;
 mod object_id;
 mod path;
@@ -18,6 +19,7 @@ pub use commit::{
 pub use difference::{DifferenceError, TreePair, TreeRow, TreeSource, difference};
 pub use document::{Content, Document, DocumentError, Mode, Row, Side};
 pub use facts::{BlobFacts, BlobReader, CommitFacts, Opaque, PathFacts, link_target};
+pub use git_object::{GitObject, GitObjectError, ObjectHash, ObjectKind, object_bytes};
 pub use object_id::{GitCommitId, ObjectId, ObjectIdError};
 pub use path::{ChangePath, PathError, folded, folded_name, printable};
 pub use step::{Chain, ChainEnd, Step};

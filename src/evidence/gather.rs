@@ -8,7 +8,6 @@ use super::merges::settle_merges;
 use super::place::{Placed, place};
 use super::runs::spoken_of;
 use super::start::{RestsOn, rests_on};
-use super::steps::step_evidence;
 use crate::base::digest::ChangeHash;
 use crate::base::limits::CHAIN_STEPS_MAX;
 use crate::base::name::{RepositoryName, Revision};
@@ -18,10 +17,11 @@ use crate::ledger::store::Topic;
 use crate::ledger::topics;
 use crate::policy::Policy;
 use crate::session::{Session, SessionError};
+use crate::statement::commitment::EmailSalt;
 use crate::verify::cover::{Cover, CoverRow};
 use crate::verify::{
     Evidence, KnownCover, Live, Position, Question, Returning, StepEvidence, VerifiedEntry,
-    greatest_carry_gap, judge_unlanded, verdict,
+    greatest_carry_gap, judge_unlanded, step_evidence, verdict,
 };
 use crate::view::View;
 
@@ -426,10 +426,18 @@ pub(super) fn note_colliding(
 pub(super) fn evidence_of(
     session: &Session,
     repository: &Repository,
+    steps: Vec<Step>,
+) -> Result<Vec<StepEvidence>, GitError> {
+    evidence_of_salt(session.salt(), repository, steps)
+}
+
+pub(super) fn evidence_of_salt(
+    salt: &EmailSalt,
+    repository: &Repository,
     mut steps: Vec<Step>,
 ) -> Result<Vec<StepEvidence>, GitError> {
     settle_merges(repository, &mut steps)?;
-    Ok(steps.into_iter().map(|step| step_evidence(step, session.salt())).collect())
+    Ok(steps.into_iter().map(|step| step_evidence(step, salt)).collect())
 }
 
 fn no_difference() -> Document {

@@ -3,6 +3,7 @@
 //! A verdict is pure; whoever asks for one gathers here what it rests on.
 
 mod ahead;
+mod bundle;
 mod carried;
 mod covers;
 mod forms;
@@ -12,12 +13,11 @@ mod place;
 mod rejected;
 mod runs;
 mod start;
-mod steps;
 
 pub use ahead::{Landing, gather_ahead};
+pub use bundle::{BundleGatherError, Judged, draft_bundle, fill_bundle, prove_from};
 pub use carried::Carries;
 pub use forms::{ApprovedForms, SignedForm};
 pub use gather::{GatherError, Gathered, gather, gather_as_of, gather_range};
 pub use merges::settle_merges;
 pub use rejected::{Likeness, RejectedForm, rejected_forms};
-pub use steps::{person_label, step_evidence};

@@ -1,10 +1,9 @@
 //! How a revision lies to the settled points of its place (`spec/verdict.md` section 4, step 2).
 
-use super::steps::first_line;
 use crate::base::name::Revision;
 use crate::change::ChainEnd;
 use crate::git::{GitError, Range, Repository};
-use crate::verify::{Live, Position};
+use crate::verify::{Live, Position, first_line};
 use crate::view::SettledPoint;
 
 /// A revision's place, and what follows from it.

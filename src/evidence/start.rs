@@ -7,14 +7,13 @@ use super::covers::parse;
 use super::place::is_ancestor;
 use super::rejected::kept_document;
 use super::runs::spoken_of;
-use super::steps::step_evidence;
 use crate::base::digest::ChangeHash;
 use crate::base::name::Revision;
 use crate::change::{ChangePath, Document};
 use crate::git::{GitError, Repository};
 use crate::session::{Session, SessionError};
 use crate::verify::cover::{Cover, CoverRow};
-use crate::verify::{Live, Position, Question, Returning, StepEvidence};
+use crate::verify::{Live, Position, Question, Returning, StepEvidence, step_evidence};
 use crate::view::{SettledPoints, View};
 
 use super::gather::{GatherError, Gathered, Wanted, carry};

@@ -17,6 +17,7 @@ mod promisor;
 mod range;
 mod references;
 mod repository;
+mod shown;
 mod steps;
 
 pub use carried::CarriedRanges;
@@ -25,3 +26,4 @@ pub use fetch::{FetchError, Fetched, Remote, Wanted};
 pub use range::Range;
 pub use references::{Push, ReferenceError, References, RemoteReference};
 pub use repository::{BranchTip, ObjectFormat, Repository};
+pub use shown::{ShowError, ShownObjects};

@@ -196,6 +196,11 @@ impl Objects {
         self.read(id, Kind::Commit, COMMIT_BYTES_MAX as u64, "commit", <[u8]>::to_vec)
     }
 
+    /// The raw content of a tree object.
+    pub(super) fn tree_bytes(&self, id: &ObjectId) -> Result<Vec<u8>, GitError> {
+        self.read(id, Kind::Tree, TREE_BYTES_MAX, "tree", <[u8]>::to_vec)
+    }
+
     /// The object that a tag object is about.
     pub(super) fn tagged(&self, id: &ObjectId) -> Result<ObjectId, GitError> {
         let target = self.read(id, Kind::Tag, COMMIT_BYTES_MAX as u64, "tag", |bytes| {

@@ -8,6 +8,7 @@ mod delegated;
 mod governance;
 mod operation;
 mod outcome;
+mod partial;
 
 use std::collections::BTreeMap;
 use std::rc::Rc;
@@ -34,6 +35,7 @@ use crate::view::{Fact, View};
 
 pub use self::authority::{Authority, Shortfall, is_reduction};
 pub use self::delegated::check_delegated;
+pub use self::partial::admit_governance;
 
 /// What admission asks of the log before the entry.
 pub trait Log {
@@ -68,6 +70,8 @@ pub struct Admitter<'a> {
     waiting: Option<Waiting>,
     /// The policy of that number, parsed.
     policy: Option<(u64, Rc<Policy>)>,
+    /// Whether only some entries of the log are at hand: what others say is not asked.
+    is_partial: bool,
 }
 
 struct Waiting {
@@ -93,7 +97,8 @@ impl<'a> Admitter<'a> {
     /// An admitter for the entries that follow those of `view`.
     #[must_use]
     pub fn new(view: &'a mut View, log: &'a dyn Log) -> Self {
-        Self { view, log, batch: BTreeMap::new(), waiting: None, policy: None }
+        let (batch, waiting, policy) = (BTreeMap::new(), None, None);
+        Self { view, log, batch, waiting, policy, is_partial: false }
     }
 
     /// The size of the log before the entry that is judged.
@@ -163,7 +168,8 @@ impl<'a> Admitter<'a> {
         let Some(Seen { size, root }) = statement.seen else {
             return Err(refuse("SEEN", "the statement names no checkpoint that was seen"));
         };
-        if size > self.size() || self.log.root(size)? != Some(root) {
+        let is_ours = || Ok(self.is_partial || self.log.root(size)? == Some(root));
+        if size > self.size() || !is_ours()? {
             return Err(refuse_with(
                 "SEEN",
                 format!("the signer had seen a tree of {size} entries that is not this ledger's"),

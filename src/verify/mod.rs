@@ -7,6 +7,7 @@
 mod ahead;
 mod artifact;
 mod authors;
+pub mod bundle;
 mod chain;
 pub mod cover;
 mod declared;
@@ -20,6 +21,7 @@ pub mod proof;
 mod segment;
 mod signoff;
 mod start;
+mod steps;
 pub mod trust;
 pub mod verdict;
 
@@ -33,4 +35,5 @@ pub use self::overriding::{InForce, Owed, debt_due, owed};
 pub use self::policies::{greatest_carry_gap, shortest_approval_ttl};
 pub use self::segment::{Segment, path_facts};
 pub use self::signoff::{CarriedSignOff, Discounted, Reject};
+pub use self::steps::{first_line, person_label, step_evidence};
 pub use self::verdict::{Problem, Verdict, judge_under, judge_unlanded, verdict};

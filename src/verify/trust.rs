@@ -7,6 +7,7 @@
 //! ledger_key = "shop.example/ledger+1b2c3d4e+AZ..."
 //! admins     = ["SHA256:..."]
 //! quorum     = "two-of-three"
+//! max_age    = "7d"
 //!
 //! [[witness]]
 //! name = "north"
@@ -26,6 +27,7 @@ use serde::Deserialize;
 use crate::base::digest::{ContentDigest, LeafHash};
 use crate::base::limits::{LIST_ITEMS_MAX, SETTINGS_BYTES_MAX};
 use crate::base::name::{Origin, WitnessName};
+use crate::base::time::Span;
 use crate::key::KeyId;
 use crate::note::cosignature::CosignerKey;
 use crate::note::key::VerifierKey;
@@ -83,6 +85,9 @@ pub enum TrustError {
     /// There are witnesses or groups, and no word on which of them are wanted.
     #[error("witnesses are named, but no quorum: name a witness or a group, or none")]
     NoQuorum,
+    /// The greatest age of a bundle is no length of time.
+    #[error("max_age is no length of time: {0:?}; write 7d, 12h or 30m")]
+    MaxAge(String),
     /// Witnesses, groups and quorum do not go together.
     #[error(transparent)]
     Quorum(#[from] QuorumError),
@@ -97,6 +102,7 @@ pub struct TrustRoot {
     ledger_key: VerifierKey,
     admins: Vec<KeyId>,
     witnesses: WitnessQuorum,
+    max_age: Option<Span>,
 }
 
 #[derive(Deserialize)]
@@ -108,6 +114,7 @@ struct TrustFile {
     ledger_key: String,
     admins: Vec<KeyId>,
     quorum: Option<WitnessName>,
+    max_age: Option<String>,
     #[serde(default)]
     witness: Vec<WitnessTable>,
     #[serde(default)]
@@ -192,6 +199,8 @@ impl TrustRoot {
             .map_err(|_| TrustError::LedgerKey(file.ledger_key.chars().take(200).collect()))?;
         check_name(&file.origin, &ledger_key)?;
         check_admins(&file.admins)?;
+        let max_age = file.max_age.map(|text| text.parse().map_err(|_| TrustError::MaxAge(text)));
+        let max_age = max_age.transpose()?;
         let witnesses = witnesses(file.witness, file.group, file.quorum, &ledger_key)?;
         Ok(Self {
             text: text.to_owned(),
@@ -200,6 +209,7 @@ impl TrustRoot {
             ledger_key,
             admins: file.admins,
             witnesses,
+            max_age,
         })
     }
 
@@ -231,6 +241,12 @@ impl TrustRoot {
     #[must_use]
     pub fn witnesses(&self) -> &WitnessQuorum {
         &self.witnesses
+    }
+
+    /// How old a bundle's decision may be, at most; whatever age where none is set.
+    #[must_use]
+    pub const fn max_age(&self) -> Option<Span> {
+        self.max_age
     }
 
     /// The file's text.

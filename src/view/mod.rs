@@ -313,6 +313,29 @@ impl View {
         }
     }
 
+    /// Passes over entries that are not at hand, up to a size: what they say is not known here.
+    pub fn pass_over(&mut self, size: TreeSize) {
+        self.size = self.size.max(size);
+    }
+
+    /// Hears a word on changes that was said below the size, where words are not folded in order.
+    pub fn hear(&mut self, entry: EntryIndex, said: &Approval) {
+        self.note_reject(entry, said);
+    }
+
+    /// What somebody attests of the log at its end, in place of what was folded: the time of its
+    /// newest entry, and what is settled and owed in each environment of a service.
+    pub fn attest(
+        &mut self,
+        time: Timestamp,
+        service: &ServiceName,
+        settled: impl IntoIterator<Item = (EnvironmentName, SettledPoints)>,
+    ) {
+        self.time = time;
+        let settled = settled.into_iter();
+        self.settled = settled.map(|(at, points)| (place(service, &at), points)).collect();
+    }
+
     fn note_reject(&mut self, entry: EntryIndex, body: &Approval) {
         if body.verdict != ApprovalVerdict::Reject || body.subject_type != SubjectType::Change {
             return;

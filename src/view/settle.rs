@@ -124,7 +124,30 @@ struct OpenDecision {
     keys: Vec<KeyId>,
 }
 
+impl SettledPoint {
+    /// A point as somebody attests it: by the entries that are shown, and by whose word it is
+    /// settled.
+    #[must_use]
+    pub fn attested(
+        entry: EntryReference,
+        time: Timestamp,
+        revision: Option<Revision>,
+        artifacts: Vec<ContentDigest>,
+        rests_on: (Option<EntryReference>, Option<ContentDigest>),
+    ) -> Self {
+        let (decision, cover) = rests_on;
+        let (signed_with, deployed_by) = (Vec::new(), None);
+        Self { entry, time, revision, artifacts, decision, cover, signed_with, deployed_by }
+    }
+}
+
 impl SettledPoints {
+    /// What somebody attests of a place. Nothing more is folded into it.
+    #[must_use]
+    pub fn attested(points: Vec<SettledPoint>, owed: Vec<Debt>) -> Self {
+        Self { points, owed, ..Self::new() }
+    }
+
     /// No point yet.
     #[must_use]
     pub const fn new() -> Self {

@@ -1,6 +1,7 @@
 //! `gate`: may this be deployed? Decides, records the decision, runs the deployment.
 
 use std::ffi::OsString;
+use std::path::{Path, PathBuf};
 
 use crate::base::digest::ContentDigest;
 use crate::base::name::{EnvironmentName, ServiceName};
@@ -8,10 +9,11 @@ use crate::cli::Context;
 use crate::cli::desk::Desk;
 use crate::cli::error::CliError;
 use crate::cli::exit::ExitStatus;
+use crate::cli::gate::bundle::Wanted;
 use crate::cli::gate::checkout;
 use crate::cli::gate::judge::{Inquiry, judge};
 use crate::cli::gate::key::PipelineKey;
-use crate::cli::gate::outcome::{Begun, carry_out};
+use crate::cli::gate::outcome::{Begun, abandon, carry_out};
 use crate::cli::gate::record::{Recorded, record};
 use crate::cli::gate::render;
 use crate::statement::words::Duty;
@@ -45,6 +47,15 @@ pub(crate) struct Args {
     /// Only decide: record and run nothing
     #[arg(short = 'n', long = "dry-run", conflicts_with = "command")]
     only_decide: bool,
+    /// Write what the answer rests on to FILE.bundle, for countersign verify
+    #[arg(short, long, value_name = "FILE", value_parser = bundle_file)]
+    output: Option<PathBuf>,
+    /// With -o: trees and files of the changes too, which is source code
+    #[arg(long, requires = "output")]
+    full: bool,
+    /// With -o: the bundle of the deployment before, whose SHA-256 it will name
+    #[arg(long, value_name = "BUNDLE", requires = "output")]
+    after: Option<PathBuf>,
     /// Run CMD also where another commit is checked out, or tracked files are changed
     #[arg(long)]
     any_checkout: bool,
@@ -57,6 +68,13 @@ pub(crate) struct Args {
 pub(crate) fn artifact(text: &str) -> Result<ContentDigest, String> {
     let digest = text.strip_prefix("sha256:").and_then(|digits| digits.parse().ok());
     digest.ok_or_else(|| "expected sha256: and 64 lower-case hexadecimal digits".to_owned())
+}
+
+/// A file whose ending says what is written.
+fn bundle_file(text: &str) -> Result<PathBuf, String> {
+    let path = PathBuf::from(text);
+    let known = path.extension().is_some_and(|ending| ending == "bundle");
+    if known { Ok(path) } else { Err("expected a name that ends in .bundle".to_owned()) }
 }
 
 /// Runs the command.
@@ -73,7 +91,11 @@ pub(crate) fn run(context: &mut Context, args: &Args) -> Result<ExitStatus, CliE
         revision: &args.revision,
         artifacts: &args.artifacts,
     };
+    let wanted =
+        args.output.as_deref().map(|path| wanted_bundle(context, path, args)).transpose()?;
     let judged = judge(&desk, &inquiry, context.now())?;
+    // The view of the size that the decision will have seen.
+    let before = wanted.is_some().then(|| desk.session.view().clone());
     let passes = judged.passes();
     let status = if passes { ExitStatus::Yes } else { ExitStatus::No };
     let runs = passes && !args.command.is_empty();
@@ -82,15 +104,31 @@ pub(crate) fn run(context: &mut Context, args: &Args) -> Result<ExitStatus, CliE
         None => None,
     };
     render::answer(context, &desk, &judged, recorded.as_ref())?;
+    let written = match wanted.zip(before) {
+        Some((wanted, before)) => {
+            let signing = key.as_ref().zip(recorded.as_ref());
+            wanted.write(context, &desk, &judged, &before, signing)
+        }
+        None => Ok(()),
+    };
     let Some((key, Recorded { decision, started: Some(started), .. })) = key.zip(recorded) else {
         desk.session.leak();
-        return Ok(status);
+        return written.map(|()| status);
     };
     // Others may use the ledger while the deployment runs.
     let deployment = judged.verdict.question;
     drop(desk);
     let begun = Begun { question: deployment, decision: decision.1, started };
+    // Whoever asked for proof gets none without: what had begun did not succeed.
+    if let Err(error) = written {
+        abandon(context, &key, &begun);
+        return Err(error);
+    }
     Ok(carry_out(context, &key, &begun, decision.0, &args.command))
+}
+
+fn wanted_bundle(context: &Context, path: &Path, args: &Args) -> Result<Wanted, CliError> {
+    Wanted::new(context, path, args.full, args.after.as_deref())
 }
 
 /// The gate's key, and what whose it is must be allowed to do. Asked before anything is judged:

@@ -3,7 +3,8 @@
 use super::{CliError, ErrorKind, kind_of_io};
 use crate::audit::AuditError;
 use crate::config::ConfigError;
-use crate::git::{self, GitError};
+use crate::evidence::BundleGatherError;
+use crate::git::{self, GitError, ShowError};
 use crate::ledger::append::Refusal;
 use crate::ledger::store::StoreError;
 use crate::session::{SessionError, SessionErrorKind};
@@ -38,6 +39,21 @@ impl From<ConfigError> for CliError {
             ConfigError::ManyLedgers(_) => this.hint("name one with --ledger"),
             ConfigError::Changed { .. } => this.hint("run the command again"),
             _ => this,
+        }
+    }
+}
+
+impl From<BundleGatherError> for CliError {
+    fn from(error: BundleGatherError) -> Self {
+        match error {
+            BundleGatherError::Gather(error) => error.into(),
+            BundleGatherError::Objects(ShowError::Git(error)) => error.into(),
+            BundleGatherError::Objects(error) => Self::from_error(ErrorKind::Usage, &error)
+                .hint("leave out --full: who has the repository can prove the rest from it"),
+            error @ BundleGatherError::NoContent { .. } => {
+                Self::from_error(ErrorKind::Unavailable, &error)
+                    .hint("fetch the branch that was signed, and run it again")
+            }
         }
     }
 }

@@ -57,6 +57,16 @@ pub(crate) fn carry_out(
                 (Outcome::Failed, if is_missing { NOT_FOUND } else { NOT_RUN })
             }
         };
+    tell(context, key, begun, outcome);
+    ExitStatus::Command(status)
+}
+
+/// Records that what had begun was never run.
+pub(crate) fn abandon(context: &mut Context, key: &PipelineKey, begun: &Begun) {
+    tell(context, key, begun, Outcome::Failed);
+}
+
+fn tell(context: &mut Context, key: &PipelineKey, begun: &Begun, outcome: Outcome) {
     match record(context, key, begun, outcome) {
         Ok(index) => context.ui.note(&format!("outcome: {outcome}, entry {index}")),
         Err(error) => {
@@ -65,7 +75,6 @@ pub(crate) fn carry_out(
             let _ = error.print(&mut context.ui);
         }
     }
-    ExitStatus::Command(status)
 }
 
 fn record(

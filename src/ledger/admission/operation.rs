@@ -95,6 +95,9 @@ impl Admitter<'_> {
     /// Only a reject is lifted, and once: what else an entry says, its author takes back.
     fn check_lift(&self, said: &Lift) -> Result<(), Refusal> {
         let index = said.entry.index;
+        if self.is_partial {
+            return if self.view.is_lifted(index) { Err(lifted(index)) } else { Ok(()) };
+        }
         let Some((_, lifted_statement)) =
             self.log.entry(index)?.filter(|(entry, _)| *entry == said.entry)
         else {
@@ -124,7 +127,7 @@ impl Admitter<'_> {
         }
         let newest = self.view.settled(&said.service, &said.environment).newest();
         let newest = newest.map(|point| point.entry.index);
-        if newest == said.replaces {
+        if newest == said.replaces || self.is_partial {
             return Ok(());
         }
         Err(match newest {

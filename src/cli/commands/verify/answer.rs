@@ -227,7 +227,7 @@ fn is_strange(refusal: &ProofRefusal) -> bool {
 }
 
 /// What a checkpoint owes to whom.
-fn owed(witnessed: &Witnessed, now: Timestamp) -> String {
+pub(super) fn owed(witnessed: &Witnessed, now: Timestamp) -> String {
     const TRUSTED: &str = "operator trusted for completeness, order and time";
     match (witnessed.known, witnessed.newest_seconds()) {
         (0, _) => TRUSTED.to_owned(),

@@ -1,44 +1,67 @@
 //! `verify`: what a file proves, with a trust root and nothing else.
 
 mod answer;
+mod bundle;
 
 use std::path::{Path, PathBuf};
 
 use answer::{Answer, Found, Place};
+use bundle::Looked;
+use serde::Serialize;
 
 use crate::base::digest::StatementId;
-use crate::base::limits::RECEIPT_BYTES_MAX;
+use crate::base::limits::{BUNDLE_BYTES_MAX, RECEIPT_BYTES_MAX};
 use crate::base::name::Origin;
 use crate::base::position::EntryIndex;
 use crate::cli::Context;
 use crate::cli::error::CliError;
 use crate::cli::exit::ExitStatus;
 use crate::config::ConfigError;
+use crate::git::Repository;
 use crate::ledger::receipt::ReceiptError;
 use crate::session::{SessionError, newest_seen};
+use crate::verify::bundle::BUNDLE_START;
 use crate::verify::proof::{CheckedProof, Known, ProofFile, ProofRefusal, Proved};
 use crate::verify::trust::TrustRoot;
 
-/// Check what a file proves, offline: an entry, growth, a checkpoint
+/// Check what a file proves, offline: a verdict, an entry, growth, a checkpoint
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Needs no ledger, repository or network: only the trust root.\n\n\
     Examples:\n  countersign verify entry-42.tlog-proof --trust trust.toml\n  \
-    countersign verify since-40.tlog-consistency --since checkpoint-40.txt")]
+    countersign verify since-40.tlog-consistency --since checkpoint-40.txt\n  \
+    countersign verify release.bundle --trust trust.toml\n  \
+    countersign verify first.bundle second.bundle --since baseline")]
 pub(crate) struct Args {
-    /// What ledger prove or ledger checkpoint wrote; - is standard input
+    /// What gate -o, ledger prove or ledger checkpoint wrote; - is standard input
     #[arg(value_name = "FILE", required = true)]
     files: Vec<PathBuf>,
-    /// An older checkpoint: the file proves that the ledger only added to it
-    #[arg(long, value_name = "CHECKPOINT")]
+    /// An older checkpoint, to which the ledger only added; of bundles that
+    /// follow each other: baseline, or the entry that they begin at
+    #[arg(long, value_name = "CHECKPOINT|baseline|ENTRY")]
     since: Option<PathBuf>,
+    /// Prove from this repository what a compact bundle leaves to the gate
+    #[arg(long, value_name = "DIR")]
+    repo: Option<PathBuf>,
 }
 
 /// Runs the command.
 pub(crate) fn run(context: &mut Context, args: &Args) -> Result<ExitStatus, CliError> {
     // All is read and parsed before anything is judged: bad input is no verdict.
-    let mut files = Vec::with_capacity(args.files.len());
+    let mut read_files = Vec::with_capacity(args.files.len());
     for path in &args.files {
-        let file = read(context, path)?;
+        read_files.push((path.as_path(), context.read(path, BUNDLE_BYTES_MAX)?));
+    }
+    let is_bundle = |bytes: &[u8]| bytes.starts_with(BUNDLE_START.as_bytes());
+    if read_files.iter().all(|(_, bytes)| is_bundle(bytes)) {
+        return bundles(context, args, &read_files);
+    }
+    if read_files.iter().any(|(_, bytes)| is_bundle(bytes)) {
+        return Err(CliError::usage("bundles and proofs are verified apart")
+            .hint("name the bundles alone: countersign verify FILE.bundle"));
+    }
+    let mut files = Vec::with_capacity(args.files.len());
+    for (path, bytes) in &read_files {
+        let file = parse(path, bytes)?;
         let trust = trust_root(context, path, &file)?;
         files.push((path, file, trust));
     }
@@ -95,11 +118,48 @@ pub(in crate::cli::commands) fn prove_entry(
     }
 }
 
+/// Judges bundles again, and where it is asked since when, all of them together.
+fn bundles(
+    context: &mut Context,
+    args: &Args,
+    files: &[(&Path, Vec<u8>)],
+) -> Result<ExitStatus, CliError> {
+    let repository = match &args.repo {
+        Some(folder) => Some(Repository::open(&context.environment.resolve(folder))?),
+        None => None,
+    };
+    let looked: Vec<_> = files
+        .iter()
+        .map(|(path, bytes)| Looked::at(context, path, bytes, repository.as_ref()))
+        .collect::<Result<_, _>>()?;
+    let since = args.since.as_ref().map(|since| since.to_string_lossy());
+    let (status, files, lineage) = bundle::answer(context, &looked, since.as_deref())?;
+    context.ui.json(&Bundles { files, lineage });
+    Ok(status)
+}
+
+/// The answers about bundles.
+#[derive(Serialize)]
+struct Bundles {
+    files: Vec<bundle::Found>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    lineage: Option<bundle::LineageFound>,
+}
+
 /// A file that is one of ours in form.
 fn read(context: &Context, path: &Path) -> Result<ProofFile, CliError> {
-    const HINT: &str = "countersign ledger prove N -o FILE writes what verify reads";
-    let bytes = context.read(path, RECEIPT_BYTES_MAX).map_err(|error| error.hint(HINT))?;
-    ProofFile::parse(&bytes).map_err(|error| {
+    parse(path, &context.read(path, RECEIPT_BYTES_MAX).map_err(|error| error.hint(HINT))?)
+}
+
+const HINT: &str = "countersign ledger prove N -o FILE writes what verify reads";
+
+fn parse(path: &Path, bytes: &[u8]) -> Result<ProofFile, CliError> {
+    if bytes.len() > RECEIPT_BYTES_MAX {
+        let message =
+            format!("{} is too large: a proof has at most {RECEIPT_BYTES_MAX}", path.display());
+        return Err(CliError::usage(message).hint(HINT));
+    }
+    ProofFile::parse(bytes).map_err(|error| {
         CliError::usage(format!("{} proves nothing that is known here", path.display()))
             .because(&error)
             .hint(HINT)
@@ -115,7 +175,11 @@ fn trust_root(context: &Context, path: &Path, file: &ProofFile) -> Result<TrustR
     let origin: Origin = claimed.origin.parse().map_err(|error| {
         CliError::usage(format!("{} is of no ledger", path.display())).because(&error)
     })?;
-    match context.configuration()?.trust_root(Some(&origin)) {
+    trust_root_of(context, path, &origin)
+}
+
+fn trust_root_of(context: &Context, path: &Path, origin: &Origin) -> Result<TrustRoot, CliError> {
+    match context.configuration()?.trust_root(Some(origin)) {
         Ok((trust, _)) => Ok(trust),
         Err(ConfigError::OtherLedger { found, .. }) => {
             let message = format!("{} says it is of {origin}", path.display());

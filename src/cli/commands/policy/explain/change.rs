@@ -5,13 +5,13 @@ use std::collections::BTreeSet;
 use crate::base::name::{EnvironmentName, Revision, ServiceName};
 use crate::change::marks::{CommitText, Mark, automation, is_tool_address, marks};
 use crate::change::{ChangePath, CommitFacts, Identity, Opaque, Step};
-use crate::evidence::{person_label, step_evidence};
 use crate::policy::{
     Assessment, Author, AuthorKind, Facts, PathFact, Policy, Requirement, Standing, assess,
 };
 use crate::statement::commitment::EmailSalt;
 use crate::statement::words::Assistance;
 use crate::verify::{SeenKind, StepEvidence};
+use crate::verify::{person_label, step_evidence};
 
 /// Trailers that name who read a change.
 const REVIEW_TRAILERS: [&str; 3] = ["Reviewed-by", "Acked-by", "Approved-by"];

@@ -1,10 +1,10 @@
 //! What the commits of a step say of authors and assistance.
 
+use super::evidence::{SeenAuthor, SeenKind, StepEvidence};
 use crate::change::marks::{CommitText, is_tool_address, marks};
 use crate::change::{CommitFacts, Identity, Step};
 use crate::statement::commitment::EmailSalt;
 use crate::statement::words::Assistance;
-use crate::verify::{SeenAuthor, SeenKind, StepEvidence};
 
 /// Longest name or title that is kept, in characters; what is longer is cut.
 const TEXT_CHARACTERS_MAX: usize = 200;
@@ -57,7 +57,10 @@ fn strongest_mark(commit: &CommitFacts) -> Option<Assistance> {
     marks(&text).iter().map(|mark| mark.assistance).max()
 }
 
-pub(super) fn first_line(message: &[u8]) -> String {
+/// The first line of a message, for people: no control characters, and no longer than 200
+/// characters.
+#[must_use]
+pub fn first_line(message: &[u8]) -> String {
     plain(message.split(|byte| *byte == b'\n').next().unwrap_or_default())
 }
 
