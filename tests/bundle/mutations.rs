@@ -187,7 +187,7 @@ fn of_parts(tried: &mut Tried<'_>, older: &Bundle) {
         b.blobs.sort_by_key(|blob| countersign::base::digest::ContentDigest::of(&blob.0));
     });
     tried.change("a commit left out", Code::Object, |b| {
-        b.objects = older.objects.clone();
+        b.objects.clone_from(&older.objects);
     });
     tried.signed("a step that does not follow", Code::Chain, |b| {
         b.evidence.steps[0].parent = None;
