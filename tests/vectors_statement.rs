@@ -224,7 +224,7 @@ fn the_specification_shows_the_vectors() {
         .filter_map(|line| line.strip_prefix("    {\"_type\":"))
         .filter(|line| line.contains("\"nonce\":\""))
         .collect();
-    assert_eq!(shown.len(), 10);
+    assert_eq!(shown.len(), 11);
     for example in shown {
         let line = format!("payload: {{\"_type\":{example}\n");
         let is_there = stored.values().any(|text| {

@@ -59,6 +59,9 @@ pub(crate) fn words(entry: &VerifiedEntry, view: &View, names: &Names) -> String
             let request = body.request.as_ref().map(|id| format!("{id} ")).unwrap_or_default();
             format!("change {request}{}{by}, AI: {}", body.change.short(), body.assistance)
         }
+        Says::Landed(body) => {
+            format!("change {} landed as {}", body.change.short(), commit(&body.head))
+        }
         Says::Approval(body) => approval(body),
         Says::Build(Build { artifact, repository, revision, .. }) => {
             format!("build {} from {repository} {}", artifact.short(), commit(revision))

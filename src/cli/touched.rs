@@ -127,7 +127,9 @@ impl Found {
                 Says::Decision(body) if body.verdict == DecisionVerdict::Allow => {
                     found.gave.push(entry);
                 }
-                Says::Change(_) | Says::Build(_) | Says::Override(_) => found.gave.push(entry),
+                Says::Change(_) | Says::Landed(_) | Says::Build(_) | Says::Override(_) => {
+                    found.gave.push(entry);
+                }
                 Says::Governance(_) | Says::Decision(_) | Says::Deployment(_) => {}
             }
         }
@@ -141,6 +143,7 @@ impl Found {
         for entry in &self.gave {
             let kind = match &entry.statement().says {
                 Says::Change(_) => "declaration",
+                Says::Landed(_) => "landing",
                 says => says.kind(),
             };
             *kinds.entry(kind).or_default() += 1;
@@ -167,6 +170,7 @@ impl Found {
                     format!("approval of {}", said::listed(&hashes))
                 }
                 Says::Change(body) => format!("declaration of {}", body.change.short()),
+                Says::Landed(body) => format!("landing of {}", body.head.short()),
                 Says::Build(body) => format!("build {}", body.artifact.short()),
                 says => says.kind().to_owned(),
             };

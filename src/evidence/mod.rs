@@ -3,6 +3,7 @@
 //! A verdict is pure; whoever asks for one gathers here what it rests on.
 
 mod ahead;
+mod attested;
 mod bundle;
 mod carried;
 mod covers;
@@ -15,6 +16,10 @@ mod runs;
 mod start;
 
 pub use ahead::{Landing, gather_ahead};
+pub use attested::{
+    AttestedError, attested_step, gather_attested, keep_step, landed_steps, reject_in_doubt,
+    says_so,
+};
 pub use bundle::{BundleGatherError, Judged, draft_bundle, fill_bundle, prove_from};
 pub use carried::Carries;
 pub use forms::{ApprovedForms, SignedForm};

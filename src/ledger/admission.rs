@@ -183,6 +183,7 @@ impl<'a> Admitter<'a> {
         match &statement.says {
             Says::Governance(_) => Ok(()),
             Says::Change(body) => self.check_declaration(&statement.by, body),
+            Says::Landed(_) => self.check_landed(&statement.by),
             Says::Approval(body) => self.check_approval(&statement.by, body),
             Says::Build(body) => self.check_build(&statement.by, body),
             Says::Decision(body) => self.check_decision(&statement.by, body),
@@ -208,6 +209,17 @@ impl<'a> Admitter<'a> {
             MemberKind::Human | MemberKind::Agent => Ok(()),
             MemberKind::Bot | MemberKind::Service => self.check_duty(by, Duty::Declare),
         }
+    }
+
+    /// What others need not read again is said by machines that do nothing else all day.
+    fn check_landed(&self, by: &MemberId) -> Result<(), Refusal> {
+        if self.member(by)?.kind != MemberKind::Service {
+            return Err(refuse(
+                "NOT_SERVICE",
+                "only a service says which change landed as a commit",
+            ));
+        }
+        self.check_duty(by, Duty::Declare)
     }
 
     fn check_approval(&self, by: &MemberId, body: &Approval) -> Result<(), Refusal> {

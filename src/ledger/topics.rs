@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::store::Topic;
 use crate::base::digest::{ChangeHash, ContentDigest, StatementId};
-use crate::base::name::{EnvironmentName, RepositoryName, RequestId, ServiceName};
+use crate::base::name::{EnvironmentName, RepositoryName, RequestId, Revision, ServiceName};
 use crate::statement::words::{ApprovalVerdict, SubjectType};
 use crate::statement::{Says, Statement};
 
@@ -53,6 +53,12 @@ pub fn request(repository: &RepositoryName, request: &RequestId) -> Topic {
     Topic::of("request", &[repository.as_str().as_bytes(), request.as_str().as_bytes()])
 }
 
+/// What services say of a commit that landed.
+#[must_use]
+pub fn landed(repository: &RepositoryName, commit: &Revision) -> Topic {
+    Topic::of("landed", &[repository.as_str().as_bytes(), commit.as_str().as_bytes()])
+}
+
 /// Decisions, deployments and overrides of a service in an environment.
 #[must_use]
 pub fn place(service: &ServiceName, environment: &EnvironmentName) -> Topic {
@@ -76,6 +82,7 @@ pub fn topics(id: StatementId, said: &Statement) -> Vec<Topic> {
             topics.push(declared(&body.repository));
             topics.extend(body.request.iter().map(|id| request(&body.repository, id)));
         }
+        Says::Landed(body) => topics.push(landed(&body.repository, &body.head)),
         Says::Approval(body) => {
             topics.extend(body.rows.iter().map(|row| subject(body.subject_type, row.hash)));
             if body.verdict == ApprovalVerdict::Approve {

@@ -93,6 +93,8 @@ struct Walk {
     compared: Option<bool>,
     topics: BTreeMap<Topic, Vec<EntryIndex>>,
     covers: Vec<(EntryIndex, ContentDigest)>,
+    /// Documents and facts of commits that services say landed.
+    landed: Vec<(EntryIndex, ContentDigest)>,
     optional: Vec<(EntryIndex, ContentDigest)>,
     commitments: BTreeSet<Commitment>,
 }
@@ -205,6 +207,10 @@ impl Walk {
                     _ => None,
                 });
                 self.optional.extend(attestations.map(|digest| (index, digest)));
+            }
+            Says::Landed(body) => {
+                let document = ContentDigest::from_bytes(*body.change.as_bytes());
+                self.landed.extend([(index, document), (index, body.step)]);
             }
             Says::Change(_) | Says::Approval(_) | Says::Deployment(_) | Says::Override(_) => {}
         }
@@ -321,6 +327,10 @@ fn check_files(folder: &LedgerFolder, walk: &Walk, checked: &mut Checked) {
         }
     }
     check_certificates(&blobs, certificates, checked);
+    for (index, digest) in &walk.landed {
+        let place = format!("file {} of the landing at entry {index}", digest.short());
+        keep(blobs.get(digest), &place, Some(*index), true, checked);
+    }
     for (index, digest) in &walk.optional {
         let place = format!("file {} that entry {index} names", digest.short());
         keep(blobs.get(digest), &place, Some(*index), false, checked);
@@ -405,7 +415,11 @@ pub fn commitments(statement: &Statement) -> Vec<(String, Commitment)> {
             }));
         }
         Says::Override(body) => found.push(("reason of the override".to_owned(), body.reason)),
-        Says::Change(_) | Says::Build(_) | Says::Decision(_) | Says::Deployment(_) => {}
+        Says::Change(_)
+        | Says::Landed(_)
+        | Says::Build(_)
+        | Says::Decision(_)
+        | Says::Deployment(_) => {}
     }
     found
 }

@@ -14,7 +14,7 @@ pub mod provenance;
 mod shape;
 pub mod words;
 
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, IgnoredAny};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
@@ -27,7 +27,7 @@ use crate::base::position::TreeSize;
 
 use self::approval::Approval;
 use self::break_glass::Override;
-use self::change::Declaration;
+use self::change::{Declaration, Landed};
 use self::governance::Governance;
 use self::pipeline::{Build, Decision, Deployment};
 use self::words::SubjectType;
@@ -57,6 +57,8 @@ pub enum Says {
     Governance(Governance),
     /// Who wrote a change, and how.
     Change(Declaration),
+    /// Which change a commit that landed is.
+    Landed(Landed),
     /// A reviewer's word.
     Approval(Approval),
     /// A builder's word.
@@ -155,6 +157,17 @@ struct Predicate<B> {
     annotations: Option<serde_json::Map<String, serde_json::Value>>,
 }
 
+/// Which of its two shapes a `change` has.
+#[derive(Deserialize)]
+struct ChangeShape {
+    says: ChangeMark,
+}
+
+#[derive(Deserialize)]
+struct ChangeMark {
+    step: Option<IgnoredAny>,
+}
+
 /// An in-toto resource descriptor with the members that are used here.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -190,7 +203,7 @@ impl Statement {
         let predicate = shell.predicate.get();
         let statement = match kind_of(&shell.predicate_type) {
             Some("governance") => Self::read(predicate, Says::Governance)?,
-            Some("change") => Self::read(predicate, Says::Change)?,
+            Some("change") => Self::read_change(predicate)?,
             Some("approval") => Self::read(predicate, Says::Approval)?,
             Some("build") => Self::read(predicate, Says::Build)?,
             Some("decision") => Self::read(predicate, Says::Decision)?,
@@ -203,6 +216,14 @@ impl Statement {
             Ok(statement)
         } else {
             Err(StatementError::SubjectMismatch)
+        }
+    }
+
+    fn read_change(predicate: &str) -> Result<Self, StatementError> {
+        let shape: ChangeShape = json::parse(predicate.as_bytes(), PAYLOAD_BYTES_MAX)?;
+        match shape.says.step {
+            Some(_) => Self::read(predicate, Says::Landed),
+            None => Self::read(predicate, Says::Change),
         }
     }
 
@@ -224,6 +245,7 @@ impl Statement {
         let payload = match &self.says {
             Says::Governance(body) => self.write(body),
             Says::Change(body) => self.write(body),
+            Says::Landed(body) => self.write(body),
             Says::Approval(body) => self.write(body),
             Says::Build(body) => self.write(body),
             Says::Decision(body) => self.write(body),
@@ -271,8 +293,8 @@ impl Statement {
                 let digest = ContentDigest::from_bytes(digest.unwrap_or_default());
                 vec![subject("ledger", DigestSet::Sha256(digest))]
             }
-            Says::Change(body) => {
-                let digest = ContentDigest::from_bytes(*body.change.as_bytes());
+            Says::Change(Declaration { change, .. }) | Says::Landed(Landed { change, .. }) => {
+                let digest = ContentDigest::from_bytes(*change.as_bytes());
                 vec![subject("change", DigestSet::Change(digest))]
             }
             Says::Approval(body) => {
@@ -296,7 +318,7 @@ impl Says {
     pub const fn kind(&self) -> &'static str {
         match self {
             Self::Governance(_) => "governance",
-            Self::Change(_) => "change",
+            Self::Change(_) | Self::Landed(_) => "change",
             Self::Approval(_) => "approval",
             Self::Build(_) => "build",
             Self::Decision(_) => "decision",

@@ -43,6 +43,7 @@ impl Statement {
             Says::Governance(body) => governance(body),
             Says::Change(body) => declaration(body),
             Says::Approval(body) => approval(body),
+            Says::Landed(_) => Ok(()),
             Says::Build(body) => build(body),
             Says::Decision(body) => decision(body),
             Says::Deployment(body) => deployment(body),

@@ -4,7 +4,7 @@
 use super::cover::Cover;
 use super::entry::VerifiedEntry;
 use crate::base::digest::{ChangeHash, ContentDigest, EmailDigest};
-use crate::base::name::{EnvironmentName, Revision, ServiceName};
+use crate::base::name::{EnvironmentName, MemberId, Revision, ServiceName};
 use crate::base::position::EntryIndex;
 use crate::base::time::Timestamp;
 use crate::change::carry::Carried;
@@ -70,6 +70,8 @@ pub struct StepEvidence {
     /// The paths that this or an earlier step of the chain changed and that collide with others
     /// of its tree, whether or not it still has them.
     pub colliding: Vec<ChangePath>,
+    /// The service whose word the step rests on; none where the commits themselves were read.
+    pub attested_by: Option<MemberId>,
 }
 
 /// How a revision lies to the settled points of its place.

@@ -6,6 +6,7 @@
 
 mod ahead;
 mod artifact;
+pub mod attested;
 mod authors;
 pub mod bundle;
 mod chain;

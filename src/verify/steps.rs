@@ -21,7 +21,7 @@ pub fn step_evidence(step: Step, salt: &EmailSalt) -> StepEvidence {
     let title = step.commits.first().map(|own| first_line(&own.message)).unwrap_or_default();
     let detected = step.commits.iter().filter_map(strongest_mark).max();
     let colliding = step.collisions.clone();
-    StepEvidence { step, title, authors, detected, colliding }
+    StepEvidence { step, title, authors, detected, colliding, attested_by: None }
 }
 
 /// What people call somebody: the name, else what stands before the `@`; empty without either.

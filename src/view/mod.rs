@@ -306,7 +306,7 @@ impl View {
                 let place = place(&body.service, &body.environment);
                 self.settled.entry(place).or_default().broke_glass(fact, body);
             }
-            Says::Approval(_) | Says::Change(_) | Says::Build(_) => {}
+            Says::Approval(_) | Says::Change(_) | Says::Landed(_) | Says::Build(_) => {}
         }
         for key in fact.keys {
             self.roster.note_use(index, key);

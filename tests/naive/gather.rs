@@ -284,6 +284,7 @@ fn step_evidence(world: &World, part: &Part) -> StepEvidence {
         authors,
         detected,
         colliding: collisions(&part.old, &part.new).iter().map(path).collect(),
+        attested_by: None,
     }
 }
 

@@ -249,6 +249,7 @@ pub(crate) fn kind(says: &Says) -> String {
             _ => "other governance".to_owned(),
         },
         Says::Change(_) => "declaration".to_owned(),
+        Says::Landed(_) => "landing".to_owned(),
         Says::Approval(said) => format!("{} of {}", said.verdict, said.subject_type),
         Says::Build(_) => "build".to_owned(),
         Says::Decision(said) => format!("decision: {}", said.verdict),

@@ -424,7 +424,7 @@ impl Renamed {
                 body.overrides.iter_mut().try_for_each(|id| self.id(id))?;
                 body.overrides.sort_unstable();
             }
-            Says::Change(_) | Says::Build(_) | Says::Override(_) => {}
+            Says::Change(_) | Says::Landed(_) | Says::Build(_) | Says::Override(_) => {}
         }
         Some(())
     }

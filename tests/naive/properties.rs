@@ -2,9 +2,10 @@
 
 use countersign::policy::ReasonCode;
 use countersign::statement::Says;
-use countersign::statement::change::DeclaredAuthor;
+use countersign::statement::change::{DeclaredAuthor, Landed};
 use countersign::statement::governance::{Operation, RevokeKey, SetPolicy};
 use countersign::statement::words::{ApprovalVerdict, Assistance, Revocation};
+use countersign::verify::attested::StepRecord;
 use countersign::verify::{SeenAuthor, Verdict, VerifiedEntry};
 use countersign::view::{Fact, View};
 
@@ -144,6 +145,35 @@ fn gives(world: &World, judged: &Gathered, answer: &Answer, entry: &VerifiedEntr
         Says::Build(_) => !answer.codes.contains(&ReasonCode::BuildContradicts),
         _ => false,
     }
+}
+
+/// A step on a service's word has the verdict of the step that was read (`spec/verdict.md`
+/// section 13): its record holds all that a verdict reads of it.
+pub(crate) fn attested(world: &World, asked: &Asked) -> Found {
+    let read = gather(world, asked);
+    let mut told = read.clone();
+    let ci = "ci".parse().unwrap();
+    for step in &mut told.steps {
+        let record = StepRecord::of(step);
+        let said = Landed {
+            change: record.change,
+            repository: "shop".parse().unwrap(),
+            base: record.parent.clone(),
+            head: record.commit.clone(),
+            target: "refs/heads/main".parse().unwrap(),
+            step: record.digest(),
+        };
+        let parsed = StepRecord::parse(&record.to_bytes()).map_err(|error| error.to_string())?;
+        let evidence = parsed.into_evidence(&said, &ci, step.step.document.clone());
+        let colliding = std::mem::take(&mut step.colliding);
+        *step = evidence.map_err(|error| error.to_string())?;
+        step.colliding = colliding;
+    }
+    let (read, told) = (read.judge(&world.view), told.judge(&world.view));
+    let same = read.answer == told.answer
+        && read.reasons() == told.reasons()
+        && read.cover() == told.cover();
+    if same { Ok(()) } else { Err(format!("{told:#?}\nread: {read:#?}")) }
 }
 
 /// A denied question stays denied without an entry that gives permission.

@@ -98,6 +98,8 @@ fn one(seed: u64, met: &mut Met) -> Result<(), String> {
     if let Some((world, asked, answer)) = asked_last {
         met.note("property: order is nothing");
         properties::shuffled(&world, &asked, &answer, &mut random)?;
+        met.note("property: on a service's word");
+        properties::attested(&world, &asked)?;
         let (what, found) = properties::taking_away(&world, &asked, &answer, &mut random);
         met.note(format!("property: {what}"));
         found?;

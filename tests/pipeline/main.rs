@@ -3,6 +3,7 @@
 #![cfg(feature = "cli")]
 #![expect(clippy::unwrap_used, reason = "a test's helpers fail with the test")]
 
+mod attested;
 mod check;
 mod figures;
 mod gate;

@@ -15,7 +15,7 @@ use countersign::base::time::Timestamp;
 use countersign::key::{PublicKey, SeedSigner, Signature, Signer as _};
 use countersign::statement::approval::{Approval, ApprovalRow, ChecklistAnswer};
 use countersign::statement::break_glass::{Drill, Override};
-use countersign::statement::change::{Declaration, DeclaredAuthor};
+use countersign::statement::change::{Declaration, DeclaredAuthor, Landed};
 use countersign::statement::envelope::{Envelope, EnvelopeSignature};
 use countersign::statement::governance::{
     Accepted, AddKey, ConfirmClock, Delegate, EndDelegation, EntryReference, Genesis, Governance,
@@ -238,6 +238,21 @@ pub fn declaration() -> Statement {
             predecessor: Some(ChangeHash::from_bytes(bytes("change 0"))),
             assistance: Assistance::Generated,
             tools: vec!["Completer 3".parse().unwrap(), "refactorer".parse().unwrap()],
+        }),
+    )
+}
+
+pub fn landed() -> Statement {
+    statement(
+        "gate",
+        0x21,
+        Says::Landed(Landed {
+            change: ChangeHash::from_bytes(bytes("change 1")),
+            repository: "shop".parse().unwrap(),
+            base: Some(revision("base")),
+            head: revision("landed 1"),
+            target: "refs/heads/main".parse().unwrap(),
+            step: content("step 1"),
         }),
     )
 }
@@ -473,6 +488,7 @@ pub fn all() -> Vec<(&'static str, u8, Statement)> {
         ("governance_genesis", ADA, genesis()),
         ("governance_operations", ADA, governance()),
         ("change", BEN, declaration()),
+        ("change_landed", GATE, landed()),
         ("approval_approve", ADA, approval()),
         ("approval_reject", ADA, verdict_on(ApprovalVerdict::Reject, 0x31)),
         ("approval_withdraw", ADA, verdict_on(ApprovalVerdict::Withdraw, 0x32)),

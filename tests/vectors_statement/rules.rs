@@ -20,6 +20,7 @@ pub(crate) fn rules() -> Vec<Case> {
     let approval = &samples::approval();
     let (governance, genesis) = (&samples::governance(), &samples::genesis());
     let declaration = &samples::declaration();
+    let landed = &samples::landed();
     let withdrawal = &samples::verdict_on(ApprovalVerdict::Withdraw, 0x32);
     let artifact = &samples::artifact_approval();
     let (allow, deny) =
@@ -218,6 +219,27 @@ pub(crate) fn rules() -> Vec<Case> {
             "a replaced baseline says why",
             governance,
             "\"replaces\":12,",
+            "",
+        ),
+        edited(
+            "landed_with_assistance",
+            "who says what landed declares nothing",
+            landed,
+            "\"step\":",
+            "\"assistance\":\"none\",\"step\":",
+        ),
+        edited(
+            "landed_step_null",
+            "null is no absent member",
+            landed,
+            &format!("\"step\":\"{}\"", hash("step 1")),
+            "\"step\":null",
+        ),
+        edited(
+            "landed_without_target",
+            "what lands, lands on a branch",
+            landed,
+            ",\"target\":\"refs/heads/main\"",
             "",
         ),
         edited("no_authors", "somebody wrote it", declaration, &authors, "\"authors\":[]"),

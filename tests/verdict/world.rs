@@ -417,5 +417,6 @@ pub(crate) fn step(
         }],
         detected: None,
         colliding: Vec::new(),
+        attested_by: None,
     }
 }

@@ -59,6 +59,9 @@ pub(crate) struct Args {
     /// Run CMD also where another commit is checked out, or tracked files are changed
     #[arg(long)]
     any_checkout: bool,
+    /// Read no repository: judge by what a service said of each commit (record change)
+    #[arg(long)]
+    attested: bool,
     /// The deployment, run only where it may be
     #[arg(last = true, value_name = "CMD")]
     command: Vec<OsString>,
@@ -81,7 +84,9 @@ fn bundle_file(text: &str) -> Result<PathBuf, String> {
 pub(crate) fn run(context: &mut Context, args: &Args) -> Result<ExitStatus, CliError> {
     let mut desk = context.desk("gate")?;
     if !args.command.is_empty() && !args.any_checkout {
-        let repository = desk.need_repository()?;
+        let repository = desk
+            .need_repository()
+            .map_err(|error| error.hint("or run it wherever this is: --any-checkout"))?;
         checkout::check(repository, &repository.resolve(&args.revision)?)?;
     }
     let key = if args.only_decide { None } else { Some(gate_key(context, &desk, args)?) };
@@ -90,6 +95,7 @@ pub(crate) fn run(context: &mut Context, args: &Args) -> Result<ExitStatus, CliE
         environment: args.environment.as_ref(),
         revision: &args.revision,
         artifacts: &args.artifacts,
+        attested: args.attested,
     };
     let wanted =
         args.output.as_deref().map(|path| wanted_bundle(context, path, args)).transpose()?;

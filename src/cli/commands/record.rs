@@ -1,6 +1,7 @@
-//! `record`: what pipelines say beside the gate: builds and deployments.
+//! `record`: what pipelines say beside the gate: what landed, builds and deployments.
 
 mod build;
+mod change;
 mod deployment;
 
 use crate::base::position::EntryIndex;
@@ -13,7 +14,7 @@ use crate::cli::governance::{SigningFlags, show_statement};
 use crate::statement::Says;
 use crate::statement::words::Duty;
 
-/// Record a build or a deployment; for pipelines
+/// Record what landed, a build or a deployment; for pipelines
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     #[command(subcommand)]
@@ -27,6 +28,14 @@ enum Action {
         countersign record build --artifact sha256:DIGEST --key builder\n  \
         countersign record build --artifact sha256:DIGEST --provenance slsa.json")]
     Build(build::Args),
+    /// Say which change each commit that landed is, for gates without a clone
+    ///
+    /// For a service with the duty declare. It records the commits since what is deployed; gate
+    /// --attested then judges them without a repository, on this service's word.
+    #[command(after_help = "Examples:\n  \
+        countersign record change --key ci\n  \
+        countersign record change --revision origin/main --key ci")]
+    Change(change::Args),
     /// Record a deployment, or what became of one
     ///
     /// gate -- CMD does this by itself. A deployment that rests on an allow decision is where the
@@ -43,6 +52,7 @@ enum Action {
 pub(crate) fn run(context: &mut Context, args: &Args) -> Result<ExitStatus, CliError> {
     match &args.action {
         Action::Build(args) => build::run(context, args),
+        Action::Change(args) => change::run(context, args),
         Action::Deployment(args) => deployment::run(context, args),
     }
 }

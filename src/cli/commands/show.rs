@@ -212,7 +212,7 @@ fn related(desk: &Desk, entry: &VerifiedEntry) -> Result<Vec<Related>, CliError>
                 }
             }
         }
-        Says::Governance(_) | Says::Change(_) | Says::Build(_) => {}
+        Says::Governance(_) | Says::Change(_) | Says::Landed(_) | Says::Build(_) => {}
     }
     Ok(found)
 }

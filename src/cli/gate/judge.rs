@@ -1,12 +1,15 @@
 //! From what was asked to a verdict.
 
 use crate::base::digest::ContentDigest;
-use crate::base::name::{EnvironmentName, RepositoryName, ServiceName};
+use crate::base::name::{EnvironmentName, RepositoryName, Revision, ServiceName};
 use crate::base::time::Timestamp;
 use crate::cli::desk::Desk;
 use crate::cli::error::CliError;
 use crate::cli::report::LiveLine;
-use crate::evidence::{Gathered, RejectedForm, gather, rejected_forms};
+use crate::evidence::{
+    Gathered, RejectedForm, gather, gather_attested, reject_in_doubt, rejected_forms,
+};
+use crate::git::Repository;
 use crate::policy::Policy;
 use crate::statement::Says;
 use crate::statement::words::Mode;
@@ -23,6 +26,8 @@ pub(crate) struct Inquiry<'a> {
     pub(crate) revision: &'a str,
     /// Artifacts, in any order.
     pub(crate) artifacts: &'a [ContentDigest],
+    /// Whether the steps are taken from what services said of them, and no repository is read.
+    pub(crate) attested: bool,
 }
 
 /// A verdict and what it rests on.
@@ -65,11 +70,12 @@ pub(crate) fn judge(
     inquiry: &Inquiry<'_>,
     now: Timestamp,
 ) -> Result<Judged, CliError> {
-    let repository = desk.need_repository()?;
     let policy = desk.policy()?;
     let service = desk.service(&policy, inquiry.service)?;
     let environment = crate::cli::desk::environment(&policy, inquiry.environment)?;
-    if let Some(here) = desk.repository_name.as_ref().filter(|name| **name != service.repository) {
+    let repository = (!inquiry.attested).then(|| here(desk)).transpose()?;
+    let here = desk.repository_name.as_ref().filter(|_| repository.is_some());
+    if let Some(here) = here.filter(|name| **name != service.repository) {
         let message =
             format!("{} is built from {}, and this is {here}", service.name, service.repository);
         return Err(CliError::usage(message).hint("go there, or name it with -C DIR"));
@@ -80,12 +86,21 @@ pub(crate) fn judge(
     let question = Question {
         service: service.name.clone(),
         environment,
-        revision: repository.resolve(inquiry.revision)?,
+        revision: match repository {
+            Some(repository) => repository.resolve(inquiry.revision)?,
+            None => full_id(inquiry.revision)?,
+        },
         artifacts,
         time: now,
     };
-    let gathered = gather(&desk.session, repository, &question)?;
+    let gathered = match repository {
+        Some(repository) => gather(&desk.session, repository, &question)?,
+        None => gather_attested(&desk.session, service, &question)?,
+    };
     let verdict = verdict(&question, &gathered.evidence(&desk.session));
+    if repository.is_none() && verdict.is_allowed() {
+        no_reject_in_doubt(desk, &gathered)?;
+    }
     let repository = service.repository.clone();
     let live = live(desk, &gathered, &verdict);
     let claimed = claimed(desk, &verdict)?;
@@ -93,6 +108,32 @@ pub(crate) fn judge(
     let documents = steps.chain([&gathered.difference]);
     let rejected = rejected_forms(&desk.session, &repository, documents)?;
     Ok(Judged { repository, policy, gathered, verdict, live, claimed, rejected })
+}
+
+/// The repository, or what serves instead of one.
+fn here(desk: &Desk) -> Result<&Repository, CliError> {
+    desk.need_repository().map_err(|error| {
+        error.hint("or judge by what a service said of each commit: --attested --revision ID")
+    })
+}
+
+/// Without a repository nothing but a whole id names a commit.
+fn full_id(text: &str) -> Result<Revision, CliError> {
+    Revision::new(text).map_err(|_| {
+        CliError::usage(format!("{text} is no whole commit id"))
+            .hint("with --attested no repository is read: name the commit by --revision ID")
+    })
+}
+
+/// Whether a reject of another form is of what would be deployed shows in contents alone.
+fn no_reject_in_doubt(desk: &Desk, gathered: &Gathered) -> Result<(), CliError> {
+    let Some((entry, commit)) = reject_in_doubt(&desk.session, gathered)? else { return Ok(()) };
+    let message = format!(
+        "entry {entry} rejects another form of what landed as {}, and without contents nobody can \
+         tell whether it is the same edits",
+        commit.short()
+    );
+    Err(CliError::usage(message).hint("judge it in a clone: countersign gate, without --attested"))
 }
 
 /// Since when what goes ahead by the overrides in force will be owed.

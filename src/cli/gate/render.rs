@@ -23,6 +23,7 @@ pub(crate) fn answer(
     reporting.rejected.clone_from(&judged.rejected);
     let mut report = VerdictReport::new(&reporting, &judged.verdict);
     report.overriding = Overriding::new(&reporting, &judged.verdict, judged.claimed);
+    report.attested(&reporting, &judged.gathered.steps);
     report.recorded = recorded.map(|recorded| RecordedLine {
         decision: recorded.decision.0,
         repeated: recorded.is_repeated,

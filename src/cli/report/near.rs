@@ -9,7 +9,7 @@ use crate::cli::desk::Desk;
 use crate::cli::error::CliError;
 use crate::cli::review::{Interdiff, interdiff, since_words};
 use crate::evidence::{Gathered, SignedForm};
-use crate::git::Range;
+use crate::git::{Range, Repository};
 use crate::verify::StepEvidence;
 
 /// A sign-off of another version, and what came since.
@@ -39,11 +39,25 @@ pub(crate) fn signed_earlier(
     document: &Document,
     range: &Range,
 ) -> Result<Vec<SignedEarlier>, CliError> {
-    let repository = desk.need_repository()?;
+    let repository = Some(desk.need_repository()?);
+    signed_before(desk, repository, repository_name, document, range)
+}
+
+/// The same; without a repository nobody knows what came since.
+fn signed_before(
+    desk: &Desk,
+    repository: Option<&Repository>,
+    repository_name: &RepositoryName,
+    document: &Document,
+    range: &Range,
+) -> Result<Vec<SignedEarlier>, CliError> {
     let forms = desk.approved(repository_name)?.of(&desk.session, document)?;
     let mut found = Vec::new();
     for form in forms {
-        let since = interdiff(repository, &form, document, range)?;
+        let since = match repository {
+            Some(repository) => interdiff(repository, &form, document, range)?,
+            None => None,
+        };
         found.push(SignedEarlier { form, since });
     }
     Ok(found)
@@ -64,10 +78,12 @@ pub(crate) fn signed_earlier_of(
     if wanted.is_empty() {
         return Ok(Vec::new());
     }
+    let is_read = gathered.steps.iter().all(|step| step.attested_by.is_none());
+    let repository = is_read.then(|| desk.need_repository()).transpose()?;
     let changes = changes(gathered);
     let mut found = Vec::new();
     for (document, range) in wanted.iter().filter_map(|change| changes.get(change)) {
-        found.extend(signed_earlier(desk, repository_name, document, range)?);
+        found.extend(signed_before(desk, repository, repository_name, document, range)?);
     }
     Ok(found)
 }

@@ -15,7 +15,7 @@ use super::Context;
 use super::desk::Desk;
 use super::error::{CliError, ErrorKind};
 use crate::base::name::MemberId;
-use crate::evidence::GatherError;
+use crate::evidence::{AttestedError, GatherError};
 use crate::key::KeyId;
 use crate::roster::Member;
 use crate::signer;
@@ -67,6 +67,27 @@ pub(crate) fn member_named(desk: &Desk, text: &str) -> Result<MemberId, CliError
             let ids: Vec<_> = several.iter().map(|member| member.id.to_string()).collect();
             Err(CliError::usage(format!("several members are called {text}"))
                 .hint(format!("name one by id: {}", ids.join(", "))))
+        }
+    }
+}
+
+impl From<AttestedError> for CliError {
+    fn from(error: AttestedError) -> Self {
+        let clone = "or judge it in a clone: countersign gate, without --attested";
+        match error {
+            AttestedError::Session(error) => error.into(),
+            AttestedError::Unattested { .. } => Self::from_error(ErrorKind::Usage, &error)
+                .hint("where the repository is: countersign record change, by a service")
+                .hint(clone),
+            AttestedError::NotAhead { .. } => {
+                Self::from_error(ErrorKind::Usage, &error).hint(clone)
+            }
+            AttestedError::Incomplete { .. } => Self::from_error(ErrorKind::Unavailable, &error)
+                .hint("bring the whole folder of the ledger, or record it anew")
+                .hint(clone),
+            AttestedError::Contradiction(_) => Self::from_error(ErrorKind::Integrity, &error)
+                .hint("one of them did not read the commit: see countersign show ENTRY")
+                .hint(clone),
         }
     }
 }

@@ -102,6 +102,9 @@ fn names_hash(entry: &VerifiedEntry, start: &str) -> bool {
         Says::Change(body) => {
             hashes.extend([body.change.to_string(), body.head.to_string()]);
         }
+        Says::Landed(body) => {
+            hashes.extend([body.change.to_string(), body.head.to_string()]);
+        }
         Says::Approval(body) => {
             for row in &body.rows {
                 hashes.push(row.hash.to_string());

@@ -143,6 +143,7 @@ fn judged(context: &mut Context, desk: &Desk, place: &Place, target: &Target) ->
         environment: Some(&place.environment),
         revision: target.revision.as_str(),
         artifacts: &target.artifacts,
+        attested: false,
     };
     match judge(desk, &inquiry, context.now()) {
         Ok(judged) => Some(judged),

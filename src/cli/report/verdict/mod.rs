@@ -3,6 +3,8 @@
 mod lines;
 mod print;
 
+use std::collections::BTreeSet;
+
 use serde::Serialize;
 
 use super::undone::Undone;
@@ -12,7 +14,7 @@ use crate::base::position::TreeSize;
 use crate::cli::ui::Word;
 use crate::policy::ReasonCode;
 use crate::statement::words::{DecisionVerdict, Mode};
-use crate::verify::Verdict;
+use crate::verify::{StepEvidence, Verdict};
 
 use lines::{ArtifactLine, ProblemLine, StartLine};
 pub(crate) use lines::{LiveLine, RecordedLine};
@@ -56,6 +58,11 @@ pub(crate) struct VerdictReport {
     at_once: Option<String>,
     /// Every segment, oldest first.
     pub(crate) segments: Vec<SegmentReport>,
+    /// The services on whose word the steps rest, where no repository was read.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    attested_by: Vec<MemberId>,
+    #[serde(skip)]
+    attested_names: Vec<String>,
     /// What the answer owes to whom.
     pub(crate) trust: &'static str,
     /// Who governs alone, where one does (ATTACKS 18).
@@ -106,6 +113,8 @@ impl VerdictReport {
                 .iter()
                 .map(|segment| SegmentReport::new(reporting, segment, None))
                 .collect(),
+            attested_by: Vec::new(),
+            attested_names: Vec::new(),
             trust: TRUST_LINE,
             single_admin_name: single
                 .as_ref()
@@ -116,6 +125,14 @@ impl VerdictReport {
             overriding: Overriding::new(reporting, verdict, None),
         }
         .with_ask()
+    }
+
+    /// Says on whose word the steps rest.
+    pub(crate) fn attested(&mut self, reporting: &Reporting<'_>, steps: &[StepEvidence]) {
+        let services: BTreeSet<_> =
+            steps.iter().filter_map(|one| one.attested_by.clone()).collect();
+        self.attested_names = services.iter().map(|id| reporting.names.of(id)).collect();
+        self.attested_by = services.into_iter().collect();
     }
 
     /// Who must override as well is told by name, with the exact command.

@@ -45,6 +45,10 @@ impl VerdictReport {
         if self.segments.iter().any(|one| one.satisfied && one.paths > 0) {
             ui.paragraph(2, &self.counts());
         }
+        if !self.attested_names.is_empty() {
+            let names = listed(&self.attested_names);
+            ui.paragraph(2, &format!("what each commit changed: attested by {names}"));
+        }
         ui.paragraph(2, self.trust);
         if self.single_admin.is_some() {
             let name = &self.single_admin_name;
