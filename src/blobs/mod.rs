@@ -10,19 +10,28 @@ use std::path::{Path, PathBuf};
 use crate::base::digest::ContentDigest;
 use crate::base::limits::SIDE_BLOB_BYTES_MAX;
 use crate::ledger::store::StoreError;
-use crate::store::durable;
+use crate::store::durable::{Durable, MODE_PRIVATE};
+use crate::store::files::{Disk, Files};
 
 /// The side store of a ledger.
 #[derive(Debug, Clone)]
-pub struct Blobs {
-    folder: PathBuf,
+pub struct Blobs<F = Disk> {
+    files: Durable<F>,
+    ledger: PathBuf,
 }
 
 impl Blobs {
     /// The side store below a ledger's folder. Its own folder is made with the first file.
     #[must_use]
     pub fn new(ledger: &Path) -> Self {
-        Self { folder: ledger.join("blobs") }
+        Self::over(Disk, ledger)
+    }
+}
+
+impl<F: Files> Blobs<F> {
+    /// The same on another file system.
+    pub fn over(files: F, ledger: &Path) -> Self {
+        Self { files: Durable(files), ledger: ledger.to_owned() }
     }
 
     /// Keeps content durably and gives its digest. Keeping it again does nothing, but a damaged
@@ -37,16 +46,14 @@ impl Blobs {
             return Err(StoreError::unavailable(format!("cannot keep {digest}"), why));
         }
         let path = self.path(&digest);
-        if let Some(folder) = path.parent() {
-            durable::create_folder(folder)?;
-            if matches!(self.get(&digest), Ok(Some(_))) {
-                // Whoever wrote the file may have been killed before its name was durable.
-                durable::sync_folder(folder)?;
-                return Ok(digest);
-            }
+        self.files.create_folder_of(&self.ledger, &path)?;
+        if matches!(self.get(&digest), Ok(Some(_))) {
+            // Whoever wrote the file may have been killed before its name was durable.
+            self.files.sync_folder_of(&path)?;
+            return Ok(digest);
         }
         // Openings lie here too: for their owner alone.
-        durable::replace(&path, content, durable::MODE_PRIVATE)?;
+        self.files.replace(&path, content, MODE_PRIVATE)?;
         Ok(digest)
     }
 
@@ -56,7 +63,7 @@ impl Blobs {
     /// [`StoreError::Integrity`] where the file has other content, [`StoreError::Unavailable`].
     pub fn get(&self, digest: &ContentDigest) -> Result<Option<Vec<u8>>, StoreError> {
         let path = self.path(digest);
-        let content = durable::read(&path, SIDE_BLOB_BYTES_MAX)?;
+        let content = self.files.read(&path, SIDE_BLOB_BYTES_MAX)?;
         if let Some(content) = &content {
             let found = ContentDigest::of(content);
             if found != *digest {
@@ -78,14 +85,14 @@ impl Blobs {
     /// # Errors
     /// [`StoreError::Unavailable`].
     pub fn remove(&self, digest: &ContentDigest) -> Result<bool, StoreError> {
-        durable::remove(&self.path(digest))
+        self.files.remove(&self.path(digest))
     }
 
     /// The file of a digest.
     #[must_use]
     pub fn path(&self, digest: &ContentDigest) -> PathBuf {
         let text = digest.to_string();
-        self.folder.join(&text[..2]).join(&text[2..])
+        self.ledger.join("blobs").join(&text[..2]).join(&text[2..])
     }
 }
 

@@ -6,27 +6,36 @@ use crate::base::digest::Commitment;
 use crate::base::limits::FREE_TEXT_BYTES_MAX;
 use crate::ledger::store::StoreError;
 use crate::statement::commitment::Opening;
-use crate::store::durable;
+use crate::store::durable::{Durable, MODE_PRIVATE};
+use crate::store::files::{Disk, Files};
 
 /// JSON escapes may grow a text sixfold.
 const FILE_BYTES_MAX: usize = 6 * FREE_TEXT_BYTES_MAX + 1_024;
 
 /// The openings beside a ledger: `openings/ab/cdef....json`, named by what they open.
 #[derive(Debug, Clone)]
-pub struct Openings {
-    folder: PathBuf,
+pub struct Openings<F = Disk> {
+    files: Durable<F>,
+    ledger: PathBuf,
 }
 
 impl Openings {
     /// The openings below a ledger's folder.
     #[must_use]
     pub fn new(ledger: &Path) -> Self {
-        Self { folder: ledger.join("openings") }
+        Self::over(Disk, ledger)
+    }
+}
+
+impl<F: Files> Openings<F> {
+    /// The same on another file system.
+    pub fn over(files: F, ledger: &Path) -> Self {
+        Self { files: Durable(files), ledger: ledger.to_owned() }
     }
 
     fn path(&self, commitment: Commitment) -> PathBuf {
         let name = commitment.to_string();
-        self.folder.join(&name[..2]).join(format!("{}.json", &name[2..]))
+        self.ledger.join("openings").join(&name[..2]).join(format!("{}.json", &name[2..]))
     }
 
     /// Keeps an opening, durably, and gives what it opens.
@@ -38,12 +47,10 @@ impl Openings {
             .commitment()
             .ok_or_else(|| StoreError::integrity("an opening", "its salt is no salt"))?;
         let path = self.path(commitment);
-        if let Some(folder) = path.parent() {
-            durable::create_folder(folder)?;
-        }
+        self.files.create_folder_of(&self.ledger, &path)?;
         let bytes = serde_json::to_vec(opening)
             .map_err(|error| StoreError::integrity("an opening", error))?;
-        durable::replace(&path, &bytes, 0o600)?;
+        self.files.replace(&path, &bytes, MODE_PRIVATE)?;
         Ok(commitment)
     }
 
@@ -52,7 +59,7 @@ impl Openings {
     /// # Errors
     /// [`StoreError::Integrity`] where the file opens another commitment.
     pub fn text(&self, commitment: Commitment) -> Result<Option<String>, StoreError> {
-        let Some(bytes) = durable::read(&self.path(commitment), FILE_BYTES_MAX)? else {
+        let Some(bytes) = self.files.read(&self.path(commitment), FILE_BYTES_MAX)? else {
             return Ok(None);
         };
         let what = || format!("the opening of {}", commitment.short());
@@ -70,6 +77,6 @@ impl Openings {
     /// # Errors
     /// [`StoreError::Unavailable`].
     pub fn remove(&self, commitment: Commitment) -> Result<bool, StoreError> {
-        durable::remove(&self.path(commitment))
+        self.files.remove(&self.path(commitment))
     }
 }

@@ -1,8 +1,12 @@
-//! Injected faults: the n-th call fails, not done or done but reported as failed.
+//! Injected faults: the n-th call fails, not done or done but reported as failed, or the process
+//! dies at it.
 
+use std::io;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use super::files::{Files, NewFile};
 use crate::base::position::EntryIndex;
 use crate::ledger::store::{
     Batch, CheckpointFile, Commit, Head, HeadToken, Store, StoreError, Topic,
@@ -16,6 +20,8 @@ pub enum Fault {
     NotDone,
     /// It has its effect, and an error is reported.
     DoneButFailed,
+    /// It has no effect, and neither has any call after it: the process has died.
+    Crash,
 }
 
 /// Which call fails, counted over everything that shares this plan.
@@ -33,10 +39,22 @@ impl FaultPlan {
         Arc::new(Self { fault, calls: AtomicU64::new(0), fails_at })
     }
 
+    /// Nothing fails.
+    #[must_use]
+    pub fn none() -> Arc<Self> {
+        Self::new(Fault::NotDone, u64::MAX)
+    }
+
     /// Calls so far.
     #[must_use]
     pub fn calls(&self) -> u64 {
         self.calls.load(Ordering::SeqCst)
+    }
+
+    /// Whether the process has died.
+    #[must_use]
+    pub fn has_crashed(&self) -> bool {
+        self.fault == Fault::Crash && self.calls() > self.fails_at
     }
 
     fn error() -> StoreError {
@@ -44,17 +62,34 @@ impl FaultPlan {
     }
 
     fn run<T>(&self, call: impl FnOnce() -> Result<T, StoreError>) -> Result<T, StoreError> {
-        let fails = self.calls.fetch_add(1, Ordering::SeqCst) == self.fails_at;
+        self.step(Self::error, call)
+    }
+
+    fn run_file<T>(&self, call: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
+        self.step(|| io::Error::other("injected fault"), call)
+    }
+
+    /// Makes one call, if it is not to fail.
+    pub(super) fn step<T, E>(
+        &self,
+        error: impl FnOnce() -> E,
+        call: impl FnOnce() -> Result<T, E>,
+    ) -> Result<T, E> {
+        let number = self.calls.fetch_add(1, Ordering::SeqCst);
+        let fails = match self.fault {
+            Fault::NotDone | Fault::DoneButFailed => number == self.fails_at,
+            Fault::Crash => number >= self.fails_at,
+        };
         match (fails, self.fault) {
             (false, _) => call(),
-            (true, Fault::NotDone) => Err(Self::error()),
-            (true, Fault::DoneButFailed) => call().and_then(|_| Err(Self::error())),
+            (true, Fault::NotDone | Fault::Crash) => Err(error()),
+            (true, Fault::DoneButFailed) => call().and_then(|_| Err(error())),
         }
     }
 }
 
-/// A store or checkpoint file whose calls fail by plan.
-#[derive(Debug)]
+/// A store, checkpoint file or file system whose calls fail by plan.
+#[derive(Debug, Clone)]
 pub struct Faulty<T> {
     inner: T,
     plan: Arc<FaultPlan>,
@@ -101,5 +136,56 @@ impl<F: CheckpointFile> CheckpointFile for Faulty<F> {
 
     fn store(&self, note: &[u8]) -> Result<(), StoreError> {
         self.plan.run(|| self.inner.store(note))
+    }
+}
+
+struct FaultyFile<'a> {
+    inner: Box<dyn NewFile + 'a>,
+    plan: &'a FaultPlan,
+}
+
+impl NewFile for FaultyFile<'_> {
+    fn write_all(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.plan.run_file(|| self.inner.write_all(bytes))
+    }
+
+    fn sync(&mut self) -> io::Result<()> {
+        self.plan.run_file(|| self.inner.sync())
+    }
+}
+
+/// What changes something fails; what is only looked at does not.
+impl<F: Files> Files for Faulty<F> {
+    fn create(&self, path: &Path, mode: u32) -> io::Result<Box<dyn NewFile + '_>> {
+        let inner = self.plan.run_file(|| self.inner.create(path, mode))?;
+        Ok(Box::new(FaultyFile { inner, plan: &self.plan }))
+    }
+
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
+        self.plan.run_file(|| self.inner.rename(from, to))
+    }
+
+    fn link(&self, from: &Path, to: &Path) -> io::Result<()> {
+        self.plan.run_file(|| self.inner.link(from, to))
+    }
+
+    fn remove(&self, path: &Path) -> io::Result<()> {
+        self.plan.run_file(|| self.inner.remove(path))
+    }
+
+    fn is_folder(&self, path: &Path) -> bool {
+        self.inner.is_folder(path)
+    }
+
+    fn create_folder(&self, path: &Path, mode: u32) -> io::Result<()> {
+        self.plan.run_file(|| self.inner.create_folder(path, mode))
+    }
+
+    fn sync_folder(&self, path: &Path) -> io::Result<()> {
+        self.plan.run_file(|| self.inner.sync_folder(path))
+    }
+
+    fn read(&self, path: &Path, limit_bytes: u64) -> io::Result<Vec<u8>> {
+        self.inner.read(path, limit_bytes)
     }
 }

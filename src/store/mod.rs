@@ -1,8 +1,11 @@
-//! Storage: the embedded store, the oracle in memory, injected faults, durable files, the lock.
+//! Storage: the embedded store, the oracle in memory, injected faults and crashes, durable files,
+//! the lock.
 
 pub mod checkpoint;
+pub mod crash;
 pub mod durable;
 pub mod fault;
+pub mod files;
 pub mod lock;
 pub mod memory;
 pub mod mirror;
