@@ -1,8 +1,8 @@
 //! The lock of a ledger folder: one process at a time, and a word about who it is.
 
-use std::fs::{File, OpenOptions, TryLockError};
+use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{Read as _, Seek as _, Write as _};
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -29,11 +29,14 @@ impl LedgerLock {
     pub fn take(path: &Path, command: &str, wait: Duration) -> Result<Self, StoreError> {
         let mut options = OpenOptions::new();
         options.read(true).write(true).create(true).truncate(false).mode(MODE_PRIVATE);
-        let mut file = options.open(path).map_err(|error| failed("cannot open", path, &error))?;
+        let open = || options.open(path).map_err(|error| failed("cannot open", path, &error));
+        let mut file = open()?;
         let start = Instant::now();
         loop {
             match file.try_lock() {
-                Ok(()) => break,
+                // A lock on a file that is not there any more keeps nobody out.
+                Ok(()) if is_named(&file, path) => break,
+                Ok(()) => file = open()?,
                 Err(TryLockError::Error(error)) => {
                     return Err(failed("cannot lock", path, &error));
                 }
@@ -49,6 +52,15 @@ impl LedgerLock {
         });
         drop(told);
         Ok(Self { _file: file })
+    }
+}
+
+/// Whether an open file is still the one of that name.
+pub(super) fn is_named(file: &File, path: &Path) -> bool {
+    let place = |data: fs::Metadata| (data.dev(), data.ino());
+    match (file.metadata(), fs::metadata(path)) {
+        (Ok(open), Ok(named)) => place(open) == place(named),
+        _ => false,
     }
 }
 
@@ -84,6 +96,17 @@ mod tests {
         });
         thread::sleep(Duration::from_millis(20));
         drop(held);
-        assert!(waiter.join().unwrap().is_ok());
+        let held = waiter.join().unwrap().unwrap();
+        // Whoever removes the file meanwhile does not make two holders of the next one.
+        let waiter = thread::spawn({
+            let path = path.clone();
+            move || LedgerLock::take(&path, "waits", Duration::from_secs(10))
+        });
+        thread::sleep(Duration::from_millis(20));
+        fs::remove_file(&path).unwrap();
+        drop(held);
+        let held = waiter.join().unwrap().unwrap();
+        assert!(LedgerLock::take(&path, "late", Duration::ZERO).is_err());
+        drop(held);
     }
 }

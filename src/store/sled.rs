@@ -10,16 +10,20 @@
 //! Integers are big-endian: 8 bytes for an index, else one. No value is above 4 KiB, for sled
 //! moves larger ones to files that it never syncs.
 
+use std::collections::BTreeSet;
+use std::ffi::OsString;
 use std::fs::{self, File};
 use std::io::ErrorKind;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use super::durable::{create_folder, failed, sync_folder};
-use super::lock::{LedgerLock, TRY_AGAIN_AFTER};
+use super::fault::FaultPlan;
+use super::lock::{LedgerLock, TRY_AGAIN_AFTER, is_named};
 use crate::base::digest::{LeafHash, RootHash};
 use crate::base::limits::{LEAF_BYTES_MAX, PAGE_LEAVES_MAX, STORE_VALUE_BYTES_MAX};
 use crate::base::position::{EntryIndex, TreeSize};
@@ -38,7 +42,8 @@ const HALF_BYTES: usize = STORE_VALUE_BYTES_MAX;
 /// Bytes of the head before its checkpoint.
 const HEAD_FRAME_BYTES: usize = 8 + 32 + 32 + 8;
 const HEAD: &[u8] = b"h";
-const WHAT: &str = "the embedded store";
+/// How errors call the store: what cannot be read of it comes back from the mirror.
+pub const WHAT: &str = "the embedded store";
 
 /// The embedded store in a ledger's folder. It belongs to one process at a time.
 pub struct SledStore {
@@ -47,6 +52,8 @@ pub struct SledStore {
     file: File,
     folder: PathBuf,
     broken: AtomicBool,
+    /// What fails, in tests.
+    plan: Option<Arc<FaultPlan>>,
     _lock: LedgerLock,
 }
 
@@ -62,20 +69,22 @@ impl SledStore {
         let lock = LedgerLock::take(&ledger.join("lock"), command, wait)?;
         let folder = ledger.join("sled");
         create_folder(&folder)?;
-        sweep(&folder)?;
+        let names = sweep(&folder)?;
         let config = ::sled::Config::default()
             .path(&folder)
             .cache_capacity(CACHE_BYTES)
             .flush_every_ms(None);
-        let is_new = !folder.join("db").exists();
         let db = open_free(&config, wait)?;
         let path = folder.join("db");
         let file = File::open(&path).map_err(|error| failed("cannot open", &path, &error))?;
-        if is_new {
-            file.sync_all().map_err(|error| failed("cannot write", &path, &error))?;
+        // What is read from here on may be acknowledged, and whoever wrote it may have been killed
+        // before its fsync. Nor does sled sync the names of its snapshots.
+        file.sync_all().map_err(|error| failed("cannot write", &path, &error))?;
+        if sweep(&folder)? != names {
             sync_folder(&folder)?;
         }
-        let store = Self { db, file, folder, broken: AtomicBool::new(false), _lock: lock };
+        let broken = AtomicBool::new(false);
+        let store = Self { db, file, folder, broken, plan: None, _lock: lock };
         store.check_blobs()?;
         Ok(store)
     }
@@ -84,6 +93,24 @@ impl SledStore {
     /// sled milliseconds. The lock is held until then.
     pub fn leak(self) {
         std::mem::forget(self);
+    }
+
+    /// The same store, whose steps of a commit fail by plan: the batch, the flush, the fsync.
+    #[must_use]
+    pub fn failing(mut self, plan: Arc<FaultPlan>) -> Self {
+        self.plan = Some(plan);
+        self
+    }
+
+    /// The file that is open must be the one in the folder. Whoever moved the folder away, or put
+    /// a copy in its place, would have entries acknowledged that no folder has.
+    fn check_place(&self) -> Result<(), StoreError> {
+        if is_named(&self.file, &self.folder.join("db")) {
+            return Ok(());
+        }
+        let what = format!("the ledger's files are not in {} any more", self.folder.display());
+        let why = "they were moved, removed or replaced while it was open";
+        Err(StoreError::unavailable(what, why))
     }
 
     /// sled never syncs the files in `blobs/`: a value there may vanish with the power.
@@ -120,9 +147,17 @@ impl SledStore {
     }
 
     fn write(&self, batch: ::sled::Batch) -> Result<(), StoreError> {
-        guard(|| self.db.apply_batch(batch))?;
-        guard(|| self.db.flush())?;
-        self.file.sync_data().map_err(|error| StoreError::unavailable("cannot sync", error))
+        self.step(|| guard(|| self.db.apply_batch(batch)))?;
+        self.step(|| guard(|| self.db.flush()).map(drop))?;
+        self.step(|| {
+            self.file.sync_data().map_err(|error| StoreError::unavailable("cannot sync", error))
+        })?;
+        self.check_place()
+    }
+
+    fn step(&self, call: impl FnOnce() -> Result<(), StoreError>) -> Result<(), StoreError> {
+        let Some(plan) = &self.plan else { return call() };
+        plan.step(|| StoreError::unavailable(WHAT, "this call was to fail"), call)
     }
 }
 
@@ -134,6 +169,7 @@ impl std::fmt::Debug for SledStore {
 
 impl Store for SledStore {
     fn head(&self) -> Result<Option<Head>, StoreError> {
+        self.check_place()?;
         let Some(value) = self.get(HEAD)? else { return Ok(None) };
         read_head(&value).map(Some).ok_or_else(|| StoreError::integrity("the head", "malformed"))
     }
@@ -205,19 +241,23 @@ impl Store for SledStore {
 }
 
 /// Removes snapshots that a kill left half-written: with one of them sled never opens again.
-/// Only under our lock, for else it may be the one that another process is writing.
-fn sweep(folder: &Path) -> Result<(), StoreError> {
+/// Only under our lock, for else it may be the one that another process is writing. Gives the
+/// names that are left.
+fn sweep(folder: &Path) -> Result<BTreeSet<OsString>, StoreError> {
+    let mut names = BTreeSet::new();
     let unreadable = |error| failed("cannot read", folder, &error);
     for entry in fs::read_dir(folder).map_err(unreadable)? {
         let entry = entry.map_err(unreadable)?;
         let name = entry.file_name();
-        let name = name.to_string_lossy();
-        if name.starts_with("snap.") && name.ends_with(".generating") {
+        let text = name.to_string_lossy();
+        if text.starts_with("snap.") && text.ends_with(".generating") {
             let path = entry.path();
             fs::remove_file(&path).map_err(|error| failed("cannot remove", &path, &error))?;
+        } else {
+            names.insert(name);
         }
     }
-    Ok(())
+    Ok(names)
 }
 
 /// Opens sled once its file is free. We hold the ledger's lock, so whoever still has the file is a
@@ -238,10 +278,13 @@ fn open_free(config: &::sled::Config, wait: Duration) -> Result<::sled::Db, Stor
 
 /// Runs a call into sled, whose panics mean that it found its own file inconsistent.
 fn guard<T>(call: impl FnOnce() -> ::sled::Result<T>) -> Result<T, StoreError> {
-    let damaged = "it cannot read what it wrote; restore it from the mirror";
+    let damaged = "it cannot read what it wrote";
     match catch_unwind(AssertUnwindSafe(call)) {
         Ok(Ok(value)) => Ok(value),
-        Ok(Err(::sled::Error::Io(error))) => Err(StoreError::unavailable(WHAT, error)),
+        // A file that ends too early is no passing trouble.
+        Ok(Err(::sled::Error::Io(error))) if error.kind() != ErrorKind::UnexpectedEof => {
+            Err(StoreError::unavailable(WHAT, error))
+        }
         Ok(Err(error)) => {
             Err(StoreError::integrity(WHAT, format_args!("{damaged} (sled: {error})")))
         }
