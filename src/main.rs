@@ -2,7 +2,8 @@
 
 use std::panic::{self, AssertUnwindSafe};
 use std::process::ExitCode;
-use std::sync::Mutex;
+use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, Mutex};
 
 use countersign::cli::env::{Environment, SystemClock};
 use countersign::cli::error::CliError;
@@ -13,6 +14,9 @@ use countersign::cli::ui::{Manner, Ui};
 static BROKEN: Mutex<Option<String>> = Mutex::new(None);
 
 fn main() -> ExitCode {
+    // A file that may not grow any more (RLIMIT_FSIZE) is an error to be told, not a death.
+    let reached = Arc::new(AtomicBool::new(false));
+    drop(signal_hook::flag::register(signal_hook::consts::SIGXFSZ, reached));
     let run = || {
         let environment = Environment::of_process();
         let clock = Box::new(SystemClock);

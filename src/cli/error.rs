@@ -151,7 +151,17 @@ fn usual_hint(kind: ErrorKind, text: &str) -> Option<String> {
     let is_full = ["No space left", "Disk quota exceeded", "no storage space"]
         .iter()
         .any(|words| text.contains(words));
-    is_full.then(|| "free some space, then run it again: no file is half-written".to_owned())
+    if is_full {
+        return Some("free some space, then run it again: no file is half-written".to_owned());
+    }
+    let usual = [
+        ("File too large", "raise the limit of file sizes (ulimit -f), then run it again"),
+        ("Too many open files", "raise the limit of open files (ulimit -n), then run it again"),
+        ("Read-only file system", "make the file system writable, then run it again"),
+        ("Permission denied", "run it as the user whom these files belong to"),
+    ];
+    let hint = usual.iter().find(|(words, _)| text.contains(words));
+    hint.map(|(_, hint)| (*hint).to_owned())
 }
 
 fn kind_of_io(error: &io::Error) -> ErrorKind {
@@ -192,6 +202,21 @@ mod tests {
         let full = io::Error::from(io::ErrorKind::StorageFull);
         let error = CliError::file("write", Path::new("a"), &full);
         assert_eq!(error.status(), ExitStatus::Unavailable);
+    }
+
+    #[test]
+    fn what_storage_lacks_is_told_with_a_hint() {
+        for (kind, word) in [
+            (27, "ulimit -f"),
+            (24, "ulimit -n"),
+            (30, "writable"),
+            (13, "belong to"),
+            (28, "free some space"),
+        ] {
+            let source = io::Error::from_raw_os_error(kind);
+            let error = CliError::unavailable(format!("cannot write /x: {source}"));
+            assert!(error.hints.len() == 1 && error.hints[0].contains(word), "{error:?}");
+        }
     }
 
     #[test]

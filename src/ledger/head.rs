@@ -5,9 +5,12 @@ use super::store::{Head, Store, StoreError};
 use crate::base::limits::ENTRIES_MAX;
 use crate::base::position::EntryIndex;
 use crate::merkle::tree::TileTree;
-use crate::note::NoteError;
-use crate::note::checkpoint::{CheckpointError, VerifiedCheckpoint};
+use crate::note::checkpoint::{Checkpoint, CheckpointError, VerifiedCheckpoint};
 use crate::note::key::VerifierKey;
+use crate::note::{NoteError, SignedNote};
+
+/// How errors call the separate file of the newest checkpoint.
+pub const CHECKPOINT_FILE: &str = "the file of the newest checkpoint";
 
 /// Takes up the tree of a store's head, which must agree with its tiles, its newest leaf and
 /// its signed checkpoint.
@@ -58,6 +61,12 @@ pub fn open_checkpoint(
     result
 }
 
+/// The origin that a note claims, unverified: only to say what a refused one is.
+fn other_origin(note: &[u8]) -> Option<String> {
+    let note = SignedNote::parse(note).ok()?;
+    note.text().parse::<Checkpoint>().ok().map(|checkpoint| checkpoint.origin)
+}
+
 /// Whether the checkpoint file is up to date; an error where the store is behind it or has
 /// another history. A crash between commit and file leaves a file that is behind: no harm.
 ///
@@ -70,7 +79,7 @@ pub fn check_newest<S: Store>(
     origin: &str,
     keys: &[VerifierKey],
 ) -> Result<bool, StoreError> {
-    let what = "the file of the newest checkpoint";
+    let what = CHECKPOINT_FILE;
     let size = checkpoint.size();
     let Some(note) = newest else {
         // Every ledger has the file from before its first entry on.
@@ -79,8 +88,12 @@ pub fn check_newest<S: Store>(
         }
         return Err(StoreError::integrity(what, format!("missing, but there are {size} entries")));
     };
-    let newest =
-        open_checkpoint(note, origin, keys).map_err(|error| StoreError::integrity(what, error))?;
+    let newest = open_checkpoint(note, origin, keys).map_err(|error| {
+        match other_origin(note).filter(|found| found != origin) {
+            Some(found) => StoreError::integrity(what, format!("it is of another ledger, {found}")),
+            None => StoreError::integrity(what, error),
+        }
+    })?;
     if newest.size() > size {
         let why = format!(
             "the ledger was set back: {} entries were acknowledged, the store has {size}",

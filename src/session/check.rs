@@ -112,7 +112,7 @@ pub fn check_ledger(
     progress: &mut dyn FnMut(EntryIndex, TreeSize),
 ) -> Result<Checked, SessionError> {
     let folder = LedgerFolder::new(folder);
-    if !folder.exists() {
+    if !folder.exists()? {
         return Err(SessionError::NoLedger { folder: folder.path().to_owned() });
     }
     let wait = Duration::from_millis(LOCK_WAIT_MILLISECONDS_MAX);

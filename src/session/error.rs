@@ -6,8 +6,10 @@ use crate::base::digest::LeafHash;
 use crate::base::position::{EntryIndex, TreeSize};
 use crate::key::{SignatureError, SignerError};
 use crate::ledger::append::{LedgerError, Refusal};
+use crate::ledger::head::CHECKPOINT_FILE;
 use crate::ledger::store::StoreError;
 use crate::statement::StatementError;
+use crate::store::sled;
 use crate::verify::EntryError;
 
 /// Why a ledger cannot be worked with.
@@ -64,6 +66,15 @@ pub enum SessionError {
         /// Why not.
         why: String,
     },
+    /// The ledger has fewer entries than this user has seen of it.
+    #[error("{0}")]
+    SetBack(String),
+    /// The ledger has other entries than this user has seen of it.
+    #[error("{0}")]
+    Forked(String),
+    /// What this user has seen of the ledger cannot be remembered, so nothing more is signed.
+    #[error("nothing was appended, for what is signed could not be remembered: {0}")]
+    Forgetful(StoreError),
     /// A file of the ledger cannot be read or written.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -121,12 +132,14 @@ impl SessionError {
             | Self::Signature(_) => SessionErrorKind::Usage,
             Self::OtherLedger { .. }
             | Self::Integrity { .. }
+            | Self::SetBack(_)
+            | Self::Forked(_)
             | Self::Entry(_)
             | Self::Store(StoreError::Integrity { .. })
             | Self::Ledger(LedgerError::Store(StoreError::Integrity { .. })) => {
                 SessionErrorKind::Integrity
             }
-            Self::Store(StoreError::Unavailable { .. }) | Self::Ledger(_) => {
+            Self::Store(StoreError::Unavailable { .. }) | Self::Ledger(_) | Self::Forgetful(_) => {
                 SessionErrorKind::Unavailable
             }
         }
@@ -155,10 +168,42 @@ impl SessionError {
             Self::Ledger(LedgerError::Unknown(_) | LedgerError::Stale) => {
                 "run the command again: what is in the ledger already stays there once"
             }
+            Self::SetBack(_) => SET_BACK,
+            Self::Forked(_) => FORKED,
+            Self::Forgetful(_) => {
+                "make that folder writable: a ledger that forgets could sign two histories"
+            }
+            Self::Store(StoreError::Integrity { what, why })
+            | Self::Ledger(LedgerError::Store(StoreError::Integrity { what, why })) => {
+                damage_hint(what, why)?
+            }
             Self::Store(_) | Self::Ledger(_) | Self::Statement(_) | Self::Signature(_) => {
                 return None;
             }
         };
         Some(hint.to_owned())
+    }
+}
+
+/// What to do with a ledger that was set back.
+const SET_BACK: &str = "put the newest folder back, or: countersign ledger restore --from MIRROR";
+/// What to do with a ledger of which two copies were appended to.
+const FORKED: &str = "two copies were appended to: stop both, keep both, and go on with the one \
+                      whose entries others rely on";
+
+/// What to do about damage of the ledger's own files.
+fn damage_hint(what: &str, why: &str) -> Option<&'static str> {
+    match what {
+        sled::WHAT => Some("countersign ledger restore --from MIRROR"),
+        CHECKPOINT_FILE if why.contains("set back") => Some(SET_BACK),
+        CHECKPOINT_FILE if why.contains("another history") => Some(FORKED),
+        CHECKPOINT_FILE if why.contains("another ledger") => {
+            Some("put this ledger's own file checkpoint back into its folder")
+        }
+        CHECKPOINT_FILE => Some(
+            "countersign ledger check tells what else is damaged; then: countersign ledger \
+             restore --from MIRROR",
+        ),
+        _ => None,
     }
 }

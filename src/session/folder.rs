@@ -35,9 +35,17 @@ impl LedgerFolder {
     }
 
     /// Whether a ledger has begun here: its checkpoint file is there from before entry 0 on.
-    #[must_use]
-    pub fn exists(&self) -> bool {
-        self.path.join("checkpoint").exists() || self.path.join("sled").exists()
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] where that cannot be found out.
+    pub fn exists(&self) -> Result<bool, StoreError> {
+        for name in ["checkpoint", "sled"] {
+            let path = self.path.join(name);
+            if path.try_exists().map_err(|error| durable::failed("cannot read", &path, &error))? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     /// The file of the newest signed checkpoint.

@@ -180,7 +180,7 @@ pub fn begin(
     now: Timestamp,
 ) -> Result<TrustRoot, SessionError> {
     let place = LedgerFolder::new(folder);
-    if place.exists() {
+    if place.exists()? {
         return Err(SessionError::Exists { path: folder.to_owned() });
     }
     let wait = Duration::from_millis(LOCK_WAIT_MILLISECONDS_MAX);

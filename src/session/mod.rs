@@ -25,7 +25,7 @@ use crate::base::time::Timestamp;
 use crate::blobs::Blobs;
 use crate::blobs::openings::Openings;
 use crate::ledger::admission::Admitter;
-use crate::ledger::append::{Ledger, Refusal};
+use crate::ledger::append::{Ledger, LedgerError, Refusal};
 use crate::ledger::head::{check_newest, open_checkpoint};
 use crate::ledger::receipt::Receipt;
 use crate::ledger::store::{CheckpointFile as _, Store as _};
@@ -35,6 +35,7 @@ use crate::statement::commitment::EmailSalt;
 use crate::statement::envelope::Envelope;
 use crate::statement::governance::Operation;
 use crate::statement::{Says, Seen, Statement};
+use crate::store::durable;
 use crate::store::sled::SledStore;
 use crate::verify::trust::TrustRoot;
 use crate::view::View;
@@ -88,7 +89,7 @@ impl Session {
     /// [`SessionError`] where there is none, it is in use, or something does not verify.
     pub fn open(opening: &Opening<'_>) -> Result<Self, SessionError> {
         let folder = LedgerFolder::new(opening.folder);
-        if !folder.exists() {
+        if !folder.exists()? {
             return Err(SessionError::NoLedger { folder: opening.folder.to_owned() });
         }
         let ledger_key = opening.ledger_key.read()?;
@@ -97,6 +98,7 @@ impl Session {
         let Some(head) = store.head()? else {
             return Err(SessionError::NoLedger { folder: opening.folder.to_owned() });
         };
+        durable::sweep(folder.path(), &["checkpoint", "view.json", "email-salt"]);
         let view = match &ledger_key {
             Some(key) => view_file::load(&folder, key, &store, head.size),
             None => None,
@@ -221,6 +223,9 @@ impl Session {
         if self.ledger_key.is_none() {
             return Err(SessionError::NoLedgerKey { folder: self.folder.path().to_owned() });
         }
+        if let Some(seen) = &mut self.seen {
+            seen.settle().map_err(SessionError::Forgetful)?;
+        }
         let mut receipts = Vec::with_capacity(envelopes.len());
         let mut rest = envelopes;
         while !rest.is_empty() {
@@ -266,7 +271,8 @@ impl Session {
             own_key(self.ledger_key.take(), &ledger_keys(&self.view)?, &self.key_file)?;
         self.save_view();
         if let Some(seen) = &mut self.seen {
-            seen.remember(self.checkpoint.size(), *self.checkpoint.root());
+            let remembered = seen.remember(self.checkpoint.size(), *self.checkpoint.root());
+            remembered.map_err(LedgerError::Unknown)?;
         }
         Ok(receipts)
     }

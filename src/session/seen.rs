@@ -1,5 +1,6 @@
 //! The newest tree that this user has seen of a ledger, kept outside the ledger's folder: who puts
-//! an older copy of the folder back is noticed (ATTACKS 34).
+//! an older copy of the folder back is noticed (ATTACKS 34), and whoever has the ledger's key never
+//! signs a second tree of a size that was signed before.
 
 use std::path::{Path, PathBuf};
 
@@ -26,6 +27,8 @@ const OWNERS_BYTES_MAX: usize = 8 * 1024;
 pub(super) struct SeenFile {
     path: PathBuf,
     size: TreeSize,
+    /// What is to be remembered and is not yet.
+    owed: Option<(TreeSize, RootHash)>,
 }
 
 impl SeenFile {
@@ -42,34 +45,49 @@ impl SeenFile {
         let bytes = durable::read(path, FILE_BYTES_MAX)?;
         let known = bytes.as_deref().and_then(parse);
         if let Some((known_size, known_root)) = known {
-            let wrong = |why: String| SessionError::integrity("the ledger", why);
+            let place = path.display();
             if known_size > size {
-                return Err(wrong(format!(
-                    "was set back: {known_size} entries were seen here before, and it has {size}"
+                return Err(SessionError::SetBack(format!(
+                    "the ledger was set back: {known_size} entries were seen here before, and it \
+                     has {size} (remembered in {place})"
                 )));
             }
             if prover(store, size).root(known_size)? != known_root {
-                return Err(wrong(format!(
-                    "has another history than the {known_size} entries that were seen here before"
+                return Err(SessionError::Forked(format!(
+                    "the ledger has another history than the {known_size} entries that were seen \
+                     here before (remembered in {place})"
                 )));
             }
         }
         let seen = known.map_or(TreeSize::default(), |(size, _)| size);
-        let mut file = Self { path: path.to_owned(), size: seen };
-        file.remember(size, root);
+        let mut file = Self { path: path.to_owned(), size: seen, owed: None };
+        // Who only reads does without; who signs has to settle it first.
+        drop(file.remember(size, root));
         Ok(file)
     }
 
-    /// Remembers a newer tree. A failure forgets nothing that was remembered.
-    pub(super) fn remember(&mut self, size: TreeSize, root: RootHash) {
-        if size <= self.size {
-            return;
+    /// Remembers a newer tree, durably. A failure forgets nothing that was remembered.
+    ///
+    /// # Errors
+    /// [`StoreError`] where it cannot be written.
+    pub(super) fn remember(&mut self, size: TreeSize, root: RootHash) -> Result<(), StoreError> {
+        if size > self.size {
+            self.owed = Some((size, root));
         }
+        self.settle()
+    }
+
+    /// Writes what was not written yet: before this is done, nothing more is signed.
+    ///
+    /// # Errors
+    /// [`StoreError`] where it cannot be written.
+    pub(super) fn settle(&mut self) -> Result<(), StoreError> {
+        let Some((size, root)) = self.owed else { return Ok(()) };
         let line = format!("{size} {root}\n");
-        let folder = self.path.parent().map_or(Ok(()), durable::create_folder);
-        if folder.and_then(|()| durable::replace_memory(&self.path, line.as_bytes())).is_ok() {
-            self.size = size;
-        }
+        self.path.parent().map_or(Ok(()), durable::create_folder)?;
+        durable::replace(&self.path, line.as_bytes(), durable::MODE_PRIVATE)?;
+        (self.size, self.owed) = (size, None);
+        Ok(())
     }
 }
 

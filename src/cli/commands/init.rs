@@ -249,7 +249,7 @@ fn refuse_existing(
             .hint("once every admin has signed the file: countersign submit FILE")
             .hint(format!("to begin anew, remove {}", pending.display())));
     }
-    let exists = LedgerFolder::new(folder).exists();
+    let exists = LedgerFolder::new(folder).exists().map_err(SessionError::from)?;
     let key = ledger_key_file(configuration, origin)?.path().to_owned();
     if configuration.trust_root(Some(origin)).is_ok() {
         if exists && !is_in_settings(configuration, origin)? {
