@@ -1,0 +1,295 @@
+//! The machine says no: a full disk, a file system that may only be read, missing permission,
+//! limits of the process, damage of sled's own file. A clear error, the right exit status, nothing
+//! half done; and when the cause is gone, work goes on.
+
+use std::fs;
+use std::io::{Seek as _, SeekFrom, Write as _};
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use countersign::base::position::EntryIndex;
+use countersign::ledger::append::LedgerError;
+use countersign::session::check::check_ledger;
+use countersign::session::{SessionError, SessionErrorKind};
+
+use crate::common::{Output, Stage};
+use crate::place::{Place, Random, approval, comment, copy_folder, now};
+
+/// A small file system in memory, mounted in a folder of the test's own.
+struct Mount(PathBuf);
+
+impl Mount {
+    /// None where this may not be done here.
+    fn new(name: &str, options: &str) -> Option<Self> {
+        let path = std::env::temp_dir().join(format!("crash-mount-{name}-{}", std::process::id()));
+        fs::create_dir_all(&path).unwrap();
+        let mounted = Command::new("mount")
+            .args(["-t", "tmpfs", "-o", options, "tmpfs"])
+            .arg(&path)
+            .output()
+            .is_ok_and(|output| output.status.success());
+        if !mounted {
+            fs::remove_dir(&path).unwrap();
+            println!("skipped: a small file system cannot be mounted here (it takes root)");
+            return None;
+        }
+        Some(Self(path))
+    }
+
+    fn remount(&self, options: &str) {
+        let options = format!("remount,{options}");
+        let output = Command::new("mount").args(["-o", &options]).arg(&self.0).output().unwrap();
+        assert!(output.status.success(), "{output:?}");
+    }
+}
+
+impl Drop for Mount {
+    fn drop(&mut self) {
+        drop(Command::new("umount").arg("-l").arg(&self.0).output());
+        drop(fs::remove_dir(&self.0));
+    }
+}
+
+/// Opens and appends `count` entries; gives the positions that were acknowledged.
+fn append(
+    place: &Place,
+    random: &mut Random,
+    count: usize,
+) -> Result<Vec<EntryIndex>, SessionError> {
+    let mut session = place.open()?;
+    let envelopes: Vec<_> = (0..count)
+        .map(|_| {
+            let comment = comment(random);
+            session.openings().put(&comment)?;
+            Ok(approval(&session, random, Some(&comment)))
+        })
+        .collect::<Result<_, SessionError>>()?;
+    let receipts = session.append(now(), &envelopes)?;
+    Ok(receipts.into_iter().map(|receipt| receipt.unwrap().index).collect())
+}
+
+#[track_caller]
+fn assert_all_good(place: &Place) -> u64 {
+    let checked = check_ledger(&place.ledger(), &place.trust, &place.key_file(), &mut |_, _| {});
+    let checked = checked.unwrap();
+    assert!(checked.is_good(), "{checked:?}");
+    checked.size.get()
+}
+
+/// The disk has so many KiB left, from nothing on upwards: whatever of an append they are enough
+/// for, it is acknowledged and there, or not acknowledged and there whole or not at all.
+#[test]
+fn a_full_disk_is_told_and_nothing_is_half_done() {
+    let Some(mount) = Mount::new("full", "size=24m") else { return };
+    let place = Place::begin_in(&mount.0.join("place"));
+    let mut random = Random(7);
+    append(&place, &mut random, 5).unwrap();
+    let filler = mount.0.join("filler");
+    let (mut refused, mut acknowledged, mut size) = (0, 0, 6);
+    for free_bytes in (0..40).map(|step| step * 4_096).chain((2..12).map(|step| step * 100_000)) {
+        fill(&filler, free_bytes);
+        // More than one buffer of sled's, now and then.
+        let count = if free_bytes % 3 == 0 { 4 } else { 40 };
+        let result = append(&place, &mut random, count);
+        fs::remove_file(&filler).unwrap();
+        match &result {
+            Ok(found) => {
+                acknowledged += 1;
+                let expected: Vec<_> = (size..size + count as u64).map(EntryIndex::new).collect();
+                assert_eq!(*found, expected);
+            }
+            Err(error) => {
+                refused += 1;
+                assert_eq!(error.kind(), SessionErrorKind::Unavailable, "{error} {error:?}");
+            }
+        }
+        let session = place.open().unwrap();
+        let found = session.size().get();
+        assert!(found == size || found == size + count as u64, "{found} {size}");
+        assert!(result.is_err() || found > size);
+        size = found;
+    }
+    assert!(refused > 5 && acknowledged > 5, "{refused} {acknowledged}");
+    assert_eq!(assert_all_good(&place), size);
+    append(&place, &mut random, 1).unwrap();
+    println!("full disk: {refused} refused, {acknowledged} acknowledged, lost 0");
+}
+
+/// Takes all room but so many bytes.
+fn fill(filler: &Path, free_bytes: usize) {
+    let mut file = fs::File::create(filler).unwrap();
+    let block = vec![1; 64 * 1024];
+    while file.write_all(&block).is_ok() {}
+    while file.write_all(&[1; 512]).is_ok() {}
+    let length = file.metadata().unwrap().len();
+    // tmpfs takes and gives whole pages.
+    let length = (length / 4_096 * 4_096).saturating_sub(free_bytes as u64);
+    file.set_len(length).unwrap();
+}
+
+#[test]
+fn a_file_system_that_may_only_be_read_is_told() {
+    let Some(mount) = Mount::new("readonly", "size=24m") else { return };
+    let place = Place::begin_in(&mount.0.join("place"));
+    let mut random = Random(8);
+    append(&place, &mut random, 3).unwrap();
+    mount.remount("ro");
+    let error = append(&place, &mut random, 1).unwrap_err();
+    assert_eq!(error.kind(), SessionErrorKind::Unavailable, "{error}");
+    assert!(error.to_string().contains("Read-only file system"), "{error}");
+    mount.remount("rw");
+    append(&place, &mut random, 1).unwrap();
+    assert_eq!(assert_all_good(&place), 5);
+}
+
+/// The program itself on a disk that is full.
+#[test]
+fn a_full_disk_is_exit_status_4_with_a_hint() {
+    let stage = Stage::with_branch("full");
+    let Some(mount) = Mount::new("program", "size=24m") else { return };
+    let hash = stage.change_of("main..retry");
+    let folder = mount.0.join("ledger");
+    copy_folder(&stage.ledger(), &folder);
+    let named = folder.to_str().unwrap();
+    let filler = mount.0.join("filler");
+    fill(&filler, 0);
+    let approve = ["approve", "retry", "--expect", &hash, "--ledger", named];
+    let refused = stage.run(approve);
+    refused.refused(4, "free some space");
+    assert_eq!(refused.out, "");
+    fs::remove_file(&filler).unwrap();
+    stage.run(["ledger", "check", "--ledger", named]).ok();
+    stage.run(approve).ok();
+}
+
+#[test]
+fn missing_permission_is_told_apart_from_a_missing_ledger() {
+    let stage = Stage::with_branch("permission");
+    let can_drop = Command::new("setpriv")
+        .args(["--reuid", "65534", "--clear-groups", "true"])
+        .output()
+        .is_ok_and(|output| output.status.success());
+    if !can_drop {
+        println!("skipped: setpriv cannot make another user of this one (it takes root)");
+        return;
+    }
+    let (ledger, trust) = (stage.root().join("ledger"), stage.root().join("trust.toml"));
+    copy_folder(&stage.ledger(), &ledger);
+    fs::set_permissions(&ledger, fs::Permissions::from_mode(0o700)).unwrap();
+    let pinned = stage.home().join(".config/countersign/trust/localhost_shop.toml");
+    fs::copy(pinned, &trust).unwrap();
+    fs::set_permissions(&trust, fs::Permissions::from_mode(0o644)).unwrap();
+    let as_nobody = |arguments: &[&str]| {
+        let program = env!("CARGO_BIN_EXE_countersign");
+        let mut command = stage.program("setpriv");
+        command.args(["--reuid", "65534", "--clear-groups", program]).args(arguments);
+        command.current_dir("/").env("HOME", "/nowhere");
+        for name in ["CONFIG", "DATA", "STATE", "CACHE"] {
+            command.env(format!("XDG_{name}_HOME"), "/nowhere");
+        }
+        command.env("COUNTERSIGN_LEDGER", stage.root().join("ledger"));
+        command.env("COUNTERSIGN_TRUST", stage.root().join("trust.toml"));
+        Output::of(&mut command)
+    };
+    // Where the program itself is not to be reached, nothing can be said.
+    if as_nobody(&["--version"]).status != 0 {
+        println!("skipped: another user cannot run the program where it is");
+        return;
+    }
+    let log = as_nobody(&["log"]);
+    log.refused(4, "Permission denied");
+    log.refused(4, "the user whom these files belong to");
+    // The folder may be looked at, its lock may not be opened.
+    fs::set_permissions(&ledger, fs::Permissions::from_mode(0o755)).unwrap();
+    as_nobody(&["log"]).refused(4, "Permission denied");
+    stage.run(["ledger", "check", "--ledger", ledger.to_str().unwrap()]).ok();
+}
+
+/// Limits of the process: every command ends with its answer or with status 4, and harms nothing.
+#[test]
+fn limits_of_the_process_are_told() {
+    let stage = Stage::with_branch("limits");
+    let hash = stage.change_of("main..retry");
+    let limited = |limit: &str, arguments: &[&str]| {
+        let mut command = stage.program("sh");
+        let program = env!("CARGO_BIN_EXE_countersign");
+        command.arg("-c").arg(format!("{limit}; exec \"$0\" \"$@\"")).arg(program).args(arguments);
+        Output::of(&mut command)
+    };
+    let approve = ["approve", "retry", "--expect", &hash];
+    let (mut told, mut done) = (0, 0);
+    let files = (4..22).map(|count| format!("ulimit -n {count}"));
+    // Blocks of 512 bytes; sled writes segments of 512 KiB.
+    let sizes = [0, 1, 2, 8, 64, 512, 2_048].map(|blocks| format!("ulimit -f {blocks}"));
+    for limit in files.chain(sizes) {
+        let answer = limited(&limit, &approve);
+        match answer.status {
+            0 => done += 1,
+            4 => {
+                told += 1;
+                assert!(answer.talk.contains("hint: "), "{limit}: {answer:?}");
+                assert_eq!(answer.out, "", "{limit}");
+            }
+            _ => panic!("{limit}: {answer:?}"),
+        }
+        stage.run(["status", "retry"]).ok();
+    }
+    assert!(told > 5 && done > 0, "{told} {done}");
+    stage.run(["ledger", "check"]).ok();
+    stage.run(approve).ok();
+}
+
+/// Damage anywhere in sled's file: one line, the way back, status 3; never a bug's message.
+#[test]
+fn a_corrupt_page_is_status_3_with_the_way_back() {
+    let stage = Stage::with_branch("corrupt");
+    let good = stage.root().join("good");
+    copy_folder(&stage.ledger(), &good);
+    let path = stage.ledger().join("sled/db");
+    let length = fs::metadata(&path).unwrap().len();
+    let (mut refused, mut harmless, mut ways) = (0, 0, 0);
+    for at in (0..length.min(120_000)).step_by(4_096 + 700) {
+        fs::remove_dir_all(stage.ledger()).unwrap();
+        copy_folder(&good, &stage.ledger());
+        let mut file = fs::OpenOptions::new().write(true).open(&path).unwrap();
+        file.seek(SeekFrom::Start(at)).unwrap();
+        file.write_all(&[0xAA; 512]).unwrap();
+        for arguments in [&["status", "retry"][..], &["ledger", "check"]] {
+            let answer = stage.run(arguments);
+            match answer.status {
+                3 => refused += 1,
+                // The page was of no use any more.
+                0 => harmless += 1,
+                _ => panic!("{at}: {answer:?}"),
+            }
+            let talk = &answer.talk;
+            assert!(!talk.contains("internal error"), "{at}: {talk}");
+            assert!(!talk.contains("panicked"), "{at}: {talk}");
+            assert!(talk.lines().filter(|line| line.contains("error:")).count() <= 1, "{talk}");
+            ways += usize::from(talk.contains("countersign ledger restore --from MIRROR"));
+        }
+    }
+    assert!(
+        refused > 5 && ways > 0,
+        "{refused} refused, {harmless} harmless, {ways} with the way back"
+    );
+    println!("corrupt pages: {refused} refused, {harmless} harmless, {ways} told the way back");
+}
+
+/// The folder goes while a ledger is open: the append fails, and what it had is told.
+#[test]
+fn a_folder_removed_underneath_is_told() {
+    let place = Place::begin("underneath");
+    let mut random = Random(9);
+    append(&place, &mut random, 2).unwrap();
+    let mut session = place.open().unwrap();
+    let envelope = approval(&session, &mut random, None);
+    fs::remove_dir_all(place.ledger()).unwrap();
+    let error = session.append(now(), &[envelope]).unwrap_err();
+    assert_eq!(error.kind(), SessionErrorKind::Unavailable, "{error}");
+    assert!(matches!(error, SessionError::Ledger(LedgerError::Store(_))), "{error:?}");
+    assert!(error.to_string().contains("moved, removed or replaced"), "{error}");
+    drop(session);
+    assert!(matches!(place.open().unwrap_err(), SessionError::NoLedger { .. }));
+}
