@@ -11,15 +11,16 @@ use super::timeline::{Deployed, Timeline};
 use crate::base::name::RepositoryName;
 use crate::base::position::{EntryIndex, TreeSize};
 use crate::base::time::Timestamp;
+use crate::evidence::gather;
 use crate::git::Repository;
 use crate::ledger::topics;
-use crate::policy::Policy;
+use crate::policy::{Policy, ReasonCode};
 use crate::session::Session;
 use crate::statement::Says;
 use crate::statement::pipeline::{Decision, Deployment};
 use crate::statement::words::{DecisionVerdict, Mode, Outcome};
-use crate::verify::VerifiedEntry;
 use crate::verify::cover::Cover;
+use crate::verify::{Question, VerifiedEntry, verdict};
 use crate::view::{SettledPoint, View};
 
 /// Makes reports, each moment of the ledger folded once.
@@ -121,7 +122,7 @@ impl<'a> Auditor<'a> {
             would_refuse,
             overrides: owed.map(|debt| debt.overrides.clone()).unwrap_or_default(),
             decision,
-            back: self.back(timeline, points, deployed),
+            back: self.back(timeline, points, deployed, repository.filter(|_| live)),
             cover,
             same_commit_as,
             changed_since: changed_since(self.session, self.size, &changes, after)?,
@@ -240,6 +241,7 @@ impl<'a> Auditor<'a> {
         timeline: &Timeline,
         points: &[SettledPoint],
         deployed: &Deployed,
+        repository: Option<&Repository>,
     ) -> Option<BackReport> {
         let index = deployed.entry().index();
         let own = deployed.said().map(|said| &said.revision);
@@ -269,13 +271,49 @@ impl<'a> Auditor<'a> {
             Some(_) => None,
             None => Some("no policy says how long".to_owned()),
         };
+        let refused = repository
+            .filter(|_| why_not.is_none())
+            .and_then(|repository| self.refused(timeline, point, repository));
+        let judged = refused.is_some();
+        let why_not = why_not.or_else(|| {
+            let codes = refused.filter(|codes| !codes.is_empty())?;
+            let codes: Vec<_> = codes.iter().map(ToString::to_string).collect();
+            Some(format!("the gate would refuse it: {}", codes.join(", ")))
+        });
         Some(BackReport {
             entry: point.entry.index,
             revision: point.revision.clone(),
             artifacts: point.artifacts.clone(),
             may_roll_back: why_not.is_none(),
+            judged,
             why_not,
         })
+    }
+
+    /// Why the gate would refuse to go back to a point now: a reject or a leak since; empty where
+    /// it would not. None where that cannot be told here, or another moment is looked at.
+    fn refused(
+        &self,
+        timeline: &Timeline,
+        point: &SettledPoint,
+        repository: &Repository,
+    ) -> Option<Vec<ReasonCode>> {
+        let revision = point.revision.as_ref()?;
+        if self.size != self.session.size() {
+            return None;
+        }
+        let question = Question {
+            service: timeline.service.clone(),
+            environment: timeline.environment.clone(),
+            revision: revision.clone(),
+            artifacts: point.artifacts.clone(),
+            time: self.now,
+        };
+        // Commits that are gone are no reason to refuse the audit.
+        let gathered = gather(self.session, repository, &question).ok()?;
+        let verdict = verdict(&question, &gathered.evidence(self.session));
+        let codes = verdict.reasons();
+        Some(if verdict.is_allowed() { Vec::new() } else { codes })
     }
 }
 

@@ -13,6 +13,7 @@ use crate::base::name::{
 };
 use crate::base::position::EntryIndex;
 use crate::base::time::Timestamp;
+use crate::change::Document;
 use crate::evidence::{GatherError, gather_as_of};
 use crate::git::GitError;
 use crate::key::{KeyId, Presence};
@@ -57,6 +58,14 @@ pub struct ChangeReport {
     pub covered: bool,
     /// Whether judging it again here gave the same; none where the repository is not here.
     pub judged_again: Option<bool>,
+}
+
+impl ChangeReport {
+    /// Whether it leaves every path as it was: then nothing is asked, and nobody signs.
+    #[must_use]
+    pub fn changes_nothing(&self) -> bool {
+        self.change == Document::default().hash()
+    }
 }
 
 /// An author.

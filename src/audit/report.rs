@@ -137,6 +137,8 @@ pub struct BackReport {
     pub artifacts: Vec<ContentDigest>,
     /// Whether it may be deployed again with the same artifacts.
     pub may_roll_back: bool,
+    /// Whether that is the gate's own judgement, as things stand now; else only its age was asked.
+    pub judged: bool,
     /// Why not.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub why_not: Option<String>,

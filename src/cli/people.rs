@@ -173,7 +173,10 @@ pub(crate) fn key_in_words(
     };
     let mut words = vec![format!("key     {called}: {}{others}", key.fingerprint())];
     let cools = roster.had_key(member) || earlier > 0;
-    let policy = desk.policy().ok().filter(|_| cools);
+    // Only what humans sign off waits; a gate's or a builder's key is good at once.
+    let signs_off =
+        roster.member(member, desk.session.size()).is_none_or(|one| one.kind == MemberKind::Human);
+    let policy = desk.policy().ok().filter(|_| cools && signs_off);
     let cooling = policy.map(|policy| policy.defaults().key_cooling);
     if let Some(cooling) = cooling.filter(|cooling| cooling.milliseconds() > 0) {
         words.push(format!("        what it signs counts after {}", time::span(cooling)));

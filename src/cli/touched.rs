@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::base::digest::ChangeHash;
 use crate::base::name::{LevelName, MemberId};
 use crate::base::position::EntryIndex;
 use crate::cli::desk::{Desk, Names};
@@ -47,7 +48,48 @@ pub(crate) fn by_operations(
     desk: &Desk,
     operations: &[Operation],
 ) -> Result<Vec<String>, CliError> {
-    by_leaving(desk, &fewer(desk, operations)?)
+    let mut lines = by_leaving(desk, &fewer(desk, operations)?)?;
+    let left = operations.iter().filter_map(|operation| match operation {
+        Operation::RetireMember(said) => Some(said.member.clone()),
+        _ => None,
+    });
+    lines.extend(declared_by(desk, &left.collect())?);
+    Ok(lines)
+}
+
+/// What these members declared of changes that have not landed: whoever left proves nothing, so
+/// that one human more is asked, and what they said of assistance takes without giving.
+fn declared_by(desk: &Desk, members: &BTreeSet<MemberId>) -> Result<Option<String>, CliError> {
+    if members.is_empty() {
+        return Ok(None);
+    }
+    let size = desk.session.size().get();
+    let mut landed = BTreeSet::new();
+    let since = EntryIndex::new(size.saturating_sub(ENTRIES_MAX));
+    for cover in covers(desk, since)?.into_iter().filter_map(|(_, _, cover)| cover) {
+        landed.extend(cover.segments.iter().map(|row| row.change));
+        landed.extend(cover.contained.iter().map(|row| row.change));
+    }
+    let mut open = BTreeSet::new();
+    for index in since.get()..size {
+        let entry = desk.session.entry(EntryIndex::new(index))?;
+        if let Says::Change(said) = &entry.statement().says
+            && members.contains(entry.by())
+            && !landed.contains(&said.change)
+        {
+            open.insert(said.change);
+        }
+    }
+    let shown: Vec<_> = open.iter().take(LINES_MAX).map(ChangeHash::short).collect();
+    let more = open.len().saturating_sub(LINES_MAX);
+    let more = if more == 0 { String::new() } else { format!(" and {more} more") };
+    Ok((!open.is_empty()).then(|| {
+        format!(
+            "their declarations of {}{more}, which are open, prove nothing any more: these may \
+             need one human more",
+            said::listed(&shown)
+        )
+    }))
 }
 
 /// Who may less after operations, so that sign-offs of theirs may stop counting. A higher level
@@ -201,25 +243,37 @@ impl Found {
 /// The sign-offs, decisions and builds that settled points after `since` rest on.
 fn used(desk: &Desk, since: EntryIndex) -> Result<Used, CliError> {
     let mut used = Used::new();
+    for (at, decision, cover) in covers(desk, since)? {
+        if let Some(decision) = decision {
+            used.entry(decision).or_insert_with(|| at.clone());
+        }
+        for row in cover.into_iter().flat_map(|cover| cover.segments) {
+            for approval in row.approvals {
+                used.entry(approval).or_insert_with(|| at.clone());
+            }
+        }
+    }
+    Ok(used)
+}
+
+/// A settled point: its place and entry, the decision that it rests on, and that one's cover.
+type Covered = ((String, EntryIndex), Option<EntryIndex>, Option<Cover>);
+
+/// What settled points after `since` rest on.
+fn covers(desk: &Desk, since: EntryIndex) -> Result<Vec<Covered>, CliError> {
+    let mut covers = Vec::new();
     let blobs = desk.session.blobs();
     for (place, points) in desk.session.view().places() {
         for point in points.all().iter().filter(|point| point.entry.index > since) {
             let at = (place.to_owned(), point.entry.index);
-            if let Some(decision) = point.decision {
-                used.entry(decision.index).or_insert_with(|| at.clone());
-            }
             let bytes = match &point.cover {
                 Some(digest) => blobs.get(digest).map_err(crate::session::SessionError::from)?,
                 None => None,
             };
             // A cover that is gone or damaged is told by ledger check; here it tells nothing.
             let cover = bytes.and_then(|bytes| Cover::parse(&bytes).ok());
-            for row in cover.into_iter().flat_map(|cover| cover.segments) {
-                for approval in row.approvals {
-                    used.entry(approval).or_insert_with(|| at.clone());
-                }
-            }
+            covers.push((at, point.decision.map(|decision| decision.index), cover));
         }
     }
-    Ok(used)
+    Ok(covers)
 }

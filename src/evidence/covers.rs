@@ -6,7 +6,7 @@ use crate::session::{Session, SessionError};
 use crate::statement::Says;
 use crate::statement::words::ApprovalVerdict;
 use crate::verify::cover::Cover;
-use crate::verify::{KnownCover, Question, VerifiedEntry, shortest_approval_ttl};
+use crate::verify::{KnownCover, Question, VerifiedEntry, shortest_approval_ttl, still_counts};
 use crate::view::{SettledPoints, View};
 
 /// Reads the covers that bear on the approvals among `entries`. Only what came after the oldest
@@ -22,8 +22,8 @@ pub(super) fn known_covers(
         matches!(says, Says::Approval(said) if said.verdict == ApprovalVerdict::Approve)
     };
     let approvals = || entries.iter().filter(is_approval);
-    let Some(oldest) = approvals().map(VerifiedEntry::index).min() else { return Ok(Vec::new()) };
-    let mut covers = Vec::new();
+    let mut covers = of_ended_debts(session, view, question)?;
+    let Some(oldest) = approvals().map(VerifiedEntry::index).min() else { return Ok(covers) };
     // What landed in the group of a cell landed in the cell's past (ATTACKS 7, 49).
     let (service, environment) = (&question.service, &question.environment);
     let own = view.settled(service, environment).landed();
@@ -31,7 +31,7 @@ pub(super) fn known_covers(
     for point in own.chain(of_group).filter(|point| point.entry.index > oldest) {
         let Some(digest) = point.cover else { continue };
         let (landed, cover) = (Some(point.entry.index), read(session, digest)?);
-        covers.push(KnownCover { deployed: None, landed, cover });
+        covers.push(KnownCover { deployed: None, landed, ended: None, cover });
     }
     // Ages end at the first deployment only where that makes a difference.
     let ttl = shortest_approval_ttl(question, view);
@@ -43,8 +43,30 @@ pub(super) fn known_covers(
                 let Some(digest) = point.cover else { continue };
                 let (deployed, cover) =
                     (Some((point.entry.index, point.time)), read(session, digest)?);
-                covers.push(KnownCover { deployed, landed: None, cover });
+                covers.push(KnownCover { deployed, landed: None, ended: None, cover });
             }
+        }
+    }
+    Ok(covers)
+}
+
+/// The covers of what ended debts of overrides: whether it paid them is asked as long as they count
+/// (`spec/verdict.md` section 9).
+fn of_ended_debts(
+    session: &Session,
+    view: &View,
+    question: &Question,
+) -> Result<Vec<KnownCover>, SessionError> {
+    let mut covers: Vec<KnownCover> = Vec::new();
+    for (_, _, ended) in view.owed_in_group(&question.service, &question.environment) {
+        let Some(point) = ended.filter(|point| still_counts(point.time, question)) else {
+            continue;
+        };
+        let ended = Some(point.entry.index);
+        let is_known = covers.iter().any(|known| known.ended == ended);
+        if let Some(digest) = point.cover.filter(|_| !is_known) {
+            let cover = read(session, digest)?;
+            covers.push(KnownCover { deployed: None, landed: None, ended, cover });
         }
     }
     Ok(covers)

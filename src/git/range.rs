@@ -1,9 +1,12 @@
 //! Names of commits and ranges, as people type them.
 
 use super::error::{GitError, detail};
-use super::repository::Repository;
+use super::repository::{ObjectFormat, Repository};
 use crate::base::name::Revision;
 use crate::change::ObjectId;
+
+/// At least so many digits of an id are written, as git has it.
+const ABBREVIATED_MIN: usize = 4;
 
 /// What lies between two commits.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,18 +29,17 @@ impl Repository {
         let mut id = if let Ok(id) = name.parse::<ObjectId>() {
             id
         } else {
-            let found = self.gix().rev_parse_single(name);
-            let found = found.map_err(|error| {
-                // Most often the name is wrong, and what gix tried says nothing more to people.
-                let tried = detail(&error);
-                let is_name = tried.contains("could not be found");
-                unknown(if is_name {
-                    "no branch, tag or id is called so".to_owned()
-                } else {
-                    tried
-                })
-            })?;
-            ObjectId::from_bytes(found.as_bytes()).map_err(|error| unknown(error.to_string()))?
+            match self.gix().rev_parse_single(name) {
+                Ok(found) => ObjectId::from_bytes(found.as_bytes())
+                    .map_err(|error| unknown(error.to_string()))?,
+                Err(error) => self.abbreviated(name)?.ok_or_else(|| {
+                    // Most often the name is wrong, and what gix tried says nothing more to people.
+                    let tried = detail(&error);
+                    let is_name = tried.contains("could not be found");
+                    let called = "no branch, tag or id is called so".to_owned();
+                    unknown(if is_name { called } else { tried })
+                })?,
+            }
         };
         // Tags may be of tags; git has no bound, people have.
         for _ in 0..8 {
@@ -62,6 +64,35 @@ impl Repository {
             commit = next;
         }
         Ok(id.revision())
+    }
+
+    /// The commit whose id begins so: the git library looks for none in a SHA-256 repository. Every
+    /// object is looked at, so it is the last that is tried.
+    fn abbreviated(&self, digits: &str) -> Result<Option<ObjectId>, GitError> {
+        let is_prefix = (ABBREVIATED_MIN..64).contains(&digits.len())
+            && digits.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
+        if !is_prefix || self.object_format() != ObjectFormat::Sha256 {
+            return Ok(None);
+        }
+        let unknown =
+            |detail: String| GitError::UnknownRevision { text: digits.to_owned(), detail };
+        let objects = self.gix().objects.iter().map_err(|error| unknown(error.to_string()))?;
+        let mut found: Option<ObjectId> = None;
+        for object in objects {
+            let object = object.map_err(|error| unknown(error.to_string()))?;
+            if !object.to_hex_with_len(digits.len()).to_string().eq(digits) {
+                continue;
+            }
+            let id = ObjectId::from_bytes(object.as_bytes())
+                .map_err(|error| unknown(error.to_string()))?;
+            let is_commit =
+                matches!(self.objects().header(&id)?, Some((gix::objs::Kind::Commit, _)));
+            if is_commit && found.is_some_and(|other| other != id) {
+                return Err(unknown("several commits begin so: write more of it".to_owned()));
+            }
+            found = found.or(is_commit.then_some(id));
+        }
+        Ok(found)
     }
 
     /// The range that `text` names: `A..B`, `A...B` (from their merge base to `B`), or a commit

@@ -148,7 +148,8 @@ impl<'a> Admitter<'a> {
             return Err(refuse_with(
                 "KEY_REVOKED",
                 format!("the key {} was revoked", signature.keyid),
-                "hand statements in before a key is retired; sign again with a key in force",
+                "hand statements in before a key is retired; sign again with a key in force, or \
+                 have an admin enroll one: countersign key enroll MEMBER FILE",
             ));
         }
         Ok(vec![signature.keyid])

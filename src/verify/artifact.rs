@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 use super::entry::VerifiedEntry;
 use super::evidence::{Evidence, Question};
 use super::judge::Judge;
+use super::signoff::Standing;
 use super::verdict::{ArtifactReport, Problem, Verdict, problem};
 use crate::base::digest::ContentDigest;
 use crate::base::name::{MemberId, RepositoryName, Revision};
@@ -35,12 +36,23 @@ pub(super) fn judge(verdict: &mut Verdict, judge: &Judge<'_>, evidence: &Evidenc
             &said,
             !built_by.is_empty(),
         ));
-        let (missing, signed_by) = judge_sign_offs(judge, *artifact);
-        verdict.problems.extend(missing);
-        if !verdict.artifacts.iter().any(|report| report.artifact == *artifact) {
-            let artifact = *artifact;
-            verdict.artifacts.push(ArtifactReport { artifact, built_by, signed_by });
+        let (assessment, standing) = judge.artifact(*artifact);
+        let Standing { sign_offs, discounted, rejects, .. } = standing;
+        let artifact = *artifact;
+        let report =
+            ArtifactReport { artifact, built_by, assessment, sign_offs, discounted, rejects };
+        merge(&mut verdict.artifacts, report);
+    }
+}
+
+/// An artifact under a replaced policy: where that asks for more, its judgement is the one to show.
+fn merge(artifacts: &mut Vec<ArtifactReport>, other: ArtifactReport) {
+    match artifacts.iter_mut().find(|mine| mine.artifact == other.artifact) {
+        Some(mine) if mine.is_signed_off() && !other.is_signed_off() => {
+            *mine = ArtifactReport { built_by: std::mem::take(&mut mine.built_by), ..other };
         }
+        Some(_) => {}
+        None => artifacts.push(other),
     }
 }
 
@@ -69,31 +81,10 @@ fn judge_source(
         return None;
     }
     let text = format!("no named builder says what artifact {shown} was built from");
-    let hint = "a builder says it: countersign record build";
+    let named: Vec<_> = service.builders.iter().map(MemberId::as_str).collect();
+    let who = if named.is_empty() { "a builder".to_owned() } else { named.join(" or ") };
+    let hint = format!("{who} says it: countersign record build --artifact sha256:DIGEST");
     Some(problem(ReasonCode::BuildUnknown, text, hint))
-}
-
-/// What rules about artifacts ask of one and does not stand, and who signed off what does.
-fn judge_sign_offs(
-    judge: &Judge<'_>,
-    artifact: ContentDigest,
-) -> (Vec<Problem>, BTreeSet<MemberId>) {
-    let (assessment, rejects) = judge.artifact(artifact);
-    let shown = artifact.short();
-    let hint = format!("countersign approve --artifact sha256:{artifact}");
-    let unmet = assessment.requirements.iter().filter(|asked| asked.missing > 0);
-    let mut problems: Vec<_> = unmet
-        .map(|asked| {
-            let text = format!("artifact {shown} needs {}: {}", asked.ask, asked.because);
-            problem(asked.code, text, hint.clone())
-        })
-        .collect();
-    if !rejects.is_empty() {
-        let text = format!("artifact {shown} was rejected");
-        problems.push(problem(ReasonCode::Rejected, text, "build and approve another one"));
-    }
-    let filled = assessment.requirements.into_iter().flat_map(|asked| asked.filled_by);
-    (problems, filled.collect())
 }
 
 /// What a builder says that an artifact was built from.

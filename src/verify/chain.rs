@@ -23,6 +23,8 @@ pub(super) struct Chain {
     pub(super) has_rejected_step: bool,
     /// The newest reject that no segment answered, of those that more may answer.
     pub(super) newest_unanswered: Option<EntryIndex>,
+    /// The longest run of several steps that was signed off, and lacks something.
+    pub(super) nearly: Option<Segment>,
 }
 
 /// A segment at its place.
@@ -81,8 +83,11 @@ pub(super) fn segments(judge: &Judge<'_>, evidence: &Evidence<'_>) -> Chain {
     let has_rejected_step =
         alone.iter().any(|step| !step.segment.rejects.is_empty() && !took_back(step));
     let signed = alone.iter().chain(&runs).flat_map(|run| signed(judge, run)).collect();
+    let is_near = |run: &&Run| !run.segment.satisfied && !run.segment.sign_offs.is_empty();
+    let nearly = runs.iter().filter(is_near).max_by_key(|run| run.steps());
+    let nearly = nearly.map(|run| run.segment.clone());
     let segments = cut(alone, runs);
-    Chain { segments, problems, signed, has_rejected_step, newest_unanswered }
+    Chain { segments, problems, signed, has_rejected_step, newest_unanswered, nearly }
 }
 
 /// What of a run was signed off, be it in another form that is carried to it and that no other

@@ -35,7 +35,10 @@ pub(super) struct Declared {
 /// Authors and declarations, step by step: what somebody signed for one step says nothing of
 /// another, so an author is as well known as in the step where they are known least.
 pub(super) fn written(judge: &Judge<'_>, steps: &[&StepEvidence], whole: ChangeHash) -> Written {
-    let everybody = seen_authors(judge, steps);
+    // Whoever wrote nothing of it is no author of the whole (ATTACKS 26): an empty commit beside
+    // somebody else's change makes nobody one who may declare it.
+    let wrote = steps.iter().copied().filter(|step| !step.step.document.is_empty());
+    let everybody = seen_authors(judge, &wrote.collect::<Vec<_>>());
     // What was declared of a change is declared of what it was carried to: the edits are the same,
     // whoever may sign them off.
     let landing = steps.last().map(|step| &step.step.commit);

@@ -146,6 +146,9 @@ pub struct KnownCover {
     pub deployed: Option<(EntryIndex, Timestamp)>,
     /// The settled deployment of this very place that it covered, where there is one.
     pub landed: Option<EntryIndex>,
+    /// The settled deployment that it covered and that ended what an override left in the group of
+    /// the place, where that makes a difference.
+    pub ended: Option<EntryIndex>,
     /// What it says; none where it is lost: then everything signed before may be used up.
     pub cover: Option<Cover>,
 }

@@ -6,7 +6,7 @@ use std::rc::Rc;
 use super::entry::VerifiedEntry;
 use super::evidence::{CarriedTo, Evidence, KnownCover, Question, Uncarried};
 use super::landings::Landings;
-use super::signoff::{self, About, Reject};
+use super::signoff::{self, About, Reject, Standing};
 use crate::base::digest::{ChangeHash, ContentDigest, EmailDigest};
 use crate::base::name::Revision;
 use crate::base::position::EntryIndex;
@@ -198,10 +198,10 @@ impl<'a> Judge<'a> {
         !assess(self.policy, &self.artifact_facts(), &[]).requirements.is_empty()
     }
 
-    /// What rules about artifacts ask of one, what fills it, and the rejects on it.
-    pub(super) fn artifact(&self, artifact: ContentDigest) -> (Assessment, Vec<Reject>) {
+    /// What rules about artifacts ask of one, what fills it, and all that was said of it.
+    pub(super) fn artifact(&self, artifact: ContentDigest) -> (Assessment, Standing) {
         let standing = signoff::standing(self, &About::artifact(artifact));
-        (assess(self.policy, &self.artifact_facts(), &standing.sign_offs), standing.rejects)
+        (assess(self.policy, &self.artifact_facts(), &standing.sign_offs), standing)
     }
 
     /// An artifact is judged apart from who wrote what went into it.

@@ -32,7 +32,9 @@ pub use self::evidence::{
     CarriedTo, Evidence, KnownCover, Live, Position, Question, Returning, SeenAuthor, SeenKind,
     StepEvidence, Uncarried,
 };
-pub use self::overriding::{InForce, Owed, debt_due, owed};
+pub use self::overriding::{
+    InForce, Owed, OwedElsewhere, debt_due, owed, owed_elsewhere, still_counts,
+};
 pub use self::policies::{greatest_carry_gap, shortest_approval_ttl};
 pub use self::segment::{Segment, path_facts};
 pub use self::signoff::{CarriedSignOff, Discounted, Reject};

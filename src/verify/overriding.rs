@@ -10,14 +10,14 @@ use super::signoff::presence;
 use super::verdict::{Problem, problem};
 use crate::base::digest::StatementId;
 use crate::base::limits::HOLDERS_REMEMBERED_MILLISECONDS;
-use crate::base::name::MemberId;
+use crate::base::name::{EnvironmentName, MemberId};
 use crate::base::position::EntryIndex;
 use crate::base::time::{Span, Timestamp};
 use crate::policy::{Presence, ReasonCode};
 use crate::roster::KeyStanding;
 use crate::statement::Says;
 use crate::statement::words::Duty;
-use crate::view::{Debt, View};
+use crate::view::{Debt, SettledPoint, View};
 
 /// While a debt is overdue, so many members must override.
 const MEMBERS_WHILE_OVERDUE: usize = 3;
@@ -46,12 +46,29 @@ pub struct Owed {
     pub overdue: bool,
 }
 
+/// A debt that counts at a place and is none of its own: of another cell of its group, or ended
+/// overdue by something else than what pays it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OwedElsewhere {
+    /// Where it was left.
+    pub environment: EnvironmentName,
+    /// What was owed.
+    pub debt: Debt,
+    /// When it was overdue.
+    pub due: Timestamp,
+    /// Whether it makes overrides harder.
+    pub overdue: bool,
+    /// What ended it, and until when it counts all the same.
+    pub ended: Option<(EntryIndex, Timestamp)>,
+}
+
 /// What overrides do to a question.
 #[derive(Debug, Default)]
 pub(super) struct Glass {
     pub(super) in_force: Vec<InForce>,
     pub(super) needed: usize,
     pub(super) owed: Vec<Owed>,
+    pub(super) elsewhere: Vec<OwedElsewhere>,
     pub(super) problem: Option<Problem>,
 }
 
@@ -66,16 +83,12 @@ pub(super) fn judge(
     let in_force = in_force(question, evidence, policies);
     let mut needed = 1;
     let mut too_few = None;
+    let elsewhere = elsewhere(question, evidence, due_within);
     // What any cell of the group owes counts: naming another cell evades nothing.
-    // And what ended overdue by something else than itself counts for a while: an empty commit
-    // beside it pays nothing.
-    let remembered = Span::from_milliseconds(HOLDERS_REMEMBERED_MILLISECONDS);
-    let is_overdue = |(debt, ended): &(&Debt, Option<Timestamp>)| {
-        let until = ended.unwrap_or(question.time);
-        debt.since.plus(due_within) <= until && question.time < until.plus(remembered)
-    };
-    let of_group = view.owed_in_group(&question.service, &question.environment);
-    if let Some(oldest) = of_group.filter(is_overdue).map(|(debt, _)| debt.since).min() {
+    let own = owed.iter().filter(|owed| owed.overdue).map(|owed| owed.debt.since);
+    let other = elsewhere.iter().filter(|owed| owed.overdue).map(|owed| owed.debt.since);
+    if let Some(oldest) = own.chain(other).min() {
+        let remembered = Span::from_milliseconds(HOLDERS_REMEMBERED_MILLISECONDS);
         let since = oldest.before(remembered);
         let holders = view.most_override_holders_since(since).max(1);
         needed = MEMBERS_WHILE_OVERDUE.min(holders);
@@ -87,7 +100,7 @@ pub(super) fn judge(
             too_few = Some(problem(ReasonCode::DebtOverdue, text, hint));
         }
     }
-    Glass { in_force, needed, owed, problem: too_few }
+    Glass { in_force, needed, owed, elsewhere, problem: too_few }
 }
 
 /// What is owed at the place of a question, oldest first, and when it is due: by the policy that
@@ -96,6 +109,65 @@ pub(super) fn judge(
 pub fn owed(question: &Question, view: &View) -> Vec<Owed> {
     let question = &question.not_before(view);
     owed_within(question, view, debt_due(question, view))
+}
+
+/// What the other cells of the group of a question's place owe now, oldest first: it counts there.
+#[must_use]
+pub fn owed_elsewhere(question: &Question, view: &View) -> Vec<OwedElsewhere> {
+    let question = &question.not_before(view);
+    let found = counting(question, view, debt_due(question, view));
+    found.into_iter().filter(|(_, ended)| ended.is_none()).map(|(owed, _)| owed).collect()
+}
+
+/// Whether what ended a debt at a moment lately enough for it to count still.
+#[must_use]
+pub fn still_counts(ended: Timestamp, question: &Question) -> bool {
+    question.time < ended.plus(Span::from_milliseconds(HOLDERS_REMEMBERED_MILLISECONDS))
+}
+
+/// What counts at a place beside what it owes itself: what other cells owe, and what was overdue
+/// when something else ended it: an empty commit beside it pays nothing. What ended it and has its
+/// commit in the chain that it covered has paid it.
+fn elsewhere(question: &Question, evidence: &Evidence<'_>, due_within: Span) -> Vec<OwedElsewhere> {
+    let pays = |debt: &Debt, point: &SettledPoint| {
+        let known = evidence.covers.iter().filter(|one| one.ended == Some(point.entry.index));
+        let mut rows = known.flat_map(|known| &known.cover).flat_map(|cover| &cover.segments);
+        rows.any(|row| row.last == debt.revision)
+    };
+    let found = counting(question, evidence.view, due_within).into_iter();
+    found
+        .filter(|(owed, ended)| !ended.is_some_and(|point| pays(&owed.debt, point)))
+        .map(|(owed, _)| owed)
+        .collect()
+}
+
+/// Every debt of the group that is not owed by the place itself, with what ended it; of those that
+/// ended only the ones that were overdue by then, and still count.
+fn counting<'a>(
+    question: &Question,
+    view: &'a View,
+    due_within: Span,
+) -> Vec<(OwedElsewhere, Option<&'a SettledPoint>)> {
+    let newest = view.settled(&question.service, &question.environment).newest();
+    let newest = newest.map(|point| point.entry.index);
+    let mut found = Vec::new();
+    for (environment, debt, ended) in view.owed_in_group(&question.service, &question.environment) {
+        let is_own = environment == question.environment && Some(debt.entry.index) > newest;
+        let due = debt.since.plus(due_within);
+        let until = |point: &SettledPoint| {
+            point.time.plus(Span::from_milliseconds(HOLDERS_REMEMBERED_MILLISECONDS))
+        };
+        let overdue = due <= ended.map_or(question.time, |point| point.time);
+        let counts = ended.is_none_or(|point| overdue && still_counts(point.time, question));
+        if is_own || !counts {
+            continue;
+        }
+        let ended_by = ended.map(|point| (point.entry.index, until(point)));
+        let debt = debt.clone();
+        found.push((OwedElsewhere { environment, debt, due, overdue, ended: ended_by }, ended));
+    }
+    found.sort_by_key(|(owed, _)| owed.debt.entry.index);
+    found
 }
 
 /// After how long a debt that is made at the place of a question is overdue: by the policy that

@@ -398,11 +398,11 @@ fn landed_elsewhere(judge: &Judge<'_>, word: &Word<'_>, about: &About<'_>) -> Op
 fn spent(judge: &Judge<'_>, word: &Word<'_>, landing: Option<&Revision>) -> Option<Discounted> {
     let landing = landing?;
     let index = word.entry.index();
-    judge.covers().iter().find_map(|known| {
+    let used = judge.covers().iter().filter_map(|known| {
         let deployment = known.landed?;
         let Some(cover) = &known.cover else {
             let text = format!("what deployment {deployment} used up is not known any more");
-            return (index < deployment).then(|| discounted(word.entry, ReasonCode::Spent, text));
+            return (index < deployment).then_some((deployment, text));
         };
         let mut elsewhere = cover.used_up().filter(|(_, last)| *last != landing);
         let (_, last) = elsewhere.find(|(change, _)| {
@@ -410,8 +410,11 @@ fn spent(judge: &Judge<'_>, word: &Word<'_>, landing: Option<&Revision>) -> Opti
         })?;
         let commit = last.short();
         let text = format!("used up by {commit}, which was deployed here as entry {deployment}");
-        Some(discounted(word.entry, ReasonCode::Spent, text))
-    })
+        Some((deployment, text))
+    });
+    // The first that did, whatever the order of the evidence.
+    let (_, text) = used.min()?;
+    Some(discounted(word.entry, ReasonCode::Spent, text))
 }
 
 /// The moment up to which the age of an approval is measured: the first time that its step was

@@ -52,7 +52,7 @@ pub(super) fn find<'a>(
         Position::Linear => Start::at(newest),
         Position::FromRoot if newest.revision.is_none() => Start::at(newest),
         Position::Behind => {
-            let mut found = rollback(question, points.all(), within);
+            let mut found = rollback(question, points.all(), newest, within);
             found.undone = undone(evidence);
             found
         }
@@ -87,7 +87,12 @@ fn sign_whole(question: &Question, newest: &SettledPoint) -> String {
 
 /// A revision behind the newest settled one may be deployed again only if it was itself settled
 /// there, with the same artifacts, lately (ATTACKS 2, 8).
-fn rollback<'a>(question: &Question, points: &'a [SettledPoint], within: Span) -> Start<'a> {
+fn rollback<'a>(
+    question: &Question,
+    points: &'a [SettledPoint],
+    newest: &SettledPoint,
+    within: Span,
+) -> Start<'a> {
     let same = |point: &&SettledPoint| {
         point.revision.as_ref() == Some(&question.revision)
             && point.decision.is_some()
@@ -101,7 +106,16 @@ fn rollback<'a>(question: &Question, points: &'a [SettledPoint], within: Span) -
         "{} lies behind what is settled, and was not deployed here so within {within}",
         question.revision.short()
     );
-    let hint = "roll back to a revision that was: countersign log --kind deployment";
+    let to = "roll back to a revision that was (countersign log --kind deployment)";
+    let hint = newest.revision.as_ref().map_or_else(
+        || to.to_owned(),
+        |live| {
+            let (live, revision) = (live.short(), question.revision.short());
+            format!(
+                "{to}, or sign off all that would change: countersign approve {live}..{revision}"
+            )
+        },
+    );
     Start::none(problem(ReasonCode::Diverged, text, hint))
 }
 

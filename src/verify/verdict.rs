@@ -8,15 +8,16 @@ use super::chain;
 use super::cover::{Contained, Cover};
 use super::evidence::{Evidence, Question};
 use super::judge::Judge;
-use super::overriding::{self, InForce, Owed};
+use super::overriding::{self, InForce, Owed, OwedElsewhere};
 use super::policies::{self, Version};
 use super::segment::{Segment, judge_change};
+use super::signoff::{Discounted, Reject};
 use super::start;
 use crate::base::digest::ContentDigest;
 use crate::base::name::{MemberId, Revision};
 use crate::base::position::{EntryIndex, TreeSize};
 use crate::change::ChangePath;
-use crate::policy::{Policy, ReasonCode};
+use crate::policy::{Assessment, Policy, ReasonCode, SignOff};
 use crate::statement::words::{DecisionVerdict, Mode};
 use crate::view::{SettledPoint, SettledPoints};
 
@@ -41,6 +42,9 @@ pub struct Verdict {
     pub newest: Option<EntryIndex>,
     /// Every segment, oldest first.
     pub segments: Vec<Segment>,
+    /// What was signed off as one and lacks something, where the chain is not covered: the whole
+    /// difference, or the longest run of its steps; for people.
+    pub nearly: Option<Segment>,
     /// Every step and run of the chain that somebody signed off, whether or not it is a segment.
     pub signed: Vec<Contained>,
     /// What is wrong beside missing sign-offs.
@@ -57,6 +61,8 @@ pub struct Verdict {
     pub overrides_needed: usize,
     /// What is owed at the place, oldest first.
     pub owed: Vec<Owed>,
+    /// What counts there beside it: of other cells of the group, or ended without being paid.
+    pub owed_elsewhere: Vec<OwedElsewhere>,
 }
 
 /// Something that denies, and what to do about it.
@@ -70,15 +76,36 @@ pub struct Problem {
     pub hint: Option<String>,
 }
 
-/// What named builders say of an artifact.
+/// What named builders say of an artifact, and who signed it off.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ArtifactReport {
     /// The artifact.
     pub artifact: ContentDigest,
     /// The builders who say that it was built from the revision, with the entry of each.
     pub built_by: Vec<(MemberId, EntryIndex)>,
-    /// Whose sign-offs of the artifact itself fill what rules ask.
-    pub signed_by: BTreeSet<MemberId>,
+    /// What rules about artifacts ask of it, and what fills that.
+    pub assessment: Assessment,
+    /// Every sign-off of it that stands, whether or not a rule needs it.
+    pub sign_offs: Vec<SignOff>,
+    /// Sign-offs of it that do not stand.
+    pub discounted: Vec<Discounted>,
+    /// Rejects that block it.
+    pub rejects: Vec<Reject>,
+}
+
+impl ArtifactReport {
+    /// Whether it has the sign-offs that rules ask for, and nobody rejects it.
+    #[must_use]
+    pub const fn is_signed_off(&self) -> bool {
+        self.assessment.satisfied && self.rejects.is_empty()
+    }
+
+    /// The codes of what keeps it from being signed off.
+    fn reasons(&self) -> impl Iterator<Item = ReasonCode> {
+        let missing = self.assessment.requirements.iter().filter(|asked| asked.missing > 0);
+        let rejected = self.rejects.first().map(|_| ReasonCode::Rejected);
+        missing.map(|asked| asked.code).chain(rejected)
+    }
 }
 
 impl Verdict {
@@ -104,6 +131,7 @@ impl Verdict {
     pub fn reasons(&self) -> Vec<ReasonCode> {
         let mut codes: BTreeSet<_> = self.problems.iter().map(|problem| problem.code).collect();
         codes.extend(self.segments.iter().flat_map(Segment::reasons));
+        codes.extend(self.artifacts.iter().flat_map(ArtifactReport::reasons));
         codes.into_iter().collect()
     }
 
@@ -160,7 +188,7 @@ pub fn verdict(question: &Question, evidence: &Evidence<'_>) -> Verdict {
     let mut of_chain = start.problems.clone();
     of_chain.extend(chain::check_composition(evidence));
     // Step 4: each step lies in a covered segment, under each of the policies.
-    let (mut segments, mut whole) = (Vec::new(), Vec::new());
+    let (mut segments, mut whole, mut nearly) = (Vec::new(), Vec::new(), None);
     for (_, policy) in &policies {
         let Some(service) = policy.service(&question.service) else { continue };
         let judge = Judge::new(question, evidence, policy, service);
@@ -169,6 +197,7 @@ pub fn verdict(question: &Question, evidence: &Evidence<'_>) -> Verdict {
         of_chain.extend(chain.problems);
         verdict.signed.extend(chain.signed);
         merge(&mut segments, chain.segments);
+        nearly = nearly.or(chain.nearly);
         if let Some(step) = evidence.whole {
             // It is no part of the chain, and lands instead of it.
             let judge = judge.without_landings();
@@ -199,6 +228,8 @@ pub fn verdict(question: &Question, evidence: &Evidence<'_>) -> Verdict {
                 evidence.live.map(|live| live.commits.clone()).unwrap_or_default();
         }
         verdict.undone = start.undone;
+        let is_near = |whole: &Segment| !whole.satisfied && !whole.sign_offs.is_empty();
+        verdict.nearly = whole.into_iter().next().filter(is_near).or(nearly);
         verdict.segments = segments;
         verdict.problems.splice(0..0, of_chain);
     }
@@ -210,14 +241,17 @@ pub fn verdict(question: &Question, evidence: &Evidence<'_>) -> Verdict {
         }
     }
     let covered = verdict.segments.iter().all(|segment| segment.satisfied);
-    if covered && verdict.problems.is_empty() {
+    let signed_off = verdict.artifacts.iter().all(ArtifactReport::is_signed_off);
+    if covered && signed_off && verdict.problems.is_empty() {
         verdict.answer = DecisionVerdict::Allow;
+        verdict.nearly = None;
     }
     // Step 6: who lets it through all the same.
     let glass = overriding::judge(question, evidence, &policies);
     verdict.overrides = glass.in_force;
     verdict.overrides_needed = glass.needed;
     verdict.owed = glass.owed;
+    verdict.owed_elsewhere = glass.elsewhere;
     if !verdict.is_allowed() {
         verdict.problems.extend(glass.problem);
     }
@@ -279,6 +313,7 @@ fn unjudged(question: &Question, evidence: &Evidence<'_>) -> Verdict {
         start: None,
         newest: None,
         segments: Vec::new(),
+        nearly: None,
         signed: Vec::new(),
         problems: Vec::new(),
         artifacts: Vec::new(),
@@ -287,6 +322,7 @@ fn unjudged(question: &Question, evidence: &Evidence<'_>) -> Verdict {
         overrides: Vec::new(),
         overrides_needed: 1,
         owed: Vec::new(),
+        owed_elsewhere: Vec::new(),
     }
 }
 

@@ -299,8 +299,14 @@ impl View {
                 let place = place(&body.service, &body.environment);
                 let lasts = self.decisions_last();
                 let doubts = &self.newest_doubt;
-                self.settled.entry(place).or_default().deployed(fact, body, doubts, lasts);
-                self.void_decisions_of_cells(&body.service, &body.environment);
+                let points = self.settled.entry(place).or_default();
+                let newest = |points: &SettledPoints| points.newest().map(|point| point.entry);
+                let before = newest(points);
+                points.deployed(fact, body, doubts, lasts);
+                // What settles nothing moves no start on: a fact voids no decision.
+                if newest(points) != before {
+                    self.void_decisions_of_cells(&body.service, &body.environment);
+                }
             }
             Says::Override(body) => {
                 let place = place(&body.service, &body.environment);
@@ -403,18 +409,25 @@ impl View {
     }
 
     /// What was owed for a service in the group of an environment, in whatever cell, and was
-    /// neither settled as what it is nor waived; each with when something new ended it.
+    /// neither settled as what it is nor waived; each with where, and with what is new and ended
+    /// it.
     pub fn owed_in_group(
         &self,
         service: &ServiceName,
         environment: &EnvironmentName,
-    ) -> impl Iterator<Item = (&Debt, Option<Timestamp>)> {
+    ) -> impl Iterator<Item = (EnvironmentName, &Debt, Option<&SettledPoint>)> {
         let group = format!("{service} {}", environment.group());
         let is_of = move |place: &str| {
             place.strip_prefix(&group).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
         };
         let places = self.settled.iter().filter(move |(place, _)| is_of(place));
-        places.flat_map(|(_, points)| points.counting())
+        // The place was written from names.
+        let named = |place: &str| place.split_once(' ').and_then(|(_, name)| name.parse().ok());
+        places.filter_map(move |(place, points)| Some((named(place)?, points))).flat_map(
+            |(name, points): (EnvironmentName, _)| {
+                points.counting().map(move |(debt, ended)| (name.clone(), debt, ended))
+            },
+        )
     }
 
     fn apply_operation(&mut self, fact: &Fact<'_>, operation: &Operation) {

@@ -191,10 +191,10 @@ impl SettledPoints {
         self.owed.iter().filter(move |debt| Some(debt.entry.index) > newest)
     }
 
-    /// Debts that may make further overrides harder, each with when it ended, if it did: neither
+    /// Debts that may make further overrides harder, each with what ended it, if it did: neither
     /// settled as what they are, nor waived by a baseline. Going back to what was settled, or
     /// deploying it once more, ends what is owed, and makes no override easier.
-    pub(super) fn counting(&self) -> impl Iterator<Item = (&Debt, Option<Timestamp>)> {
+    pub(super) fn counting(&self) -> impl Iterator<Item = (&Debt, Option<&SettledPoint>)> {
         self.owed.iter().filter_map(|debt| {
             let at = self.points.partition_point(|point| point.entry.index < debt.entry.index);
             let (before, after) = self.points.split_at(at);
@@ -204,8 +204,7 @@ impl SettledPoints {
             let is_new = |point: &&SettledPoint| {
                 !before.iter().any(|older| older.revision == point.revision)
             };
-            let ended = after.iter().find(is_new).map(|point| point.time);
-            (!after.iter().any(pays)).then_some((debt, ended))
+            (!after.iter().any(pays)).then(|| (debt, after.iter().find(is_new)))
         })
     }
 

@@ -290,6 +290,154 @@ fn what_no_signature_mends_tells_what_does() {
     );
 }
 
+/// Of an artifact as of a change: needs, has, what does not count and why, and whom to ask.
+#[test]
+fn attack_12_an_artifact_tells_what_it_needs_and_whom_to_ask() {
+    let stage = stage("reasons-artifact");
+    let rule = "[[rule]]\nname = \"a plan is read\"\nwhen = { artifact = true }\n\
+                require = [{ level = \"senior\" }]\nchecklist = [\"blast radius\"]\n";
+    apply(&stage, &format!("{POLICY}{rule}"));
+    let artifact = format!("sha256:{}", "ab".repeat(32));
+    let gate = ["gate", "-n", "--artifact", &artifact];
+    let shown = |words: &[&str]| {
+        let output = stage.run(gate);
+        output.expect_status(1);
+        let (told, next) = output.out.rsplit_once("next: ").unwrap();
+        assert!(told.lines().all(|line| line.chars().count() <= 80), "{told}");
+        // The command is whole, so that it can be copied.
+        assert!(next.contains(&format!("\n  countersign approve --artifact {artifact}")), "{next}");
+        let told = told.split_whitespace().collect::<Vec<_>>().join(" ");
+        for word in words {
+            assert!(told.contains(word), "{word:?} does not stand in:\n{}", output.out);
+        }
+    };
+    shown(&[
+        "NO shop",
+        "its artifact is not signed off",
+        "needs 1 of at least senior: a plan is read",
+        "NEEDS_LEVEL",
+        "ask Dan: countersign approve --artifact",
+        "--check 'blast",
+    ]);
+    let dan = stage.as_user("dan");
+    let sign = ["approve", "--artifact", &artifact, "--expect", &artifact];
+    dan.run(sign).ok();
+    shown(&[
+        "needs 1 of at least senior: a plan is read",
+        "has Dan, senior, entry",
+        "not Dan, entry",
+        "NEEDS_CHECKLIST",
+    ]);
+    let report = stage.run([&gate[..], &["--json"]].concat()).json();
+    assert_eq!(report["reasons"][0], "NEEDS_CHECKLIST");
+    assert_eq!(report["artifacts"][0]["not_counted"][0]["code"], "NEEDS_CHECKLIST");
+    stage.as_user("cleo").run([&["reject"], &sign[1..], &["-m", "destroys it"]].concat()).ok();
+    let output = stage.run(gate);
+    output.expect_status(1);
+    let told = output.out.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(told.contains("no Cleo rejected it, entry"), "{}", output.out);
+    assert!(told.contains("next: Cleo runs countersign withdraw"), "{}", output.out);
+}
+
+/// Who has begun to sign all of it as one is told what that lacks, and not step by step.
+#[test]
+fn what_was_signed_as_one_and_lacks_somebody_is_told() {
+    let stage = stage("reasons-nearly");
+    let ben = stage.as_user("ben");
+    let base = stage.git(["rev-parse", "HEAD"]);
+    ben.commit("src/a", "1\n", "One");
+    ben.commit("src/a", "2\n", "Two");
+    let all = format!("{base}..HEAD");
+    let hash = stage.run(["hash", &all]);
+    let hash = hash.ok().split_whitespace().next().unwrap().to_owned();
+    stage.as_user("dan").run(["approve", &all, "--expect", &hash]).ok();
+    refuses(
+        &stage,
+        &[],
+        &[
+            "or as one: ",
+            "(2 commits), by Ben",
+            "needs 1 more human who is not an author",
+            "has Dan, senior, entry",
+        ],
+        "countersign approve ",
+    );
+    let output = stage.run(["gate", "-n"]);
+    assert!(!output.out.contains("CARRY_REFUSED"), "{}", output.out);
+    // The same for what goes back beside every deployment, where it is the whole difference.
+    let report = stage.run(["gate", "-n", "--json"]).json();
+    assert_eq!(report["nearly"]["change"], hash);
+}
+
+/// A service that is one of several is named in every command that would mean another.
+#[test]
+fn commands_name_the_service_where_there_are_several() {
+    let other = "[service.search]\nrepository = \"shop\"\n";
+    let stage = stage_under(
+        "reasons-services",
+        &POLICY.replace("[[rule]]\nname = \"AI", &format!("{other}[[rule]]\nname = \"AI")),
+    );
+    stage.as_user("ben").commit("src/a", "1\n", "Retry");
+    refuses(&stage, &["--service", "shop"], &[], "--service shop");
+    let status = stage.run(["status", "HEAD", "--service", "shop"]);
+    says(&status, &["--service shop"]);
+}
+
+/// Ten steps are told, the others counted; who rejected one is told before what it lacks.
+#[test]
+fn a_long_status_is_short_and_tells_rejects() {
+    let stage = stage("reasons-long");
+    let ben = stage.as_user("ben");
+    for number in 0..12 {
+        ben.commit("src/a", &format!("{number}\n"), &format!("Step {number}"));
+    }
+    let first = stage.git(["rev-parse", "HEAD~11"]);
+    let hash = stage.run(["hash", &first]);
+    let hash = hash.ok().split_whitespace().next().unwrap().to_owned();
+    stage.as_user("cleo").run(["reject", &first, "--expect", &hash, "-m", "no"]).ok();
+    let status = stage.run(["status"]);
+    says(&status, &["Step 0: Cleo rejected it, entry", "2 more: -v lists them"]);
+    assert!(!status.out.contains("Step 11"), "{}", status.out);
+    assert!(stage.run(["status", "-v"]).out.contains("Step 11"));
+}
+
+/// The audit gives no leave that the gate would not give, and calls nothing signed that nobody
+/// has to sign.
+#[test]
+fn the_way_back_is_judged_and_nothing_is_not_a_change() {
+    let stage = stage_under(
+        "reasons-back",
+        &POLICY.replace("exempt = [\"docs/**\"]", "undeclared = \"none\""),
+    );
+    let ben = stage.as_user("ben");
+    let land = |text: &str| {
+        ben.commit("src/a", text, "Retry");
+        ben.run(["declare", "HEAD", "--assistance", "none"]).ok();
+        approve(&stage, "dan", "HEAD");
+        stage.run(["gate", "--", "true"]).ok();
+    };
+    land("1\n");
+    let first = stage.git(["rev-parse", "HEAD"]);
+    land("2\n");
+    says_any(&stage.run(["audit"]), "may be redeployed: countersign gate --revision");
+    let hash = stage.run(["hash", &first]);
+    let hash = hash.ok().split_whitespace().next().unwrap().to_owned();
+    stage.as_user("cleo").run(["reject", &first, "--expect", &hash, "-m", "no"]).ok();
+    says_any(&stage.run(["audit"]), "may not be redeployed: the gate would refuse it: REJECTED");
+    stage.run(["gate", "-n", "--revision", &first]).expect_status(1);
+    ben.git(["commit", "-q", "--allow-empty", "-m", "Nothing"]);
+    stage.run(["gate", "--", "true"]).ok();
+    let audit = stage.run(["audit"]);
+    says_any(&audit, "1 step changes nothing: no sign-off is asked");
+    assert!(!audit.out.contains("exempts") && !audit.out.contains("MISSING"), "{}", audit.out);
+}
+
+#[track_caller]
+fn says_any(output: &Output, words: &str) {
+    let text = output.ok().split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(text.contains(words), "{words:?} does not stand in:\n{}", output.out);
+}
+
 /// The same change under a policy that is only tried out, and a change by its hash.
 #[test]
 fn a_policy_is_tried_on_one_change() {

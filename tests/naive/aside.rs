@@ -113,7 +113,7 @@ pub(crate) fn overridden(model: &Model<'_>, asked: &Asked, policies: &[Policy]) 
         if place.service == asked.place.service
             && place.environment.group() == asked.place.environment.group()
         {
-            owed.extend(unpaid(log, &place, asked.now, due));
+            owed.extend(unpaid(model, &place, asked.now, due));
         }
     }
     let overdue = owed.iter().map(|(_, since)| *since);
@@ -170,7 +170,8 @@ pub(crate) fn debts(log: Log<'_>, place: &Place) -> Vec<(u64, u64)> {
 }
 
 /// Those that make overrides harder: overdue, and neither settled as what they are nor waived.
-fn unpaid(log: Log<'_>, place: &Place, now: u64, due: u64) -> Vec<(u64, u64)> {
+fn unpaid(model: &Model<'_>, place: &Place, now: u64, due: u64) -> Vec<(u64, u64)> {
+    let log = model.log;
     let mut own = log.own_points(place);
     own.retain(Point::stands);
     let counts = |&(entry, since): &(u64, u64)| {
@@ -184,7 +185,15 @@ fn unpaid(log: Log<'_>, place: &Place, now: u64, due: u64) -> Vec<(u64, u64)> {
         let pays =
             |point: &&Point| point.deployed.is_none() || point.revision.as_ref() == Some(revision);
         let is_new = |point: &&&Point| !before.iter().any(|older| older.revision == point.revision);
-        let ended = after.iter().find(is_new).map_or(now, |point| point.time);
+        let end = after.iter().find(is_new);
+        let ended = end.map_or(now, |point| point.time);
+        // The chain of what ended it has the commit, at the end of a segment.
+        let cover = end.and_then(|point| point.deployed.as_ref()?.cover);
+        let rows = cover.and_then(|cover| model.covers.get(&cover)).into_iter().flatten();
+        let mut rows = rows.filter(|row| !row.contained);
+        if rows.any(|row| row.last == *revision) {
+            return false;
+        }
         // Thirty days more where it was overdue when something else ended it.
         !after.iter().any(pays) && since + due <= ended && now < ended + 30 * 86_400_000
     };

@@ -210,7 +210,7 @@ fn covers(world: &World, asked: &Asked) -> Vec<KnownCover> {
         let digest = point.deployed.and_then(|deployed| deployed.cover);
         if let Some(cover) = digest.and_then(|digest| parse(world, &digest)) {
             let landed = Some(EntryIndex::new(point.entry));
-            covers.push(KnownCover { deployed: None, landed, cover: Some(cover) });
+            covers.push(KnownCover { deployed: None, landed, ended: None, cover: Some(cover) });
         }
     }
     for place in super::fold::places_of(&world.log, &asked.place.service) {
@@ -221,7 +221,8 @@ fn covers(world: &World, asked: &Asked) -> Vec<KnownCover> {
             {
                 let time = Timestamp::from_milliseconds(point.time);
                 let deployed = Some((EntryIndex::new(point.entry), time));
-                covers.push(KnownCover { deployed, landed: None, cover: Some(cover) });
+                let (cover, ended) = (Some(cover), Some(EntryIndex::new(point.entry)));
+                covers.push(KnownCover { deployed, landed: None, ended, cover });
             }
         }
     }

@@ -47,6 +47,11 @@ pub(crate) fn agree(world: &World, asked: &Asked, answer: &Answer) -> Found {
     if answer.allow && start != answer.start {
         return Err(format!("the starts differ\n{}", told(world, asked, answer, &verdict)));
     }
+    // Of several policies that cut a chain otherwise one cut is shown, and which of its steps are
+    // rejected depends on that.
+    let cuts_differ = !verdict.policies_passed_as_well.is_empty();
+    let is_vague =
+        |code: ReasonCode| is_vague(code) || (cuts_differ && code == ReasonCode::Rejected);
     let theirs: Vec<ReasonCode> =
         verdict.reasons().into_iter().filter(|code| !is_vague(*code)).collect();
     let mine: Vec<ReasonCode> =

@@ -1,6 +1,6 @@
 //! What reviewers and authors say in a generated history.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use countersign::base::digest::{ChangeHash, Commitment, ContentDigest};
 use countersign::statement::Says;
@@ -116,7 +116,10 @@ impl Generator<'_, '_> {
         for name in &reviewers[..count] {
             let changes = if same { changes.clone() } else { self.changes(asked) };
             let service = asked.place.service.as_str();
-            let rows: Vec<_> = changes.into_iter().map(|c| self.row(c, service)).collect();
+            let rows = changes.into_iter().map(|c| self.row(c, service));
+            // Two changes may be spoken of by one form of both.
+            let rows: BTreeMap<_, _> = rows.map(|row| (row.hash, row)).collect();
+            let rows: Vec<_> = rows.into_values().collect();
             let together = self.random.chance(70);
             let groups = if together || rows.is_empty() {
                 vec![rows]

@@ -167,6 +167,32 @@ fn attack_32_what_is_paid_late_is_told_so() {
     // What is overdue does not stand in the way of what is signed off: it is paid by it.
     stage.deploy().expect(0, &["YES shop"]);
     stage.run(&["audit", "shop"]).expect(0, &["paid late, after "]);
+    // And it is paid: the next emergency needs no more people than any other.
+    stage.commit("lib.rs", "three\n");
+    stage.break_glass("ada").expect(0, &["next: countersign gate -- CMD"]);
+    stage.deploy().expect(0, &["YES shop", "by override of Ada Ruiz until"]);
+}
+
+#[test]
+fn attack_32_what_another_cell_owes_is_told() {
+    let stage = Stage::new("cells", 2, "debt_due = \"1s\"");
+    stage.commit("lib.rs", "one\n");
+    let cell = ["--env", "production/eu"];
+    stage.by("ada", &[&["override", "-m", "down", "-y"], &cell[..]].concat()).expect(0, &[]);
+    stage.run(&[&["gate"], &cell[..]].concat()).expect(0, &["by override of Ada Ruiz"]);
+    wait(1_000);
+    let owed = "production/eu: ";
+    for command in ["status", "queue"] {
+        // The gate let it through, though nobody recorded a deployment.
+        let shown = stage.by("jo", &[command]);
+        shown.expect(0, &["production/eu: ", "decision 2, no", "DEBT_OVERDUE"]);
+        let report = stage.by("jo", &[command, "--json"]).expect(0, &[]).json();
+        assert_eq!(report["owed"][0]["environment"], "production/eu");
+    }
+    stage.break_glass("ada").expect(0, &[owed, "2 people must", "Mia Kern must"]);
+    stage.run(&["gate", "-n"]).expect(1, &["NO shop", "ask Mia Kern: ", owed]);
+    stage.break_glass("mia");
+    stage.run(&["gate", "-n"]).expect(0, &["YES shop", "by override of Ada Ruiz and Mia Kern"]);
 }
 
 #[test]

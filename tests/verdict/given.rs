@@ -79,7 +79,7 @@ impl Given {
 /// That a deployment at an entry, decided before, landed what a verdict covers.
 pub(crate) fn landed(verdict: &Verdict, deployment: u64) -> KnownCover {
     let landed = Some(EntryIndex::new(deployment));
-    KnownCover { deployed: None, landed, cover: Some(verdict.cover()) }
+    KnownCover { deployed: None, landed, ended: None, cover: Some(verdict.cover()) }
 }
 
 /// That a deployment at an entry and a time, anywhere, was of what a verdict covers.
@@ -89,7 +89,7 @@ pub(crate) fn deployed_elsewhere(
     time: Timestamp,
 ) -> KnownCover {
     let deployed = Some((EntryIndex::new(deployment), time));
-    KnownCover { deployed, landed: None, cover: Some(verdict.cover()) }
+    KnownCover { deployed, landed: None, ended: None, cover: Some(verdict.cover()) }
 }
 
 /// The commit of a label among those that a step brings in.

@@ -11,9 +11,10 @@ use countersign::statement::break_glass::{Drill, Override};
 use countersign::statement::governance::{Operation, RevokeKey, SetMember};
 use countersign::statement::pipeline::Deployment;
 use countersign::statement::words::{DecisionVerdict, Duty, Outcome, Revocation};
-use countersign::verify::{StepEvidence, Verdict};
+use countersign::verify::{KnownCover, StepEvidence, Verdict};
 
 use super::deployments::deployment;
+use super::given::Given;
 use super::world::{World, commit, id, seed_of, set_member, signer, step};
 
 /// A world in which these people may override.
@@ -215,6 +216,34 @@ fn attack_32_an_empty_commit_makes_no_override_easier() {
     assert_eq!(needed("empty", "2d", "720h"), 1);
     assert_eq!(needed("empty", "23h", "2d"), 1, "it was not overdue yet");
     assert_eq!(needed("fix", "2d", "1m"), 1, "late, and paid");
+}
+
+/// What ended it and has its commit in the chain that it covered, at the end of a segment, has
+/// paid it, late or not; a cover of something else has not.
+#[test]
+fn attack_32_what_was_paid_on_the_way_to_something_later_is_paid() {
+    let needed = |last: &str| {
+        let mut world = world_of(&["ada", "ben", "cy"]);
+        let body = glass(&world, &commit("fix"), "4h");
+        let (_, glass_id) = broken(&mut world, "ada", body);
+        deploy_by(&mut world, "fix", vec![glass_id]);
+        world.now = world.now.plus(span("2d"));
+        let ended = world.deploy(&commit("later"));
+        world.now = world.now.plus(span("1m"));
+        let change = step(last, "ben", "a", None, Some("1"));
+        let segment = Given::default().judge(
+            &world,
+            &world.question(&commit(last)),
+            std::slice::from_ref(&change),
+        );
+        let (ended, cover) = (Some(ended), Some(segment.cover()));
+        let covers = vec![KnownCover { deployed: None, landed: None, ended, cover }];
+        let given = Given { covers, ..Given::default() };
+        let found = given.judge(&world, &world.question(&commit("next")), &[]);
+        (found.overrides_needed, found.owed_elsewhere.len())
+    };
+    assert_eq!(needed("fix"), (1, 0));
+    assert_eq!(needed("beside"), (3, 1));
 }
 
 /// Who says that a deployment by override failed does not get rid of its debt.

@@ -112,7 +112,7 @@ fn attack_07_a_lost_cover_spends_what_came_before() {
     let change = declared(&mut world, "one", "a");
     world.approve("ada", &change).unwrap();
     let entry = world.deploy(&commit("other"));
-    let lost = KnownCover { deployed: None, landed: Some(entry), cover: None };
+    let lost = KnownCover { deployed: None, landed: Some(entry), ended: None, cover: None };
     let given = Given { covers: vec![lost], ..Given::default() };
     let question = world.question(&commit("one"));
     let found = given.judge(&world, &question, std::slice::from_ref(&change));

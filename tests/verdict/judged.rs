@@ -2,6 +2,7 @@
 
 use countersign::base::position::EntryIndex;
 use countersign::base::time::Timestamp;
+use countersign::change::Document;
 use countersign::policy::ReasonCode;
 use countersign::statement::Says;
 use countersign::statement::governance::{Lift, Operation, RevokeKey, SetPolicy};
@@ -70,6 +71,29 @@ fn attack_26_only_authors_and_services_declare() {
     assert!(!world.judge(&steps).is_allowed(), "ben is no author: his word is no fact");
     world.declare("ci", &steps[0], &["ada"], Assistance::None).unwrap();
     assert!(world.judge(&steps).is_allowed());
+}
+
+/// ATTACKS 26: an empty commit beside somebody else's change makes nobody one who may declare it,
+/// and so lower what the reviewers have to have seen.
+#[test]
+fn attack_26_an_empty_commit_makes_nobody_an_author() {
+    let mut world = World::new();
+    let mut steps =
+        [step("empty", "cy", "x", None, Some("1")), step("one", "ben", "a", None, Some("1"))];
+    steps[0].step.document = Document::default();
+    let signs = |world: &mut World, by: &str| {
+        let mut approval = word(ApprovalVerdict::Approve, &steps[1].step.document);
+        approval.rows[0].assistance_seen = Some(Assistance::None);
+        world.say(by, Says::Approval(approval)).unwrap();
+    };
+    // Ben said nothing, so it counts as generated, whatever Cy says of it and signs.
+    world.declare("cy", &steps[1], &["ben"], Assistance::None).unwrap();
+    signs(&mut world, "ada");
+    signs(&mut world, "cy");
+    let found = world.judge(&steps);
+    let last = found.segments.last().unwrap();
+    assert_eq!(last.assessment.assistance, Assistance::Generated, "{last:?}");
+    assert!(!found.is_allowed());
 }
 
 /// ATTACKS 29: the lower of the levels at the sign-off and now.
@@ -244,7 +268,7 @@ fn attack_53_an_author_of_a_step_never_signs_off_the_whole() {
     world.declare("ben", &steps[1], &["ben"], Assistance::None).unwrap();
     let mut whole = word(ApprovalVerdict::Approve, &steps[0].step.document);
     let documents = [&steps[0].step.document, &steps[1].step.document];
-    let composed = countersign::change::Document::compose(&documents).unwrap();
+    let composed = Document::compose(&documents).unwrap();
     whole.rows = vec![super::world::row(composed.hash())];
     world.say("ada", Says::Approval(whole)).unwrap();
     assert!(!world.judge(&steps).is_allowed());
@@ -316,7 +340,7 @@ fn attack_02_a_rewound_revision_is_a_rollback() {
             view: &world.view,
             position: &Position::Behind,
             steps: &[],
-            difference: &countersign::change::Document::new(Vec::new()).unwrap(),
+            difference: &Document::new(Vec::new()).unwrap(),
             entries: &[],
             cover: Some(&cover),
             start_changes: &[],
@@ -414,7 +438,7 @@ fn a_detected_mark_outweighs_a_declaration() {
 fn attack_52_an_empty_step_needs_no_sign_off() {
     let world = World::new();
     let mut empty = step("one", "ben", "a", None, Some("1"));
-    empty.step.document = countersign::change::Document::new(Vec::new()).unwrap();
+    empty.step.document = Document::new(Vec::new()).unwrap();
     assert!(world.judge(&[empty]).is_allowed());
 }
 
@@ -467,7 +491,7 @@ fn attack_09_a_declaration_of_one_step_vouches_for_no_other() {
         [step("one", "ben", "a", None, Some("1")), step("two", "ben", "b", None, Some("evil"))];
     world.declare("ben", &steps[0], &["ben"], Assistance::None).unwrap();
     let documents = [&steps[0].step.document, &steps[1].step.document];
-    let whole = countersign::change::Document::compose(&documents).unwrap();
+    let whole = Document::compose(&documents).unwrap();
     let mut approval = word(ApprovalVerdict::Approve, &whole);
     approval.rows[0].hash =
         countersign::base::digest::ContentDigest::from_bytes(*whole.hash().as_bytes());
@@ -495,7 +519,7 @@ fn attack_01_a_step_without_an_author_costs_one_more() {
     world.approve("cy", &steps[1]).unwrap();
     assert!(!world.judge(&steps).is_allowed());
     let documents = [&steps[0].step.document, &steps[1].step.document];
-    let whole = countersign::change::Document::compose(&documents).unwrap();
+    let whole = Document::compose(&documents).unwrap();
     let mut both = step("two", "ben", "a", None, Some("1"));
     both.step.document = whole;
     world.approve("cy", &both).unwrap();

@@ -245,6 +245,9 @@ fn attack_31_a_cells_decision_dies_with_its_groups_point() {
     assert!(!settled(&world), "the group moved on in between");
     let fresh = says(&mut world);
     let id = world.say_by_gate(fresh);
+    // What settles nothing in the group moves no start on: whoever deploys there unasked keeps no
+    // cell from its deployment.
+    world.deploy_in("production", &commit("unasked"), id, words::Outcome::Started);
     world.deploy_in("production/canary", &commit("one"), id, words::Outcome::Started);
     assert!(settled(&world));
 }

@@ -7,7 +7,7 @@ use crate::base::name::{MemberId, Revision};
 use crate::cli::Context;
 use crate::cli::error::CliError;
 use crate::cli::exit::ExitStatus;
-use crate::cli::report::{AuthorReport, Near, OwedLine, RejectedEarlier, count};
+use crate::cli::report::{AuthorReport, Near, OwedLine, RejectedEarlier, count, place_flags};
 use crate::cli::review::{
     Place, PlaceArgs, Waiting, WaitingKind, WaitingList, me, member_named, waiting,
 };
@@ -64,6 +64,7 @@ pub(crate) fn run(context: &mut Context, args: &Args) -> Result<ExitStatus, CliE
         Some(text) => member_named(&desk, text)?,
         None => me(context, &desk)?.id,
     };
+    let flags = place_flags(&place.policy, &place.service.name, &place.environment);
     let now = context.now();
     let WaitingList { changes: found, left_out } = waiting(&desk, &place, Some(&reader), now)?;
     let names = desk.names();
@@ -95,7 +96,7 @@ pub(crate) fn run(context: &mut Context, args: &Args) -> Result<ExitStatus, CliE
                 needs: needs.clone(),
                 rejected_earlier,
                 near,
-                command: command(waiting),
+                command: format!("{}{flags}", command(waiting)),
             })
             .collect(),
         left_out: &left_out,
@@ -140,14 +141,14 @@ pub(crate) fn run(context: &mut Context, args: &Args) -> Result<ExitStatus, CliE
         if let Some(before) = waiting.subject.signed_before_by(&reader) {
             table.row([String::new(), before.said_of(&whom)]);
         }
-        table.row([String::new(), command(waiting)]);
+        table.row([String::new(), format!("{}{flags}", command(waiting))]);
     }
     ui.table(&table);
     ui.blank();
     for line in &owed {
         line.print(ui);
     }
-    ui.line("next: countersign approve");
+    ui.line(&format!("next: countersign approve{flags}"));
     desk.session.leak();
     Ok(ExitStatus::Yes)
 }

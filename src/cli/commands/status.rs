@@ -22,6 +22,9 @@ use crate::policy::{Requirement, Standing};
 use crate::statement::words::Mode;
 use crate::verify::verdict;
 
+/// At most so many steps are told; `-v` tells all.
+const TOLD_MAX: usize = 10;
+
 /// Show what a change needs and has: signed, missing, not counted and why
 #[derive(Debug, clap::Args)]
 #[command(after_help = "RANGE is a branch, A..B as in git, or a commit against its first parent. \
@@ -263,6 +266,20 @@ fn print_rejected_earlier(ui: &mut Ui, segments: &[SegmentReport]) {
     }
 }
 
+/// What stands in the way of a step, in a line: who rejected it first, then what it lacks.
+fn open_words(segment: &SegmentReport) -> String {
+    let rejects = segment.rejects.iter();
+    let mut words: Vec<_> = rejects
+        .map(|reject| format!("{} rejected it, entry {}", reject.name, reject.entry))
+        .collect();
+    words.extend(segment.denials.iter().map(|denial| denial.code.to_string()));
+    let missing: Vec<_> = segment.missing().iter().map(|needed| needed.ask.clone()).collect();
+    if !missing.is_empty() {
+        words.push(format!("needs {}", missing.join("; ")));
+    }
+    if words.is_empty() { "not signed off".to_owned() } else { words.join("; ") }
+}
+
 /// On the service's branch: what is not settled yet, one line a step.
 fn landed(
     context: &mut Context,
@@ -275,7 +292,8 @@ fn landed(
     let gathered = gather(&desk.session, repository, &question)?;
     let found = verdict(&question, &gathered.evidence(&desk.session));
     let names = desk.names();
-    let mut reporting = Reporting::new(&names, desk.session.view(), &place.policy);
+    let mut reporting = Reporting::new(&names, desk.session.view(), &place.policy)
+        .at(&place.service.name, &place.environment);
     let open = found.segments.iter().filter(|segment| !segment.satisfied);
     let open = open.map(|segment| segment.change);
     reporting.signed = signed_earlier_of(desk, &place.service.repository, &gathered, open)?;
@@ -316,16 +334,18 @@ fn landed(
     if !open.is_empty() {
         ui.blank();
         let mut table = Table::new(2);
-        for segment in &open {
-            let missing: Vec<_> =
-                segment.missing().iter().map(|needed| needed.ask.clone()).collect();
-            let said = format!("{}: needs {}", segment.title, missing.join("; "));
+        let told_max = if ui.is_verbose() { usize::MAX } else { TOLD_MAX };
+        for segment in open.iter().take(told_max) {
+            let said = format!("{}: {}", segment.title, open_words(segment));
             table.row([segment.last.short().to_owned(), said]);
             for near in &segment.near {
                 table.row([String::new(), near.said()]);
             }
         }
         ui.table(&table);
+        if open.len() > told_max {
+            ui.line(&format!("  {} more: -v lists them", open.len() - told_max));
+        }
     }
     print_rejected_earlier(ui, &segments);
     ui.blank();

@@ -16,7 +16,8 @@ pub(crate) fn answer(
     recorded: Option<&Recorded>,
 ) -> Result<(), CliError> {
     let names = desk.names();
-    let mut reporting = Reporting::new(&names, desk.session.view(), &judged.policy);
+    let mut reporting = Reporting::new(&names, desk.session.view(), &judged.policy)
+        .at(&judged.verdict.question.service, &judged.verdict.question.environment);
     let open = judged.verdict.segments.iter().filter(|segment| !segment.satisfied);
     let open = open.map(|segment| segment.change);
     reporting.signed = signed_earlier_of(desk, &judged.repository, &judged.gathered, open)?;

@@ -6,10 +6,10 @@ use super::Reporting;
 use super::segment::cools_until;
 use crate::base::name::MemberId;
 use crate::cli::time;
-use crate::policy::{Presence, ReasonCode, Requirement};
+use crate::policy::{Author, Presence, ReasonCode, Requirement};
 use crate::roster::Member;
 use crate::statement::words::Duty;
-use crate::verify::{Discounted, Segment};
+use crate::verify::Discounted;
 
 /// At most so many people are asked for one requirement.
 const ASKED_MAX: usize = 3;
@@ -41,6 +41,17 @@ pub(crate) struct Ask {
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
 const fn is_zero(count: &usize) -> bool {
     *count == 0
+}
+
+/// What is to be signed off, as far as whom to ask depends on it.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Asking<'a> {
+    /// Who wrote it: they are not asked.
+    pub(super) authors: &'a [Author],
+    /// What was signed and does not count.
+    pub(super) discounted: &'a [Discounted],
+    /// What whoever is asked runs.
+    pub(super) command: &'a str,
 }
 
 /// Somebody to ask.
@@ -117,7 +128,7 @@ impl Ask {
 /// team, and not one who fills it already.
 pub(crate) fn could_fill(
     reporting: &Reporting<'_>,
-    segment: &Segment,
+    authors: &[Author],
     requirement: &Requirement,
     member: &Member,
 ) -> bool {
@@ -126,7 +137,7 @@ pub(crate) fn could_fill(
         member.level.as_ref().is_some_and(|held| reporting.policy.level_at_least(held, wanted))
     });
     let team = need.team.as_ref().is_none_or(|team| member.teams.contains(team));
-    let is_author = segment.authors.iter().any(|author| author.member.as_ref() == Some(&member.id));
+    let is_author = authors.iter().any(|author| author.member.as_ref() == Some(&member.id));
     let size = reporting.view.size();
     let has_key = !reporting.view.roster().keys_of(&member.id, size).is_empty();
     member.has_duty(Duty::Review)
@@ -140,26 +151,21 @@ pub(crate) fn could_fill(
 /// Whether a member could fill a requirement with a key that they have.
 pub(crate) fn could_sign(
     reporting: &Reporting<'_>,
-    segment: &Segment,
+    authors: &[Author],
     requirement: &Requirement,
     member: &Member,
 ) -> bool {
-    could_fill(reporting, segment, requirement, member) && touches(reporting, requirement, member)
+    could_fill(reporting, authors, requirement, member) && touches(reporting, requirement, member)
 }
 
 /// Whom to ask for a requirement.
-pub(super) fn ask(
-    reporting: &Reporting<'_>,
-    segment: &Segment,
-    requirement: &Requirement,
-    argument: &str,
-) -> Ask {
+pub(super) fn ask(reporting: &Reporting<'_>, asking: Asking<'_>, requirement: &Requirement) -> Ask {
     let roster = reporting.view.roster();
     let mut people: Vec<Asked> = roster
         .members(reporting.view.size())
-        .filter(|member| could_sign(reporting, segment, requirement, member))
+        .filter(|member| could_sign(reporting, asking.authors, requirement, member))
         // Whose key cools has signed: once more is for nothing.
-        .filter(|member| !is_waiting(reporting, segment, &member.id))
+        .filter(|member| !is_waiting(reporting, asking, &member.id))
         .map(|member| Asked {
             member: member.id.clone(),
             name: reporting.names.of(&member.id),
@@ -172,7 +178,8 @@ pub(super) fn ask(
     let others = people.len().saturating_sub(ASKED_MAX);
     people.truncate(ASKED_MAX);
     let nobody = people.is_empty().then(|| {
-        waits(reporting, segment).unwrap_or_else(|| why_nobody(reporting, segment, requirement))
+        waits(reporting, asking)
+            .unwrap_or_else(|| why_nobody(reporting, asking.authors, requirement))
     });
     Ask {
         missing,
@@ -182,21 +189,21 @@ pub(super) fn ask(
         need: requirement.ask.clone(),
         people,
         others,
-        command: format!("countersign approve {argument}"),
+        command: asking.command.to_owned(),
     }
 }
 
 /// Whether somebody has signed with a key that cools, and has no other to sign with.
-fn is_waiting(reporting: &Reporting<'_>, segment: &Segment, member: &MemberId) -> bool {
-    let mut words = segment.discounted.iter();
+fn is_waiting(reporting: &Reporting<'_>, asking: Asking<'_>, member: &MemberId) -> bool {
+    let mut words = asking.discounted.iter();
     let keys = reporting.view.roster().keys_of(member, reporting.view.size());
     keys.len() == 1
         && words.any(|word| word.code == ReasonCode::KeyCooling && word.member == *member)
 }
 
 /// That nobody is asked, for what is signed counts in a while.
-fn waits(reporting: &Reporting<'_>, segment: &Segment) -> Option<String> {
-    let cooling = segment.discounted.iter().filter(|word| word.code == ReasonCode::KeyCooling);
+fn waits(reporting: &Reporting<'_>, asking: Asking<'_>) -> Option<String> {
+    let cooling = asking.discounted.iter().filter(|word| word.code == ReasonCode::KeyCooling);
     let until =
         |word: &Discounted| Some((cools_until(reporting, &word.member)?, word.member.clone()));
     let (until, who) = cooling.filter_map(until).min()?;
@@ -213,9 +220,9 @@ fn touches(reporting: &Reporting<'_>, requirement: &Requirement, member: &Member
 }
 
 /// Why nobody on the roster could fill a requirement, and what an admin does about it.
-fn why_nobody(reporting: &Reporting<'_>, segment: &Segment, requirement: &Requirement) -> String {
+fn why_nobody(reporting: &Reporting<'_>, authors: &[Author], requirement: &Requirement) -> String {
     let members = || reporting.view.roster().members(reporting.view.size());
-    if members().any(|member| could_fill(reporting, segment, requirement, member)) {
+    if members().any(|member| could_fill(reporting, authors, requirement, member)) {
         return "nobody who could has a security key: countersign key enroll MEMBER FILE"
             .to_owned();
     }
@@ -228,9 +235,8 @@ fn why_nobody(reporting: &Reporting<'_>, segment: &Segment, requirement: &Requir
         level && team && member.has_duty(Duty::Review)
     };
     let wanted: Vec<_> = members().filter(|member| is_wanted(member)).collect();
-    let is_author = |member: &&&Member| {
-        segment.authors.iter().any(|author| author.member.as_ref() == Some(&member.id))
-    };
+    let is_author =
+        |member: &&&Member| authors.iter().any(|author| author.member.as_ref() == Some(&member.id));
     if wanted.iter().any(|member| is_author(&member)) {
         return "nobody else on the roster could: countersign roster add NAME".to_owned();
     }

@@ -10,9 +10,10 @@ mod undone;
 mod verdict;
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 
-use crate::base::name::{ChecklistItem, MemberId};
-use crate::cli::desk::Names;
+use crate::base::name::{ChecklistItem, EnvironmentName, MemberId, ServiceName};
+use crate::cli::desk::{self, Names};
 use crate::cli::text;
 use crate::cli::ui::Ui;
 use crate::evidence::RejectedForm;
@@ -23,8 +24,8 @@ pub(crate) use ask::{Ask, could_fill, could_sign};
 pub(crate) use near::{SignedEarlier, signed_earlier, signed_earlier_of};
 pub(crate) use overriding::{Overriding, override_command};
 pub(crate) use owed::{
-    Emergency, OwedLine, SIGNED_OFF, few_admins, few_admins_of, few_holders, listed, more_of,
-    override_holders, owed_lines, went_ahead,
+    Emergency, OwedLine, SIGNED_OFF, elsewhere_lines, few_admins, few_admins_of, few_holders,
+    listed, more_of, override_holders, owed_lines, went_ahead,
 };
 pub(crate) use rejected::RejectedEarlier;
 pub(crate) use segment::{AuthorReport, Near, SegmentReport, person, signed_off};
@@ -44,6 +45,8 @@ pub(crate) struct Reporting<'a> {
     pub(crate) signed: Vec<SignedEarlier>,
     /// Rejects of other versions of the changes that are judged.
     pub(crate) rejected: Vec<RejectedForm>,
+    /// What commands need beside the commits: ` --service search`, or nothing.
+    pub(crate) flags: String,
 }
 
 impl<'a> Reporting<'a> {
@@ -56,8 +59,39 @@ impl<'a> Reporting<'a> {
             waiting: BTreeMap::new(),
             signed: Vec::new(),
             rejected: Vec::new(),
+            flags: String::new(),
         }
     }
+
+    /// For a place that commands must name, where they would mean another or none.
+    pub(crate) fn at(mut self, service: &ServiceName, environment: &EnvironmentName) -> Self {
+        self.flags = place_flags(self.policy, service, environment);
+        self
+    }
+}
+
+/// The flags without which a command would not mean the place: nothing where it does.
+pub(crate) fn place_flags(
+    policy: &Policy,
+    service: &ServiceName,
+    environment: &EnvironmentName,
+) -> String {
+    let mut flags = String::new();
+    let repository = policy.service(service).map(|one| &one.repository);
+    let here = policy.services().iter().filter(|one| Some(&one.repository) == repository);
+    // Writing to a String cannot fail.
+    if here.count() > 1 {
+        let _ = write!(flags, " --service {service}");
+    }
+    let meant = desk::environment(policy, None);
+    // A cell that no rule names is asked for what its group is.
+    let is_meant = |meant: EnvironmentName| {
+        meant.group() == environment.group() && !policy.names_cell(environment)
+    };
+    if !meant.is_ok_and(|meant| meant == *environment || is_meant(meant)) {
+        let _ = write!(flags, " --env {environment}");
+    }
+    flags
 }
 
 /// Columns before the text of a labelled line.
@@ -86,6 +120,9 @@ fn labelled(ui: &mut Ui, label: &str, said: &str, code: &str) {
             let gap = (room - code_columns + 2).saturating_sub(text::width(line)).max(2);
             ui.line(&format!("{start}{line}{}{code}", " ".repeat(gap)));
         } else {
+            // A digest is there to be copied: it stays whole, further to the left.
+            let start =
+                &start[..start.len().min(text::WIDTH_MAX.saturating_sub(text::width(line)))];
             ui.line(&format!("{start}{line}"));
         }
     }
@@ -115,7 +152,13 @@ pub(crate) fn print_next(ui: &mut Ui, next: &str) {
             ui.line(&format!(" {}", &line[at + 1..]));
         }
         Some(_) => ui.line(&line),
-        None => ui.paragraph(0, &line),
+        None => match line.find("  countersign ") {
+            Some(at) => {
+                ui.line(&line[..at]);
+                ui.line(&line[at..]);
+            }
+            None => ui.paragraph(0, &line),
+        },
     }
 }
 

@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use serde::Serialize;
 
+use super::elsewhere_lines;
 use super::{Emergency, OwedLine, Reporting, count, listed, more_of, override_holders, owed_lines};
 use crate::base::name::MemberId;
 use crate::base::position::EntryIndex;
@@ -94,11 +95,14 @@ impl Overriding {
         let until = verdict.overrides.iter().map(|one| one.expires).min();
         let refuses = enforced && !verdict.is_allowed() && !overridden;
         let command = override_command(reporting, question);
+        let mut owed = owed_lines(reporting.names, &verdict.owed, settled, now);
+        let service = &question.service;
+        owed.extend(elsewhere_lines(reporting, service, &verdict.owed_elsewhere, now));
         Self {
             overridden,
             overrides: verdict.overrides.iter().map(line).collect(),
             overrides_needed: verdict.overrides_needed,
-            owed: owed_lines(reporting.names, &verdict.owed, settled, now),
+            owed,
             due: due.map(time::rfc3339),
             ask: (refuses && !verdict.overrides.is_empty())
                 .then(|| ask(reporting, verdict, &command)),
@@ -126,11 +130,14 @@ impl Overriding {
 
     /// What is owed; an answer that `passes` by its sign-offs ends it.
     pub(super) fn print(&self, ui: &mut Ui, passes: bool) {
-        if self.owed.is_empty() {
+        // What passes here ends nothing that another cell owes, and needs no override.
+        let told: Vec<_> =
+            self.owed.iter().filter(|owed| !passes || owed.environment.is_none()).collect();
+        if told.is_empty() {
             return;
         }
         ui.blank();
-        for owed in &self.owed {
+        for owed in told {
             if passes { owed.print_settled(ui) } else { owed.print(ui) }
         }
     }

@@ -2,8 +2,8 @@
 
 use serde::Serialize;
 
-use super::{Reporting, labelled};
-use crate::base::name::{MemberId, Revision};
+use super::{Reporting, labelled, place_flags};
+use crate::base::name::{EnvironmentName, MemberId, Revision, ServiceName};
 use crate::base::position::EntryIndex;
 use crate::base::time::{Span, Timestamp};
 use crate::cli::desk::Names;
@@ -11,7 +11,7 @@ use crate::cli::time;
 use crate::cli::ui::Ui;
 use crate::roster::Member;
 use crate::statement::words::{Duty, MemberKind};
-use crate::verify::Owed;
+use crate::verify::{Owed, OwedElsewhere};
 use crate::view::View;
 
 /// What ends a debt once its sign-offs are there: no sign-off does by itself.
@@ -42,6 +42,12 @@ pub(crate) struct OwedLine {
     pub(crate) signed_off: bool,
     /// What the others run to pay it.
     pub(crate) command: String,
+    /// The cell of the group that owes it, where it is another one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) environment: Option<EnvironmentName>,
+    /// Until when it makes overrides harder, though something else than its sign-offs ended it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) counts_until: Option<String>,
     #[serde(skip)]
     said: String,
     #[serde(skip)]
@@ -78,6 +84,8 @@ pub(crate) fn owed_lines(
             due: time::rfc3339(owed.due),
             overdue: owed.overdue,
             signed_off: false,
+            environment: None,
+            counts_until: None,
             ends: format!("what {what} owes, by override of {}", listed(&people)),
             command: match start {
                 // Nothing of it is missing any more: the next deployment settles it.
@@ -93,6 +101,38 @@ pub(crate) fn owed_lines(
         }
     };
     owed.iter().map(line).collect()
+}
+
+/// Debts that count at a place beside its own. The commands that pay are about the places that owe.
+pub(crate) fn elsewhere_lines(
+    reporting: &Reporting<'_>,
+    service: &ServiceName,
+    owed: &[OwedElsewhere],
+    now: Timestamp,
+) -> Vec<OwedLine> {
+    let line = |one: &OwedElsewhere| {
+        let (environment, overdue) = (&one.environment, one.overdue);
+        let points = reporting.view.starts(service, environment);
+        let start = points.newest().and_then(|point| point.revision.as_ref());
+        let own = Owed { debt: one.debt.clone(), due: one.due, overdue };
+        let mut line = owed_lines(reporting.names, &[own], start, now).pop()?;
+        let flags = place_flags(reporting.policy, service, environment);
+        line.command.push_str(&flags);
+        line.said = format!("{environment}: {}", line.said);
+        line.ends = format!("{}, in {environment}", line.ends);
+        if let Some((ended, until)) = one.ended {
+            line.said = format!(
+                "{}; ended by entry {ended}, which is without it: it counts until {}",
+                line.said,
+                time::clock(until, now)
+            );
+            line.command = format!("countersign audit '#{ended}'");
+            line.counts_until = Some(time::rfc3339(until));
+        }
+        line.environment = Some(environment.clone());
+        Some(line)
+    };
+    owed.iter().filter_map(line).collect()
 }
 
 impl OwedLine {
@@ -124,7 +164,7 @@ impl OwedLine {
         labelled(ui, "owed", &self.said, code);
         if self.signed_off {
             labelled(ui, "pay", SIGNED_OFF, "");
-        } else {
+        } else if self.counts_until.is_none() {
             labelled(ui, "pay", &self.command, "");
         }
     }

@@ -4,12 +4,12 @@ use crate::base::name::{EnvironmentName, Revision, ServiceName};
 use crate::base::time::Timestamp;
 use crate::cli::desk::Desk;
 use crate::cli::error::CliError;
-use crate::cli::report::{OwedLine, owed_lines};
+use crate::cli::report::{OwedLine, Reporting, elsewhere_lines, owed_lines};
 use crate::evidence::gather;
 use crate::git::{BranchTip, GitError, Range, Repository};
 use crate::policy::{Policy, Service};
 use crate::statement::words::Mode;
-use crate::verify::{Question, owed, verdict};
+use crate::verify::{Question, owed, owed_elsewhere, verdict};
 
 /// Flags that say where a change goes.
 #[derive(Debug, Clone, Default, clap::Args)]
@@ -92,12 +92,17 @@ impl Place {
     pub(crate) fn owed(&self, desk: &Desk, now: Timestamp) -> Vec<OwedLine> {
         let (view, service, environment) =
             (desk.session.view(), &self.service.name, &self.environment);
-        let Some(live) = view.settled(service, environment).live() else { return Vec::new() };
-        let owed = owed(&self.question(&live.revision, now), view);
         let newest = view.settled(service, environment).newest();
+        let mut debts = view.owed_in_group(service, environment);
+        let Some((_, any, _)) = debts.next() else { return Vec::new() };
+        let question = self.question(&any.revision, now);
         let start = newest.and_then(|point| point.revision.as_ref());
-        let mut lines = owed_lines(&desk.names(), &owed, start, now);
-        for line in &mut lines {
+        let names = desk.names();
+        let reporting = Reporting::new(&names, view, &self.policy);
+        let mut lines = owed_lines(&names, &owed(&question, view), start, now);
+        let elsewhere = owed_elsewhere(&question, view);
+        lines.extend(elsewhere_lines(&reporting, service, &elsewhere, now));
+        for line in lines.iter_mut().filter(|line| line.environment.is_none()) {
             if is_signed_off(desk, &self.question(&line.revision, now)) {
                 line.settle();
             }

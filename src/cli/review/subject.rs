@@ -96,7 +96,8 @@ impl Subject {
 
     /// The report on it.
     pub(crate) fn report(&self, desk: &Desk, place: &Place, names: &Names) -> SegmentReport {
-        let mut reporting = Reporting::new(names, desk.session.view(), &place.policy);
+        let mut reporting = Reporting::new(names, desk.session.view(), &place.policy)
+            .at(&place.service.name, &place.environment);
         reporting.signed.clone_from(&self.signed);
         reporting.rejected.clone_from(&self.rejected);
         SegmentReport::new(&reporting, &self.segment, Some(&self.argument))

@@ -160,7 +160,7 @@ fn print_wants(
         // Within a rule a person fills one place.
         let mine = needed.missing > 0
             && !helped.contains(&needed.because.as_str())
-            && could_sign(&reporting, &subject.segment, needed, me);
+            && could_sign(&reporting, &subject.segment.authors, needed, me);
         if mine {
             helped.push(&needed.because);
         }

@@ -208,7 +208,9 @@ pub(super) fn checklist(
     for item in items {
         let ItemKind::Change(subject, _) = &item.kind else { continue };
         for needed in &subject.segment.assessment.requirements {
-            if needed.missing == 0 || !could_fill(&reporting, &subject.segment, needed, reader) {
+            if needed.missing == 0
+                || !could_fill(&reporting, &subject.segment.authors, needed, reader)
+            {
                 continue;
             }
             for item in &needed.checklist {

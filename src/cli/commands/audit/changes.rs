@@ -56,6 +56,16 @@ pub(super) fn changes(
     };
     let authors: std::collections::BTreeSet<_> =
         changes.iter().flat_map(|change| &change.authors).map(who).collect();
+    // Nobody is asked to sign what changes nothing.
+    let (nothing, told): (Vec<_>, Vec<_>) =
+        changes.iter().partition(|change| change.changes_nothing());
+    if told.is_empty() && !nothing.is_empty() {
+        let verb = if nothing.len() == 1 { "changes" } else { "change" };
+        let steps = noun(nothing.len(), "step");
+        ui.line(&format!("{steps} {verb} nothing: no sign-off is asked"));
+        return;
+    }
+    let changes = told;
     let assisted = changes.iter().filter(|change| is_assisted(change)).count();
     let open = changes.iter().filter(|change| !change.covered).count();
     let carried = changes.iter().filter(|change| change.matched == Match::Carried).count();

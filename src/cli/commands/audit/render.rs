@@ -151,6 +151,11 @@ fn back(report: &DeploymentReport) -> String {
     match (&back.why_not, &back.revision) {
         (None, Some(revision)) => {
             let command = format!("countersign gate --revision {}", commit(revision));
+            let command = if back.judged {
+                command
+            } else {
+                format!("if nothing of it was rejected since: {command} -n tells")
+            };
             match back.artifacts.as_slice() {
                 [] => format!("{what} may be redeployed: {command}"),
                 [one] => format!("{what} may be redeployed: {command} --artifact sha256:{one}"),

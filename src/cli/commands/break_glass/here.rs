@@ -11,7 +11,8 @@ use crate::cli::exit::ExitStatus;
 use crate::cli::gate::judge::{Inquiry, Judged, judge};
 use crate::cli::governance::{confirm, show_statement};
 use crate::cli::report::{
-    Reporting, count, listed, more_of, override_command, override_holders, owed_lines,
+    Reporting, count, elsewhere_lines, listed, more_of, override_command, override_holders,
+    owed_lines,
 };
 use crate::cli::review::{Place, PlaceArgs, me};
 use crate::cli::time;
@@ -23,7 +24,7 @@ use crate::session::SessionError;
 use crate::statement::Says;
 use crate::statement::break_glass::Override;
 use crate::statement::words::{Duty, MemberKind, Mode};
-use crate::verify::debt_due;
+use crate::verify::{debt_due, owed_elsewhere};
 
 /// At most so many changes are named in the plan.
 const NAMED_MAX: usize = 3;
@@ -231,6 +232,9 @@ fn through(planned: &Planned) -> Vec<String> {
     if open.len() > NAMED_MAX {
         lines.push(format!("and {} more", open.len() - NAMED_MAX));
     }
+    for artifact in judged.verdict.artifacts.iter().filter(|one| !one.is_signed_off()) {
+        lines.push(format!("artifact {}, which is not signed off", artifact.artifact.short()));
+    }
     // How many must override is told with the debts.
     let others = judged.verdict.problems.iter();
     for problem in others.filter(|problem| problem.code != ReasonCode::DebtOverdue) {
@@ -245,10 +249,15 @@ fn overdue(desk: &Desk, planned: &Planned, now: Timestamp) -> Vec<String> {
     let owed = crate::verify::owed(&place.question(&planned.target.revision, now), view);
     let points = view.settled(&place.service.name, &place.environment);
     let start = points.newest().and_then(|point| point.revision.as_ref());
-    let mut lines: Vec<_> = owed_lines(&desk.names(), &owed, start, now)
-        .iter()
-        .map(|line| line.said().to_owned())
-        .collect();
+    let names = desk.names();
+    let reporting = Reporting::new(&names, view, &place.policy);
+    let elsewhere = match &planned.judged {
+        Some(judged) => judged.verdict.owed_elsewhere.clone(),
+        None => owed_elsewhere(&place.question(&planned.target.revision, now), view),
+    };
+    let mut owed = owed_lines(&names, &owed, start, now);
+    owed.extend(elsewhere_lines(&reporting, &place.service.name, &elsewhere, now));
+    let mut lines: Vec<_> = owed.iter().map(|line| line.said().to_owned()).collect();
     if owed.iter().any(|owed| owed.overdue) {
         let needed = planned.judged.as_ref().map(|judged| judged.verdict.overrides_needed);
         lines.push(match needed {

@@ -205,7 +205,8 @@ fn reports(
     found: &Ahead,
 ) -> Result<Vec<SegmentReport>, CliError> {
     let names = desk.names();
-    let mut reporting = Reporting::new(&names, desk.session.view(), &place.policy);
+    let mut reporting = Reporting::new(&names, desk.session.view(), &place.policy)
+        .at(&place.service.name, &place.environment);
     let open = found.segments.iter().filter(|segment| !segment.satisfied);
     let open = open.map(|segment| segment.change);
     reporting.signed = signed_earlier_of(desk, &place.service.repository, gathered, open)?;

@@ -9,6 +9,7 @@ use crate::cli::desk::Desk;
 use crate::cli::error::CliError;
 use crate::cli::exit::ExitStatus;
 use crate::cli::governance::{Plan, SigningFlags, carry_out};
+use crate::cli::people::find;
 use crate::cli::time::{date, parse};
 use crate::cli::touched::by_leak;
 use crate::key::KeyId;
@@ -98,9 +99,12 @@ fn key_of(desk: &Desk, text: &str) -> Result<KeyId, CliError> {
         found.extend(roster.keys().map(|(key, _)| key).filter(begins));
     }
     if found.is_empty() {
-        let member = member(desk, &desk.names(), text).map_err(|error| {
-            error.hint("or name the key by its first 8 letters: countersign roster show")
-        })?;
+        let member = match find(desk, text) {
+            Ok(member) => member.id.clone(),
+            Err(_) => member(desk, &desk.names(), text).map_err(|error| {
+                error.hint("or name the key by its first 8 letters: countersign roster show")
+            })?,
+        };
         found = roster.keys_of(&member, size);
     }
     match found.as_slice() {

@@ -7,7 +7,7 @@ mod words;
 
 use serde::Serialize;
 
-use super::ask::{Ask, ask};
+use super::ask::{Ask, Asking, ask};
 use super::{RejectedEarlier, Reporting};
 use crate::base::digest::ChangeHash;
 use crate::base::name::Revision;
@@ -16,10 +16,11 @@ use crate::statement::words::Assistance;
 use crate::verify::Segment;
 
 pub(crate) use author::{AuthorReport, person};
+pub(super) use print::merged;
 pub(crate) use print::signed_off;
 pub(crate) use words::Near;
 pub(super) use words::cools_until;
-use words::{Blocking, Discount, Has};
+pub(super) use words::{Blocking, Discount, Has};
 
 /// A segment, as an answer.
 #[derive(Debug, Clone, Serialize)]
@@ -85,6 +86,9 @@ impl SegmentReport {
         let names = reporting.names;
         let argument = argument.map_or_else(|| argument_of(segment), str::to_owned);
         let assessment = &segment.assessment;
+        let command = format!("countersign approve {argument}{}", reporting.flags);
+        let Segment { authors, discounted, .. } = segment;
+        let asking = Asking { authors, discounted, command: &command };
         let near = reporting.signed.iter();
         let near: Vec<_> = near.filter_map(|signed| Near::new(names, segment, signed)).collect();
         Self {
@@ -106,10 +110,12 @@ impl SegmentReport {
             has: segment
                 .sign_offs
                 .iter()
-                .map(|sign_off| Has::new(names, segment, sign_off))
+                .map(|sign_off| {
+                    Has::new(names, &assessment.requirements, &segment.carried, sign_off)
+                })
                 .collect(),
             // What is told as near need not be told as not carried.
-            not_counted: Discount::all(reporting, segment)
+            not_counted: Discount::all(reporting, &segment.discounted, &assessment.not_counted)
                 .into_iter()
                 .filter(|word| {
                     word.code != ReasonCode::CarryRefused
@@ -132,10 +138,10 @@ impl SegmentReport {
                 .requirements
                 .iter()
                 .filter(|requirement| requirement.missing > 0)
-                .map(|requirement| ask(reporting, segment, requirement, &argument))
+                .map(|requirement| ask(reporting, asking, requirement))
                 .collect(),
             declaring_helps: advice::declaring_helps(reporting, segment),
-            argument,
+            argument: format!("{argument}{}", reporting.flags),
         }
     }
 

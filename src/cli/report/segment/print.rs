@@ -56,7 +56,7 @@ impl SegmentReport {
 }
 
 /// Who is to be asked, those with the same people in one line.
-fn merged(asks: &[Ask]) -> Vec<String> {
+pub(in crate::cli::report) fn merged(asks: &[Ask]) -> Vec<String> {
     let said = |ask: &Ask| [Some(ask.said()), ask.more()].into_iter().flatten();
     let mut lines: Vec<String> = asks.iter().flat_map(said).collect();
     lines.dedup();

@@ -13,9 +13,9 @@ use crate::cli::report::{Reporting, SignedEarlier, rule_words};
 use crate::cli::review::{PathSince, since_words};
 use crate::cli::time;
 use crate::evidence::Likeness;
-use crate::policy::{NotCounted, Presence, ReasonCode, SignOff};
+use crate::policy::{NotCounted, Presence, ReasonCode, Requirement, SignOff};
 use crate::verify::cover::CarriedFrom;
-use crate::verify::{Discounted, Reject, Segment};
+use crate::verify::{CarriedSignOff, Discounted, Reject, Segment};
 
 /// A sign-off that stands.
 #[derive(Debug, Clone, Serialize)]
@@ -110,10 +110,15 @@ pub(crate) struct Blocking {
 
 impl Has {
     /// A sign-off, and what it counts for.
-    pub(super) fn new(names: &Names, segment: &Segment, sign_off: &SignOff) -> Self {
-        let requirements = segment.assessment.requirements.iter();
+    pub(in crate::cli::report) fn new(
+        names: &Names,
+        requirements: &[Requirement],
+        carried: &[CarriedSignOff],
+        sign_off: &SignOff,
+    ) -> Self {
+        let requirements = requirements.iter();
         let filled = requirements.filter(|filled| filled.sign_offs.contains(&sign_off.entry));
-        let mut carried = segment.carried.iter().filter(|_| sign_off.carried);
+        let mut carried = carried.iter().filter(|_| sign_off.carried);
         let carried = carried.find(|one| one.entry == sign_off.entry);
         Self {
             member: sign_off.member.clone(),
@@ -136,7 +141,7 @@ impl Has {
     }
 
     /// Whose, where, and what for.
-    pub(super) fn said(&self) -> String {
+    pub(in crate::cli::report) fn said(&self) -> String {
         let who = person(&self.name, self.level.as_ref(), self.presence);
         let Some((first, rest)) = self.counts_for.split_first() else {
             return format!("{who}, {}", self.place());
@@ -191,7 +196,7 @@ impl Near {
 
 impl Blocking {
     /// A reject, and whether whose it is can take it back.
-    pub(super) fn new(reporting: &Reporting<'_>, reject: &Reject) -> Self {
+    pub(in crate::cli::report) fn new(reporting: &Reporting<'_>, reject: &Reject) -> Self {
         let (roster, size) = (reporting.view.roster(), reporting.view.size());
         Self {
             member: reject.member.clone(),
@@ -217,14 +222,18 @@ impl Blocking {
 }
 
 impl Discount {
-    /// Every word on a segment that does not count, where it stands or by the policy.
-    pub(super) fn all(reporting: &Reporting<'_>, segment: &Segment) -> Vec<Self> {
+    /// Every word that does not count, where it stands or by the policy.
+    pub(in crate::cli::report) fn all(
+        reporting: &Reporting<'_>,
+        discounted: &[Discounted],
+        not_counted: &[NotCounted],
+    ) -> Vec<Self> {
         let names = reporting.names;
         let remedy = |member: &MemberId, code: ReasonCode| {
             let can = can_follow(reporting, member, code);
             if can { code.remedy() } else { ReasonCode::NeedsSignOff.remedy() }
         };
-        let by_place = segment.discounted.iter().map(|word| Self {
+        let by_place = discounted.iter().map(|word| Self {
             member: word.member.clone(),
             name: names.of(&word.member),
             entry: word.entry,
@@ -233,7 +242,7 @@ impl Discount {
             text: cooling_words(reporting, word),
             remedy: remedy(&word.member, word.code),
         });
-        let by_policy = segment.assessment.not_counted.iter().map(|word: &NotCounted| Self {
+        let by_policy = not_counted.iter().map(|word| Self {
             member: word.member.clone(),
             name: names.of(&word.member),
             entry: word.entry,

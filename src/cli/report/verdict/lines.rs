@@ -2,14 +2,12 @@
 
 use serde::Serialize;
 
-use crate::base::digest::ContentDigest;
-use crate::base::name::{MemberId, Revision};
+use crate::base::name::Revision;
 use crate::base::position::EntryIndex;
-use crate::cli::report::{Reporting, listed};
+use crate::cli::report::Reporting;
 use crate::cli::time;
 use crate::policy::ReasonCode;
 use crate::verify::Problem;
-use crate::verify::verdict::ArtifactReport;
 use crate::view::SettledPoint;
 
 /// The entries that hold a decision.
@@ -44,33 +42,6 @@ pub(crate) struct ProblemLine {
     pub(super) hint: Option<String>,
 }
 
-/// An artifact, and the builders that speak of it.
-#[derive(Debug, Clone, Serialize)]
-pub(crate) struct ArtifactLine {
-    pub(super) artifact: ContentDigest,
-    pub(super) built_by: Vec<MemberId>,
-    pub(super) signed_by: Vec<MemberId>,
-    #[serde(skip)]
-    pub(super) said: String,
-}
-
-impl ArtifactLine {
-    /// An artifact, and who speaks of it.
-    pub(super) fn new(reporting: &Reporting<'_>, report: &ArtifactReport) -> Self {
-        let built_by: Vec<_> = report.built_by.iter().map(|(member, _)| member.clone()).collect();
-        let signed_by: Vec<_> = report.signed_by.iter().cloned().collect();
-        let mut said = report.artifact.short().clone();
-        for (how, who) in [("built by", &built_by), ("signed off by", &signed_by)] {
-            let mut names: Vec<_> = who.iter().map(|id| reporting.names.of(id)).collect();
-            names.dedup();
-            if !names.is_empty() {
-                said = format!("{said}, {how} {}", listed(&names));
-            }
-        }
-        Self { artifact: report.artifact, built_by, signed_by, said }
-    }
-}
-
 /// The settled point that a chain starts at.
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct StartLine {
@@ -86,8 +57,13 @@ pub(crate) struct StartLine {
 
 impl ProblemLine {
     /// One that denies.
-    pub(super) fn new(problem: &Problem) -> Self {
-        Self { code: problem.code, text: problem.text.clone(), hint: problem.hint.clone() }
+    pub(super) fn new(reporting: &Reporting<'_>, problem: &Problem) -> Self {
+        let mut hint = problem.hint.clone();
+        if let Some(hint) = hint.as_mut().filter(|hint| hint.contains("countersign approve ")) {
+            // Such a hint ends with its command.
+            hint.push_str(&reporting.flags);
+        }
+        Self { code: problem.code, text: problem.text.clone(), hint }
     }
 }
 

@@ -1,5 +1,6 @@
 //! The whole verdict, as `gate` and `verify` print it.
 
+mod artifact;
 mod lines;
 mod print;
 
@@ -10,14 +11,15 @@ use serde::Serialize;
 use super::undone::Undone;
 use super::{Overriding, Reporting, SegmentReport};
 use crate::base::name::{EnvironmentName, MemberId, Revision, ServiceName};
-use crate::base::position::TreeSize;
+use crate::base::position::{EntryIndex, TreeSize};
 use crate::cli::ui::Word;
 use crate::policy::ReasonCode;
 use crate::statement::words::{DecisionVerdict, Mode};
-use crate::verify::{StepEvidence, Verdict};
+use crate::verify::{Segment, StepEvidence, Verdict};
 
-use lines::{ArtifactLine, ProblemLine, StartLine};
+use artifact::ArtifactLine;
 pub(crate) use lines::{LiveLine, RecordedLine};
+use lines::{ProblemLine, StartLine};
 
 /// A verdict, as an answer.
 #[derive(Debug, Clone, Serialize)]
@@ -63,6 +65,9 @@ pub(crate) struct VerdictReport {
     attested_by: Vec<MemberId>,
     #[serde(skip)]
     attested_names: Vec<String>,
+    /// What was signed off as one, and lacks something.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    nearly: Option<SegmentReport>,
     /// What the answer owes to whom.
     pub(crate) trust: &'static str,
     /// Who governs alone, where one does (ATTACKS 18).
@@ -104,15 +109,12 @@ impl VerdictReport {
             size: verdict.size,
             start: verdict.start.as_ref().map(StartLine::new),
             reasons: verdict.reasons(),
-            problems: verdict.problems.iter().map(ProblemLine::new).collect(),
+            problems: verdict.problems.iter().map(|one| ProblemLine::new(reporting, one)).collect(),
             rolls_back: rolls_back(verdict),
             undone: Undone::new(verdict),
             at_once: at_once(reporting, verdict),
-            segments: verdict
-                .segments
-                .iter()
-                .map(|segment| SegmentReport::new(reporting, segment, None))
-                .collect(),
+            segments: segments(reporting, verdict),
+            nearly: verdict.nearly.as_ref().map(|one| nearly(reporting, verdict, one)),
             attested_by: Vec::new(),
             attested_names: Vec::new(),
             trust: TRUST_LINE,
@@ -171,12 +173,46 @@ impl VerdictReport {
         if let Some(hint) = self.problems.iter().find_map(|problem| problem.hint.clone()) {
             return hint;
         }
+        if let Some(next) = self.artifacts.iter().find_map(ArtifactLine::next) {
+            return next;
+        }
+        // Who has begun to sign all of it as one goes on so.
+        if let Some(nearly) = &self.nearly {
+            return nearly.next();
+        }
         // What is new first: what is live already is older, and nobody waits for it.
         let live = self.live.as_ref().map_or(0, |live| live.segments).min(self.segments.len());
         let (older, newer) = self.segments.split_at(live);
         let open = newer.iter().chain(older).find(|segment| !segment.satisfied);
         open.map_or_else(|| "countersign queue".to_owned(), SegmentReport::next)
     }
+}
+
+/// Every segment. Where all of them were signed off as one, that it is not carried to each is told
+/// once, with that one.
+fn segments(reporting: &Reporting<'_>, verdict: &Verdict) -> Vec<SegmentReport> {
+    let of_nearly = |entry: EntryIndex| {
+        let nearly = verdict.nearly.as_ref();
+        nearly.is_some_and(|one| one.sign_offs.iter().any(|sign_off| sign_off.entry == entry))
+    };
+    let report = |segment| {
+        let mut report = SegmentReport::new(reporting, segment, None);
+        report
+            .not_counted
+            .retain(|word| word.code != ReasonCode::CarryRefused || !of_nearly(word.entry));
+        report
+    };
+    verdict.segments.iter().map(report).collect()
+}
+
+/// What was signed off as one. The whole difference is named by its ends.
+fn nearly(reporting: &Reporting<'_>, verdict: &Verdict, one: &Segment) -> SegmentReport {
+    let question = &verdict.question;
+    let is_run = verdict.signed.iter().any(|signed| signed.change == one.change);
+    let live = reporting.view.starts(&question.service, &question.environment).newest();
+    let live = live.and_then(|point| point.revision.as_ref()).filter(|_| !is_run);
+    let argument = live.map(|live| format!("{}..{}", live.short(), question.revision.short()));
+    SegmentReport::new(reporting, one, argument.as_deref())
 }
 
 /// Whether what is asked about was deployed before, and something else since.
@@ -197,5 +233,6 @@ fn at_once(reporting: &Reporting<'_>, verdict: &Verdict) -> Option<String> {
     }
     let points = reporting.view.starts(&question.service, &question.environment);
     let live = points.newest()?.revision.as_ref()?;
-    Some(format!("countersign approve {}..{}", live.short(), question.revision.short()))
+    let (live, revision) = (live.short(), question.revision.short());
+    Some(format!("countersign approve {live}..{revision}{}", reporting.flags))
 }

@@ -28,8 +28,16 @@ impl VerdictReport {
         if let Some(undone) = &self.undone {
             undone.print(ui);
         }
+        for artifact in &self.artifacts {
+            artifact.print_open(ui);
+        }
         self.print_uncovered(ui);
-        if let Some(command) = &self.at_once {
+        if let Some(nearly) = &self.nearly {
+            ui.blank();
+            ui.paragraph(2, &format!("or as one: {}", nearly.heading()));
+            nearly.print_body(ui);
+        }
+        if let Some(command) = self.at_once.as_ref().filter(|_| self.nearly.is_none()) {
             ui.blank();
             labelled(ui, "or", &format!("all that changes, as one: {command}"), "");
         }
@@ -39,7 +47,7 @@ impl VerdictReport {
             self.print_covered(ui);
         }
         ui.blank();
-        for artifact in &self.artifacts {
+        for artifact in self.artifacts.iter().filter(|one| one.satisfied) {
             ui.paragraph(2, &format!("artifact {}", artifact.said));
         }
         if self.segments.iter().any(|one| one.satisfied && one.paths > 0) {
@@ -129,10 +137,12 @@ impl VerdictReport {
             (DecisionVerdict::Deny, _, missing) if self.overriding.overridden => {
                 self.overriding.first_line(missing, &self.reasons)
             }
-            (DecisionVerdict::Deny, _, 0) => self
-                .problems
-                .first()
-                .map_or_else(|| "denied".to_owned(), |problem| problem.code.to_string()),
+            (DecisionVerdict::Deny, _, 0) => match (self.problems.first(), self.open_artifacts()) {
+                (Some(problem), _) => problem.code.to_string(),
+                (None, 0) => "denied".to_owned(),
+                (None, 1) => "its artifact is not signed off".to_owned(),
+                (None, open) => format!("{open} artifacts are not signed off"),
+            },
             (DecisionVerdict::Deny, all, missing) => {
                 let verb = if missing == 1 { "is" } else { "are" };
                 format!("{missing} of {} {verb} not signed off", count(all, "change"))
@@ -165,6 +175,10 @@ impl VerdictReport {
 
     fn signed_artifacts(&self) -> usize {
         self.artifacts.iter().filter(|artifact| !artifact.signed_by.is_empty()).count()
+    }
+
+    fn open_artifacts(&self) -> usize {
+        self.artifacts.iter().filter(|artifact| !artifact.satisfied).count()
     }
 
     fn older_policies(&self) -> String {
