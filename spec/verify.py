@@ -1,0 +1,1621 @@
+#!/usr/bin/env python3
+"""A second verifier of countersign, written from the documents beside it and nothing else.
+
+    python spec/verify.py FILE... --trust trust.toml [--since CHECKPOINT] [--json] [--now TIME]
+    python spec/verify.py --vectors spec/vectors       run every vector
+    python spec/verify.py --self-test                  check the arithmetic of this file itself
+
+It needs Python 3.11 and the package `cryptography`, of which it uses one function: the check of
+one Ed25519 signature. It reads files, and neither writes one nor opens a connection. Exit status:
+0 yes, 1 no, 2 no answer (wrong usage, bad input), 3 something that should verify does not.
+
+The sections follow the documents: keys, statements, ledger, proofs, settings, change, policy,
+verdict, bundle. Each function names the section that it implements.
+"""
+
+import argparse
+import base64
+import bisect
+import datetime
+import functools
+import hashlib
+import hmac
+import itertools
+import json
+import os
+import re
+import sys
+import tomllib
+import unicodedata
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
+INTEGER_MAX = 2**53 - 1
+
+
+class BadInput(Exception):
+    """Bytes that are not of their format: exit status 2 where nothing else was asked."""
+
+
+class Tampered(Exception):
+    """What parses as ours and should verify, and does not: exit status 3."""
+
+
+class No(Exception):
+    """Nothing is wrong, and it is not enough: exit status 1."""
+
+
+def need(condition, why, kind=BadInput):
+    """Refuses with a reason unless the condition holds."""
+    if not condition:
+        raise kind(why)
+
+
+def sha256(*parts):
+    return hashlib.sha256(b"".join(parts)).digest()
+
+
+# ---- Encodings (ledger.md, Conventions; statement.md, Conventions) -------------------------------
+
+
+def base64_strict(text):
+    """RFC 4648 section 4 with padding and zero spare bits: one spelling a value (w)."""
+    need(re.fullmatch(r"[A-Za-z0-9+/]*={0,2}", text) and len(text) % 4 == 0, "not base64")
+    value = base64.b64decode(text)
+    need(base64.b64encode(value).decode() == text, "base64 with spare bits")
+    return value
+
+
+def base64_handed_in(text):
+    """Standard with padding, or URL-safe with or without it (statement.md section 1)."""
+    if "+" in text or "/" in text or text.endswith("="):
+        if "-" in text or "_" in text:
+            need("+" not in text and "/" not in text, "two alphabets")
+            text = text.replace("-", "+").replace("_", "/")
+        return base64_strict(text)
+    return base64_strict(text.replace("-", "+").replace("_", "/") + "=" * (-len(text) % 4))
+
+
+def decimal(text, most=INTEGER_MAX):
+    """A decimal without sign or leading zero."""
+    need(re.fullmatch(r"0|[1-9][0-9]{0,18}", text), "not a decimal")
+    need(int(text) <= most, "a decimal that is too large")
+    return int(text)
+
+
+def json_strict(data):
+    """statement.md section 2: one object, and no two readers see two meanings."""
+    need(data[:1] == b"{" and data[-1:] == b"}", "not one JSON object")
+    try:
+        text = data.decode("utf-8")
+    except UnicodeDecodeError:
+        raise BadInput("not UTF-8") from None
+    depth = 0
+    for bracket in re.findall(rb"[\[\]{}]", re.sub(rb'"(?:[^"\\]|\\.)*"', b"", data, flags=re.S)):
+        depth += 1 if bracket in b"[{" else -1  # nesting is bounded before anything is built
+        need(depth <= 16, "nested too deep")
+
+    def members(pairs):
+        need(len({name for name, _ in pairs}) == len(pairs), "a member twice")
+        return dict(pairs)
+
+    def integer(digits):
+        need(len(digits) <= 16 and digits.isdigit() and int(digits) <= INTEGER_MAX,
+             "not an integer")
+        return int(digits)
+
+    def refuse(_):
+        raise BadInput("not an integer")
+
+    try:
+        value = json.loads(text, object_pairs_hook=members, parse_int=integer, parse_float=refuse,
+                           parse_constant=refuse)
+    except (json.JSONDecodeError, RecursionError):
+        raise BadInput("not JSON") from None
+    if "\\u" in text:  # a lone surrogate can only come of an escape
+        try:
+            json.dumps(value, ensure_ascii=False).encode("utf-8")
+        except UnicodeEncodeError:
+            raise BadInput("a lone surrogate") from None
+    return value
+
+
+# ---- Keys and signatures (keys.md) ---------------------------------------------------------------
+
+P = 2**255 - 19
+ORDER = 2**252 + 27742317777372353535851937790883648493
+D = -121665 * pow(121666, -1, P) % P
+ROOT_OF_MINUS_ONE = pow(2, (P - 1) // 4, P)
+
+
+def point(encoded):
+    """keys.md section 2: the point with these bytes; None for a second spelling or none at all."""
+    y = int.from_bytes(encoded, "little")
+    sign, y = y >> 255, y & (2**255 - 1)
+    if y >= P:
+        return None
+    u, v = (y * y - 1) % P, (D * y * y + 1) % P
+    x = u * pow(v, 3, P) * pow(u * pow(v, 7, P), (P - 5) // 8, P) % P
+    if v * x * x % P == -u % P:
+        x = x * ROOT_OF_MINUS_ONE % P
+    if v * x * x % P != u or (x == 0 and sign):
+        return None
+    return (P - x if x & 1 != sign else x), y
+
+
+def small_order(x, y):
+    """keys.md section 2: eight times the point is the neutral element (three doublings)."""
+    z = 1
+    for _ in range(3):
+        a, b, c = x * x % P, y * y % P, 2 * z * z % P
+        e, g, h = ((x + y) ** 2 - a - b) % P, (b - a) % P, (-a - b) % P
+        f = (g - c) % P
+        x, y, z = e * f % P, g * h % P, f * g % P
+    return x == 0 and y == z
+
+
+@functools.lru_cache(4096)
+def good_point(encoded):
+    found = point(encoded)
+    return found is not None and not small_order(*found)
+
+
+def ed25519_holds(key, message, signature):
+    """keys.md section 4. `cryptography` checks the equation without the cofactor, and compares R
+    byte for byte; the refusals of points are made here."""
+    if len(key) != 32 or len(signature) != 64 or not good_point(key):
+        return False
+    if int.from_bytes(signature[32:], "little") >= ORDER or not good_point(signature[:32]):
+        return False
+    try:
+        Ed25519PublicKey.from_public_bytes(key).verify(signature, message)
+    except (InvalidSignature, ValueError):
+        return False
+    return True
+
+
+class Key:
+    """keys.md section 2: a public key in the line of OpenSSH, exactly."""
+
+    def __init__(self, line):
+        algorithm, _, encoded = line.partition(" ")
+        need(algorithm in ("ssh-ed25519", "sk-ssh-ed25519@openssh.com"), "another kind of key")
+        need(len(line) <= 16384, "a key line that is too long")
+        blob = base64_strict(encoded)
+        fields, rest = [], blob
+        while rest:
+            length = int.from_bytes(rest[:4], "big")
+            need(len(rest) >= 4 + length and len(rest) >= 4, "a key that is cut off")
+            fields.append(rest[4:4 + length])
+            rest = rest[4 + length:]
+        self.security = algorithm.startswith("sk-")
+        need(len(fields) == (3 if self.security else 2), "a key with other fields")
+        need(fields[0] == algorithm.encode() and len(fields[1]) == 32, "a key of another algorithm")
+        self.key, self.application = fields[1], fields[2] if self.security else None
+        if self.security:
+            need(re.fullmatch(rb"ssh:[\x21-\x7e]{0,251}", self.application), "another application")
+        need(good_point(self.key), "no key of Ed25519")
+        self.line = line
+        self.name = "SHA256:" + base64.b64encode(sha256(blob)).decode().rstrip("=")
+
+    def holds(self, message, signature):
+        """keys.md section 4; the form is told by the key's type, never by a length."""
+        if self.security != ("sk" in signature):
+            return False
+        if not self.security:
+            return ed25519_holds(self.key, message, signature["sig"])
+        sk = signature["sk"]
+        counted = bytes([sk["flags"]]) + sk["counter"].to_bytes(4, "big")
+        signed = sha256(self.application) + counted + sha256(message)
+        return ed25519_holds(self.key, signed, sk["sig"])
+
+
+PRESENCE = ["no_touch", "touch_claimed", "touch"]
+
+
+def presence(signature):
+    """keys.md section 3: what the flags claim. Nothing shows a touch yet (policy.md section 12)."""
+    return "touch_claimed" if "sk" in signature and signature["sk"]["flags"] & 1 else "no_touch"
+
+
+# ---- Statements (statement.md) -------------------------------------------------------------------
+
+PAYLOAD_TYPE = "application/vnd.in-toto+json"
+
+
+def text_of(pattern, why):
+    """A type: text that matches as a whole."""
+    compiled = re.compile(pattern)
+
+    def check(value):
+        need(isinstance(value, str) and compiled.fullmatch(value), why)
+        return value
+    return check
+
+
+def word(*words):
+    def check(value):
+        need(isinstance(value, str) and value in words, "another word")
+        return value
+    return check
+
+
+def integer(least, most):
+    def check(value):
+        need(type(value) is int and least <= value <= most, "another number")
+        return value
+    return check
+
+
+def exact(wanted):
+    def check(value):
+        need(value == wanted and type(value) is type(wanted), "another value")
+        return value
+    return check
+
+
+def items(kind, least=1, most=100, key=None):
+    """A list of 1 to 100 items; where `key` is given, sorted by it and nothing twice."""
+    def check(value):
+        need(isinstance(value, list) and least <= len(value) <= most, "a list of another length")
+        read = [kind(item) for item in value]
+        if key:
+            order = [key(item) for item in read]
+            need(all(a < b for a, b in itertools.pairwise(order)), "a list that is not sorted")
+        return read
+    return check
+
+
+def table(**fields):
+    """An object with these members: `name=type` must be there, `name_=type` may be."""
+    types = {name.removesuffix("_"): kind for name, kind in fields.items()}
+    required = {name for name in fields if not name.endswith("_")}
+
+    def check(value):
+        need(isinstance(value, dict), "no object")
+        need(value.keys() <= types.keys() and required <= value.keys(), "other members")
+        return {name: kind(value[name]) for name, kind in types.items() if name in value}
+    return check
+
+
+def by_itself(value):
+    return value.encode() if isinstance(value, str) else value
+
+
+def by_itself_text(value):
+    need(isinstance(value, str), "not a text")
+    return value
+
+
+def bytes_of_64(value):
+    need(isinstance(value, str) and len(base64_strict(value)) == 64, "not a signature")
+    return value
+
+
+# statement.md section 6: names.
+PLAIN = r"[a-z0-9][a-z0-9._-]*"
+PARTS = rf"(?=.{{1,100}}\Z){PLAIN}(/{PLAIN})*"
+DIGEST = text_of(r"[0-9a-f]{64}", "not a digest")
+MEMBER = LEVEL = text_of(rf"(?=.{{1,100}}\Z){PLAIN}", "not a name")
+TEAM = REPOSITORY = SERVICE = ENVIRONMENT = text_of(PARTS, "not a name")
+REVISION = text_of(r"[0-9a-f]{40}|[0-9a-f]{64}", "not a revision")
+TOKEN = text_of(r"""[^"'\\`\x00-\x20\x7f-\U0010ffff]{1,200}""", "not a token")
+TOOL = text_of(r"(?=[\x20-\x7e]{1,100}\Z)[^ ]+( [^ ]+)*", "not a tool")
+ORIGIN = text_of(r"""[^+"'\\`\x00-\x20\x7f-\U0010ffff]{1,100}""", "not an origin")
+FINGERPRINT = text_of(r"SHA256:[A-Za-z0-9+/]{42}[AEIMQUYcgkosw048]", "not a fingerprint")
+LEDGER_KEY = text_of(r"[\x21-\x7e]{1,255}", "not a verifier key")
+NONCE = text_of(r"[0-9a-f]{32}", "not a nonce")
+ENTRY = SIZE = TIME = integer(0, INTEGER_MAX)
+ASSISTANCE = ["none", "assisted", "generated"]
+DUTIES = ["review", "declare", "build", "decide", "deploy", "override", "observe"]
+KINDS = ["human", "bot", "agent", "service"]
+ENTRY_REFERENCE = table(index=ENTRY, leaf=DIGEST)
+
+
+def REFERENCE(value):
+    need(isinstance(value, str) and len(value) <= 255 and value.startswith("refs/"), "no reference")
+    need(re.fullmatch(r'[\x21-\x7e]+', value)
+         and not re.search(r'[~^:?*\[\\"]|\.\.|@\{|\.$', value),
+         "not a reference")
+    for part in value.split("/"):
+        need(part and not part.startswith(".") and not part.endswith(".lock"), "not a reference")
+    return value
+
+
+def AUTHOR(value):
+    need(isinstance(value, dict) and len(value) == 1, "not an author")
+    return table(member=MEMBER)(value) if "member" in value else table(email=DIGEST)(value)
+
+
+def POLICY_TEXT(value):
+    need(isinstance(value, str) and len(value.encode()) <= 24576, "not a policy text")
+    return value
+
+
+def KEY_LINE(value):
+    need(isinstance(value, str), "not a key")
+    return Key(value).line
+
+
+def sorted_list(kind, key=by_itself):
+    return items(kind, key=key)
+
+
+DIGESTS = sorted_list(DIGEST)
+TEAMS = sorted_list(TEAM)
+
+OPERATIONS = {  # statement.md section 4.1
+    "set_member": table(member=MEMBER, kind=word(*KINDS), level_=LEVEL, teams_=TEAMS,
+                        duties_=sorted_list(word(*DUTIES), DUTIES.index), operator_=MEMBER,
+                        profile_=DIGEST, emails_=DIGESTS),
+    "retire_member": table(member=MEMBER, reason_=DIGEST),
+    "add_key": table(member=MEMBER, key=KEY_LINE, attestation_=DIGEST),
+    "revoke_key": table(key=FINGERPRINT, cause=word("retired", "leaked"), since_=ENTRY),
+    "set_admins": table(admins=sorted_list(MEMBER), threshold=integer(1, 100)),
+    "rotate_ledger_key": table(ledger_key=LEDGER_KEY),
+    "lift": table(entry=ENTRY_REFERENCE, reason=DIGEST),
+    "confirm_clock": table(until=TIME),
+    "set_policy": table(text=POLICY_TEXT),
+    "set_baseline": table(service=SERVICE, environment=ENVIRONMENT,
+                          accepted=lambda v: v if v == "none" else REVISION(v),
+                          replaces_=ENTRY, reason_=DIGEST),
+    "delegate": table(service=MEMBER, below=LEVEL, teams_=TEAMS),
+    "end_delegation": table(service=MEMBER),
+}
+
+
+def operation(value):
+    need(isinstance(value, dict) and len(value) == 1, "not an operation")
+    (name, body), = value.items()
+    need(name in OPERATIONS, "an unknown operation")
+    body = OPERATIONS[name](body)
+    need("since" not in body or body["cause"] == "leaked", "since of what did not leak")
+    need(("replaces" in body) == ("reason" in body) or name != "set_baseline",
+         "a baseline's reason")
+    need(name != "set_admins" or body["threshold"] <= len(body["admins"]), "a threshold too high")
+    return name, body
+
+
+ROW = table(hash=DIGEST, repository_=REPOSITORY, target_=REFERENCE, service_=SERVICE,
+            base_=REVISION,
+            head_=REVISION, assistance_seen_=word(*ASSISTANCE),
+            shown=word("none", "summary", "diff", "interdiff"), supersedes_=DIGEST)
+PLACE = {"service": SERVICE, "environment": ENVIRONMENT, "revision": REVISION,
+         "artifacts_": DIGESTS}
+
+SAYS = {  # statement.md sections 4.1 to 4.7
+    "governance": table(genesis_=table(origin=ORIGIN, ledger_key=LEDGER_KEY, salt=DIGEST),
+                        base_=DIGEST, operations=items(operation, 1, 500)),
+    "change": table(change=DIGEST, repository=REPOSITORY, base_=REVISION, head=REVISION,
+                    target=REFERENCE,
+                    authors=sorted_list(AUTHOR, lambda a: ("email" in a, *a.values())),
+                    request_=TOKEN, predecessor_=DIGEST, assistance=word(*ASSISTANCE),
+                    tools_=sorted_list(TOOL)),
+    "approval": table(verdict=word("approve", "reject", "withdraw"),
+                      subject_type=word("change", "artifact"), rows=items(ROW),
+                      withdraws_=ENTRY_REFERENCE, comment_=DIGEST,
+                      checklist_=sorted_list(table(item=TOOL, answer=DIGEST), lambda c: c["item"])),
+    "build": table(artifact=DIGEST, repository=REPOSITORY, revision=REVISION, provenance_=DIGEST),
+    "decision": table(**PLACE, repository=REPOSITORY, verdict=word("allow", "deny"),
+                      mode=word("observe", "enforce"), start_=ENTRY, newest_=ENTRY, policy=ENTRY,
+                      trust=DIGEST, reasons_=sorted_list(TOKEN), cover_=DIGEST, overrides_=DIGESTS,
+                      program=TOOL),
+    "deployment": table(**PLACE, decision_=DIGEST, overrides_=DIGESTS, started_=DIGEST,
+                        outcome=word("started", "succeeded", "failed", "unknown"), trigger_=TOKEN,
+                        run_=TOKEN),
+    "override": table(**PLACE, repository=REPOSITORY, claimed=TIME, expires=TIME, reason=DIGEST,
+                      incident_=TOKEN, drill_=exact(True)),
+}
+
+
+def check_said(kind, says):
+    """statement.md section 4: the numbered rules below each table."""
+    has = says.keys().__contains__
+    if kind == "governance":
+        need(has("genesis") != has("base"), "exactly one of genesis and base")
+    elif kind == "change":
+        need(not has("tools") or says["assistance"] != "none", "tools without assistance")
+    elif kind == "approval":
+        need(has("withdraws") == (says["verdict"] == "withdraw"), "withdraws what")
+        need(len({row["hash"] for row in says["rows"]}) == len(says["rows"]), "a subject twice")
+        change = {"repository", "target", "head", "assistance_seen"}
+        for row in says["rows"]:
+            if says["subject_type"] == "change":
+                need(change <= row.keys() and "service" not in row, "a row of another type")
+            else:
+                need("service" in row and not (change | {"base"}) & row.keys(),
+                     "a row of another type")
+    elif kind == "decision":
+        allow = says["verdict"] == "allow"
+        need(has("reasons") != allow, "reasons of an allow, or none of a deny")
+        need(not allow or has("start") and has("cover") and not has("overrides"),
+             "an allow without")
+    elif kind == "deployment":
+        need(not has("started") or says["outcome"] != "started", "the start of a start")
+        need(not has("overrides") or not has("decision") and not has("started"),
+             "overrides besides")
+    elif kind == "override":
+        need(0 < says["expires"] - says["claimed"] <= 86_400_000, "an override of another length")
+
+
+def subjects_of(kind, predicate):
+    """statement.md section 3: subjects follow from what is said."""
+    says = predicate["says"]
+    def subject(name, key, value):
+        return {"name": name, "digest": {key: value}}
+    if kind == "governance":
+        named = predicate.get("ledger") or sha256(says["genesis"]["ledger_key"].encode()).hex()
+        return [subject("ledger", "sha256", named)]
+    if kind == "change":
+        return [subject("change", "countersignChange1", says["change"])]
+    if kind == "approval":
+        key = "countersignChange1" if says["subject_type"] == "change" else "sha256"
+        return [subject(says["subject_type"], key, row["hash"]) for row in says["rows"]]
+    if kind == "build":
+        return [subject("artifact", "sha256", says["artifact"])]
+    artifacts = [subject("artifact", "sha256", digest) for digest in says.get("artifacts", [])]
+    return [subject("revision", "gitCommit", says["revision"]), *artifacts]
+
+
+class Statement:
+    """statement.md section 8, steps 7 to 9: what a payload says."""
+
+    def __init__(self, payload):
+        shell = json_strict(payload)
+        need(shell.keys() == {"_type", "subject", "predicateType", "predicate"}, "another shell")
+        need(shell["_type"] == "https://in-toto.io/Statement/v1", "another statement type")
+        match = isinstance(shell["predicateType"], str) and re.fullmatch(
+            r"urn:countersign:([a-z]+):v1", shell["predicateType"])
+        need(match and match[1] in SAYS, "an unknown kind")
+        self.kind = match[1]
+        predicate = table(ledger_=DIGEST, by=MEMBER, nonce=NONCE,
+                          seen_=table(size=integer(1, INTEGER_MAX), root=DIGEST),
+                          says=SAYS[self.kind], annotations_=table_of_anything)(shell["predicate"])
+        self.says, self.by = predicate["says"], predicate["by"]
+        check_said(self.kind, self.says)
+        self.ledger, self.seen = predicate.get("ledger"), predicate.get("seen")
+        first = "genesis" in self.says
+        need((self.ledger is None) == first and (self.seen is None) == first, "ledger and seen")
+        need(shell["subject"] == subjects_of(self.kind, predicate), "other subjects")
+
+
+def table_of_anything(value):
+    need(isinstance(value, dict), "no object")
+    return value
+
+
+def pae(payload):
+    """statement.md section 1: the bytes that every signature is over."""
+    kind = PAYLOAD_TYPE.encode()
+    return b"DSSEv1 %d %s %d %s" % (len(kind), kind, len(payload), payload)
+
+
+class Envelope:
+    """statement.md section 8, steps 1 to 5. `canonical`: the one form of a leaf is wanted."""
+
+    def __init__(self, data, canonical):
+        if not canonical:
+            data = data.strip(b"\t\n\x0c\r ")
+        need(len(data) <= 131070, "an envelope that is too large")
+        shell = json_strict(data)
+        need(shell.keys() == {"payload", "payloadType", "signatures"}, "other members")
+        need(shell["payloadType"] == PAYLOAD_TYPE, "another payload type")
+        decode = base64_strict if canonical else base64_handed_in
+
+        def binary(value):
+            need(isinstance(value, str), "not base64")
+            return decode(value)
+
+        def signature(value):
+            value = table(keyid=FINGERPRINT, sig_=binary, sk_=table(
+                sig=binary, flags=integer(0, 255), counter=integer(0, 2**32 - 1)))(value)
+            need(("sig" in value) != ("sk" in value), "one of sig and sk")
+            need(len(value["sig"] if "sig" in value else value["sk"]["sig"]) == 64, "not 64 bytes")
+            return value
+
+        self.payload = binary(shell["payload"])
+        need(len(self.payload) <= 40960, "a payload that is too large")
+        self.signatures = items(signature, 1, 64)(shell["signatures"])
+        self.pae = pae(self.payload)
+        self.identity = sha256(self.pae).hex()
+        need(not canonical or self.canonical() == data, "another spelling than the canonical one")
+
+    def canonical(self):
+        """statement.md section 1, canonical form."""
+        def encode(value):
+            return base64.b64encode(value).decode()
+        def signature(s):
+            if "sig" in s:
+                return {"keyid": s["keyid"], "sig": encode(s["sig"])}
+            return {"keyid": s["keyid"], "sk": {**s["sk"], "sig": encode(s["sk"]["sig"])}}
+        return json.dumps({"payload": encode(self.payload), "payloadType": PAYLOAD_TYPE,
+                           "signatures": [signature(s) for s in self.signatures]},
+                          separators=(",", ":")).encode()
+
+
+# ---- Notes, checkpoints, tree (ledger.md sections 1 to 4) ----------------------------------------
+
+
+def key_id(name, typed_key):
+    return sha256(name.encode() + b"\n" + typed_key)[:4]
+
+
+def note_name(name):
+    """ledger.md section 3, rule 5: the name of a key."""
+    return 1 <= len(name.encode()) <= 255 and not any(
+        c.isspace() or c == "+" or unicodedata.category(c) == "Cc" for c in name)
+
+
+class NoteKey:
+    """ledger.md section 3 and proof.md section 2: a verifier key, `NAME+ID+BASE64`."""
+
+    def __init__(self, text, algorithm):
+        name, _, rest = text.partition("+")
+        identifier, _, encoded = rest.partition("+")
+        typed = base64_strict(encoded)
+        need(note_name(name), "no name")
+        need(len(typed) == 33 and typed[0] == algorithm, "another kind of verifier key")
+        need(identifier == key_id(name, typed).hex(), "another key id")
+        need(good_point(typed[1:]), "no key of Ed25519")
+        self.name, self.key, self.id, self.text = name, typed[1:], key_id(name, typed), text
+
+
+class Note:
+    """ledger.md section 3: a signed note, taken apart. Lines of strangers are kept and ignored."""
+
+    def __init__(self, data):
+        need(len(data) <= 65536, "a note that is too large")
+        try:
+            whole = data.decode("utf-8")
+        except UnicodeDecodeError:
+            raise BadInput("not UTF-8") from None
+        need(not re.search(r"[\x00-\x09\x0b-\x1f]", whole), "a control character in a note")
+        split = whole.rfind("\n\n")
+        need(split >= 0 and whole.endswith("\n"), "not a signed note")
+        self.text, lines = whole[:split + 1], whole[split + 2:].split("\n")[:-1]
+        need(1 <= len(lines) <= 100, "no signature line, or too many")
+        self.lines = []
+        for line in lines:
+            match = re.fullmatch("\u2014 ([^ +]+) ([^ ]+)", line)
+            need(match and note_name(match[1]), "not a signature line")
+            blob = base64_strict(match[2])
+            need(len(blob) > 4, "a signature that is too short")
+            self.lines.append((match[1], blob[:4], blob[4:]))
+
+    def by(self, key):
+        """The first line of this key, or None."""
+        return next((s for name, i, s in self.lines if (name, i) == (key.name, key.id)), None)
+
+
+class Checkpoint(Note):
+    """ledger.md section 3: origin, size and root hash, signed."""
+
+    def __init__(self, data):
+        super().__init__(data)
+        lines = self.text.split("\n")[:-1]
+        need(len(lines) >= 3 and lines[0] and all(lines[3:]), "not a checkpoint")
+        self.origin, self.size, root = lines[0], decimal(lines[1]), base64_strict(lines[2])
+        need(len(root) == 32, "not a root hash")
+        self.root = root
+        need(self.size > 0 or root == sha256(b""), "another root of no entries")
+
+
+def cosignature_message(seconds, text):
+    """proof.md section 2."""
+    return f"cosignature/v1\ntime {seconds}\n{text}".encode()
+
+
+def cosigned_at(key, note):
+    """proof.md section 2: the witness's time in seconds, or None without a line of it (ab, ac)."""
+    signature = note.by(key)
+    if signature is None:
+        return None
+    need(len(signature) == 72, "a cosignature of another length", Tampered)
+    seconds = int.from_bytes(signature[:8], "big")
+    need(seconds < 2**63 and ed25519_holds(
+        key.key, cosignature_message(seconds, note.text), signature[8:]),
+        f"the cosignature of {key.name} does not verify", Tampered)
+    return seconds
+
+
+def leaf_hash(leaf):
+    return sha256(b"\x00", leaf)
+
+
+def node_hash(left, right):
+    return sha256(b"\x01", left, right)
+
+
+def tree_root(hashes):
+    """ledger.md section 2: RFC 6962 section 2.1 over leaf hashes."""
+    if len(hashes) < 2:
+        return hashes[0] if hashes else sha256(b"")
+    split = 1 << (len(hashes) - 1).bit_length() - 1
+    return node_hash(tree_root(hashes[:split]), tree_root(hashes[split:]))
+
+
+def root_by_inclusion(index, size, leaf, proof):
+    """RFC 6962 section 2.1.1: the root that a proof with the right number of hashes has."""
+    need(0 <= index < size, "a position outside of the tree", Tampered)
+    node, last, result = index, size - 1, leaf
+    for sibling in proof:
+        need(last > 0, "too many hashes", Tampered)
+        if node & 1 or node == last:
+            result = node_hash(sibling, result)
+            while not node & 1 and node:
+                node, last = node >> 1, last >> 1
+        else:
+            result = node_hash(result, sibling)
+        node, last = node >> 1, last >> 1
+    need(last == 0, "too few hashes", Tampered)
+    return result
+
+
+def check_growth(old_size, old_root, size, root, proof):
+    """RFC 6962 section 2.1.2: the larger tree begins with the smaller one."""
+    need(old_size <= size, "from a larger tree", Tampered)
+    if old_size == size or old_size == 0:
+        need(not proof and (old_size < size or old_root == root), "another tree", Tampered)
+        return
+    need(proof, "too few hashes", Tampered)
+    hashes = list(proof)
+    if old_size & (old_size - 1) == 0:
+        hashes.insert(0, old_root)
+    node, last = old_size - 1, size - 1
+    while node & 1:
+        node, last = node >> 1, last >> 1
+    first = second = hashes[0]
+    for sibling in hashes[1:]:
+        need(last > 0, "too many hashes", Tampered)
+        if node & 1 or node == last:
+            first, second = node_hash(sibling, first), node_hash(sibling, second)
+            while not node & 1 and node:
+                node, last = node >> 1, last >> 1
+        else:
+            second = node_hash(second, sibling)
+        node, last = node >> 1, last >> 1
+    need(last == 0, "too few hashes", Tampered)
+    need(first == old_root and second == root, "leads to another root", Tampered)
+
+
+class Leaf:
+    """ledger.md section 1: one entry's bytes."""
+
+    def __init__(self, data):
+        need(len(data) <= 65535, "a leaf that is too large")
+        need(re.fullmatch(rb"[\x21-\x5b\x5d-\x7e]+", data), "a byte that no leaf has")
+        match = re.fullmatch(rb'\{"time":(0|[1-9][0-9]{0,15}),"prev":"([A-Za-z0-9+/]{43}=)",'
+                             rb'"envelope":(\{.*\})\}', data)
+        need(match, "not a leaf")
+        self.time, self.prev = decimal(match[1].decode()), base64_strict(match[2].decode())
+        self.envelope_bytes = match[3]
+        json_strict(data)
+        self.hash = leaf_hash(data)
+
+    def read(self):
+        """The envelope, and the statement in it."""
+        envelope = Envelope(self.envelope_bytes, canonical=True)
+        return envelope, Statement(envelope.payload)
+
+
+PROOF_HEAD = b"c2sp.org/tlog-proof@v1\n"
+
+
+class Proof:
+    """ledger.md section 4 and proof.md sections 1 and 4: the parts of the file."""
+
+    def __init__(self, data):
+        self.growth = data.startswith(b"old ")
+        need(len(data) <= (69632 if self.growth else 163840), "a proof that is too large")
+        head, found, note = data.partition(b"\n\n")
+        need(found, "no empty line")
+        lines = [line.decode("ascii", "replace") for line in head.split(b"\n")]
+        self.extra = None
+        if not self.growth:
+            need(lines.pop(0) + "\n" == PROOF_HEAD.decode(), "another first line")
+            if lines and lines[0].startswith("extra "):
+                self.extra = base64_strict(lines.pop(0)[6:])
+                need(self.extra, "an empty extra line")
+                need(len(self.extra) <= 65535, "an extra line that is too long")
+        first = "old " if self.growth else "index "
+        need(lines and lines[0].startswith(first), f"no line {first}")
+        self.number = decimal(lines.pop(0)[len(first):])
+        self.hashes = [base64_strict(line) for line in lines]
+        need(len(self.hashes) <= 63 and all(len(h) == 32 for h in self.hashes), "not hashes")
+        self.checkpoint = Checkpoint(note)
+
+
+# ---- Trust root (settings.md section 2) and quorum (proof.md section 3) --------------------------
+
+
+def toml_strict(data, most):
+    """TOML 1.0 in UTF-8 with at most so many bytes."""
+    need(len(data) <= most, "a text that is too long")
+    try:
+        return tomllib.loads(data.decode("utf-8"))
+    except (UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError, ValueError):
+        raise BadInput("not TOML") from None
+
+
+class TrustRoot:
+    """settings.md section 2."""
+
+    def __init__(self, data):
+        root = toml_strict(data, 65536)
+        name = text_of(r"[a-z0-9._-]{1,100}", "not a name")
+        text = text_of(r".*", "not a text")
+        witness = table(name=name, key=text)
+        group = table(name=name, members=items(name, 1, 64),
+                      need=lambda v: v if v in ("any", "all") else integer(1, 64)(v))
+        root = table(version=exact(1), origin=ORIGIN, ledger=DIGEST, ledger_key=text,
+                     admins=items(FINGERPRINT), quorum_=name, witness_=items(witness, 1, 32),
+                     group_=items(group, 1, 32), max_age_=duration)(root)
+        self.digest = sha256(data).hex()
+        self.origin, self.ledger = root["origin"], root["ledger"]
+        self.max_age = root.get("max_age")
+        self.key = NoteKey(root["ledger_key"], 1)
+        need(self.key.name == self.origin, "a key of another name than the origin")
+        need(len(set(root["admins"])) == len(root["admins"]), "an admin twice")
+        self.admins = root["admins"]
+        self.witnesses = {w["name"]: NoteKey(w["key"], 4) for w in root.get("witness", [])}
+        self.groups = {g["name"]: g for g in root.get("group", [])}
+        names = [named["name"] for named in root.get("witness", []) + root.get("group", [])]
+        need(len(set(names)) == len(names) and "none" not in names, "a name twice, or none")
+        keys = [key.key for key in self.witnesses.values()] + [self.key.key]
+        need(len(set(keys)) == len(keys), "one public key under two names")
+        known, used = set(self.witnesses), set()
+        for entry in self.groups.values():
+            members = entry["members"]
+            need(set(members) <= known and not used & set(members), "a member unknown or used")
+            need(len(set(members)) == len(members), "a member twice")
+            need(entry["need"] in ("any", "all") or entry["need"] <= len(members),
+                 "too many needed")
+            used |= set(members)
+            known.add(entry["name"])
+        need("quorum" in root or not names, "no quorum")
+        self.quorum = root.get("quorum", "none")
+        need(self.quorum == "none" or self.quorum in known, "a quorum that is not there")
+
+    def quorum_holds(self, cosigned, name=None):
+        """proof.md section 3, rule 5; `cosigned`: the names of witnesses that hold."""
+        name = name or self.quorum
+        if name == "none":
+            return True
+        if name in self.witnesses:
+            return name in cosigned
+        group = self.groups[name]
+        wanted = {"any": 1, "all": len(group["members"])}.get(group["need"], group["need"])
+        return sum(self.quorum_holds(cosigned, member) for member in group["members"]) >= wanted
+
+
+class Known:
+    """proof.md section 5: trees and keys of the ledger that are known by now."""
+
+    def __init__(self, trust):
+        self.trust = trust
+        self.trees = {}
+        self.keys = [(0, trust.key)]  # from trees of so many entries on
+        self.join(0, sha256(b""))
+        self.join(1, bytes.fromhex(trust.ledger))
+
+    def join(self, size, root):
+        need(self.trees.setdefault(size, root) == root, "the ledger has two histories", Tampered)
+
+    def key_of(self, size):
+        return [key for since, key in self.keys if since <= size][-1]
+
+    def check_origin(self, note):
+        """Step 3, what decides first."""
+        need(note.origin == self.trust.origin, f"it is of {note.origin}: name its trust root")
+
+    def check_signature(self, note):
+        """Step 3."""
+        key = self.key_of(note.size)
+        signature = note.by(key)
+        need(signature, "not signed by any known key", No)
+        need(ed25519_holds(key.key, note.text.encode(), signature),
+             f"the signature of {key.name} does not verify", Tampered)
+
+    def check_witnesses(self, note):
+        """Steps 6 and 7: the witnesses that cosigned, by name, with their times."""
+        times = {name: cosigned_at(key, note) for name, key in self.trust.witnesses.items()}
+        self.join(note.size, note.root)
+        return {name: at for name, at in times.items() if at is not None}
+
+    def learn(self, index, statement):
+        """(ae) A key that an entry brings, for trees of more than `index` + 1 entries."""
+        for name, body in statement.says["operations"] if statement.kind == "governance" else []:
+            if name == "rotate_ledger_key":
+                self.keys.append((index + 2, NoteKey(body["ledger_key"], 1)))
+                self.keys.sort(key=lambda pair: pair[0])
+
+
+def verify_proof(data, known, shown=False):
+    """proof.md section 5: a report of what the file proves."""
+    trust = known.trust
+    proof = None
+    if data.startswith((PROOF_HEAD, b"old ")):
+        proof = Proof(data)
+        note = proof.checkpoint
+    else:
+        note = Checkpoint(data)
+    report = {"proves": "checkpoint" if proof is None else "growth" if proof.growth else "entry",
+              "checkpoint": {"size": note.size, "root": note.root.hex()}}
+    learned, leaf = None, None
+    known.check_origin(note)
+    if proof and not proof.growth:
+        need(proof.extra, "no leaf in the extra line")
+        try:
+            leaf = Leaf(proof.extra)
+        except BadInput as error:
+            raise Tampered(f"what it holds is no entry: {error}") from None
+    known.check_signature(note)
+    if leaf:
+        try:
+            envelope, statement = leaf.read()
+        except BadInput as error:
+            raise Tampered(f"what it holds is no statement: {error}") from None
+        index, ledger = proof.number, bytes.fromhex(trust.ledger)
+        need(root_by_inclusion(index, note.size, leaf.hash, proof.hashes) == note.root,
+             "the proof leads to another root", Tampered)
+        own = leaf.hash if index == 0 else bytes.fromhex(statement.ledger or "")
+        need(own == ledger and (index != 1 or leaf.prev == ledger), "another ledger's", Tampered)
+        report["entry"] = {"index": index, "leaf": leaf.hash.hex(), "statement": envelope.identity,
+                           "kind": statement.kind, "by": statement.by, "time": utc(leaf.time)}
+        learned = (index, statement)
+    elif proof:
+        report["since"] = proof.number
+        need(proof.number in known.trees, f"it starts at {proof.number} entries: of which tree?")
+        check_growth(proof.number, known.trees[proof.number], note.size, note.root, proof.hashes)
+    times = known.check_witnesses(note)
+    report["witnesses"] = [{"name": n, "time": utc(t * 1000)} for n, t in times.items()]
+    report["answer"] = "YES" if trust.quorum_holds(times) else "NO"
+    if report["answer"] == "NO":
+        report["refused"] = f"{len(times)} of {len(trust.witnesses)} witnesses cosigned it"
+    elif learned:
+        known.learn(*learned)
+    return report
+
+
+def utc(milliseconds):
+    """A time as reports show it; beyond the calendar as a number."""
+    try:
+        at = datetime.datetime.fromtimestamp(milliseconds // 1000, datetime.UTC)
+    except (ValueError, OverflowError, OSError):
+        return str(milliseconds)
+    fraction = f".{milliseconds % 1000:03}" if milliseconds % 1000 else ""
+    return at.strftime("%Y-%m-%dT%H:%M:%S") + fraction + "Z"
+
+
+# ---- Change documents (change.md) ----------------------------------------------------------------
+
+CHANGE_HEAD = b"countersign change v1\n"
+ABSENT = (b"000000", b"-")
+
+
+def check_path(path):
+    """change.md, Format, rule 4."""
+    need(1 <= len(path) <= 4096 and b"\0" not in path, "not a path")
+    need(not {b"", b".", b".."} & set(path.split(b"/")), "not a path")
+
+
+def check_side(side):
+    """change.md, Format: `side`."""
+    mode, content = side
+    blob = mode in (b"100644", b"100755", b"120000") and re.fullmatch(rb"[0-9a-f]{64}", content)
+    link = mode == b"160000" and re.fullmatch(
+        rb"git-sha1:[0-9a-f]{40}|git-sha256:[0-9a-f]{64}", content)
+    need(blob or link or side == ABSENT, "not a side")
+
+
+def read_side(text):
+    """A side as a document writes it: mode, a space, content."""
+    side = tuple(text.split(b" "))
+    need(len(side) == 2, "not a side")
+    check_side(side)
+    return side
+
+
+def read_document(data):
+    """change.md, Format: rows as {path: (old side, new side)}, a side being (mode, content)."""
+    need(len(data) <= 256 << 20 and data.startswith(CHANGE_HEAD), "not a change document")
+    need(data == CHANGE_HEAD or data.endswith(b"\0"), "a document that is cut off")
+    rows, last = {}, None
+    for row in data[len(CHANGE_HEAD):].split(b"\0")[:-1]:
+        fields = row.split(b" ", 4)
+        need(len(fields) == 5, "not a row")
+        old, new, path = tuple(fields[:2]), tuple(fields[2:4]), fields[4]
+        check_side(old)
+        check_side(new)
+        check_path(path)
+        need(last is None or last < path, "rows that are not sorted")
+        need(old != new, "a row of no difference")
+        rows[path], last = (old, new), path
+    need(len(rows) <= 1_000_000, "too many rows")
+    return rows
+
+
+def write_document(rows):
+    """change.md, Format."""
+    return CHANGE_HEAD + b"".join(
+        b" ".join((*rows[path][0], *rows[path][1], path)) + b"\0" for path in sorted(rows))
+
+
+def change_hash(rows):
+    return sha256(write_document(rows)).hex()
+
+
+def compose(documents):
+    """change.md, Composition. None: they are not consecutive."""
+    sides = {}
+    for rows in documents:
+        for path, (old, new) in rows.items():
+            first, last = sides.get(path, (old, old))
+            if last != old:
+                return None
+            sides[path] = (first, new)
+    return {path: pair for path, pair in sides.items() if pair[0] != pair[1]}
+
+
+def fold_path(path):
+    """change.md, Facts, Folding (finding 24)."""
+    def fold_part(part):
+        try:
+            text = part.decode("utf-8")
+        except UnicodeDecodeError:
+            return part.lower()
+        folded = unicodedata.normalize("NFD", text).casefold()
+        return unicodedata.normalize("NFC", folded).encode()
+    return b"/".join(map(fold_part, path.split(b"/")))
+
+
+def opaque_reason(content):
+    """change.md, Facts: why nobody can read this content in a difference; None: they can."""
+    heads = (b"version https://git-lfs.github.com/spec/",
+             b"version https://hawser.github.com/spec/",
+             b"version http://git-media.io/v/")
+    if len(content) < 1024 and content.startswith(heads):
+        return "lfs-pointer"
+    if b"\0" in content:
+        return "binary"
+    return "too-long" if content.count(b"\n") > 10_000 or len(content) > 1 << 20 else None
+
+
+def link_target(path, text):
+    """change.md, Format: the path that a symbolic link's text leads to; None: none."""
+    if text.startswith(b"/") or len(text) > 4096:
+        return None
+    parts = path.split(b"/")[:-1]
+    for part in text.split(b"/"):
+        if part == b"..":
+            if not parts:
+                return None
+            parts.pop()
+        elif part not in (b"", b"."):
+            parts.append(part)
+    target = b"/".join(parts)
+    try:
+        check_path(target)
+    except BadInput:
+        return None
+    return target
+
+
+# ---- Certificates of carried sign-offs (change.md, Carried) --------------------------------------
+
+CARRY_HEAD = b"countersign carry v1\n"
+
+
+def read_certificate(data):
+    """change.md, Carried, Certificate: both hashes, and {path: [(side, first, removed, bytes)]}."""
+    limit = 16 << 20
+    need(len(data) <= limit, "a certificate that is too large")
+    match = re.match(CARRY_HEAD + rb"approved ([0-9a-f]{64})\nlanded ([0-9a-f]{64})\n", data)
+    need(match, "not a certificate")
+    at, files, edits, last, total = match.end(), {}, None, None, 0
+    edit = re.compile(rb"([am]) (0|[1-9][0-9]{0,7}) (0|[1-9][0-9]{0,7}) (0|[1-9][0-9]{0,7})\n")
+    while at < len(data):
+        if data.startswith(b"f ", at):
+            end = data.find(b"\0", at)
+            need(end >= 0, "a path that does not end")
+            path = data[at + 2:end]
+            check_path(path)
+            need(last is None or last < path, "files that are not sorted")
+            need(len(files) < 10_000, "too many files")
+            edits = files[path] = []
+            last, at = path, end + 1
+            continue
+        match = edit.match(data, at)
+        need(match and edits is not None, "not an edit")
+        side, (first, removed, size) = match[1], (int(match[n]) for n in (2, 3, 4))
+        at = match.end() + size
+        inserted = data[match.end():at]
+        need(at <= len(data) and (removed or size), "an edit that is cut off or empty")
+        need(first <= limit and removed <= limit, "an edit beyond what a file can have")
+        need(b"\0" not in inserted, "a NUL in an edit")
+        if edits:
+            before = edits[-1]
+            need(first > before[1] + before[2], "edits that touch")
+            need(not before[3] or before[3].endswith(b"\n"), "an edit that ends within a line")
+        edits.append((side, first, removed, inserted))
+        total += 1
+    need(total <= 1_000_000, "too many edits")
+    for edits in files.values():
+        need({side for side, *_ in edits} == {b"a", b"m"}, "edits of one side only")
+    return match_hex(data), files
+
+
+def match_hex(certificate):
+    """The approved and the landed hash that a certificate names."""
+    lines = certificate.split(b"\n", 3)
+    return lines[1][9:].decode(), lines[2][7:].decode()
+
+
+def lines_of(content):
+    return content.splitlines(keepends=True) if b"\r" not in content and not re.search(
+        rb"[\x0b\x0c\x1c-\x1e\x85]", content) else re.findall(rb"[^\n]*\n|[^\n]+", content)
+
+
+def apply_edits(lines, edits):
+    result, at = [], 0
+    for _, first, removed, inserted in edits:
+        result += lines[at:first] + [inserted]
+        at = first + removed
+    return b"".join(result + lines[at:])
+
+
+def check_carried(approved, landed, certificate, gap, content_of, landed_side):
+    """change.md, Carried, Check: what is carried, or BadInput with the reason why nothing is.
+
+    `content_of(hex digest)` gives bytes or None; `landed_side(path)` gives the side of the landed
+    tree, or None where it is not known."""
+    need(approved and landed, "one of the changes is empty")
+    hashes, files = read_certificate(certificate)
+    hash_a, hash_l = change_hash(approved), change_hash(landed)
+    need(hash_a != hash_l, "the changes are the same")
+    need(hashes == (hash_a, hash_l), "certificate of another change")
+    equal, there, edited, closest, used, total = 0, [], [], None, set(), 0
+    for path in sorted(approved.keys() | landed.keys()):
+        need(path in approved, "landed, and is no part of what was approved")
+        if path not in landed:
+            side = landed_side(path)
+            need(side is not None, "it is not known what is there")
+            need(side == approved[path][1], "approved, and neither landed so nor there")
+            there.append(path)
+            continue
+        if approved[path] == landed[path]:
+            equal += 1
+            continue
+        (base, target), (other, result) = approved[path], landed[path]
+        modes = {base[0], target[0], other[0], result[0]}
+        need(len(modes) == 1 and modes <= {b"100644", b"100755"}, "not one mode of a file")
+        need(path in files, "the certificate has no edits of it")
+        used.add(path)
+        content = content_of(base[1].decode())
+        need(content is not None, "B is not at hand")
+        total += len(content)
+        need(len(content) <= 16 << 20 and total <= 256 << 20, "B is too large")
+        need(sha256(content).hex().encode() == base[1] and b"\0" not in content, "B is another")
+        lines, edits = lines_of(content), files[path]
+        for _, first, removed, inserted in edits:
+            need(first + removed <= len(lines), "an edit is beyond the end")
+            at_end = first + removed == len(lines)
+            need(not inserted or inserted.endswith(b"\n") or at_end, "an edit would join a line")
+            open_end = lines and not lines[-1].endswith(b"\n")
+            need(not (open_end and first == len(lines)), "an edit would join a line")
+        for before, after in itertools.pairwise(edits):
+            if before[0] != after[0]:
+                between = after[1] - before[1] - before[2]
+                need(between >= max(gap, 1), f"only {between} unchanged lines between edits")
+                closest = between if closest is None else min(closest, between)
+        for wanted, side in ((target, b"a"), (other, b"m"), (result, b"am")):
+            made = apply_edits(lines, [e for e in edits if e[0] in side])
+            need(sha256(made).hex().encode() == wanted[1], "the edits make another content")
+        edited.append(path)
+    need(used == files.keys(), "the certificate has edits of a path that needs none")
+    return {"exact": equal, "there": there, "edited": edited, "closest_lines": closest}
+
+
+# ---- Reading git (change.md, Reading a document out of git; Steps and chains) --------------------
+
+
+def git_id(kind, data, length=40):
+    """change.md, Reading, rule 3: an object's id, in the format of ids of this length."""
+    header = b"%s %d\0" % (kind.encode(), len(data))
+    return (hashlib.sha1 if length == 40 else hashlib.sha256)(header + data).hexdigest()
+
+
+IGNORED_BY_HFS = re.compile("[\u200c-\u200f\u202a-\u202e\u206a-\u206f\ufeff]")
+
+
+def is_dot_git(name):
+    """change.md, Reading, rule 4: `.git` on NTFS or HFS+."""
+    for part in name.split(b"\\"):
+        stem = part.split(b":")[0].rstrip(b" .").lower()
+        if stem in (b".git", b"git~1"):
+            return True
+    folded = IGNORED_BY_HFS.sub("", name.decode("utf-8", "surrogateescape")).lower()
+    return folded == ".git"
+
+
+TREE_ENTRY = re.compile(rb"(40000|100644|100664|100755|120000|160000) ([^\0]*)\0")
+
+
+def read_tree(data, id_bytes=20):
+    """change.md, Reading, rule 4: {name: (mode, id)}."""
+    need(len(data) <= 16 << 20, "a tree that is too large", Tampered)
+    entries, last, at = {}, None, 0
+    while at < len(data):
+        match = TREE_ENTRY.match(data, at)
+        need(match and match.end() + id_bytes <= len(data), "not a tree", Tampered)
+        mode, name = match[1], match[2]
+        oid = data[match.end():match.end() + id_bytes]
+        at = match.end() + id_bytes
+        need(any(oid), "the null id in a tree", Tampered)
+        need(name not in (b"", b".", b"..") and b"/" not in name and not is_dot_git(name),
+             "a name that no tree may have", Tampered)
+        order = name + b"/" if mode == b"40000" else name
+        need((last is None or last < order) and name not in entries, "not git's order", Tampered)
+        last = order
+        entries[name] = (b"100644" if mode == b"100664" else mode, oid.hex())
+    return entries
+
+
+def identity(text):
+    """change.md, Steps and chains: name and address; None: there is no address."""
+    name, found, rest = text.partition(b"<")
+    address, closed, _ = rest.partition(b">")
+    if not found or not closed:
+        return None
+    return name.strip(b" \t"), address.strip(b" \t")
+
+
+class Commit:
+    """change.md, Reading, rule 5."""
+
+    def __init__(self, data):
+        need(len(data) <= 1 << 20, "a commit that is too large", Tampered)
+        head, _, self.message = data.partition(b"\n\n")
+        need(b"\0" not in head, "a NUL in the headers of a commit", Tampered)
+        match = re.match(rb"tree ([0-9a-f]{40}|[0-9a-f]{64})\n"
+                         rb"((?:parent (?:[0-9a-f]{40}|[0-9a-f]{64})\n)*)"
+                         rb"author ([^\n]*)\ncommitter ([^\n]*)(?:\n|\Z)", head)
+        need(match, "not a commit", Tampered)
+        rest = head[match.end():]
+        need(not re.search(rb"^(tree|parent|author|committer)( |$)", rest, re.M), "a header twice",
+             Tampered)
+        self.tree = match[1].decode()
+        self.parents = [line[7:].decode() for line in match[2].split(b"\n") if line]
+        need(len(self.parents) <= 1000, "too many parents", Tampered)
+        self.author, self.committer = identity(match[3]), identity(match[4])
+        self.co_authors = co_authors(self.message)
+
+
+def trailers(message):
+    """change.md, Steps and chains (p): any line that begins with a key and a colon."""
+    for line in message.split(b"\n"):
+        match = re.match(rb"([A-Za-z0-9-]+)[ \t]*:(.*)", line.removesuffix(b"\r"), re.S)
+        if match:
+            yield match[1].lower(), match[2].strip(b" \t\r\n\x0b\x0c")
+
+
+def co_authors(message):
+    found = [identity(value) for key, value in trailers(message) if key == b"co-authored-by"]
+    return [author for author in found if author]
+
+
+# ---- Policy (policy.md) --------------------------------------------------------------------------
+
+INVISIBLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u00ad\u061c\u200b-\u200f\u2028-\u202e"
+                       "\u2060-\u206f\ufeff\U000e0000-\U000e007f]")
+UNITS = {"s": 1000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
+DAY = UNITS["d"]
+
+
+def duration(value):
+    """policy.md section 1, in milliseconds (l)."""
+    need(isinstance(value, str) and re.fullmatch(r"[1-9][0-9]{0,3}[smhd]", value), "not a duration")
+    return int(value[:-1]) * UNITS[value[-1]]
+
+
+def pattern(value):
+    """policy.md section 4, rules 1 and 3."""
+    need(isinstance(value, str) and 1 <= len(value.encode()) <= 1024, "not a pattern")
+    need(not re.search(r"[\[\]{}\\\x00-\x1f\x7f-\x9f]|^!", value), "not a pattern")
+    for segment in value.split("/"):
+        need(segment not in ("", ".", "..") and ("**" not in segment or segment == "**"),
+             "no pattern")
+    return value
+
+
+def fold_policy(path):
+    """policy.md section 1, the folded form of a path. (change.md folds otherwise: NFD first.)"""
+    try:
+        return unicodedata.normalize("NFC", unicodedata.normalize(
+            "NFC", path.decode("utf-8")).casefold()).encode()
+    except UnicodeDecodeError:
+        return path.lower()
+
+
+@functools.lru_cache(4096)
+def compiled(folded, value):
+    """policy.md section 4, rules 1 and 2: a pattern as an expression over bytes."""
+    value = fold_policy(value.encode()) if folded else value.encode()
+    segments = value.split(b"/")
+    parts = []
+    for segment in segments:
+        if segment == b"**":
+            parts.append(rb"(?:[^/]*/)*")
+        else:
+            parts.append(b"".join({b"*": rb"[^/]*", b"?": rb"[^/]"}.get(c, re.escape(c))
+                                  for c in re.findall(rb"(?s).", segment)) + b"/")
+    return re.compile(b"".join(parts), re.S)
+
+
+def matches(value, path, folded=False):
+    """policy.md section 4, rules 2, 4 and 5: exactly, or with `folded` exactly or folded."""
+    if compiled(False, value).fullmatch(path + b"/"):
+        return True
+    return folded and bool(compiled(True, value).fullmatch(fold_policy(path) + b"/"))
+
+
+def unique(kind, most=100, least=0, key=lambda v: v):
+    """A list of a policy: at most 100 items, nothing twice."""
+    def check(value):
+        read = items(kind, least, most)(value)
+        need(len({key(v) for v in read}) == len(read), "a list that says something twice")
+        return read
+    return check
+
+
+def boolean(value):
+    need(isinstance(value, bool), "not a boolean")
+    return value
+
+
+def named(key, value):
+    """A table of names, each with a table."""
+    def check(found):
+        need(isinstance(found, dict), "no table")
+        return {key(name): value(item) for name, item in found.items()}
+    return check
+
+
+CARRY = word("clean", "never")
+TOUCH = word("touch", "attested")
+MODE = word("observe", "enforce")
+LEAST_PRESENCE = {None: 0, "touch": 1, "attested": 2}
+CONDITIONS = {
+    "assistance": unique(word(*ASSISTANCE), least=1), "author_below": LEVEL,
+    "author_kind": unique(word(*KINDS, "unknown", "tool"), least=1),
+    "paths": unique(pattern, least=1), "paths_outside": unique(pattern, least=1),
+    "environments": unique(ENVIRONMENT, least=1), "services": unique(SERVICE, least=1),
+    "opaque": exact(True), "collision": exact(True), "artifact": exact(True)}
+POLICY = table(
+    version=exact(1), levels_=unique(LEVEL, 20),
+    defaults_=table(
+        undeclared_=word(*ASSISTANCE), unproved_authors_=word("add-one", "lowest-level", "accept"),
+        approval_ttl_=duration, rollback_within_=duration, carry_=CARRY,
+        carry_gap_=integer(1, 1000),
+        weaken_delay_=duration, exempt_=unique(pattern), allow_collisions_=boolean,
+        decision_ttl_=duration, key_cooling_=duration),
+    override_=table(longest_=duration, debt_due_=duration, presence_=TOUCH),
+    environment_=named(ENVIRONMENT, table(mode_=MODE)),
+    service_=named(SERVICE, table(repository=REPOSITORY, branch_=REFERENCE,
+                                  paths_=unique(pattern, least=1),
+                                  artifact_=word("required", "optional"), builders_=unique(MEMBER),
+                                  mode_=MODE)),
+    rule_=items(table(name=text_of(r"[^\x00-\x1f\x7f]+", "not a name"),
+                      when_=table(**{name + "_": kind for name, kind in CONDITIONS.items()}),
+                      require_=items(table(level_=LEVEL, team_=TEAM, count_=integer(1, 100)), 0),
+                      checklist_=unique(TOOL), presence_=TOUCH, carry_=CARRY), 0, 500))
+DEFAULTS = {"undeclared": "generated", "unproved_authors": "add-one", "approval_ttl": 90 * DAY,
+            "rollback_within": 30 * DAY, "carry": "clean", "carry_gap": 1, "weaken_delay": DAY,
+            "exempt": [], "allow_collisions": False, "decision_ttl": UNITS["h"], "key_cooling": DAY}
+
+
+def check_integers(text):
+    """policy.md section 2, rule 2: integers are plain digits; the reader below does not tell."""
+    strings = r'"""(?:\\.|[^\\])*?"{3,5}|' r"'''.*?'{3,5}" r'|"(?:\\.|[^"\\\n])*"|' r"'[^'\n]*'"
+    bare = re.sub(strings + r"|#[^\n]*", '""', text, flags=re.S)
+    for value in re.findall(r"=[ \t]*([+-]?[0-9][^\s,}\]]*)", bare):
+        need(re.fullmatch(r"[0-9]+", value), "an integer in another spelling")
+
+
+class Policy:
+    """policy.md sections 2 and 3."""
+
+    def __init__(self, text):
+        data = text.encode("utf-8")
+        need(not INVISIBLE.search(text), "a character that a reader does not see")
+        need(all(line.count(".") <= 1000 for line in text.split("\n")), "too many dots in a line")
+        raw = toml_strict(data, 24576)
+        check_integers(text)
+        def visible(value):
+            if isinstance(value, str):
+                need(not INVISIBLE.search(value), "a character that a reader does not see")
+            elif isinstance(value, dict | list):
+                for item in [*value, *value.values()] if isinstance(value, dict) else value:
+                    visible(item)
+        visible(raw)
+        raw = POLICY(raw)
+        self.text = text
+        self.levels = raw.get("levels", [])
+        self.defaults = DEFAULTS | raw.get("defaults", {})
+        self.override = {"longest": 4 * UNITS["h"], "debt_due": DAY} | raw.get("override", {})
+        need(self.override["longest"] <= DAY, "override.longest above a day")
+        self.environments, self.services = raw.get("environment", {}), raw.get("service", {})
+        self.rules = raw.get("rule", [])
+        names = [rule["name"] for rule in self.rules]
+        need(len(set(names)) == len(names), "a rule's name twice")
+        for rule in self.rules:
+            need(len(rule["name"].encode()) <= 100, "a rule's name that is too long")
+            when, wanted = rule.setdefault("when", {}), rule.setdefault("require", [])
+            for ask in wanted:
+                ask.setdefault("count", 1)
+            levels = [n["level"] for n in wanted if "level" in n]
+            levels += [when["author_below"]] if "author_below" in when else []
+            need(set(levels) <= set(self.levels), "a level that is not listed")
+            need(set(when.get("environments", [])) <= self.environments.keys(), "an environment")
+            need(set(when.get("services", [])) <= self.services.keys(), "a service")
+            need(sum(n["count"] for n in wanted) <= 100, "more than 100 people")
+
+    def environment(self, name):
+        """policy.md section 3, Environments: the listed name that matches best, or None."""
+        found = [e for e in self.environments if name == e or name.startswith(e + "/")]
+        return max(found, key=len, default=None)
+
+    def mode(self, service, environment):
+        listed = self.environments.get(self.environment(environment), {})
+        return self.services[service].get("mode") or listed.get("mode", "observe")
+
+    def rank(self, level):
+        """The place of a level; below all for none and for one that is not listed."""
+        return self.levels.index(level) if level in self.levels else -1
+
+
+BUILT_IN = 'version = 1\n[environment.production]\nmode = "observe"\n'
+
+
+def strongest(*assistances):
+    return max((a for a in assistances if a), key=ASSISTANCE.index, default=None)
+
+
+def below(policy, author, level):
+    """policy.md section 6, step 3."""
+    claimed = author["standing"] == "claimed" and policy.defaults["unproved_authors"] != "accept"
+    return claimed or policy.rank(author["level"]) < policy.rank(level)
+
+
+def rule_matches(policy, rule, facts, assistance):
+    """policy.md section 3, conditions, and section 6, step 4."""
+    when, people = rule["when"], [a for a in facts["authors"] if a["kind"] != "tool"]
+    paths = [row["path"] for row in facts["paths"]]
+    if ("artifact" in when) != facts["artifact"]:
+        return False
+    tests = {
+        "assistance": lambda v: assistance in v,
+        "author_below": lambda v: not people or any(below(policy, a, v) for a in people),
+        "author_kind": lambda v: any(a["kind"] in v for a in facts["authors"]),
+        "paths": lambda v: any(matches(p, path, True) for p in v for path in paths),
+        "paths_outside": lambda v: any(not any(matches(p, path) for p in v) for path in paths),
+        "environments": lambda v: any(facts["environment"] == e or facts["environment"].startswith(
+            e + "/") for e in v),
+        "services": lambda v: facts["service"] in v,
+        "opaque": lambda v: any(row["opaque"] for row in facts["paths"]),
+        "collision": lambda v: facts["collision"],
+        "artifact": lambda v: facts["artifact"]}
+    return all(tests[name](value) for name, value in when.items())
+
+
+def fill(needs, people):
+    """policy.md section 6, step 10: a maximum matching, earlier needs first. `needs`: pairs of a
+    count and the people who could fill a place of it. Who fills each need."""
+    places = [(n, able) for n, (count, able) in enumerate(needs) for _ in range(count)]
+    holder = {}
+
+    def place(index, tried):
+        for person in people:
+            if person in places[index][1] and person not in tried:
+                tried.add(person)
+                if person not in holder or place(holder[person], tried):
+                    holder[person] = index
+                    return True
+        return False
+    for index in range(len(places)):
+        place(index, set())
+    return [[p for p in people if p in holder and places[holder[p]][0] == n]
+            for n in range(len(needs))]
+
+
+def needs_of(rule):
+    """policy.md section 6, step 7."""
+    wishes = rule.get("checklist") or "presence" in rule or rule.get("carry") == "never"
+    return rule["require"] or ([{"count": 1}] if wishes else [])
+
+
+def assess(policy, facts, sign_offs):
+    """policy.md section 6: what is asked of a segment or artifact, and what is missing."""
+    denials = []
+    if policy.environment(facts["environment"]) is None:
+        denials.append("UNKNOWN_ENVIRONMENT")
+    if facts["service"] not in policy.services:
+        denials.append("UNKNOWN_SERVICE")
+    if facts["collision"] and not policy.defaults["allow_collisions"]:
+        denials.append("PATH_COLLISION")
+    authors = facts["authors"]
+    people = [a for a in authors if a["kind"] != "tool"]
+    assistance = strongest(
+        facts["declared"] or policy.defaults["undeclared"], facts["detected"],
+        "generated" if any(a["kind"] == "agent" for a in authors) else None,
+        "assisted" if len(people) < len(authors) else None)
+    matching = [r for r in policy.rules if rule_matches(policy, r, facts, assistance)]
+    exempt = (not facts["artifact"] and not matching and not facts["collision"]
+              and bool(facts["paths"]) and all(
+                  not row["opaque"] and any(matches(p, row["path"])
+                                            for p in policy.defaults["exempt"])
+                  for row in facts["paths"]))
+    nobody = not people and not facts["artifact"]
+    claimed = nobody or any(a["standing"] == "claimed" for a in people)
+    add_one = policy.defaults["unproved_authors"] == "add-one" and claimed
+
+    not_counted, counted = [], []
+    members = {a["member"] for a in authors if a["member"]}
+    for s in sign_offs:
+        code = ("IS_AUTHOR" if s["member"] in members else
+                "EXPIRED" if s["age"] >= policy.defaults["approval_ttl"] else
+                "SAW_LESS_ASSISTANCE" if ASSISTANCE.index(s["assistance_seen"]) < ASSISTANCE.index(
+                    assistance) else None)
+        if code:
+            not_counted.append((s["entry"], code, None))
+        else:
+            counted.append(s)
+
+    groups = []
+    if not exempt and (matching or not facts["artifact"]):
+        groups.append((None, [{"count": 2 if add_one else 1}]))
+    inside = facts["artifact"] or "paths" not in policy.services.get(facts["service"], {}) or any(
+        matches(p, row["path"], True) for p in policy.services[facts["service"]]["paths"]
+        for row in facts["paths"])
+    for rule in matching if inside else []:
+        groups.append((rule, needs_of(rule)))
+
+    requirements = []
+    for rule, asks in groups:
+        wishes = rule or {}
+        never = "never" in (policy.defaults["carry"], wishes.get("carry"))
+        least = LEAST_PRESENCE[wishes.get("presence")]
+        def failing(s):
+            """The wishes of this rule that a sign-off leaves open, in the order of step 9."""
+            return [code for code, fails in (
+                ("CARRY_REFUSED", s["carried"] and never),
+                ("NEEDS_TOUCH", PRESENCE.index(s["presence"]) < least),
+                ("NEEDS_CHECKLIST", not set(wishes.get("checklist", [])) <= set(s["answered"])))
+                if fails]
+        for s in counted:
+            if failing(s):
+                not_counted.append((s["entry"], failing(s)[0], wishes.get("name")))
+
+        def able(ask, without=()):
+            """Who could fill a place, by sign-offs that leave open nothing but `without`: member
+            and entry of the newest exact one, else of the newest."""
+            order = sorted(counted, key=lambda s: (not s["carried"], s["entry"]))
+            return {s["member"]: s["entry"] for s in order if set(failing(s)) <= set(without)
+                    and ("level" not in ask or policy.rank(s["level"]) >= policy.rank(ask["level"]))
+                    and ("team" not in ask or ask["team"] in s["teams"])}
+        everybody = sorted({s["member"] for s in counted})
+        def filling(without=()):
+            return fill([(ask["count"], able(ask, without)) for ask in asks], everybody)
+        filled = filling()
+        for number, ask in enumerate(asks):
+            missing = ask["count"] - len(filled[number])
+            code = "NEEDS_TEAM" if "team" in ask else "NEEDS_LEVEL" if "level" in ask else \
+                "UNKNOWN_AUTHOR" if rule is None and add_one and missing == 1 else "NEEDS_SIGN_OFF"
+            if missing and code != "UNKNOWN_AUTHOR":
+                code = next((wish for wish in ("CARRY_REFUSED", "NEEDS_CHECKLIST", "NEEDS_TOUCH")
+                             if len(filling([wish])[number]) > len(filled[number])), code)
+            requirements.append({
+                "rule": wishes.get("name"), "need": ask, "code": code, "missing": missing,
+                "filled_by": filled[number],
+                "sign_offs": [able(ask)[member] for member in filled[number]]})
+    missing = any(r["missing"] for r in requirements)
+    return {"assistance": assistance, "exempt": exempt, "denials": denials,
+            "not_counted": sorted(not_counted, key=lambda n: n[0]), "requirements": requirements,
+            "satisfied": not missing and not denials}
+
+
+# ---- Command line --------------------------------------------------------------------------------
+
+
+def main(arguments):
+    parser = argparse.ArgumentParser(prog="verify.py", description=__doc__.split("\n")[0])
+    parser.add_argument("files", nargs="*", metavar="FILE")
+    parser.add_argument("--trust", metavar="FILE", help="the trust root")
+    parser.add_argument("--since", metavar="CHECKPOINT", help="an older checkpoint that is known")
+    parser.add_argument("--json", action="store_true", help="answer in JSON")
+    parser.add_argument("--now", metavar="TIME", help="judge ages at this time (RFC 3339)")
+    parser.add_argument("--vectors", metavar="DIR", help="run every vector below this folder")
+    parser.add_argument("--self-test", action="store_true", help="check this file's arithmetic")
+    options = parser.parse_args(arguments)
+    if options.vectors:
+        sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+        sys.modules.setdefault("verify", sys.modules[__name__])
+        return __import__("verify_vectors").run_vectors(options.vectors)
+    if options.self_test:
+        return self_test()
+    if not options.files or not options.trust:
+        parser.error("FILE and --trust are needed")
+    reports, status = [], 0
+    at = datetime.datetime.fromisoformat(options.now) if options.now else datetime.datetime.now(
+        datetime.UTC)
+    now = int(at.timestamp() * 1000)
+    try:
+        known = Known(TrustRoot(open(options.trust, "rb").read()))
+        if options.since:
+            need(verify_proof(open(options.since, "rb").read(), known)["answer"] == "YES",
+                 "--since")
+        contents = [open(name, "rb").read() for name in options.files]
+        for name, data in zip(options.files, contents, strict=True):
+            try:
+                report = {"file": name, **verify_file(data, known, now)}
+                status = max(status, {"YES": 0, "NO": 1}[report["answer"]])
+            except Tampered as error:
+                report, status = {"file": name, "answer": "TAMPERED", "refused": str(error)}, 3
+            except No as error:
+                report = {"file": name, "answer": "NO", "refused": str(error)}
+                status = max(status, 1)
+            reports.append(report)
+    except (BadInput, OSError) as error:
+        print(f"verify.py: error: {error}", file=sys.stderr)
+        return 2
+    if options.json:
+        print(json.dumps({"files": reports}, indent=2))
+    else:
+        for report in reports:
+            print(report["answer"], report["file"], report.get("refused", ""), sep="  ")
+    return status
+
+
+def verify_file(data, known, now):
+    return verify_proof(data, known)
+
+
+def self_test():
+    """The arithmetic of this file on values that are published elsewhere."""
+    key = bytes.fromhex("d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a")
+    signature = bytes.fromhex(  # RFC 8032 section 7.1
+        "e5564300c360ac729086e2cc806e828a84877f1eb8e5d974d873e06522490155"
+        "5fb8821590a33bacc61e39701cf9b46bd25bf5f0595bbe24655141438e7a100b")
+    high = int.from_bytes(signature[32:], "little") + ORDER
+    high_s = signature[:32] + high.to_bytes(32, "little")
+    checks = {
+        "a signature of RFC 8032": ed25519_holds(key, b"", signature),
+        "another message": not ed25519_holds(key, b"x", signature),
+        "S above the order": not ed25519_holds(key, b"", high_s),
+        "keys of small order": not any(good_point(bytes([n]) + bytes(31)) for n in (0, 1)),
+        "a key of small order": not good_point(bytes.fromhex(
+            "c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a")),
+        "a second spelling": not good_point((P + 3).to_bytes(32, "little")),
+        "the root of no entries": tree_root([]) == sha256(b""),
+        "PAE": pae(b"{}") == b"DSSEv1 28 application/vnd.in-toto+json 2 {}",
+    }
+    leaves = [leaf_hash(bytes([n])) for n in range(9)]
+    for size in range(1, 10):  # every proof is that of one tree, index and size
+        root = tree_root(leaves[:size])
+        for index in range(size):
+            proof, low, high = [], 0, size
+            while high - low > 1:
+                split = low + (1 << (high - low - 1).bit_length() - 1)
+                left = index < split
+                proof.insert(0, tree_root(leaves[split:high] if left else leaves[low:split]))
+                low, high = (low, split) if left else (split, high)
+            held = root_by_inclusion(index, size, leaves[index], proof) == root
+            checks["inclusion"] = checks.get("inclusion", True) and held
+    for name, good in checks.items():
+        print("ok" if good else "WRONG", name)
+    return 0 if all(checks.values()) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
