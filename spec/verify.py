@@ -338,6 +338,11 @@ def KEY_LINE(value):
     return Key(value).line
 
 
+def EMBEDDED(value):
+    need(isinstance(value, str) and 1 <= len(base64_strict(value)) <= 24576, "not a file")
+    return value
+
+
 def sorted_list(kind, key=by_itself):
     return items(kind, key=key)
 
@@ -396,7 +401,8 @@ SAYS = {  # statement.md sections 4.1 to 4.7
                       subject_type=word("change", "artifact"), rows=items(ROW),
                       withdraws_=ENTRY_REFERENCE, comment_=DIGEST,
                       checklist_=sorted_list(table(item=TOOL, answer=DIGEST), lambda c: c["item"])),
-    "build": table(artifact=DIGEST, repository=REPOSITORY, revision=REVISION, provenance_=DIGEST),
+    "build": table(artifact=DIGEST, repository=REPOSITORY, revision=REVISION, provenance_=DIGEST,
+                   embedded_=EMBEDDED),
     "decision": table(**PLACE, repository=REPOSITORY, verdict=word("allow", "deny"),
                       mode=word("observe", "enforce"), start_=ENTRY, newest_=ENTRY, policy=ENTRY,
                       trust=DIGEST, reasons_=sorted_list(TOKEN), cover_=DIGEST, overrides_=DIGESTS,
@@ -426,6 +432,9 @@ def check_said(kind, says):
             else:
                 need("service" in row and not (change | {"base"}) & row.keys(),
                      "a row of another type")
+    elif kind == "build" and has("embedded"):
+        file = base64_strict(says["embedded"])
+        need(says.get("provenance") == sha256(file).hex(), "another file")
     elif kind == "decision":
         allow = says["verdict"] == "allow"
         need(has("reasons") != allow, "reasons of an allow, or none of a deny")
@@ -1282,6 +1291,9 @@ def named(key, value):
     return check
 
 
+SCHEME = r"(?=.{1,1024}\Z)[A-Za-z][A-Za-z0-9+.-]*:"
+REPOSITORY_URI = text_of(SCHEME + r"//[\x21-\x7e]+", "no URI of a repository")
+URI = text_of(SCHEME + r"[\x21-\x7e]+", "no URI")
 CARRY = word("clean", "never")
 TOUCH = word("touch", "attested")
 MODE = word("observe", "enforce")
@@ -1302,10 +1314,11 @@ POLICY = table(
         decision_ttl_=duration, key_cooling_=duration),
     override_=table(longest_=duration, debt_due_=duration, presence_=TOUCH),
     environment_=named(ENVIRONMENT, table(mode_=MODE)),
+    repository_=named(REPOSITORY, table(uri=REPOSITORY_URI)),
     service_=named(SERVICE, table(repository=REPOSITORY, branch_=REFERENCE,
                                   paths_=unique(pattern, least=1),
                                   artifact_=word("required", "optional"), builders_=unique(MEMBER),
-                                  mode_=MODE)),
+                                  artifact_uri_=URI, mode_=MODE)),
     rule_=items(table(name=text_of(r"[^\x00-\x1f\x7f]+", "not a name"),
                       when_=table(**{name + "_": kind for name, kind in CONDITIONS.items()}),
                       require_=items(table(level_=LEVEL, team_=TEAM, count_=integer(1, 100)), 0),
@@ -1346,7 +1359,7 @@ class Policy:
         self.override = {"longest": 4 * UNITS["h"], "debt_due": DAY} | raw.get("override", {})
         need(self.override["longest"] <= DAY, "override.longest above a day")
         self.environments, self.services = raw.get("environment", {}), raw.get("service", {})
-        self.rules = raw.get("rule", [])
+        self.rules, self.repositories = raw.get("rule", []), raw.get("repository", {})
         names = [rule["name"] for rule in self.rules]
         need(len(set(names)) == len(names), "a rule's name twice")
         for rule in self.rules:
