@@ -44,6 +44,8 @@ pub mod session;
 pub mod evidence;
 #[cfg(feature = "cli")]
 pub mod audit;
+#[cfg(feature = "cli")]
+pub mod witness;
 
 // Floor 5
 #[cfg(feature = "cli")]

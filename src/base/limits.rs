@@ -99,6 +99,8 @@ pub const KEY_NAME_BYTES_MAX: usize = 255;
 pub const RECEIPT_BYTES_MAX: usize = NOTE_BYTES_MAX + 96 * 1024;
 /// Largest consistency proof (tlog-witness) in bytes: a note and the hashes.
 pub const CONSISTENCY_BYTES_MAX: usize = NOTE_BYTES_MAX + 4 * 1024;
+/// Largest evidence of a fork in bytes: two notes, a root and the hashes.
+pub const FORK_BYTES_MAX: usize = 2 * NOTE_BYTES_MAX + 4 * 1024;
 /// Most lines of hashes in a file of a proof: what a witness takes, and a tree of 2^53 leaves needs
 /// fewer.
 pub const PROOF_LINES_MAX: usize = 63;
@@ -190,3 +192,6 @@ pub const BUNDLE_BYTES_MAX: usize = 256 * 1024 * 1024;
 pub const BUNDLE_ENTRIES_MAX: usize = 100_000;
 /// Most blobs of a bundle, and most git objects: two sides of each path of a large release.
 pub const BUNDLE_PARTS_MAX: usize = 200_000;
+/// Most connections of a witness at a time: ledgers ask it rarely, and one answer takes some
+/// milliseconds.
+pub const WITNESS_CONNECTIONS_MAX: usize = 64;

@@ -229,9 +229,38 @@ pub fn verify_consistency(
     } else {
         proof.split_first().ok_or(ProofError::Length)?
     };
+    let (old_node, new_node) = climb(old, new, *first, rest)?;
+    if old_node == *old_root && new_node == *new_root { Ok(()) } else { Err(ProofError::Root) }
+}
+
+/// The roots of the older and of the newer tree that a consistency proof speaks of, whatever they
+/// should be. `None` where the proof is of a wrong length or does not hold the older root: where
+/// the older tree is empty, the whole newer one, or of a power of two.
+#[must_use]
+pub fn consistency_roots(
+    old_size: TreeSize,
+    new_size: TreeSize,
+    proof: &[[u8; 32]],
+) -> Option<(RootHash, RootHash)> {
+    let (old, new) = (old_size.get(), new_size.get());
+    if old >= new || old == 0 || old.is_power_of_two() {
+        return None;
+    }
+    let (first, rest) = proof.split_first()?;
+    climb(old, new, *first, rest).ok()
+}
+
+/// Climbs from the subtree that two trees share, at the right edge of the older one, to the roots
+/// of both; `0 < old < new`.
+fn climb(
+    old: u64,
+    new: u64,
+    first: [u8; 32],
+    rest: &[[u8; 32]],
+) -> Result<(RootHash, RootHash), ProofError> {
     let shift = (old - 1).trailing_ones();
     let (mut index, mut last) = ((old - 1) >> shift, (new - 1) >> shift);
-    let (mut old_node, mut new_node) = (*first, *first);
+    let (mut old_node, mut new_node) = (first, first);
     for sibling in rest {
         if last == 0 {
             return Err(ProofError::Length);
@@ -252,8 +281,7 @@ pub fn verify_consistency(
     if last != 0 {
         return Err(ProofError::Length);
     }
-    let good = old_node == *old_root.as_bytes() && new_node == *new_root.as_bytes();
-    if good { Ok(()) } else { Err(ProofError::Root) }
+    Ok((RootHash::from_bytes(old_node), RootHash::from_bytes(new_node)))
 }
 
 /// The root of a list of leaf hashes: the definition itself, for small trees.

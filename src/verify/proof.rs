@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 
 use super::trust::TrustRoot;
 use crate::base::digest::{RootHash, StatementId};
-use crate::base::position::{EntryIndex, TreeSize};
+use crate::base::position::TreeSize;
 use crate::ledger::consistency::{CONSISTENCY_START, ConsistencyError, ConsistencyProof};
+use crate::ledger::keys::LedgerKeys;
 use crate::ledger::receipt::{EntryProof, ReceiptError};
 use crate::ledger::tlog_proof::{ProofFileError, TLOG_PROOF_START, TlogProof};
 use crate::merkle::empty_root;
@@ -143,8 +144,7 @@ pub struct CheckedProof {
 pub struct Known<'a> {
     trust: &'a TrustRoot,
     trees: BTreeMap<TreeSize, RootHash>,
-    /// The entry that brought each key, in order; the key signs trees larger than that entry's.
-    keys: Vec<(EntryIndex, VerifierKey)>,
+    keys: LedgerKeys,
 }
 
 impl<'a> Known<'a> {
@@ -154,13 +154,19 @@ impl<'a> Known<'a> {
     pub fn new(trust: &'a TrustRoot) -> Self {
         let first = RootHash::from_bytes(*trust.ledger().as_bytes());
         let trees = BTreeMap::from([(TreeSize::new(0), empty_root()), (TreeSize::new(1), first)]);
-        Self { trust, trees, keys: Vec::new() }
+        Self { trust, trees, keys: LedgerKeys::new(trust.ledger_key().clone()) }
     }
 
     /// The trust root.
     #[must_use]
     pub const fn trust(&self) -> &'a TrustRoot {
         self.trust
+    }
+
+    /// The keys of the ledger, as far as they are known.
+    #[must_use]
+    pub const fn keys(&self) -> &LedgerKeys {
+        &self.keys
     }
 
     /// Adds a tree that somebody vouches for, such as what this user has seen of the ledger.
@@ -188,7 +194,7 @@ impl<'a> Known<'a> {
     /// [`ProofRefusal`]; nothing is learnt then.
     pub fn check(&mut self, file: ProofFile) -> Result<CheckedProof, ProofRefusal> {
         let origin = self.trust.origin().as_str();
-        let key = self.key_of(file.claimed()?.size).clone();
+        let key = self.keys.of_size(file.claimed()?.size).clone();
         let (proved, checkpoint) = match file {
             ProofFile::Entry(file) => {
                 let entry = EntryProof::of(file, origin, &key)?;
@@ -216,14 +222,6 @@ impl<'a> Known<'a> {
         Ok(CheckedProof { proved, checkpoint, witnessed })
     }
 
-    /// The key that signs trees of that size: the entry that brings a key is the last of the one
-    /// before.
-    fn key_of(&self, size: TreeSize) -> &VerifierKey {
-        let in_force = |(entry, _): &&(EntryIndex, VerifierKey)| entry.size_after() < size;
-        let newest = self.keys.iter().rev().find(in_force);
-        newest.map_or(self.trust.ledger_key(), |(_, key)| key)
-    }
-
     /// Takes up the key that an entry brings, which is this ledger's by its name.
     fn follow(&mut self, proved: &Proved) {
         let Proved::Entry { entry, statement, .. } = proved else { return };
@@ -232,11 +230,8 @@ impl<'a> Known<'a> {
         for operation in &body.operations {
             if let Operation::RotateLedgerKey(said) = operation
                 && let Ok(key) = said.ledger_key.parse::<VerifierKey>()
-                && key.name() == self.trust.origin().as_str()
-                && self.keys.iter().all(|(known, _)| *known != index)
             {
-                self.keys.push((index, key));
-                self.keys.sort_by_key(|(entry, _)| *entry);
+                self.keys.add(index, key);
             }
         }
     }

@@ -1,5 +1,7 @@
 //! A small log of real statements, with a ledger's key, three witnesses and trust roots.
 
+#![allow(dead_code, reason = "a module of two test programs, each with its own needs")]
+
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 

@@ -32,6 +32,8 @@ mod submit;
 mod trust;
 mod verify;
 mod withdraw;
+#[cfg(feature = "server")]
+mod witness;
 
 use super::Context;
 use super::error::CliError;
@@ -39,11 +41,12 @@ use super::exit::ExitStatus;
 
 /// Declares the commands in the order of `--help`.
 macro_rules! commands {
-    ($($variant:ident = $module:ident,)*) => {
+    ($($(#[$when:meta])? $variant:ident = $module:ident,)*) => {
         /// A command and its arguments.
         #[derive(Debug, clap::Subcommand)]
         pub(crate) enum Command {
-            $(#[allow(missing_docs, reason = "the help text stands on the arguments")]
+            $($(#[$when])?
+            #[allow(missing_docs, reason = "the help text stands on the arguments")]
             $variant($module::Args),)*
         }
 
@@ -51,7 +54,7 @@ macro_rules! commands {
             /// Runs the command.
             pub(crate) fn run(&self, context: &mut Context) -> Result<ExitStatus, CliError> {
                 match self {
-                    $(Self::$variant(args) => $module::run(context, args),)*
+                    $($(#[$when])? Self::$variant(args) => $module::run(context, args),)*
                 }
             }
         }
@@ -84,6 +87,8 @@ commands! {
     Show = show,
     Verify = verify,
     Ledger = ledger,
+    #[cfg(feature = "server")]
+    Witness = witness,
     Demo = demo,
     Completions = completions,
     Man = man,

@@ -1,0 +1,10 @@
+//! Witnesses (`spec/witness.md`): a small cosigner of other people's ledgers, and how a ledger
+//! gathers the cosignatures of its own.
+
+mod folder;
+#[cfg(feature = "server")]
+mod server;
+
+pub use self::folder::{WitnessFolder, WitnessKey};
+#[cfg(feature = "server")]
+pub use self::server::{LIMITS, Witness};
