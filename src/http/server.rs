@@ -2,8 +2,8 @@
 //! the business of the routes.
 //!
 //! A listener hands over at most so many connections at a time; the next waits to be accepted. A
-//! head must arrive in time, a request be answered in time, a connection end in time. Asked to stop,
-//! the server accepts nothing more, lets requests that have begun end, and closes the rest.
+//! head must arrive in time, a request be answered in time, a connection end in time. Asked to
+//! stop, the server accepts nothing more, lets requests that have begun end, and closes the rest.
 
 use std::convert::Infallible;
 use std::io;

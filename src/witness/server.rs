@@ -43,7 +43,8 @@ pub struct Witness {
 }
 
 impl Witness {
-    /// A witness; `told` hears of every answer. What it recorded of the logs is read once, so that a damaged record is told at
+    /// A witness; `told` hears of every answer. What it recorded of the logs is read once, so
+    /// that a damaged record is told at
     /// the start.
     ///
     /// # Errors

@@ -99,7 +99,7 @@ pub(crate) fn run(context: &mut Context, args: &Args) -> Result<ExitStatus, CliE
     drop(witness);
     let running = thread::spawn(move || {
         let stop = async {
-            // Where signals cannot be taken, the process is ended the hard way, which harms nothing.
+            // Where signals cannot be taken, the process is ended the hard way: no harm.
             if asked_to_end().await.is_err() {
                 std::future::pending::<()>().await;
             }
