@@ -212,7 +212,8 @@ mod tests {
             ("\"why\"", "\"receipt\":\"\",\"why\""),
             (",\"why\":\"too late\"", ""),
             ("\"why\"", "\"how\""),
-            ("{", "{ "),
+            ("{", "{\"x\":1,"),
+            ("{", "[{"),
             ("answer v1", "answer v2"),
         ] {
             let other = text.replacen(from, to, 1);

@@ -31,6 +31,7 @@ use crate::statement::words::Duty;
     Examples:\n  countersign gate -n\n  countersign gate --env production -- ./deploy.sh\n  \
     countersign gate --revision 41c09aa --artifact sha256:DIGEST"
 )]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 pub(crate) struct Args {
     /// The service; may be left out where the repository has one
     #[arg(long, value_name = "SERVICE")]
