@@ -31,6 +31,8 @@ pub const PROVENANCE_BYTES_MAX: usize = 4 * 1024 * 1024;
 /// Largest provenance that stands in the statement itself, in bytes: its base64 leaves room for the
 /// rest of a payload. Those of hosted builders have some 10 KiB.
 pub const PROVENANCE_EMBEDDED_BYTES_MAX: usize = 24 * 1024;
+/// Largest summary for readers of SLSA in bytes: it names each entry of a large release.
+pub const SUMMARY_BYTES_MAX: usize = 4 * 1024 * 1024;
 /// Most dependencies or artifacts of a provenance that a message tells.
 pub const PROVENANCE_TOLD_MAX: usize = 5;
 /// Longest free text (comment, reason, checklist answer) in bytes, before it is salted and hashed.

@@ -40,10 +40,12 @@ pub enum EnvelopeError {
     #[error("malformed envelope: {0} is not in its one accepted form")]
     Encoding(&'static str),
     /// A payload above the limit.
-    #[error("payload of {found} bytes is too large: at most {PAYLOAD_BYTES_MAX} are signed")]
+    #[error("payload of {found} bytes is too large: at most {limit} are signed")]
     PayloadTooLarge {
         /// Bytes of the payload.
         found: usize,
+        /// Bytes allowed.
+        limit: usize,
     },
     /// No signature, too many, or a signature that is neither plain nor FIDO.
     #[error("malformed envelope: {0}")]
@@ -93,16 +95,29 @@ impl Envelope {
     /// # Errors
     /// [`EnvelopeError`] where it is not strict JSON, has unknown members or breaks a limit.
     pub fn parse(bytes: &[u8]) -> Result<Self, EnvelopeError> {
+        Self::parse_within(bytes, ENVELOPE_BYTES_MAX, PAYLOAD_BYTES_MAX)
+    }
+
+    /// The same for an envelope that goes into no ledger, with limits of its own.
+    ///
+    /// # Errors
+    /// As [`Envelope::parse`].
+    pub fn parse_within(
+        bytes: &[u8],
+        bytes_max: usize,
+        payload_max: usize,
+    ) -> Result<Self, EnvelopeError> {
         let bytes = bytes.trim_ascii();
-        let wire: WireEnvelope = json::parse_exact(bytes, ENVELOPE_BYTES_MAX)?;
+        let wire: WireEnvelope = json::parse_exact(bytes, bytes_max)?;
         if wire.payload_type != PAYLOAD_TYPE {
             let start = wire.payload_type.chars().take(60).collect();
             return Err(EnvelopeError::PayloadType(start));
         }
         let payload = encoding::unbase64_any(&wire.payload)
             .map_err(|_| EnvelopeError::Encoding("payload"))?;
-        if payload.len() > PAYLOAD_BYTES_MAX {
-            return Err(EnvelopeError::PayloadTooLarge { found: payload.len() });
+        if payload.len() > payload_max {
+            let (found, limit) = (payload.len(), payload_max);
+            return Err(EnvelopeError::PayloadTooLarge { found, limit });
         }
         if wire.signatures.is_empty() || wire.signatures.len() > SIGNATURES_MAX {
             return Err(EnvelopeError::Signatures("expected 1 to 64 signatures"));

@@ -12,6 +12,7 @@ pub mod governance;
 pub mod pipeline;
 pub mod provenance;
 mod shape;
+pub mod summary;
 pub mod words;
 
 use serde::de::{DeserializeOwned, IgnoredAny};

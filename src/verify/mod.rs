@@ -24,6 +24,7 @@ mod signoff;
 mod start;
 mod steps;
 pub mod trust;
+mod two_party;
 pub mod verdict;
 
 pub use self::ahead::{Ahead, judge_ahead};
@@ -39,4 +40,5 @@ pub use self::policies::{greatest_carry_gap, shortest_approval_ttl};
 pub use self::segment::{Segment, path_facts};
 pub use self::signoff::{CarriedSignOff, Discounted, Reject};
 pub use self::steps::{first_line, person_label, step_evidence};
+pub use self::two_party::is_two_party;
 pub use self::verdict::{Problem, Verdict, judge_under, judge_unlanded, verdict};

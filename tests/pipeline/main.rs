@@ -5,6 +5,7 @@
 
 mod attested;
 mod check;
+mod damage;
 mod figures;
 mod gate;
 #[path = "../common/library.rs"]
