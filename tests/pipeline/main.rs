@@ -14,3 +14,4 @@ mod partial;
 mod provenance;
 mod running;
 mod stage;
+mod summary;

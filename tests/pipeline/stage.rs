@@ -3,7 +3,7 @@
 use countersign::statement::words::{Duty, MemberKind};
 
 use crate::library::{self, Beginnings, Person, gate};
-pub(crate) use crate::library::{Stage, commit, git, head, id, key, now, production, said};
+pub(crate) use crate::library::{Said, Stage, commit, git, head, id, key, now, production, said};
 
 /// A policy with `mode` for production.
 pub(crate) fn policy(mode: &str) -> String {

@@ -1,7 +1,7 @@
 //! `gate`: may this be deployed? Decides, records the decision, runs the deployment.
 
 use std::ffi::OsString;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use crate::base::digest::ContentDigest;
 use crate::base::name::{EnvironmentName, ServiceName};
@@ -9,8 +9,8 @@ use crate::cli::Context;
 use crate::cli::desk::Desk;
 use crate::cli::error::CliError;
 use crate::cli::exit::ExitStatus;
-use crate::cli::gate::bundle::Wanted;
 use crate::cli::gate::checkout;
+use crate::cli::gate::files::{Asked, Files, answer_file};
 use crate::cli::gate::judge::{Inquiry, judge};
 use crate::cli::gate::key::PipelineKey;
 use crate::cli::gate::outcome::{Begun, abandon, carry_out};
@@ -48,9 +48,10 @@ pub(crate) struct Args {
     /// Only decide: record and run nothing
     #[arg(short = 'n', long = "dry-run", conflicts_with = "command")]
     only_decide: bool,
-    /// Write what the answer rests on to FILE.bundle, for countersign verify
-    #[arg(short, long, value_name = "FILE", value_parser = bundle_file)]
-    output: Option<PathBuf>,
+    /// Write what the answer rests on to FILE.bundle, for countersign verify, or
+    /// a summary for readers of SLSA to FILE.vsa.json (can be repeated)
+    #[arg(short, long, value_name = "FILE", value_parser = answer_file)]
+    output: Vec<PathBuf>,
     /// With -o: trees and files of the changes too, which is source code
     #[arg(long, requires = "output")]
     full: bool,
@@ -74,13 +75,6 @@ pub(crate) fn artifact(text: &str) -> Result<ContentDigest, String> {
     digest.ok_or_else(|| "expected sha256: and 64 lower-case hexadecimal digits".to_owned())
 }
 
-/// A file whose ending says what is written.
-fn bundle_file(text: &str) -> Result<PathBuf, String> {
-    let path = PathBuf::from(text);
-    let known = path.extension().is_some_and(|ending| ending == "bundle");
-    if known { Ok(path) } else { Err("expected a name that ends in .bundle".to_owned()) }
-}
-
 /// Runs the command.
 pub(crate) fn run(context: &mut Context, args: &Args) -> Result<ExitStatus, CliError> {
     let mut desk = context.desk("gate")?;
@@ -98,11 +92,14 @@ pub(crate) fn run(context: &mut Context, args: &Args) -> Result<ExitStatus, CliE
         artifacts: &args.artifacts,
         attested: args.attested,
     };
-    let wanted =
-        args.output.as_deref().map(|path| wanted_bundle(context, path, args)).transpose()?;
+    let asked = Asked {
+        files: &args.output,
+        full: args.full,
+        after: args.after.as_deref(),
+        service: args.service.as_ref(),
+    };
+    let files = Files::new(context, &desk, key.as_ref(), asked)?;
     let judged = judge(&desk, &inquiry, context.now())?;
-    // The view of the size that the decision will have seen.
-    let before = wanted.is_some().then(|| desk.session.view().clone());
     let passes = judged.passes();
     let status = if passes { ExitStatus::Yes } else { ExitStatus::No };
     let runs = passes && !args.command.is_empty();
@@ -111,13 +108,8 @@ pub(crate) fn run(context: &mut Context, args: &Args) -> Result<ExitStatus, CliE
         None => None,
     };
     render::answer(context, &desk, &judged, recorded.as_ref())?;
-    let written = match wanted.zip(before) {
-        Some((wanted, before)) => {
-            let signing = key.as_ref().zip(recorded.as_ref());
-            wanted.write(context, &desk, &judged, &before, signing)
-        }
-        None => Ok(()),
-    };
+    let signing = key.as_ref().zip(recorded.as_ref());
+    let written = files.write(context, &desk, &judged, signing);
     let Some((key, Recorded { decision, started: Some(started), .. })) = key.zip(recorded) else {
         desk.session.leak();
         return written.map(|()| status);
@@ -132,10 +124,6 @@ pub(crate) fn run(context: &mut Context, args: &Args) -> Result<ExitStatus, CliE
         return Err(error);
     }
     Ok(carry_out(context, &key, &begun, decision.0, &args.command))
-}
-
-fn wanted_bundle(context: &Context, path: &Path, args: &Args) -> Result<Wanted, CliError> {
-    Wanted::new(context, path, args.full, args.after.as_deref())
 }
 
 /// The gate's key, and what whose it is must be allowed to do. Asked before anything is judged:

@@ -2,9 +2,11 @@
 
 pub(crate) mod bundle;
 pub(crate) mod checkout;
+pub(crate) mod files;
 pub(crate) mod judge;
 pub(crate) mod key;
 pub(crate) mod outcome;
 pub(crate) mod record;
 pub(crate) mod render;
 mod run;
+pub(crate) mod summary;

@@ -2,6 +2,7 @@
 
 mod answer;
 mod bundle;
+mod summary;
 
 use std::path::{Path, PathBuf};
 
@@ -30,7 +31,8 @@ use crate::verify::trust::TrustRoot;
     Examples:\n  countersign verify entry-42.tlog-proof --trust trust.toml\n  \
     countersign verify since-40.tlog-consistency --since checkpoint-40.txt\n  \
     countersign verify release.bundle --trust trust.toml\n  \
-    countersign verify first.bundle second.bundle --since baseline")]
+    countersign verify first.bundle second.bundle --since baseline\n  \
+    countersign verify release.vsa.json --signer gate.pub --subject gitCommit:ID")]
 pub(crate) struct Args {
     /// What gate -o, ledger prove or ledger checkpoint wrote; - is standard input
     #[arg(value_name = "FILE", required = true)]
@@ -42,6 +44,8 @@ pub(crate) struct Args {
     /// Prove from this repository what a compact bundle leaves to the gate
     #[arg(long, value_name = "DIR")]
     repo: Option<PathBuf>,
+    #[command(flatten)]
+    expected: summary::Expected,
 }
 
 /// Runs the command.
@@ -50,6 +54,9 @@ pub(crate) fn run(context: &mut Context, args: &Args) -> Result<ExitStatus, CliE
     let mut read_files = Vec::with_capacity(args.files.len());
     for path in &args.files {
         read_files.push((path.as_path(), context.read(path, BUNDLE_BYTES_MAX)?));
+    }
+    if read_files.iter().all(|(_, bytes)| summary::is_envelope(bytes)) {
+        return summaries(context, &args.expected, &read_files);
     }
     let is_bundle = |bytes: &[u8]| bytes.starts_with(BUNDLE_START.as_bytes());
     if read_files.iter().all(|(_, bytes)| is_bundle(bytes)) {
@@ -116,6 +123,29 @@ pub(in crate::cli::commands) fn prove_entry(
         Proved::Entry { entry, id, .. } => Ok((entry.receipt.index, id)),
         Proved::Growth { .. } | Proved::Checkpoint => Err(wrong("is of no entry")),
     }
+}
+
+/// Holds summaries against what is expected of them.
+fn summaries(
+    context: &mut Context,
+    expected: &summary::Expected,
+    files: &[(&Path, Vec<u8>)],
+) -> Result<ExitStatus, CliError> {
+    let look = |(path, bytes): &(&Path, Vec<u8>)| summary::look(context, path, bytes, expected);
+    let files: Vec<_> = files.iter().map(look).collect::<Result<_, _>>()?;
+    let mut status = ExitStatus::Yes;
+    for found in &files {
+        status = status.combine(found.status());
+        found.print(&mut context.ui);
+    }
+    context.ui.json(&Summaries { files });
+    Ok(status)
+}
+
+/// The answers about summaries.
+#[derive(Serialize)]
+struct Summaries {
+    files: Vec<summary::Found>,
 }
 
 /// Judges bundles again, and where it is asked since when, all of them together.
