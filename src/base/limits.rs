@@ -112,6 +112,25 @@ pub const WITNESSES_MAX: usize = 32;
 pub const WITNESS_GROUPS_MAX: usize = 32;
 /// Most leaves that one page of a store holds.
 pub const PAGE_LEAVES_MAX: usize = 1_024;
+/// Entries whose files one step of a mirror or backup copies, and how many bytes of the log it
+/// writes: the ledger is held for so long, and others wait for it no longer.
+pub const MIRROR_STEP_ENTRIES: u64 = 1_024;
+/// The bytes of one such step.
+pub const MIRROR_STEP_BYTES: usize = 16 * 1024 * 1024;
+/// Largest bundle of entries in bytes: 256 entries of the largest size, each behind its length.
+pub const ENTRY_BUNDLE_BYTES_MAX: usize = 256 * (LEAF_BYTES_MAX + 2);
+/// Largest file of one opening in bytes: JSON escapes may grow a text sixfold.
+pub const OPENING_FILE_BYTES_MAX: usize = 6 * FREE_TEXT_BYTES_MAX + 1_024;
+/// Largest manifest of a backup in bytes: some 30 million files. It is never held in memory.
+pub const BACKUP_MANIFEST_BYTES_MAX: u64 = 4 * 1024 * 1024 * 1024;
+/// Most findings that one check of a ledger lists; what is beyond is counted. The first is what
+/// helps.
+pub const CHECK_FINDINGS_MAX: usize = 1_000;
+/// Files of the side store that a check remembers to have looked at; after that many it forgets
+/// them, and reads a file again where it is named again.
+pub const CHECK_RECENT_FILES_MAX: usize = 65_536;
+/// Roots of the newest trees that a check keeps: what a signer had seen is mostly among them.
+pub const CHECK_RECENT_ROOTS_MAX: usize = 4_096;
 /// Largest value in the embedded store, in bytes: larger ones reach files that it never syncs.
 pub const STORE_VALUE_BYTES_MAX: usize = 4 * 1024;
 /// Most entries of one commit of the ledger.

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use crate::base::digest::ContentDigest;
 use crate::base::limits::SIDE_BLOB_BYTES_MAX;
 use crate::ledger::store::StoreError;
-use crate::store::durable::{Durable, MODE_PRIVATE};
+use crate::store::durable::{self, Durable, MODE_PRIVATE, MODE_SHARED};
 use crate::store::files::{Disk, Files};
 
 /// The side store of a ledger.
@@ -18,6 +18,7 @@ use crate::store::files::{Disk, Files};
 pub struct Blobs<F = Disk> {
     files: Durable<F>,
     ledger: PathBuf,
+    is_shared: bool,
 }
 
 impl Blobs {
@@ -26,12 +27,19 @@ impl Blobs {
     pub fn new(ledger: &Path) -> Self {
         Self::over(Disk, ledger)
     }
+
+    /// The side store of a mirror: its files may be read by everybody, as far as the process's
+    /// umask lets them.
+    #[must_use]
+    pub fn shared(mirror: &Path) -> Self {
+        Self { is_shared: true, ..Self::new(mirror) }
+    }
 }
 
 impl<F: Files> Blobs<F> {
     /// The same on another file system.
     pub fn over(files: F, ledger: &Path) -> Self {
-        Self { files: Durable(files), ledger: ledger.to_owned() }
+        Self { files: Durable(files), ledger: ledger.to_owned(), is_shared: false }
     }
 
     /// Keeps content durably and gives its digest. Keeping it again does nothing, but a damaged
@@ -46,14 +54,18 @@ impl<F: Files> Blobs<F> {
             return Err(StoreError::unavailable(format!("cannot keep {digest}"), why));
         }
         let path = self.path(&digest);
+        if let Some(folder) = path.parent().filter(|_| self.is_shared) {
+            self.files.create_shared_folder(folder)?;
+        }
         self.files.create_folder_of(&self.ledger, &path)?;
         if matches!(self.get(&digest), Ok(Some(_))) {
             // Whoever wrote the file may have been killed before its name was durable.
             self.files.sync_folder_of(&path)?;
             return Ok(digest);
         }
-        // Openings lie here too: for their owner alone.
-        self.files.replace(&path, content, MODE_PRIVATE)?;
+        // Documents and openings are for their owner alone, unless a mirror serves them.
+        let mode = if self.is_shared { MODE_SHARED } else { MODE_PRIVATE };
+        self.files.replace(&path, content, mode)?;
         Ok(digest)
     }
 
@@ -80,6 +92,17 @@ impl<F: Files> Blobs<F> {
         self.path(digest).is_file()
     }
 
+    /// The digests, in order, that begin with this byte and that there are files of; their content
+    /// is not looked at. Files of other names are not told.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`].
+    pub fn beginning_with(&self, first: u8) -> Result<Vec<ContentDigest>, StoreError> {
+        let beginning = format!("{first:02x}");
+        let names = durable::names(&self.ledger.join("blobs").join(&beginning))?;
+        Ok(names.iter().filter_map(|rest| format!("{beginning}{rest}").parse().ok()).collect())
+    }
+
     /// Removes content durably; gives whether it was there.
     ///
     /// # Errors
@@ -93,6 +116,13 @@ impl<F: Files> Blobs<F> {
     pub fn path(&self, digest: &ContentDigest) -> PathBuf {
         let text = digest.to_string();
         self.ledger.join("blobs").join(&text[..2]).join(&text[2..])
+    }
+
+    /// The file of a digest, below the ledger's folder.
+    #[must_use]
+    pub fn name(&self, digest: &ContentDigest) -> String {
+        let text = digest.to_string();
+        format!("blobs/{}/{}", &text[..2], &text[2..])
     }
 }
 

@@ -3,14 +3,11 @@
 use std::path::{Path, PathBuf};
 
 use crate::base::digest::Commitment;
-use crate::base::limits::FREE_TEXT_BYTES_MAX;
+use crate::base::limits::OPENING_FILE_BYTES_MAX;
 use crate::ledger::store::StoreError;
 use crate::statement::commitment::Opening;
-use crate::store::durable::{Durable, MODE_PRIVATE};
+use crate::store::durable::{self, Durable, MODE_PRIVATE};
 use crate::store::files::{Disk, Files};
-
-/// JSON escapes may grow a text sixfold.
-const FILE_BYTES_MAX: usize = 6 * FREE_TEXT_BYTES_MAX + 1_024;
 
 /// The openings beside a ledger: `openings/ab/cdef....json`, named by what they open.
 #[derive(Debug, Clone)]
@@ -38,6 +35,13 @@ impl<F: Files> Openings<F> {
         self.ledger.join("openings").join(&name[..2]).join(format!("{}.json", &name[2..]))
     }
 
+    /// The file of an opening, below the ledger's folder.
+    #[must_use]
+    pub fn name(&self, commitment: Commitment) -> String {
+        let name = commitment.to_string();
+        format!("openings/{}/{}.json", &name[..2], &name[2..])
+    }
+
     /// Keeps an opening, durably, and gives what it opens.
     ///
     /// # Errors
@@ -59,17 +63,42 @@ impl<F: Files> Openings<F> {
     /// # Errors
     /// [`StoreError::Integrity`] where the file opens another commitment.
     pub fn text(&self, commitment: Commitment) -> Result<Option<String>, StoreError> {
-        let Some(bytes) = self.files.read(&self.path(commitment), FILE_BYTES_MAX)? else {
+        Ok(self.get(commitment)?.map(|opening| opening.value().to_owned()))
+    }
+
+    /// The opening of a commitment; none where it was withheld or deleted.
+    ///
+    /// # Errors
+    /// As [`Openings::text`].
+    pub fn get(&self, commitment: Commitment) -> Result<Option<Opening>, StoreError> {
+        let Some(bytes) = self.files.read(&self.path(commitment), OPENING_FILE_BYTES_MAX)? else {
             return Ok(None);
         };
         let what = || format!("the opening of {}", commitment.short());
         let opening: Opening =
             serde_json::from_slice(&bytes).map_err(|error| StoreError::integrity(what(), error))?;
         if opening.commitment() == Some(commitment) {
-            Ok(Some(opening.value().to_owned()))
+            Ok(Some(opening))
         } else {
             Err(StoreError::integrity(what(), "it opens another commitment"))
         }
+    }
+
+    /// Whether there is a file of that opening; its content is not looked at.
+    #[must_use]
+    pub fn has(&self, commitment: Commitment) -> bool {
+        self.path(commitment).is_file()
+    }
+
+    /// The commitments, in order, that begin with this byte and that there are files of.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`].
+    pub fn beginning_with(&self, first: u8) -> Result<Vec<Commitment>, StoreError> {
+        let beginning = format!("{first:02x}");
+        let names = durable::names(&self.ledger.join("openings").join(&beginning))?;
+        let rest = names.iter().filter_map(|name| name.strip_suffix(".json"));
+        Ok(rest.filter_map(|rest| format!("{beginning}{rest}").parse().ok()).collect())
     }
 
     /// Deletes an opening; whether there was one.

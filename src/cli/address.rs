@@ -1,7 +1,7 @@
 //! Where the ledger of a command is: what is known of it before it is opened, and where it is away.
 
 use std::cell::OnceCell;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::Context;
 use super::desk::{Desk, identity, ledger_key_file};
@@ -12,7 +12,9 @@ use crate::base::position::TreeSize;
 use crate::config::file_name_of;
 use crate::git::Repository;
 use crate::key::KeyId;
-use crate::session::{self, LedgerKeyFile, Opening, Session, SessionError, SessionErrorKind};
+use crate::session::{
+    self, LedgerKeyFile, MirrorPlace, Opening, Session, SessionError, SessionErrorKind,
+};
 use crate::statement::Seen;
 use crate::verify::trust::TrustRoot;
 
@@ -23,6 +25,8 @@ pub(crate) struct Address {
     folder: PathBuf,
     ledger_key: LedgerKeyFile,
     seen: Option<PathBuf>,
+    /// The mirror that acknowledgements wait for.
+    mirror: Option<MirrorPlace>,
     /// The repository that the command stands in, if it does.
     pub(crate) repository: Option<Repository>,
     /// How the policy calls it, if the settings say so.
@@ -44,13 +48,32 @@ impl Address {
     /// # Errors
     /// Where there is none, it is in use, or something does not verify.
     pub(crate) fn open(&self, command: &str) -> Result<Session, SessionError> {
-        Session::open(&Opening {
+        let mut session = Session::open(&Opening {
             folder: &self.folder,
             trust: &self.trust,
             ledger_key: &self.ledger_key,
             command,
             seen: self.seen.as_deref(),
-        })
+        })?;
+        if let Some(mirror) = &self.mirror {
+            session.acknowledge_with(mirror.clone());
+        }
+        Ok(session)
+    }
+
+    /// The ledger's folder.
+    pub(crate) fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// The file of the ledger's own key.
+    pub(crate) const fn ledger_key(&self) -> &LedgerKeyFile {
+        &self.ledger_key
+    }
+
+    /// The file of the newest tree that this user has seen.
+    pub(crate) fn seen(&self) -> Option<&Path> {
+        self.seen.as_deref()
     }
 
     /// The desk of an opened ledger.
@@ -104,7 +127,10 @@ impl Context {
             .ok_or_else(|| CliError::usage("there is no home folder to find the ledger in"))?;
         let ledger_key = ledger_key_file(&configuration, trust.origin())?;
         let seen = self.seen_file(&trust);
-        Ok(Address { trust, folder, ledger_key, seen, repository, repository_name })
+        let mirror = configuration.mirror(trust.origin()).filter(|mirror| mirror.is_sync);
+        let mirror =
+            mirror.map(|found| MirrorPlace { folder: found.folder, openings: found.openings });
+        Ok(Address { trust, folder, ledger_key, seen, mirror, repository, repository_name })
     }
 
     /// Where the newest tree that this user has seen of a ledger is kept.

@@ -11,6 +11,7 @@ use std::io::{self, BufRead as _, BufWriter, IsTerminal as _, Read as _, Write};
 use serde::Serialize;
 use zeroize::Zeroizing;
 
+pub use self::bar::Bar;
 pub use super::style::{Role, Word};
 pub use super::table::{Cell, Table};
 use super::text::{self, WIDTH_MAX};
@@ -276,6 +277,13 @@ impl Ui {
         }
     }
 
+    /// A line on stderr that tells how far something has come and how long it still takes; only on
+    /// a terminal, and silent with `-q` and `--json`.
+    #[must_use]
+    pub fn bar(&self) -> Bar {
+        Bar::new(self.talk_is_terminal && !self.manner.quiet && !self.manner.json)
+    }
+
     /// A remark on stderr that only `-v` shows.
     pub fn detail(&mut self, text: &str) {
         if self.manner.verbose {
@@ -402,5 +410,6 @@ impl Ui {
     }
 }
 
+mod bar;
 #[cfg(test)]
 pub(crate) mod tests;

@@ -10,6 +10,8 @@ use crate::base::name::{Origin, RepositoryName};
 
 /// The version of the format that is read and written.
 const VERSION: u64 = 1;
+/// The mirror is part of every acknowledgement.
+const SYNC: &str = "sync";
 /// Longest remote URL in bytes.
 const URL_BYTES_MAX: usize = 2_048;
 
@@ -29,6 +31,19 @@ pub struct LedgerSettings {
     pub folder: Option<PathBuf>,
     /// The pinned trust root.
     pub trust: Option<PathBuf>,
+    /// The mirror.
+    pub mirror: Option<MirrorSettings>,
+}
+
+/// Where a ledger's mirror lies.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MirrorSettings {
+    /// The folder of what anybody may read.
+    pub folder: PathBuf,
+    /// The folder of openings and of the salt of e-mail digests; none where they are not mirrored.
+    pub openings: Option<PathBuf>,
+    /// Whether the mirror is part of every acknowledgement.
+    pub is_sync: bool,
 }
 
 /// How a repository is recognised.
@@ -88,6 +103,9 @@ struct KeyTable {
 struct LedgerTable {
     folder: Option<toml::Spanned<PathBuf>>,
     trust: Option<toml::Spanned<PathBuf>>,
+    mirror: Option<toml::Spanned<String>>,
+    mirror_folder: Option<toml::Spanned<PathBuf>>,
+    mirror_openings: Option<toml::Spanned<PathBuf>>,
 }
 
 #[derive(Deserialize)]
@@ -147,8 +165,31 @@ impl Settings {
             settings.key = Some(choice);
         }
         for (origin, ledger) in file.ledger {
-            let ledger =
-                LedgerSettings { folder: absolute(ledger.folder)?, trust: absolute(ledger.trust)? };
+            let mode = ledger.mirror.as_ref();
+            if let Some(mode) = mode.filter(|mode| mode.get_ref() != SYNC) {
+                return Err(mistake(mode.span().start, "only \"sync\" is known"));
+            }
+            let start = mode.map(|mode| mode.span().start);
+            let start =
+                start.or(ledger.mirror_openings.as_ref().map(|openings| openings.span().start));
+            let openings = absolute(ledger.mirror_openings)?;
+            let mirror = match (absolute(ledger.mirror_folder)?, start) {
+                (Some(folder), _) => {
+                    // Whoever may read the one must not find the other in it.
+                    let nested = |openings: &PathBuf| {
+                        openings.starts_with(&folder) || folder.starts_with(openings)
+                    };
+                    if openings.as_ref().is_some_and(nested) {
+                        let what = "mirror_openings and mirror_folder lie in one another";
+                        return Err(mistake(start.unwrap_or_default(), what));
+                    }
+                    Some(MirrorSettings { folder, openings, is_sync: mode.is_some() })
+                }
+                (None, Some(start)) => return Err(mistake(start, "mirror_folder is missing")),
+                (None, None) => None,
+            };
+            let (folder, trust) = (absolute(ledger.folder)?, absolute(ledger.trust)?);
+            let ledger = LedgerSettings { folder, trust, mirror };
             settings.ledgers.insert(origin, ledger);
         }
         for table in file.repository {
@@ -202,6 +243,15 @@ pub(super) fn ledger_toml(origin: &Origin, ledger: &LedgerSettings) -> String {
         if let Some(path) = path {
             // Writing to a String cannot fail.
             let _ = writeln!(text, "{name:<6} = {}", quote_path(path));
+        }
+    }
+    if let Some(mirror) = &ledger.mirror {
+        if mirror.is_sync {
+            let _ = writeln!(text, "mirror = {}", quote(SYNC));
+        }
+        let _ = writeln!(text, "mirror_folder = {}", quote_path(&mirror.folder));
+        if let Some(openings) = &mirror.openings {
+            let _ = writeln!(text, "mirror_openings = {}", quote_path(openings));
         }
     }
     text

@@ -13,7 +13,9 @@ mod trust;
 use std::path::PathBuf;
 
 pub use edit::UserFile;
-pub use file::{KeyChoice, LedgerSettings, RepositoryPlace, RepositorySettings, Settings};
+pub use file::{
+    KeyChoice, LedgerSettings, MirrorSettings, RepositoryPlace, RepositorySettings, Settings,
+};
 pub use resolve::{
     Configuration, Given, LedgerChoice, Places, RepositoryIdentity, Resolved, Source, file_name_of,
 };

@@ -5,7 +5,7 @@ use std::fs::File;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
-use super::file::{KeyChoice, RepositoryPlace, RepositorySettings, Settings};
+use super::file::{KeyChoice, MirrorSettings, RepositoryPlace, RepositorySettings, Settings};
 use super::{ConfigError, durable};
 use crate::base::name::Origin;
 
@@ -346,6 +346,12 @@ impl Configuration {
 }
 
 impl Configuration {
+    /// The mirror of a ledger, where a file names one; the user's before the machine's.
+    #[must_use]
+    pub fn mirror(&self, origin: &Origin) -> Option<MirrorSettings> {
+        self.layers.iter().find_map(|(_, settings)| settings.ledgers.get(origin)?.mirror.clone())
+    }
+
     /// The file that settings name for the trust root of a ledger.
     pub(super) fn named_trust(&self, origin: &Origin) -> Option<Resolved<PathBuf>> {
         self.layers.iter().find_map(|(source, settings)| {

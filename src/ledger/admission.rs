@@ -9,6 +9,7 @@ mod governance;
 mod operation;
 mod outcome;
 mod partial;
+mod signatures;
 
 use std::collections::BTreeMap;
 use std::rc::Rc;
@@ -36,6 +37,7 @@ use crate::view::{Fact, View};
 pub use self::authority::{Authority, Shortfall, is_reduction};
 pub use self::delegated::check_delegated;
 pub use self::partial::admit_governance;
+pub use self::signatures::{Signatures, VerifyNow};
 
 /// What admission asks of the log before the entry.
 pub trait Log {
@@ -68,11 +70,15 @@ pub struct Admitter<'a> {
     batch: BTreeMap<StatementId, EntryIndex>,
     /// The last admitted statement, until its leaf hash is known.
     waiting: Option<Waiting>,
-    /// The policy of that number, parsed.
-    policy: Option<(u64, Rc<Policy>)>,
+    policy: PolicyCache,
+    signatures: &'a dyn Signatures,
     /// Whether only some entries of the log are at hand: what others say is not asked.
     is_partial: bool,
 }
+
+/// The policy that was parsed last: to read one is dearer than to judge an entry.
+#[derive(Debug, Clone, Default)]
+pub struct PolicyCache(Option<(u64, Rc<Policy>)>);
 
 struct Waiting {
     id: StatementId,
@@ -97,8 +103,26 @@ impl<'a> Admitter<'a> {
     /// An admitter for the entries that follow those of `view`.
     #[must_use]
     pub fn new(view: &'a mut View, log: &'a dyn Log) -> Self {
-        let (batch, waiting, policy) = (BTreeMap::new(), None, None);
-        Self { view, log, batch, waiting, policy, is_partial: false }
+        Self::resume(view, log, &VerifyNow, PolicyCache::default())
+    }
+
+    /// The same for one entry after the other of a log that is replayed: with the policy of the
+    /// entries before, and with what becomes of signatures.
+    #[must_use]
+    pub fn resume(
+        view: &'a mut View,
+        log: &'a dyn Log,
+        signatures: &'a dyn Signatures,
+        policy: PolicyCache,
+    ) -> Self {
+        let (batch, waiting) = (BTreeMap::new(), None);
+        Self { view, log, batch, waiting, policy, signatures, is_partial: false }
+    }
+
+    /// Gives back the policy, for the next [`Admitter::resume`].
+    #[must_use]
+    pub fn into_policy(self) -> PolicyCache {
+        self.policy
     }
 
     /// The size of the log before the entry that is judged.
@@ -134,7 +158,8 @@ impl<'a> Admitter<'a> {
             )
         })?;
         let message = envelope.pre_authentication_encoding();
-        record.key.verify(&message, &signature.signature).map_err(|error| {
+        let checked = self.signatures.check(index, &record.key, &message, &signature.signature);
+        checked.map_err(|error| {
             refuse("BAD_SIGNATURE", format!("the signature of {}: {error}", signature.keyid))
         })?;
         if record.owner(self.size()) != Some(&statement.by) {
@@ -323,7 +348,7 @@ impl<'a> Admitter<'a> {
     /// The policy in force, parsed once for each version; none where there is none yet.
     fn policy_in_force(&mut self) -> Result<Option<Rc<Policy>>, Refusal> {
         let Some(version) = self.view.policy() else { return Ok(None) };
-        if let Some((number, policy)) = &self.policy
+        if let Some((number, policy)) = &self.policy.0
             && *number == version.number
         {
             return Ok(Some(Rc::clone(policy)));
@@ -331,7 +356,7 @@ impl<'a> Admitter<'a> {
         let policy = Policy::parse(&version.text)
             .map_err(|errors| refuse("POLICY", format!("the policy in force: {errors}")))?;
         let policy = Rc::new(policy);
-        self.policy = Some((version.number, Rc::clone(&policy)));
+        self.policy.0 = Some((version.number, Rc::clone(&policy)));
         Ok(Some(policy))
     }
 

@@ -5,12 +5,14 @@ use std::fmt;
 
 use super::head::open_checkpoint;
 use super::leaf::{self, Leaf};
+use super::read::prover;
 use super::store::{CheckpointFile, Head, Store, StoreError};
 use crate::base::digest::{LeafHash, RootHash};
 use crate::base::limits::{ENTRIES_MAX, PAGE_LEAVES_MAX};
 use crate::base::position::{EntryIndex, TreeSize};
 use crate::base::time::Timestamp;
 use crate::merkle;
+use crate::merkle::proof::verify_consistency;
 use crate::merkle::tile::{HASH_BYTES, TILE_WIDTH, Tile};
 use crate::merkle::tree::TileTree;
 use crate::note::checkpoint::VerifiedCheckpoint;
@@ -108,8 +110,24 @@ pub fn check<S: Store + ?Sized>(
     keys: &[VerifierKey],
     visit: &mut dyn FnMut(EntryIndex, &Leaf, &LeafHash) -> Result<(), String>,
 ) -> Result<Report, StoreError> {
+    check_until(store, file, origin, keys, TreeSize::new(u64::MAX), visit)
+}
+
+/// The same for the entries below `until` alone. Of those beyond, nothing is read; the tree of the
+/// entries that were is shown to be the beginning of the one that the head's checkpoint signs.
+///
+/// # Errors
+/// As [`check`].
+pub fn check_until<S: Store + ?Sized>(
+    store: &S,
+    file: &dyn CheckpointFile,
+    origin: &str,
+    keys: &[VerifierKey],
+    until: TreeSize,
+    visit: &mut dyn FnMut(EntryIndex, &Leaf, &LeafHash) -> Result<(), String>,
+) -> Result<Report, StoreError> {
     let mut walk = Walk::new(store, visit);
-    let result = walk.run(file, origin, keys);
+    let result = walk.run(file, origin, keys, until);
     let damage = match result {
         Ok(()) => None,
         Err(Stop::Damage(damage)) => Some(damage),
@@ -159,6 +177,7 @@ impl<'check, S: Store + ?Sized> Walk<'check, S> {
         file: &dyn CheckpointFile,
         origin: &str,
         keys: &[VerifierKey],
+        until: TreeSize,
     ) -> Result<(), Stop> {
         self.head = located(Place::Head, self.store.head())?;
         let size = self.head.as_ref().map_or(0, |head| head.size.get());
@@ -168,11 +187,14 @@ impl<'check, S: Store + ?Sized> Walk<'check, S> {
         // The entries come first: the exact place of damage is worth more than that there is any.
         let newest = newest(file, origin, keys);
         let mut newest_root = None;
-        for index in 0..size {
+        for index in 0..size.min(until.get()) {
             self.note_root(newest.as_ref(), &mut newest_root);
             self.entry(EntryIndex::new(index), TreeSize::new(size))?;
         }
         self.note_root(newest.as_ref(), &mut newest_root);
+        if until.get() < size {
+            return self.beginning(newest?, newest_root, origin, keys);
+        }
         self.partial_tiles()?;
         if let Some(head) = self.head.take() {
             let result = self.check_head(&head, origin, keys);
@@ -300,6 +322,36 @@ impl<'check, S: Store + ?Sized> Walk<'check, S> {
         Err(Stop::at(Place::Tile(tile), what))
     }
 
+    /// Shows that the entries that were walked are the beginning of the tree that the head's
+    /// checkpoint signs, by the tiles alone.
+    fn beginning(
+        &mut self,
+        newest: Option<VerifiedCheckpoint>,
+        newest_root: Option<RootHash>,
+        origin: &str,
+        keys: &[VerifierKey],
+    ) -> Result<(), Stop> {
+        let Some(head) = self.head.clone() else { return Ok(()) };
+        self.check_checkpoint(&head, origin, keys)?;
+        let continues = |old: TreeSize, root: &RootHash| {
+            let hashes = located(Place::Head, prover(self.store, head.size).consistency(old))?;
+            Ok(verify_consistency(old, root, head.size, &head.root, &hashes).is_ok())
+        };
+        if !continues(self.tree.size(), &self.tree.root())? {
+            let what =
+                format!("its tree does not begin with the first {} entries", self.tree.size());
+            return Err(Stop::at(Place::Head, what));
+        }
+        // A file beyond what was walked is held against the tiles, as at every opening.
+        let newest_root = match &newest {
+            Some(newest) if newest.size() > self.tree.size() && newest.size() <= head.size => {
+                continues(newest.size(), newest.root())?.then(|| *newest.root())
+            }
+            _ => newest_root,
+        };
+        check_newest(newest, newest_root, head.size)
+    }
+
     fn check_head(&mut self, head: &Head, origin: &str, keys: &[VerifierKey]) -> Result<(), Stop> {
         if head.root != self.tree.root() {
             let what = format!("root is {}, that of the entries {}", head.root, self.tree.root());
@@ -308,6 +360,15 @@ impl<'check, S: Store + ?Sized> Walk<'check, S> {
         if (head.last_leaf, head.last_time) != self.last {
             return Err(Stop::at(Place::Head, "the newest entry is another one"));
         }
+        self.check_checkpoint(head, origin, keys)
+    }
+
+    fn check_checkpoint(
+        &mut self,
+        head: &Head,
+        origin: &str,
+        keys: &[VerifierKey],
+    ) -> Result<(), Stop> {
         let checkpoint = open_checkpoint(head.checkpoint.as_bytes(), origin, keys)
             .map_err(|error| Stop::at(Place::Checkpoint, error))?;
         if (checkpoint.size(), *checkpoint.root()) != (head.size, head.root) {

@@ -91,6 +91,12 @@ impl Topic {
         Self(sha256(&[&bytes]))
     }
 
+    /// A topic as a store holds it.
+    #[must_use]
+    pub const fn from_bytes(bytes: [u8; 32]) -> Self {
+        Self(bytes)
+    }
+
     /// The 32 bytes.
     #[must_use]
     pub const fn as_bytes(&self) -> &[u8; 32] {

@@ -45,7 +45,7 @@ impl LogFile {
     ///
     /// # Errors
     /// [`StoreError`].
-    fn read<S: Store + ?Sized>(self, store: &S, size: TreeSize) -> Result<Vec<u8>, StoreError> {
+    pub fn read<S: Store + ?Sized>(self, store: &S, size: TreeSize) -> Result<Vec<u8>, StoreError> {
         match self {
             Self::Entries(tile) => entries(store, tile),
             Self::Hashes(tile) if tile.is_full() => {
@@ -74,6 +74,23 @@ pub fn files_between(old: TreeSize, new: TreeSize) -> impl Iterator<Item = LogFi
     entries.chain(tiles().map(LogFile::Hashes))
 }
 
+/// Whether the partial tiles of a store give the root of a checkpoint: every full tile hangs from
+/// them, tile by tile.
+///
+/// # Errors
+/// [`StoreError::Integrity`] where they do not.
+pub fn check_root<S: Store + ?Sized>(
+    store: &S,
+    checkpoint: &VerifiedCheckpoint,
+) -> Result<(), StoreError> {
+    let tree = TileTree::load(checkpoint.size(), |tile| store.tile(tile))?;
+    if tree.root() == *checkpoint.root() {
+        Ok(())
+    } else {
+        Err(StoreError::integrity("the tiles", "have another root hash"))
+    }
+}
+
 /// Hands each file that a checkpoint's tree has and the tree of `old` entries had not to `write`,
 /// by path and content: the checkpoint last, so that who reads it finds what it names. Every file
 /// was held against the checkpoint's root before.
@@ -86,14 +103,9 @@ pub fn write_files<S: Store + ?Sized>(
     checkpoint: &VerifiedCheckpoint,
     mut write: impl FnMut(&str, &[u8]) -> Result<(), StoreError>,
 ) -> Result<(), StoreError> {
-    let size = checkpoint.size();
-    // The partial tiles give the root; every full one hangs from them, tile by tile.
-    let tree = TileTree::load(size, |tile| store.tile(tile))?;
-    if tree.root() != *checkpoint.root() {
-        return Err(StoreError::integrity("the tiles", "have another root hash"));
-    }
-    for file in files_between(old, size) {
-        write(&file.path(), &file.read(store, size)?)?;
+    check_root(store, checkpoint)?;
+    for file in files_between(old, checkpoint.size()) {
+        write(&file.path(), &file.read(store, checkpoint.size())?)?;
     }
     write(CHECKPOINT_NAME, checkpoint.note().to_string().as_bytes())
 }

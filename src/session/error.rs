@@ -81,6 +81,24 @@ pub enum SessionError {
     /// Appending failed.
     #[error(transparent)]
     Ledger(#[from] LedgerError),
+    /// A file is no backup.
+    #[error("{} is not a backup of a ledger", path.display())]
+    NotABackup {
+        /// The file.
+        path: PathBuf,
+    },
+    /// What a ledger is to be built from is older than what was acknowledged.
+    #[error("what it is to be built from {why}")]
+    Behind {
+        /// Who promised what, and what there is.
+        why: String,
+    },
+    /// The entries are in the ledger, but not yet in the mirror that acknowledgements wait for.
+    #[error("not acknowledged, for the mirror is behind: {error}")]
+    NotMirrored {
+        /// Why the mirror is behind.
+        error: Box<SessionError>,
+    },
     /// An entry does not verify.
     #[error(transparent)]
     Entry(#[from] EntryError),
@@ -115,7 +133,7 @@ impl SessionError {
 
     /// What the error means for the exit status.
     #[must_use]
-    pub const fn kind(&self) -> SessionErrorKind {
+    pub fn kind(&self) -> SessionErrorKind {
         match self {
             // Whoever unlocks the agent or finds the key may try again; a refusal is an answer.
             Self::Signer(
@@ -124,6 +142,7 @@ impl SessionError {
             Self::NoLedger { .. }
             | Self::NoLedgerKey { .. }
             | Self::NoNextKey { .. }
+            | Self::NotABackup { .. }
             | Self::Exists { .. }
             | Self::Refused(_)
             | Self::NoEntry { .. }
@@ -131,6 +150,7 @@ impl SessionError {
             | Self::Signer(_)
             | Self::Signature(_) => SessionErrorKind::Usage,
             Self::OtherLedger { .. }
+            | Self::Behind { .. }
             | Self::Integrity { .. }
             | Self::SetBack(_)
             | Self::Forked(_)
@@ -142,6 +162,7 @@ impl SessionError {
             Self::Store(StoreError::Unavailable { .. }) | Self::Ledger(_) | Self::Forgetful(_) => {
                 SessionErrorKind::Unavailable
             }
+            Self::NotMirrored { error } => error.kind(),
         }
     }
 
@@ -161,6 +182,21 @@ impl SessionError {
             Self::NoEntry { .. } => "countersign log lists the entries",
             Self::Integrity { .. } | Self::Entry(_) => {
                 "countersign ledger check tells what else is damaged, and where"
+            }
+            Self::NotABackup { .. } => {
+                "name a file that countersign ledger backup made, or the folder of a mirror"
+            }
+            Self::Behind { .. } => {
+                "nothing was changed; take a newer mirror or backup: a ledger that goes on from \
+                 here would sign another history, which everybody who has seen the first refuses"
+            }
+            Self::NotMirrored { error } if error.kind() == SessionErrorKind::Integrity => {
+                "the entries are in the ledger; keep that mirror as it is, name another folder in \
+                 the settings, make it with countersign ledger mirror, and run the command again"
+            }
+            Self::NotMirrored { .. } => {
+                "the entries are in the ledger; once the mirror can be written, run the command \
+                 again: what is in the ledger already stays there once"
             }
             Self::Exists { .. } => "nothing was changed; countersign trust show tells what it is",
             Self::Refused(refusal) => return refusal.hint.clone(),

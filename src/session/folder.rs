@@ -11,6 +11,8 @@ use crate::statement::commitment::EmailSalt;
 use crate::store::checkpoint::DurableCheckpoint;
 use crate::store::durable;
 
+/// Name of the salt's file.
+pub(super) const SALT_FILE: &str = "email-salt";
 /// Bytes of the salt's file: 64 hexadecimal digits and a line feed.
 const SALT_FILE_BYTES_MAX: usize = 65;
 
@@ -67,7 +69,7 @@ impl LedgerFolder {
 
     /// The salt of e-mail digests.
     pub(super) fn email_salt(&self) -> Result<EmailSalt, SessionError> {
-        let bytes = durable::read(&self.path.join("email-salt"), SALT_FILE_BYTES_MAX)?;
+        let bytes = durable::read(&self.path.join(SALT_FILE), SALT_FILE_BYTES_MAX)?;
         let text = bytes.and_then(|bytes| String::from_utf8(bytes).ok()).unwrap_or_default();
         encoding::unhex_array(text.trim_end())
             .map(EmailSalt::from_bytes)
@@ -76,9 +78,13 @@ impl LedgerFolder {
 
     /// Writes the salt of a new ledger.
     pub(super) fn write_email_salt(&self, salt: &EmailSalt) -> Result<(), StoreError> {
-        let text = format!("{}\n", encoding::hex(salt.as_bytes()));
-        durable::replace(&self.path.join("email-salt"), text.as_bytes(), 0o600)
+        durable::replace(&self.path.join(SALT_FILE), encode_salt(salt).as_bytes(), 0o600)
     }
+}
+
+/// The salt as it stands in its file.
+pub(super) fn encode_salt(salt: &EmailSalt) -> String {
+    format!("{}\n", encoding::hex(salt.as_bytes()))
 }
 
 /// The file of a ledger's own key, in the user's configuration folder, mode 0600.
@@ -113,6 +119,24 @@ impl LedgerKeyFile {
         NoteSigner::from_text(text).map(Some).map_err(|_| damaged())
     }
 
+    /// Puts a key of a backup where none is, and the one that the next rotation brings beside it;
+    /// gives whether the first was put there.
+    ///
+    /// # Errors
+    /// [`SessionError`] where it is no key, or cannot be written.
+    pub fn put_back(&self, key: &[u8], next: Option<&[u8]>) -> Result<bool, SessionError> {
+        let parse = |bytes: &[u8]| {
+            let text = std::str::from_utf8(bytes).ok();
+            text.and_then(|text| NoteSigner::from_text(text).ok())
+                .ok_or_else(|| SessionError::integrity("the key of the backup", "is no key"))
+        };
+        let is_new = self.create(&parse(key)?)?;
+        if let Some(next) = next.filter(|_| is_new) {
+            self.next().create(&parse(next)?)?;
+        }
+        Ok(is_new)
+    }
+
     /// Writes a new key, never over another.
     pub(super) fn create(&self, key: &NoteSigner) -> Result<bool, StoreError> {
         if let Some(folder) = self.path.parent() {
@@ -124,7 +148,7 @@ impl LedgerKeyFile {
     }
 
     /// The file of the key that a rotation is about to bring: beside this one, mode 0600.
-    fn next(&self) -> Self {
+    pub(super) fn next(&self) -> Self {
         let mut name = self.path.clone().into_os_string();
         name.push(".next");
         Self::new(name)

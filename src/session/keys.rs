@@ -4,6 +4,9 @@ use super::error::SessionError;
 use super::folder::LedgerKeyFile;
 use crate::base::position::{EntryIndex, TreeSize};
 use crate::ledger::head::open_checkpoint;
+use crate::ledger::leaf::Leaf;
+use crate::ledger::store::Store;
+use crate::ledger::topics;
 use crate::note::key::{NoteSigner, VerifierKey};
 use crate::statement::envelope::Envelope;
 use crate::statement::governance::Operation;
@@ -19,6 +22,30 @@ pub(super) fn ledger_keys(view: &View) -> Result<Vec<VerifierKey>, SessionError>
             .map_err(|_| SessionError::integrity("the ledger key", "cannot be read"))
     };
     keys.iter().rev().map(parse).collect()
+}
+
+/// The keys that may have signed checkpoints: the pinned one and those of rotations. Taken from
+/// the log unverified; once every entry is good they are compared with what it really says.
+pub(super) fn candidate_keys<S: Store + ?Sized>(store: &S, trust: &TrustRoot) -> Vec<VerifierKey> {
+    let indexes = store.entries_of(&topics::governance()).unwrap_or_default();
+    let leaves = indexes.into_iter().map(|index| store.leaf(index).ok().flatten());
+    candidate_keys_in(leaves.flatten(), trust)
+}
+
+/// The same among leaves that are given one by one.
+pub(super) fn candidate_keys_in(
+    leaves: impl IntoIterator<Item = Vec<u8>>,
+    trust: &TrustRoot,
+) -> Vec<VerifierKey> {
+    let mut keys = vec![trust.ledger_key().clone()];
+    for leaf in leaves {
+        let leaf = Leaf::parse(&leaf).ok();
+        let envelope = leaf.and_then(|leaf| Envelope::parse_canonical(leaf.envelope()).ok());
+        let Some(envelope) = envelope else { continue };
+        keys.extend(rotation_of(&envelope).and_then(|key| key.parse::<VerifierKey>().ok()));
+    }
+    keys.reverse();
+    keys
 }
 
 /// The ledger must be the pinned one: same entry 0, and so the same first key and admins.

@@ -3,14 +3,18 @@
 //! Everything that a command asks of a ledger goes through a [`Session`]; it holds the ledger's
 //! lock until it is dropped.
 
+pub mod backup;
 pub mod check;
 mod error;
 mod folder;
 mod genesis;
 mod keys;
+mod mirror;
 mod random;
 mod reading;
+mod references;
 mod replay;
+mod restore;
 mod seen;
 mod signing;
 mod view_file;
@@ -44,10 +48,13 @@ use self::keys::{check_key_of_size, check_trust, ledger_keys, own_key, rotation_
 use self::seen::SeenFile;
 
 pub use self::error::{SessionError, SessionErrorKind};
+use self::folder::encode_salt;
 pub use self::folder::{LedgerFolder, LedgerKeyFile};
 pub use self::genesis::{Beginning, Pending, begin, judge};
+pub use self::mirror::{MirrorPlace, MirrorRun, Mirrored, forget_in_mirror};
 pub use self::random::{fresh_nonce, random};
 pub use self::replay::{StoreLog, replay};
+pub use self::restore::{RestoreRequest, Restored, restore};
 pub use self::seen::{known_owner, newest_seen, remember_owner};
 pub use self::signing::{sign, sign_again};
 
@@ -64,6 +71,8 @@ pub struct Session {
     /// The size that the remembered view has.
     remembered: TreeSize,
     seen: Option<SeenFile>,
+    /// The mirror that acknowledgements wait for.
+    mirror: Option<MirrorPlace>,
 }
 
 /// What a session is opened with.
@@ -129,8 +138,18 @@ impl Session {
             return Err(SessionError::integrity("the e-mail salt", "is not this ledger's"));
         }
         let key_file = opening.ledger_key.clone();
-        let mut session =
-            Self { folder, store, view, checkpoint, ledger_key, key_file, salt, remembered, seen };
+        let mut session = Self {
+            folder,
+            store,
+            view,
+            checkpoint,
+            ledger_key,
+            key_file,
+            salt,
+            remembered,
+            seen,
+            mirror: None,
+        };
         if remembered != session.size() {
             session.save_view();
         }
@@ -274,6 +293,7 @@ impl Session {
             let remembered = seen.remember(self.checkpoint.size(), *self.checkpoint.root());
             remembered.map_err(LedgerError::Unknown)?;
         }
+        self.mirror_before_receipts()?;
         Ok(receipts)
     }
 

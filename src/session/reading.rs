@@ -155,11 +155,23 @@ impl Session {
         let earlier =
             open_checkpoint(note, origin, &keys).map_err(|error| wrong(error.to_string()))?;
         let size = earlier.size();
-        if size > self.size() {
-            return Err(wrong(format!("has {size} entries, and the ledger {}", self.size())));
+        let (mine, root) = (&self.checkpoint, earlier.root());
+        if size > mine.size() {
+            return Err(wrong(format!(
+                "has {size} entries (root {root}), and the ledger {} (root {}): the ledger was set \
+                 back",
+                mine.size(),
+                mine.root()
+            )));
         }
-        if read::prover(&self.store, self.size()).root(size)? != *earlier.root() {
-            return Err(wrong(format!("has another history of the first {size} entries")));
+        let here = read::prover(&self.store, mine.size()).root(size)?;
+        if here != *root {
+            return Err(wrong(format!(
+                "has another history of the first {size} entries: root {root} there, {here} in the \
+                 ledger, which has {} (root {})",
+                mine.size(),
+                mine.root()
+            )));
         }
         Ok(size)
     }

@@ -25,14 +25,23 @@ impl<F: Files> Durable<F> {
     /// # Errors
     /// As [`replace`].
     pub fn replace(&self, path: &Path, bytes: &[u8], mode: u32) -> Result<(), StoreError> {
+        self.replace_unnamed(path, bytes, mode)?;
+        let synced = self.0.sync_folder(folder_of(path));
+        synced.map_err(|error| failed("cannot write", path, &error))
+    }
+
+    /// As [`replace_unnamed`].
+    ///
+    /// # Errors
+    /// As [`replace_unnamed`].
+    pub fn replace_unnamed(&self, path: &Path, bytes: &[u8], mode: u32) -> Result<(), StoreError> {
         let run = || {
             let temporary = self.write_temporary(path, bytes, mode)?;
             let renamed = self.0.rename(&temporary, path);
             if renamed.is_err() {
                 drop(self.0.remove(&temporary));
             }
-            renamed?;
-            self.0.sync_folder(folder_of(path))
+            renamed
         };
         run().map_err(|error| failed("cannot write", path, &error))
     }
@@ -109,6 +118,14 @@ impl<F: Files> Durable<F> {
     /// As [`create_folder`].
     pub fn create_folder(&self, path: &Path) -> Result<(), StoreError> {
         self.create_folder_with(path, 0o700)
+    }
+
+    /// As [`create_shared_folder`].
+    ///
+    /// # Errors
+    /// As [`create_shared_folder`].
+    pub fn create_shared_folder(&self, path: &Path) -> Result<(), StoreError> {
+        self.create_folder_with(path, 0o755)
     }
 
     fn create_folder_with(&self, path: &Path, mode: u32) -> Result<(), StoreError> {
@@ -202,6 +219,15 @@ pub fn replace(path: &Path, bytes: &[u8], mode: u32) -> Result<(), StoreError> {
     Durable(Disk).replace(path, bytes, mode)
 }
 
+/// Replaces or creates a file as [`replace`] does, but for its name: the caller makes that durable
+/// with [`sync_folder`], once for many files.
+///
+/// # Errors
+/// [`StoreError::Unavailable`].
+pub fn replace_unnamed(path: &Path, bytes: &[u8], mode: u32) -> Result<(), StoreError> {
+    Durable(Disk).replace_unnamed(path, bytes, mode)
+}
+
 /// Replaces or creates a file that may be lost, but never torn: for what can be made anew.
 ///
 /// # Errors
@@ -227,6 +253,25 @@ pub fn read(path: &Path, limit_bytes: usize) -> Result<Option<Vec<u8>>, StoreErr
     Durable(Disk).read(path, limit_bytes)
 }
 
+/// The names in a folder, sorted; none where there is no folder.
+///
+/// # Errors
+/// [`StoreError::Unavailable`].
+pub fn names(folder: &Path) -> Result<Vec<String>, StoreError> {
+    let run = || -> io::Result<Vec<String>> {
+        let mut names = Vec::new();
+        for entry in fs::read_dir(folder)? {
+            names.extend(entry?.file_name().into_string());
+        }
+        names.sort();
+        Ok(names)
+    };
+    match run() {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
+        other => other.map_err(|error| failed("cannot read", folder, &error)),
+    }
+}
+
 /// Removes a file durably; gives whether it was there.
 ///
 /// # Errors
@@ -249,7 +294,7 @@ pub fn create_folder(path: &Path) -> Result<(), StoreError> {
 /// # Errors
 /// [`StoreError::Unavailable`].
 pub fn create_shared_folder(path: &Path) -> Result<(), StoreError> {
-    Durable(Disk).create_folder_with(path, 0o755)
+    Durable(Disk).create_shared_folder(path)
 }
 
 /// Makes names in a folder durable.

@@ -113,6 +113,45 @@ impl SledStore {
         Err(StoreError::unavailable(what, why))
     }
 
+    /// Closes the store where nothing is wrong with it, and else leaves it to the end of the
+    /// process: sled's own threads may stumble over damage when they are ended.
+    pub fn leak_unless(self, is_good: bool) {
+        if !is_good {
+            self.leak();
+        }
+    }
+
+    /// Whether an entry is found under a topic.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn is_under(&self, topic: &Topic, index: EntryIndex) -> Result<bool, StoreError> {
+        let key = topic_key(topic, index);
+        guard(|| self.db.contains_key(key))
+    }
+
+    /// Hands every pair of a topic and an entry that is found under it to `visit`, until that says
+    /// enough.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn each_topic(
+        &self,
+        visit: &mut dyn FnMut(Topic, EntryIndex) -> bool,
+    ) -> Result<(), StoreError> {
+        let mut keys = self.db.scan_prefix(b"x").keys();
+        while let Some(key) = guard(|| keys.next().transpose())? {
+            let malformed = || StoreError::integrity("a topic", "malformed key");
+            let (topic, index) = key[1..].split_first_chunk::<32>().ok_or_else(malformed)?;
+            let index = index.try_into().map_err(|_| malformed())?;
+            let index = EntryIndex::new(u64::from_be_bytes(index));
+            if !visit(Topic::from_bytes(*topic), index) {
+                break;
+            }
+        }
+        Ok(())
+    }
+
     /// sled never syncs the files in `blobs/`: a value there may vanish with the power.
     fn check_blobs(&self) -> Result<(), StoreError> {
         let blobs = self.folder.join("blobs");
@@ -319,8 +358,7 @@ fn to_values(batch: &Batch) -> Result<::sled::Batch, StoreError> {
         }
     }
     for (topic, index) in &batch.topics {
-        let key = [b"x", &topic.as_bytes()[..], &index.get().to_be_bytes()].concat();
-        put(key, Vec::new())?;
+        put(topic_key(topic, *index).to_vec(), Vec::new())?;
     }
     put(HEAD.to_vec(), write_head(&batch.head))?;
     Ok(values)
@@ -329,6 +367,13 @@ fn to_values(batch: &Batch) -> Result<::sled::Batch, StoreError> {
 fn entry_key(index: EntryIndex) -> [u8; 9] {
     let mut key = [b'e'; 9];
     key[1..].copy_from_slice(&index.get().to_be_bytes());
+    key
+}
+
+fn topic_key(topic: &Topic, index: EntryIndex) -> [u8; 41] {
+    let mut key = [b'x'; 41];
+    key[1..33].copy_from_slice(topic.as_bytes());
+    key[33..].copy_from_slice(&index.get().to_be_bytes());
     key
 }
 

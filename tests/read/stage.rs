@@ -55,7 +55,7 @@ require = [{ level = "senior", count = 1 }]
 
 pub(crate) struct Stage {
     pub(crate) home: PathBuf,
-    trust: TrustRoot,
+    pub(crate) trust: TrustRoot,
     clock: u64,
 }
 
@@ -399,7 +399,7 @@ impl Stage {
     }
 }
 
-fn ledger_key(home: &Path) -> LedgerKeyFile {
+pub(crate) fn ledger_key(home: &Path) -> LedgerKeyFile {
     let name = format!("{}.ledger", file_name_of(&Origin::new(ORIGIN).unwrap()));
     LedgerKeyFile::new(home.join(".config/countersign/keys").join(name))
 }

@@ -62,7 +62,7 @@ impl Admitter<'_> {
             let Some(admins) = signers.admins(as_of) else {
                 return Err(refuse("NO_ADMINS", "the genesis names no admins"));
             };
-            let members = check_signatures(envelope, signers, admins, index, is_genesis)?;
+            let members = self.check_signatures(envelope, signers, admins, index, is_genesis)?;
             let authority = if is_genesis {
                 let count = admins.admins.len();
                 Some(Authority { count, others: BTreeMap::new() })
@@ -142,6 +142,41 @@ impl Admitter<'_> {
         }
         Ok(())
     }
+
+    /// Every signature is good and from another admin, or the whole envelope is refused
+    /// (ATTACKS 35).
+    fn check_signatures(
+        &self,
+        envelope: &Envelope,
+        roster: &Roster,
+        admins: &AdminSet,
+        index: EntryIndex,
+        is_genesis: bool,
+    ) -> Result<BTreeSet<MemberId>, Refusal> {
+        let message = envelope.pre_authentication_encoding();
+        let as_of = admins.entry.size_after().max(TreeSize::new(index.get()));
+        let mut members = BTreeSet::new();
+        for signature in envelope.signatures() {
+            let id = &signature.keyid;
+            let Some(record) = roster.key(id) else {
+                return Err(refuse("UNKNOWN_KEY", format!("the key {id} is on no roster entry")));
+            };
+            self.signatures.check(index, &record.key, &message, &signature.signature).map_err(
+                |error| refuse("BAD_SIGNATURE", format!("the signature of {id}: {error}")),
+            )?;
+            let good = is_genesis || roster.standing(id, index, as_of) == KeyStanding::Good;
+            let Some(owner) = record.owner(as_of).filter(|_| good) else {
+                return Err(refuse("KEY_REVOKED", format!("the key {id} is not in force")));
+            };
+            if !admins.admins.contains(owner) || roster.member(owner, as_of).is_none() {
+                return Err(refuse("NOT_ADMIN", format!("{owner} is not an admin of this ledger")));
+            }
+            if !members.insert(owner.clone()) {
+                return Err(refuse("SIGNED_TWICE", format!("{owner} has signed twice")));
+            }
+        }
+        Ok(members)
+    }
 }
 
 /// The last policy that operations set, parsed; none where they set none. Each that is set on the
@@ -187,38 +222,4 @@ fn check_ledger_key(genesis: &Genesis) -> Result<(), Refusal> {
     } else {
         Err(refuse("LEDGER_KEY", "the name of a ledger key is the ledger's origin"))
     }
-}
-
-/// Every signature is good and from another admin, or the whole envelope is refused (ATTACKS 35).
-fn check_signatures(
-    envelope: &Envelope,
-    roster: &Roster,
-    admins: &AdminSet,
-    index: EntryIndex,
-    is_genesis: bool,
-) -> Result<BTreeSet<MemberId>, Refusal> {
-    let message = envelope.pre_authentication_encoding();
-    let as_of = admins.entry.size_after().max(TreeSize::new(index.get()));
-    let mut members = BTreeSet::new();
-    for signature in envelope.signatures() {
-        let id = &signature.keyid;
-        let Some(record) = roster.key(id) else {
-            return Err(refuse("UNKNOWN_KEY", format!("the key {id} is on no roster entry")));
-        };
-        record
-            .key
-            .verify(&message, &signature.signature)
-            .map_err(|error| refuse("BAD_SIGNATURE", format!("the signature of {id}: {error}")))?;
-        let good = is_genesis || roster.standing(id, index, as_of) == KeyStanding::Good;
-        let Some(owner) = record.owner(as_of).filter(|_| good) else {
-            return Err(refuse("KEY_REVOKED", format!("the key {id} is not in force")));
-        };
-        if !admins.admins.contains(owner) || roster.member(owner, as_of).is_none() {
-            return Err(refuse("NOT_ADMIN", format!("{owner} is not an admin of this ledger")));
-        }
-        if !members.insert(owner.clone()) {
-            return Err(refuse("SIGNED_TWICE", format!("{owner} has signed twice")));
-        }
-    }
-    Ok(members)
 }

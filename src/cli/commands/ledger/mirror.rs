@@ -1,61 +1,187 @@
 //! `ledger mirror`: a verified copy as plain files.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::Duration;
 
 use serde::Serialize;
 
 use crate::base::limits::NOTE_BYTES_MAX;
-use crate::base::position::TreeSize;
 use crate::cli::Context;
-use crate::cli::error::{CliError, ErrorKind};
+use crate::cli::address::Address;
+use crate::cli::error::CliError;
 use crate::cli::exit::ExitStatus;
 use crate::cli::ui::Role;
-use crate::ledger::store::StoreError;
-use crate::ledger::tiles::CHECKPOINT_NAME;
+use crate::session::{
+    LedgerFolder, MirrorPlace, MirrorRun, Mirrored, SessionError, SessionErrorKind,
+    forget_in_mirror,
+};
 use crate::store::durable;
-use crate::store::mirror::mirror;
+
+/// Where to, and for how long.
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// The folder; it is made where it is missing. Without it: that of the settings
+    #[arg(long, value_name = "DIR")]
+    to: Option<PathBuf>,
+    /// A folder apart for openings and the salt of e-mail digests, for its owner alone
+    #[arg(long, value_name = "DIR")]
+    openings: Option<PathBuf>,
+    /// Go on, and copy what is appended as it comes
+    #[arg(long)]
+    follow: bool,
+    /// Seconds between two looks of --follow
+    #[arg(long, value_name = "SECONDS", default_value_t = 2, requires = "follow")]
+    every: u64,
+    /// Look at every file again, and put back those that are gone
+    #[arg(long)]
+    whole: bool,
+}
 
 #[derive(Serialize)]
 struct Answer<'a> {
     origin: &'a str,
     folder: String,
-    had: TreeSize,
-    size: TreeSize,
+    had: u64,
+    size: u64,
     files_written: u64,
+    blobs_written: u64,
+    covers_missing: u64,
+    openings_written: u64,
+    openings_removed: u64,
 }
 
-pub(super) fn run(context: &mut Context, to: &Path) -> Result<ExitStatus, CliError> {
-    let folder = context.environment.resolve(to);
-    let desk = context.desk("ledger mirror")?;
-    let session = &desk.session;
-    let note = durable::read(&folder.join(CHECKPOINT_NAME), NOTE_BYTES_MAX)
-        .map_err(|error| failed(&error))?;
-    let had = match note {
-        Some(note) => session.earlier(&note, "the checkpoint of the mirror").map_err(|error| {
-            CliError::from(error).hint("keep that folder as it is, and mirror to another")
-        })?,
-        None => TreeSize::default(),
-    };
-    let checkpoint = session.checkpoint();
-    let files_written =
-        mirror(session.store(), had, checkpoint, &folder).map_err(|error| failed(&error))?;
-    let (origin, size) = (desk.trust.origin().as_str(), checkpoint.size());
-    let files = if files_written == 1 { "file" } else { "files" };
-    let says = format!("{} has all {size} entries: {files_written} {files} written", to.display());
-    context.ui.lead(Role::Good, "DONE", &says);
-    let folder = folder.display().to_string();
-    context.ui.json(&Answer { origin, folder, had, size, files_written });
-    Ok(ExitStatus::Yes)
+/// Runs the command.
+pub(super) fn run(context: &mut Context, args: &Args) -> Result<ExitStatus, CliError> {
+    let address = context.address()?;
+    let place = place(context, args, &address.trust)?;
+    let folder = LedgerFolder::new(address.folder());
+    let origin = address.trust.origin().as_str().to_owned();
+    // What the ledger's own checkpoint file was at the last round: to look is no lock.
+    let mut last = None;
+    loop {
+        let newest = durable::read(&folder.path().join("checkpoint"), NOTE_BYTES_MAX);
+        let newest = newest.ok().flatten();
+        if last.is_none() || newest != last || args.whole {
+            match round(&address, &place, &folder, args.whole) {
+                Ok(done) => {
+                    tell(context, &origin, &place, &done, args.follow && last.is_some());
+                    last = newest;
+                }
+                // What cannot be read or written now may be able to be later.
+                Err(error) if args.follow && error.kind() == SessionErrorKind::Unavailable => {
+                    context.ui.warn(&error.to_string());
+                }
+                Err(error) => return Err(refused(error)),
+            }
+        } else {
+            forget_in_mirror(&folder, &place).map_err(|error| refused(error.into()))?;
+        }
+        if !args.follow {
+            return Ok(ExitStatus::Yes);
+        }
+        thread::sleep(Duration::from_secs(args.every.max(1)));
+    }
 }
 
-fn failed(error: &StoreError) -> CliError {
-    let kind = match error {
-        StoreError::Integrity { .. } => ErrorKind::Integrity,
-        StoreError::Unavailable { .. } => ErrorKind::Unavailable,
+/// The folders that are meant: of the flags, or of the settings.
+pub(super) fn place(
+    context: &Context,
+    args: &Args,
+    trust: &crate::verify::trust::TrustRoot,
+) -> Result<MirrorPlace, CliError> {
+    let settings = context.configuration()?.mirror(trust.origin());
+    let given =
+        |path: &Option<PathBuf>| path.as_deref().map(|path| context.environment.resolve(path));
+    let (folder, openings) = match (given(&args.to), settings) {
+        (Some(folder), _) => (folder, given(&args.openings)),
+        (None, Some(mirror)) => (mirror.folder, given(&args.openings).or(mirror.openings)),
+        (None, None) => {
+            return Err(CliError::usage("where to?")
+                .hint("name a folder with --to DIR, or as mirror_folder in the settings"));
+        }
     };
-    let hint = match kind {
-        ErrorKind::Integrity => "countersign ledger check says what is wrong, if it is the ledger",
-        _ => "name a folder that can be written",
+    let within = |a: &Path, b: &Path| a.starts_with(b);
+    if let Some(openings) = &openings
+        && (within(openings, &folder) || within(&folder, openings))
+    {
+        let what = "the folder of openings and that of the mirror lie in one another";
+        return Err(CliError::usage(what).hint("who may read the mirror must not find them in it"));
+    }
+    Ok(MirrorPlace { folder, openings })
+}
+
+/// One copy, in steps: others wait for the ledger no longer than for one of them.
+fn round(
+    address: &Address,
+    place: &MirrorPlace,
+    folder: &LedgerFolder,
+    whole: bool,
+) -> Result<Mirrored, SessionError> {
+    let mut run = None;
+    loop {
+        let session = address.open("ledger mirror")?;
+        let run = match &mut run {
+            Some(run) => run,
+            none => none.insert(MirrorRun::begin(&session, place, whole)?),
+        };
+        if run.step(&session)? {
+            break;
+        }
+    }
+    let mut done = match run {
+        Some(run) => run.finish(folder)?,
+        None => Mirrored::default(),
     };
-    CliError::from_error(kind, error).hint(hint)
+    done.openings_removed = forget_in_mirror(folder, place)?;
+    Ok(done)
+}
+
+fn tell(context: &mut Context, origin: &str, place: &MirrorPlace, done: &Mirrored, is_brief: bool) {
+    let ui = &mut context.ui;
+    let noun = |count: u64| if count == 1 { "file" } else { "files" };
+    let files = done.files_written + done.blobs_written;
+    let (folder, size) = (place.folder.display(), done.size);
+    let says = format!("{folder} has all {size} entries: {files} {} written", noun(files));
+    ui.lead(Role::Good, "DONE", &says);
+    if done.covers_missing > 0 {
+        ui.line(&format!("missing in the ledger itself: {} covers", done.covers_missing));
+    }
+    if !is_brief {
+        match &place.openings {
+            Some(openings) => {
+                let (written, removed) = (done.openings_written, done.openings_removed);
+                let what = format!("{}: {written} written, {removed} removed", openings.display());
+                ui.paragraph(0, &format!("openings, which may be forgotten, are in {what}"));
+            }
+            None => ui.paragraph(
+                0,
+                "openings and the salt of e-mail digests are not in it: --openings names a folder",
+            ),
+        }
+        ui.line("next: countersign ledger check --mirror DIR");
+    }
+    ui.json(&Answer {
+        origin,
+        folder: folder.to_string(),
+        had: done.had.get(),
+        size: size.get(),
+        files_written: done.files_written,
+        blobs_written: done.blobs_written,
+        covers_missing: done.covers_missing,
+        openings_written: done.openings_written,
+        openings_removed: done.openings_removed,
+    });
+    ui.flush_out();
+}
+
+fn refused(error: SessionError) -> CliError {
+    let is_integrity = error.kind() == SessionErrorKind::Integrity;
+    let hint = if is_integrity {
+        "keep that folder as it is; countersign ledger check tells whether it is the ledger, and a \
+         mirror may begin in another folder"
+    } else {
+        "name a folder that can be written"
+    };
+    CliError::from(error).hint(hint)
 }

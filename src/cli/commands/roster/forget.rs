@@ -12,8 +12,8 @@ use crate::cli::exit::ExitStatus;
 use crate::cli::governance::{confirm, tell};
 use crate::cli::people::find;
 use crate::cli::ui::Role;
-use crate::session::SessionError;
 use crate::session::check::commitments;
+use crate::session::{MirrorPlace, SessionError, forget_in_mirror};
 use crate::statement::Says;
 use crate::statement::governance::Operation;
 use crate::verify::VerifiedEntry;
@@ -75,8 +75,20 @@ pub(super) fn run(context: &mut Context, args: &Args) -> Result<ExitStatus, CliE
     for commitment in kept {
         openings.remove(commitment).map_err(SessionError::from)?;
     }
-    context.ui.json(&serde_json::json!({ "member": id, "deleted": count }));
+    let mirror = context.configuration()?.mirror(desk.trust.origin());
+    let place = mirror.map(|found| MirrorPlace { folder: found.folder, openings: found.openings });
+    let in_mirror = match &place {
+        Some(place) => {
+            forget_in_mirror(desk.session.folder(), place).map_err(SessionError::from)?
+        }
+        None => 0,
+    };
+    let answer = serde_json::json!({ "member": id, "deleted": count, "in_mirror": in_mirror });
+    context.ui.json(&answer);
     context.ui.lead(Role::Good, "DONE", &format!("{count} {noun} of {id} deleted"));
+    if in_mirror > 0 {
+        context.ui.line(&format!("and {in_mirror} in the mirror's folder of openings"));
+    }
     context.ui.line("next: the same on every copy of the ledger's folder, and in backups");
     Ok(ExitStatus::Yes)
 }
