@@ -4,13 +4,14 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock};
 
-use countersign::base::digest::{Commitment, ContentDigest, RootHash, StatementId, sha256};
+use countersign::base::digest::{ContentDigest, RootHash, StatementId, sha256};
 use countersign::base::name::MemberId;
 use countersign::base::position::{EntryIndex, TreeSize};
 use countersign::base::time::Timestamp;
-use countersign::key::{PublicKey, SeedSigner, Signature, Signer as _};
+use countersign::key::{KeyId, PublicKey, SeedSigner, Signature, Signer as _};
 use countersign::ledger::admission::Admitter;
 use countersign::ledger::append::{Ledger, Refusal};
+use countersign::ledger::read::prover;
 use countersign::ledger::store::{CheckpointFile as _, Store};
 use countersign::note::key::NoteSigner;
 use countersign::policy::Policy;
@@ -20,11 +21,13 @@ use countersign::statement::governance::{EntryReference, Genesis, Governance, Op
 use countersign::statement::{Nonce, Says, Seen, Statement};
 use countersign::store::memory::{MemoryCheckpoint, MemoryStore};
 use countersign::verify::VerifiedEntry;
+use countersign::verify::bundle::{Bytes, Hash, ShownLeaf};
+use countersign::verify::trust::TrustRoot;
 use countersign::view::View;
 
 use super::evaluator::{CoverRow, Model};
 use super::fold::{Log, Logged};
-use super::repository::{Forms, Repository};
+use super::repository::{Forms, Repository, salt};
 
 pub(crate) const ORIGIN: &str = "test.example/ledger";
 const HANDS: u8 = 60;
@@ -59,20 +62,25 @@ pub(crate) fn public_key(number: u8) -> PublicKey {
 }
 
 fn sign(number: u8, envelope: &mut Envelope) {
-    let hand = hand(number);
     let message = envelope.pre_authentication_encoding();
+    let (keyid, signature) = sign_message(number, &message);
+    envelope.push_signature(EnvelopeSignature { keyid, signature });
+}
+
+/// The signature of a hand, and of which key it is.
+pub(crate) fn sign_message(number: u8, message: &[u8]) -> (KeyId, Signature) {
+    let hand = hand(number);
     let signature = if number < SECURITY_KEYS {
-        Signature::Plain(hand.signer.sign_plain(&message))
+        Signature::Plain(hand.signer.sign_plain(message))
     } else {
         let (flags, counter) = (1, 7_u32);
         let mut signed = sha256(&[b"ssh:"]).to_vec();
         signed.push(flags);
         signed.extend_from_slice(&counter.to_be_bytes());
-        signed.extend_from_slice(&sha256(&[&message]));
+        signed.extend_from_slice(&sha256(&[message]));
         Signature::Sk { signature: hand.signer.sign_plain(&signed), flags, counter }
     };
-    let keyid = hand.public_key.fingerprint();
-    envelope.push_signature(EnvelopeSignature { keyid, signature });
+    (hand.public_key.fingerprint(), signature)
 }
 
 pub(crate) fn note_key() -> NoteSigner {
@@ -202,7 +210,7 @@ impl World {
         let genesis = Genesis {
             origin: ORIGIN.parse().unwrap(),
             ledger_key: note_key().verifier_key().to_string(),
-            salt: Commitment::from_bytes([0; 32]),
+            salt: salt().commitment(),
         };
         let says = Says::Governance(Governance { genesis: Some(genesis), base: None, operations });
         let begun = self.say("ada", 1, says);
@@ -256,6 +264,27 @@ impl World {
         self.verified.push(verified);
         self.sent.push(sent);
         Ok(index.get())
+    }
+
+    /// An entry and the proof that it is under the newest checkpoint.
+    pub(crate) fn shown(&self, index: EntryIndex) -> ShownLeaf {
+        let head = self.store.head().unwrap().unwrap();
+        let leaf = self.store.leaf(index).unwrap().unwrap();
+        let proof = prover(&*self.store, head.size).inclusion(index).unwrap();
+        ShownLeaf { index, leaf: Bytes(leaf), proof: proof.into_iter().map(Hash::from).collect() }
+    }
+
+    /// The note of the newest checkpoint.
+    pub(crate) fn note(&self) -> String {
+        self.store.head().unwrap().unwrap().checkpoint
+    }
+
+    /// What a verifier elsewhere pins.
+    pub(crate) fn trust(&self) -> TrustRoot {
+        let origin = ORIGIN.parse().unwrap();
+        let admins = [public_key(1).fingerprint()];
+        let ledger = self.view.ledger().unwrap().id;
+        TrustRoot::new(&origin, ledger, &note_key().verifier_key(), &admins).unwrap()
     }
 
     /// The envelopes with their times, as another store may be given them.

@@ -7,6 +7,9 @@
 mod admins;
 mod aside;
 mod assess;
+#[path = "../common/blessing.rs"]
+mod blessing;
+mod bundles;
 mod cases;
 mod chain;
 mod evaluator;

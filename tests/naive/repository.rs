@@ -3,13 +3,17 @@
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
 
 use countersign::base::digest::{ChangeHash, ContentDigest, EmailDigest, sha256};
 use countersign::base::encoding;
 use countersign::base::name::Revision;
 use countersign::carry::find;
 use countersign::change::carry::{Carried, CarryContents};
-use countersign::change::{ChangePath, Content, Document, Mode, Row, Side};
+use countersign::change::{
+    ChangePath, Content, Document, GitObject, Mode, ObjectHash, ObjectKind, Row, Side, object_bytes,
+};
+use countersign::statement::commitment::EmailSalt;
 use countersign::statement::words::Assistance;
 
 /// Path to content. Content that begins with `~` is one that nobody can read.
@@ -31,6 +35,8 @@ pub(crate) struct Commit {
     pub(crate) authors: Vec<Named>,
     pub(crate) detected: Option<Assistance>,
     pub(crate) label: String,
+    /// The whole commit object, of which `id` is the id.
+    pub(crate) object: Vec<u8>,
 }
 
 #[derive(Debug, Clone, Default)]
@@ -43,8 +49,38 @@ pub(crate) struct Repository {
 /// Two commits, or the empty tree.
 type Ends = (Option<usize>, Option<usize>);
 
+/// The salt of every world's e-mail digests.
+pub(crate) fn salt() -> EmailSalt {
+    EmailSalt::from_bytes([5; 32])
+}
+
+/// Whoever is a tool writes from an address that is known for it.
+fn address(name: &str) -> String {
+    if name == TOOL { TOOL_ADDRESS.to_owned() } else { format!("{name}@x.example") }
+}
+
 pub(crate) fn email(name: &str) -> EmailDigest {
-    EmailDigest::from_bytes(sha256(&[b"email", name.as_bytes()]))
+    salt().digest(address(name).as_bytes())
+}
+
+const TOOL: &str = "helper";
+const TOOL_ADDRESS: &str = "noreply@anthropic.com";
+
+/// What commits can say: a tool that is named took part, and one that wrote is the author.
+fn as_commits_say(
+    mut authors: Vec<Named>,
+    detected: Option<Assistance>,
+) -> (Vec<Named>, Option<Assistance>) {
+    if detected == Some(Assistance::Generated) {
+        authors.retain(|named| !named.tool);
+        authors.insert(0, Named { email: TOOL.to_owned(), tool: true });
+    }
+    let detected = match authors.iter().position(|named| named.tool) {
+        Some(0) => Some(Assistance::Generated),
+        Some(_) => detected.max(Some(Assistance::Assisted)),
+        None => detected,
+    };
+    (authors, detected)
 }
 
 pub(crate) fn is_opaque(content: &str) -> bool {
@@ -61,11 +97,46 @@ impl Repository {
         detected: Option<Assistance>,
     ) -> usize {
         let at = self.commits.len();
-        let id = &encoding::hex(&sha256(&[b"commit", at.to_string().as_bytes()]))[..40];
-        let id = Revision::new(id).unwrap();
         let label = format!("c{at}");
-        self.commits.push(Commit { id, parents, tree, authors, detected, label });
+        let (authors, detected) = as_commits_say(authors, detected);
+        let object = self.object(&parents, &tree, &authors, detected, &label);
+        let id = GitObject::read(&object, ObjectHash::Sha1).unwrap().id().revision();
+        self.commits.push(Commit { id, parents, tree, authors, detected, label, object });
         at
+    }
+
+    /// A commit object that says all that.
+    fn object(
+        &self,
+        parents: &[usize],
+        tree: &Tree,
+        authors: &[Named],
+        detected: Option<Assistance>,
+        label: &str,
+    ) -> Vec<u8> {
+        let who = |named: &Named| format!("{} <{}>", named.email, address(&named.email));
+        let digest = encoding::hex(&sha256(&[format!("{tree:?}").as_bytes()]));
+        let mut text = format!("tree {}\n", &digest[..40]);
+        for parent in parents {
+            writeln!(text, "parent {}", self.commits[*parent].id).unwrap();
+        }
+        let author = authors.first().map_or_else(|| "nobody <>".to_owned(), who);
+        writeln!(text, "author {author} 0 +0000\ncommitter c <c@x.example> 0 +0000\n\n{label}")
+            .unwrap();
+        let is_tool = authors.iter().any(|named| named.tool);
+        if detected >= Some(Assistance::Assisted) && !is_tool {
+            text += "\n\u{1f916} Generated with [Claude Code](https://claude.com/claude-code)\n";
+        }
+        // Whoever only merged is not named either.
+        let wrote = self.wrote_tree(parents, tree);
+        let others: Vec<&Named> = authors.iter().skip(1).filter(|_| wrote).collect();
+        if !others.is_empty() {
+            text.push('\n');
+        }
+        for other in others {
+            writeln!(text, "Co-authored-by: {}", who(other)).unwrap();
+        }
+        object_bytes(ObjectKind::Commit, text.as_bytes())
     }
 
     pub(crate) fn find(&self, id: &Revision) -> Option<usize> {
@@ -110,17 +181,21 @@ impl Repository {
     /// parent.
     pub(crate) fn wrote(&self, commit: usize) -> bool {
         let commit = &self.commits[commit];
-        if commit.parents.len() < 2 {
+        self.wrote_tree(&commit.parents, &commit.tree)
+    }
+
+    fn wrote_tree(&self, parents: &[usize], tree: &Tree) -> bool {
+        if parents.len() < 2 {
             return true;
         }
-        let mut paths: BTreeSet<&String> = commit.tree.keys().collect();
-        for parent in &commit.parents {
+        let mut paths: BTreeSet<&String> = tree.keys().collect();
+        for parent in parents {
             paths.extend(self.commits[*parent].tree.keys());
         }
         paths.iter().any(|path| {
             let of = |tree: &Tree| tree.get(*path).cloned();
-            let mine = of(&commit.tree);
-            commit.parents.iter().all(|parent| of(&self.commits[*parent].tree) != mine)
+            let mine = of(tree);
+            parents.iter().all(|parent| of(&self.commits[*parent].tree) != mine)
         })
     }
 

@@ -1,7 +1,7 @@
 //! Whether the commits lead from the start to the revision, and the start is what it is said to be
 //! (`spec/bundle.md` section 4, steps 14 and 15).
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::claims::{Claims, PointClaim, PositionWord, StepClaim};
 use super::shown::Shown;
@@ -75,6 +75,12 @@ impl<'a> Starts<'a> {
         facts: &[Vec<CommitFacts>],
     ) -> Result<bool, Tampered> {
         let wrong = |what: &str| Err(Tampered::new(TamperCode::Chain, what));
+        if let Some(whole) = &claims.whole {
+            let newest = self.points.last().and_then(|point| point.revision.as_ref());
+            if whole.commit != claims.question.revision || whole.parent.as_ref() != newest {
+                return wrong("the whole is not from what is settled to the revision");
+            }
+        }
         let start = self.start.and_then(|point| point.revision.clone());
         let mut at = match claims.position {
             PositionWord::Linear | PositionWord::Diverged if start.is_none() => {
@@ -126,12 +132,11 @@ fn check_brought_in(step: &StepClaim, facts: &[CommitFacts]) -> Result<(), Tampe
         return wrong(format!("step {} brings in a commit twice", step.commit.short()));
     }
     left.remove(&step.commit);
+    let parents: BTreeMap<_, _> = facts.iter().map(|facts| (&facts.id, &facts.parents)).collect();
     let mut reached: Vec<&Revision> = own.parents.iter().skip(1).collect();
     while let Some(commit) = reached.pop() {
-        if left.remove(commit)
-            && let Some(facts) = facts.iter().find(|facts| facts.id == *commit)
-        {
-            reached.extend(&facts.parents);
+        if left.remove(commit) {
+            reached.extend(parents.get(commit).copied().into_iter().flatten());
         }
     }
     match left.first() {

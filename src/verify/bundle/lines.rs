@@ -250,9 +250,10 @@ fn positive(told: &Told<'_>, lines: &mut Vec<Line>) {
     if steps > 0 {
         say(LineCode::Chain, true, format!("{steps} commits lead from the start to the revision"));
         say(LineCode::Authors, true, "what the commits say of authors and AI".to_owned());
-        say(LineCode::BroughtIn, is_complete, "no commit that came in is missing".to_owned());
     }
     if steps > 0 || rebuilt.whole.is_some() {
+        let is_complete = is_complete && rebuilt.whole.is_none();
+        say(LineCode::BroughtIn, is_complete, "no commit that came in is missing".to_owned());
         say(LineCode::Changes, is_full, "the commits are the changes that were signed".to_owned());
         say(LineCode::Difference, is_full, "they are all that is deployed".to_owned());
         say(LineCode::Facts, is_full, "what nobody can read, and where links lead".to_owned());
