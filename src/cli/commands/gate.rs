@@ -1,7 +1,7 @@
 //! `gate`: may this be deployed? Decides, records the decision, runs the deployment.
 
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::base::digest::ContentDigest;
 use crate::base::name::{EnvironmentName, ServiceName};
@@ -98,6 +98,10 @@ pub(crate) fn run(context: &mut Context, args: &Args) -> Result<ExitStatus, CliE
         after: args.after.as_deref(),
         service: args.service.as_ref(),
     };
+    if args.attested && args.output.iter().any(|file| is_bundle(file)) {
+        return Err(CliError::usage("a bundle shows commits, and --attested reads none")
+            .hint("run the gate in a clone, or leave out -o"));
+    }
     let files = Files::new(context, &desk, key.as_ref(), asked)?;
     let judged = judge(&desk, &inquiry, context.now())?;
     let passes = judged.passes();
@@ -124,6 +128,10 @@ pub(crate) fn run(context: &mut Context, args: &Args) -> Result<ExitStatus, CliE
         return Err(error);
     }
     Ok(carry_out(context, &key, &begun, decision.0, &args.command))
+}
+
+fn is_bundle(file: &Path) -> bool {
+    file.extension().is_some_and(|ending| ending == "bundle")
 }
 
 /// The gate's key, and what whose it is must be allowed to do. Asked before anything is judged:
