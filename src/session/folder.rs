@@ -120,15 +120,23 @@ impl LedgerKeyFile {
     }
 
     /// Puts a key of a backup where none is, and the one that the next rotation brings beside it;
-    /// gives whether the first was put there.
+    /// gives whether the first was put there. `origin` is the ledger's.
     ///
     /// # Errors
-    /// [`SessionError`] where it is no key, or cannot be written.
-    pub fn put_back(&self, key: &[u8], next: Option<&[u8]>) -> Result<bool, SessionError> {
+    /// [`SessionError`] where it is no key of that name, or cannot be written.
+    pub fn put_back(
+        &self,
+        origin: &str,
+        key: &[u8],
+        next: Option<&[u8]>,
+    ) -> Result<bool, SessionError> {
         let parse = |bytes: &[u8]| {
             let text = std::str::from_utf8(bytes).ok();
             text.and_then(|text| NoteSigner::from_text(text).ok())
-                .ok_or_else(|| SessionError::integrity("the key of the backup", "is no key"))
+                .filter(|key| key.verifier_key().name() == origin)
+                .ok_or_else(|| {
+                    SessionError::integrity("the key of the backup", "is no key of this ledger")
+                })
         };
         let is_new = self.create(&parse(key)?)?;
         if let Some(next) = next.filter(|_| is_new) {

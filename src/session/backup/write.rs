@@ -161,8 +161,12 @@ impl Backup {
             file.flush()?;
             file.get_ref().sync_all()?;
             let bytes = file.get_ref().metadata()?.len();
-            // Unlike a rename, a link never takes the place of a file.
-            fs::hard_link(&this.beside, &this.target)?;
+            // Unlike a rename, a link never takes the place of a file; not every disk has links.
+            match fs::hard_link(&this.beside, &this.target) {
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => return Err(error),
+                Err(_) => fs::rename(&this.beside, &this.target)?,
+                Ok(()) => {}
+            }
             Ok(bytes)
         };
         let failed = |path: &Path, error: &io::Error| durable::failed("cannot write", path, error);

@@ -58,10 +58,6 @@ pub(super) fn run(context: &mut Context, args: &Args) -> Result<ExitStatus, CliE
     let unpacked = if from.is_file() { Some(take_apart(&from, &into)?) } else { None };
     if let Some(unpacked) = &unpacked {
         openings = openings.or_else(|| Some(unpacked.openings.clone()));
-        if let [Some(key), next] = &unpacked.keys {
-            let next = next.as_ref().map(|next| next.as_slice());
-            address.ledger_key().put_back(key, next)?;
-        }
     } else if !from.is_dir() {
         return Err(CliError::usage(format!("there is no {}", args.from.display()))
             .hint("name the folder of a mirror, or the file of a backup"));
@@ -81,7 +77,13 @@ pub(super) fn run(context: &mut Context, args: &Args) -> Result<ExitStatus, CliE
     let mut bar = context.ui.bar();
     let outcome = restore(&request, &mut |step| bar.step(step.what, step.done, step.of));
     bar.clear();
-    let restored = outcome.map_err(|error| refused(error, args))?;
+    let mut restored = outcome.map_err(|error| refused(error, args))?;
+    // Only now it is known whose backup it is.
+    if let Some([Some(key), next]) = unpacked.as_ref().map(|unpacked| &unpacked.keys) {
+        let next = next.as_ref().map(|next| next.as_slice());
+        address.ledger_key().put_back(address.trust.origin().as_str(), key, next)?;
+        restored.has_key = address.ledger_key().read()?.is_some();
+    }
     print(&mut context.ui, address.trust.origin().as_str(), &into, &restored);
     Ok(if restored.missing.is_empty() { ExitStatus::Yes } else { ExitStatus::Unavailable })
 }
