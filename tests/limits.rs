@@ -118,6 +118,8 @@ const READERS: &[&str] = &[
     "VIEW_FILE_BYTES_MAX",
     "PENDING_BYTES_MAX",
     "BUNDLE_BYTES_MAX",
+    "ENTRY_BUNDLE_BYTES_MAX",
+    "OPENING_FILE_BYTES_MAX",
 ];
 
 /// Limits that no test reaches: it would take gigabytes, hours, or a service that is not there. The
@@ -139,6 +141,12 @@ const NOT_TRIED: &[&str] = &[
     "BUNDLE_PARTS_MAX",
     "WITNESS_CONNECTIONS_MAX",
     "FORK_BYTES_MAX",
+    "MIRROR_STEP_ENTRIES",
+    "MIRROR_STEP_BYTES",
+    "BACKUP_MANIFEST_BYTES_MAX",
+    "CHECK_FINDINGS_MAX",
+    "CHECK_RECENT_FILES_MAX",
+    "CHECK_RECENT_ROOTS_MAX",
 ];
 
 /// Declares a test for each limit, and the list of them.
