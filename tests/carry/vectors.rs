@@ -137,6 +137,21 @@ fn carried_odd_lines() -> Vec<Case> {
     let repeated = "x\n}\ny\n}\nz\n";
     vec![
         case(
+            "moved lines: the approved change moves one past main's edit",
+            ["f\ng\nh\ni\nj\n", "g\nh\ni\nj\nf\n", "f\ng\nH\ni\nj\n", "g\nH\ni\nj\nf\n"],
+            &[a(0, 1, ""), m(2, 1, "H\n"), a(5, 0, "f\n")],
+        ),
+        case(
+            "moved lines: main moves them, and the approved change edits between",
+            ["f\ng\nh\ni\nj\n", "f\ng\nH\ni\nj\n", "g\nh\ni\nj\nf\n", "g\nH\ni\nj\nf\n"],
+            &[m(0, 1, ""), a(2, 1, "H\n"), m(5, 0, "f\n")],
+        ),
+        case(
+            "a line without its LF in a file with CRLF",
+            ["a\r\nb\r\nc", "A\r\nb\r\nc", "a\r\nb\r\nx\r\nc", "A\r\nb\r\nx\r\nc"],
+            &[a(0, 1, "A\r\n"), m(2, 0, "x\r\n")],
+        ),
+        case(
             "a CR is a byte of its line",
             ["a\r\nb\r\nc\r\n", "a\nb\r\nc\r\n", "a\r\nb\r\nC\r\n", "a\nb\r\nC\r\n"],
             &[a(0, 1, "a\n"), m(2, 1, "C\r\n")],
@@ -183,6 +198,9 @@ fn carried_odd_lines() -> Vec<Case> {
         ),
         case("equal rows need no edits", FOUR, &edits())
             .and("added", [None, file(b"x"), None, file(b"x")])
+            .and("added empty", [None, file(b""), None, file(b"")])
+            .and("deleted empty", [file(b""), None, file(b""), None])
+            .and("emptied", [file(b"x\n"), file(b""), file(b"x\n"), file(b"")])
             .and("binary", [file(b"\0"), file(b"\0\0"), file(b"\0"), file(b"\0\0")])
             .and("deleted", [file(b"x"), None, file(b"x"), None])
             .and(
@@ -204,6 +222,8 @@ fn carried_odd_lines() -> Vec<Case> {
                 ],
             ),
         case("what main has already may be missing", FOUR, &edits())
+            .and("added empty", [None, file(b""), file(b""), file(b"")])
+            .and("binary", [file(b"\0"), file(b"\0\0"), file(b"\0\0"), file(b"\0\0")])
             .and("edited", [file(b"1\n"), file(b"2\n"), file(b"2\n"), file(b"2\n")])
             .and("deleted", [file(b"1\n"), None, None, None]),
         executable(),
@@ -239,6 +259,21 @@ fn refused_paths() -> Vec<Case> {
         case("a path that did not land", FOUR, &edits())
             .and("b", [file(b"x"), file(b"y"), file(b"x"), file(b"x")])
             .refused("b: approved, and neither landed so nor there"),
+        case("a path that main deleted, and the approved change edits", FOUR, &edits())
+            .and("b", [file(b"x\n"), file(b"y\n"), None, None])
+            .refused("b: approved, and neither landed so nor there"),
+        case("a path that the approved change deletes, and that landed edited", FOUR, &edits())
+            .and("b", [file(b"x\n"), None, file(b"y\n"), file(b"y\n")])
+            .refused("b: approved, and neither landed so nor there"),
+        case("a binary that main changed too", FOUR, &edits())
+            .and("b", [file(b"\0a"), file(b"\0b"), file(b"\0c"), file(b"\0b")])
+            .refused("b: "),
+        case("a mode that landed otherwise", FOUR, &edits())
+            .and("b", [file(b"x"), Some((Mode::Executable, b"x")), file(b"x"), file(b"x")])
+            .refused("b: approved, and neither landed so nor there"),
+        case("an empty file was added by both, and filled by the landing", FOUR, &edits())
+            .and("b", [None, file(b""), file(b""), file(b"x\n")])
+            .refused("b: "),
         other(
             "deleted by the approved change, edited by main",
             [four[0], None, four[2], None],
@@ -340,6 +375,72 @@ fn refused_edits() -> Vec<Case> {
     ]
 }
 
+/// Nearly good: what a reader would take for the same lines.
+fn refused_lines() -> Vec<Case> {
+    vec![
+        case(
+            "the approved change ends its lines otherwise, main's edit landed in the old way",
+            ["a\nb\nc\nd\n", "a\r\nb\nc\nd\n", "a\nb\nc\nD\n", "a\r\nb\nc\nD\r\n"],
+            &[a(0, 1, "a\r\n"), m(3, 1, "D\n")],
+        )
+        .refused("what landed is not what both edits make"),
+        case(
+            "CRLF where the branch has LF",
+            ["a\r\nb\r\nc\r\n", "A\r\nb\r\nc\r\n", "a\r\nb\r\nC\n", "A\r\nb\r\nC\n"],
+            &[a(0, 1, "A\r\n"), m(2, 1, "C\r\n")],
+        )
+        .refused("the branch's edits do not make"),
+        case(
+            "the last LF went lost at the landing",
+            [FOUR[0], FOUR[1], FOUR[2], "a\nB\nc\nd\ne"],
+            &edits(),
+        )
+        .refused("what landed is not what both edits make"),
+        case(
+            "a last LF that nobody added",
+            ["a\nb\nc", "A\nb\nc", "a\nx\nb\nc", "A\nx\nb\nc\n"],
+            &[a(0, 1, "A\n"), m(2, 0, "x\n")],
+        )
+        .refused("the branch's edits do not make"),
+        case(
+            "repeated lines: one more of them landed",
+            ["}\n}\n}\n}\n", "}\n}\na\n}\n}\n", "}\n}\n}\n}\n}\n", "}\n}\na\n}\n}\n}\n}\n"],
+            &[a(2, 0, "a\n"), m(4, 0, "}\n")],
+        )
+        .refused("what landed is not what both edits make"),
+        case(
+            "moved lines landed where they were",
+            ["f\ng\nh\ni\nj\n", "g\nh\ni\nj\nf\n", "f\ng\nH\ni\nj\n", "f\ng\nH\ni\nj\n"],
+            &[a(0, 1, ""), m(2, 1, "H\n"), a(5, 0, "f\n")],
+        )
+        .refused("one of the changes is empty"),
+        case(
+            "moved lines landed one line off",
+            ["f\ng\nh\ni\nj\n", "g\nh\ni\nj\nf\n", "f\ng\nH\ni\nj\n", "g\nH\ni\nf\nj\n"],
+            &[a(0, 1, ""), m(2, 1, "H\n"), a(5, 0, "f\n")],
+        )
+        .refused("what landed is not what both edits make"),
+        case(
+            "the approved change empties the file that main edits",
+            ["a\nb\nc\n", "", "a\nb\nC\n", ""],
+            &[a(0, 1, ""), m(2, 1, "")],
+        )
+        .refused("the approved edits do not make"),
+        case(
+            "main emptied the file that the approved change edits",
+            ["a\nb\nc\n", "A\nb\nc\n", "", "A\n"],
+            &[a(0, 1, "A\n"), m(2, 1, "")],
+        )
+        .refused("the branch's edits do not make"),
+        case(
+            "edits adjoin, and the certificate spares a line between them that is not there",
+            ["a\nb\nc\n", "A\nb\nc\n", "a\nB\nc\n", "A\nB\nc\n"],
+            &[a(0, 1, "A\n"), m(2, 0, "B\n")],
+        )
+        .refused("the branch's edits do not make"),
+    ]
+}
+
 fn refused_certificates() -> Vec<Case> {
     let another = World::of("b.txt", FOUR.map(str::as_bytes));
     let mut equal = World::default();
@@ -395,8 +496,14 @@ fn refused_certificates() -> Vec<Case> {
 
 #[test]
 fn checks() {
-    let cases =
-        [carried(), carried_odd_lines(), refused_paths(), refused_edits(), refused_certificates()];
+    let cases = [
+        carried(),
+        carried_odd_lines(),
+        refused_paths(),
+        refused_edits(),
+        refused_lines(),
+        refused_certificates(),
+    ];
     let cases: Vec<Case> = cases.into_iter().flatten().collect();
     for case in &cases {
         found_where_one_exists(case);
@@ -543,5 +650,5 @@ fn a_second_implementation_agrees() {
     };
     let said = String::from_utf8_lossy(&output.stdout);
     assert!(output.status.success(), "{said}{}", String::from_utf8_lossy(&output.stderr));
-    assert!(said.starts_with("103 of 103 agree"), "{said}");
+    assert!(said.starts_with("124 of 124 agree"), "{said}");
 }
