@@ -10,7 +10,7 @@ one Ed25519 signature. It reads files, and neither writes one nor opens a connec
 0 yes, 1 no, 2 no answer (wrong usage, bad input), 3 something that should verify does not.
 
 The sections follow the documents: keys, statements, ledger, proofs, settings, change, policy,
-verdict, bundle. Each function names the section that it implements.
+marks, governance, verdict, bundle. Each function names the section that it implements.
 """
 
 import argparse
@@ -1538,6 +1538,1614 @@ def assess(policy, facts, sign_offs):
             "satisfied": not missing and not denials}
 
 
+# ---- Marks of AI assistance (marks.md) -----------------------------------------------------------
+
+
+@functools.cache
+def marks_table():
+    """marks.md section 2: the rows of marks.tsv, by kind, in their order."""
+    rows = {}
+    here = os.path.dirname(os.path.abspath(__file__))
+    for line in open(os.path.join(here, "..", "src", "change", "marks.tsv"), "rb"):
+        if line.strip() and not line.startswith(b"#"):
+            kind, value, *_ = line.rstrip(b"\n").split(b"\t")
+            rows.setdefault(kind.decode(), []).append(value)
+    return rows
+
+
+def tool_address(address):
+    """marks.md section 3: `tool` for `address` and `github`, `flagged` for `flagged-address`."""
+    address, table = address.lower(), marks_table()
+    if len(address) > 320:
+        return None
+    account = re.fullmatch(rb"(?:[0-9]+\+)?([^@]+)@users\.noreply\.github\.com", address)
+    if address in table["address"] or account and account[1] in table["github"]:
+        return "tool"
+    return "flagged" if address in table["flagged-address"] else None
+
+
+def names_tool(value):
+    """marks.md section 3, `value`, `value-guarded` and `anchor`."""
+    table = marks_table()
+    for name in table["value"]:
+        if value.startswith(name) and not re.match(rb"[a-z0-9]", value[len(name):]):
+            return True
+    for name in table["value-guarded"]:
+        rest = value[len(name):]
+        if value.startswith(name) and not re.match(rb"[a-z0-9]", rest):
+            word = re.match(rb" +([^ ]+)", rest)
+            if not rest.strip() or re.match(rb"[:/(\[<,+;@]", rest.lstrip(b" ")) or word and (
+                    re.search(rb"[0-9]", word[1]) or word[1] in table["follower"]):
+                return True
+    return value.startswith(b"https://") and b" " not in value and (
+        value.rpartition(b"#")[2] in table["anchor"] and b"#" in value)
+
+
+def detected(commit):
+    """marks.md section 4: `generated`, `assisted`, or None where there is no mark."""
+    table = marks_table()
+    if commit.author and tool_address(commit.author[1]) == "tool":
+        return "generated"
+    for who in (commit.author, commit.committer):
+        if who and (tool_address(who[1]) or who[0].lower().endswith(tuple(table["name-end"]))):
+            return "assisted"
+    lines = [line.removesuffix(b"\r") for line in commit.message[:1 << 20].lower().split(b"\n")]
+    if lines[0].startswith(tuple(table["subject"])):
+        return "assisted"
+    said, at = {}, 0
+    while at < len(lines):
+        line, at = lines[at], at + 1
+        trailer = re.match(rb"([a-z0-9-]{1,64}) *:(.*)", line, re.S)
+        if not trailer:
+            plain = line.lstrip(b" ")
+            head = re.match(rb"[\x80-\xff ]{0,16}", line)[0]
+            rest = line[len(head):]
+            if (plain or head) and (rest.startswith(tuple(table["body"])) or rest in table["line"]
+                                    or head.strip(b" ") == "\U0001f916".encode()
+                                    and rest.startswith(tuple(table["robot"]))):
+                return "assisted"
+            continue
+        key, value = trailer[1], trailer[2]
+        while at < len(lines) and lines[at][:1] in (b" ", b"\t"):
+            value, at = value + b" " + lines[at].strip(), at + 1
+        value = value.strip()[:1024]
+        addresses = re.findall(rb"<([^<>]*@[^<>]*)>", value) or (
+            [value] if re.fullmatch(rb"[^ <>]+@[^ <>]+", value) else [])
+        if key.endswith(b"-by") and key not in table["bystander"]:
+            if any(tool_address(a.strip()) for a in addresses):
+                return "assisted"
+        empty = value in (b"", b"0", b"-", b"no", b"none", b"false", b"n/a")
+        if key in table["key"] and not empty:
+            return "assisted"
+        if (key + b": " + value).startswith(tuple(table["key-value"])):
+            return "assisted"
+        if key in table["said"] and not addresses and names_tool(value):
+            return "assisted"
+        if key == b"co-authored-by" and not addresses:
+            for name in table["value"] + table["value-guarded"]:
+                words = value[len(name):].split()
+                numbers = [bool(re.search(rb"[0-9]", w)) for w in words]
+                model = all(n or w in table["follower"] for n,
+                            w in zip(numbers, words, strict=True))
+                if value.startswith(name + b" ") and any(numbers) and model:
+                    return "assisted"
+        said.setdefault(key, []).append(value)
+    if b"model" in said and b"agent" in said and any(
+            names_tool(value) for value in said[b"model"] + said[b"agent"]):
+        return "assisted"
+    return None
+
+
+# ---- Governance, folded (ledger.md section 12) ---------------------------------------------------
+
+
+class View:
+    """Roster, keys, admins, policies and lifts, as they follow from the governance entries."""
+
+    def __init__(self):
+        self.members = {}      # id -> [(entry, what is said of it, or None: retired)]
+        self.keys = {}         # fingerprint -> {"key", "owners", "revocations"}
+        self.admins, self.threshold = [], 0
+        self.policies = []     # (entry, time, Policy)
+        self.lifts = {}        # index of a reject -> entry that lifts it
+        self.delegations = {}  # service -> what is said
+        self.ledger_keys = []  # (entry, NoteKey)
+        self.base = None       # leaf hash of the newest governance entry
+        self.origin = None
+        self.times = []        # (entry, time) of each governance entry
+
+    # Questions.
+
+    def member(self, name, entry):
+        """What is said of a member when entry `entry` comes; None: no member then."""
+        said = [body for e, body in self.members.get(name, []) if e < entry]
+        return said[-1] if said else None
+
+    def owner(self, fingerprint, entry):
+        """Whose key it is when entry `entry` comes."""
+        owners = [o[2] for o in self.keys.get(fingerprint, {"owners": []})["owners"]
+                  if o[0] < entry]
+        return owners[-1] if owners else None
+
+    def revoked(self, fingerprint, entry):
+        """Whether the key is revoked when entry `entry` comes."""
+        return any(e < entry for e, _, _ in self.keys[fingerprint]["revocations"])
+
+    def leaked_at(self, fingerprint, entry):
+        """Whether what it signed at `entry` was signed under a leaked key, as is known now."""
+        return any(cause == "leaked" and since <= entry
+                   for _, cause, since in self.keys[fingerprint]["revocations"])
+
+    def cools_since(self, fingerprint, entry):
+        """ledger.md 12.5: the time from which a further key cools; None for a first one."""
+        owners = [o for o in self.keys[fingerprint]["owners"] if o[0] < entry]
+        enrolled, time, member, further = owners[-1]
+        return time if enrolled > 0 and further else None
+
+    def can_sign(self, name, entry):
+        return any(self.owner(f, entry) == name and not self.revoked(f, entry) for f in self.keys)
+
+    # Folding.
+
+    def govern(self, index, time, leaf, envelope, statement):
+        """Admits one governance entry (12.2 to 12.4) and folds it, or refuses."""
+        says, genesis = statement.says, statement.says.get("genesis")
+        self.times.append((index, time))
+        need(bool(genesis) == (index == 0), "entry 0, and no other, begins a ledger")
+        need(genesis or says["base"] == self.base, "on another base")
+        before = None if genesis else self.snapshot()
+        if genesis:
+            self.origin = genesis["origin"]
+            self.ledger_keys = [(0, self.new_ledger_key(genesis["ledger_key"]))]
+        policy = self.policies[-1][2] if self.policies else Policy(BUILT_IN)
+        later = [Policy(body["text"]) for name, body in says["operations"] if name == "set_policy"]
+        judged = later[-1] if later else policy
+        reduces, gives, delegated = True, set(), True
+        delegation = self.delegations.get(statement.by)
+        for name, body in says["operations"]:
+            self.check_operation(index, name, body, judged)
+            reduces &= self.reduces(name, body, policy)
+            if name in ("set_member", "add_key") and not self.reduces(name, body, policy):
+                gives.add(body["member"])
+            delegated &= bool(delegation) and self.within(delegation, name, body, policy)
+            self.do(index, time, name, body)
+            policy = self.policies[-1][2] if self.policies else policy
+        self.check_state(judged, says["operations"])
+        self.check_signers(index, envelope, statement, before, reduces, gives, delegated)
+        self.base = leaf.hex()
+
+    def snapshot(self):
+        """What signers are judged by: admins, threshold, and who could sign."""
+        return list(self.admins), self.threshold
+
+    def new_ledger_key(self, text):
+        key = NoteKey(text, 1)
+        need(key.name == self.origin, "a ledger key of another name")
+        need(all(key.key != old.key for _, old in self.ledger_keys), "a ledger key that was had")
+        return key
+
+    def check_operation(self, index, name, body, judged):
+        """12.2, rules 1 to 9, as far as governance alone tells."""
+        now = index + 1
+        if name == "set_member":
+            kinds = [b["kind"] for _, b in self.members.get(body["member"], []) if b]
+            need(not kinds or kinds[0] == body["kind"], "another kind than before")
+            for other in self.members:
+                said = self.member(other, now)
+                if said and other != body["member"]:
+                    need(not set(said.get("emails", [])) & set(body.get("emails", [])),
+                         "an address")
+            need(body["kind"] != "agent" or "operator" in body, "an agent without operator")
+            ever = [b["kind"] for _, b in self.members.get(body.get("operator"), []) if b]
+            need("operator" not in body or ever[:1] == ["human"], "no human operator")
+        elif name == "retire_member":
+            need(self.member(body["member"], now), "no member")
+        elif name == "add_key":
+            need(self.member(body["member"], now), "no member")
+            fingerprint = Key(body["key"]).name
+            if fingerprint in self.keys:
+                need(not self.keys[fingerprint]["revocations"], "a key that was revoked")
+                need(self.owner(fingerprint, now) != body["member"], "a key that is enrolled")
+        elif name == "revoke_key":
+            need(body["key"] in self.keys, "no such key")
+            need(body["cause"] == "leaked" or not self.revoked(body["key"], now), "revoked already")
+            need(body["cause"] == "retired" or body.get("since", index + 1) <= index, "since when")
+        elif name == "rotate_ledger_key":
+            need(self.ledger_keys[-1][0] < index, "two keys in one statement")
+            self.new_ledger_key(body["ledger_key"])
+        elif name == "lift":
+            need(body["entry"]["index"] not in self.lifts, "lifted already")
+        elif name == "set_baseline":
+            need(body["service"] in judged.services, "a service that no policy lists")
+            need(judged.environment(body["environment"]), "an environment that no policy lists")
+        elif name == "delegate":
+            said = self.member(body["service"], now)
+            need(said and said["kind"] == "service", "no service")
+        elif name == "end_delegation":
+            need(body["service"] in self.delegations, "no delegation")
+
+    def do(self, index, time, name, body):
+        """What an operation does."""
+        if name == "set_member":
+            self.members.setdefault(body["member"], []).append((index, body))
+        elif name == "retire_member":
+            self.members[body["member"]].append((index, None))
+            self.delegations.pop(body["member"], None)
+        elif name == "add_key":
+            key = Key(body["key"])
+            further = any(o[2] == body["member"] for k in self.keys.values() for o in k["owners"])
+            known = self.keys.setdefault(key.name, {"key": key, "owners": [], "revocations": []})
+            known["owners"].append((index, time, body["member"], further))
+        elif name == "revoke_key":
+            since = body.get("since", index)
+            self.keys[body["key"]]["revocations"].append((index, body["cause"], since))
+        elif name == "set_admins":
+            self.admins, self.threshold = body["admins"], body["threshold"]
+        elif name == "rotate_ledger_key":
+            self.ledger_keys.append((index, NoteKey(body["ledger_key"], 1)))
+        elif name == "lift":
+            self.lifts[body["entry"]["index"]] = index
+        elif name == "set_policy":
+            self.policies.append((index, time, Policy(body["text"])))
+        elif name == "delegate":
+            self.delegations[body["service"]] = body
+        elif name == "end_delegation":
+            del self.delegations[body["service"]]
+
+    def present(self):
+        return {name: said[-1][1] for name, said in self.members.items() if said[-1][1]}
+
+    def able_admins(self, admins):
+        """Those who are present humans with a key in force."""
+        present, forever = self.present(), 2**60
+        return {a for a in admins if a in present and present[a]["kind"] == "human"
+                and self.can_sign(a, forever)}
+
+    def check_state(self, policy, operations):
+        """12.2, rule 10."""
+        need(self.threshold and len(self.able_admins(self.admins)) >= self.threshold, "admins")
+        present = self.present()
+        levels = [m["level"] for m in present.values() if "level" in m]
+        levels += [d["below"] for d in self.delegations.values()]
+        need(set(levels) <= set(policy.levels), "a level that no policy lists")
+        if any(name == "set_admins" for name, _ in operations):
+            need(all(a in present and present[a]["kind"] == "human" for a in self.admins),
+                 "an admin")
+
+    def reduces(self, name, body, policy):
+        """12.3: whether an operation only reduces, on what those before it left."""
+        if name in ("retire_member", "revoke_key", "end_delegation"):
+            return True
+        said = self.present().get(body.get("member")) if name == "set_member" else None
+        if not said or said == body:
+            return False
+        lost = set(said.get("duties", [])) - set(body.get("duties", []))
+        return (all(said.get(k) == body.get(k) for k in ("kind", "operator", "profile", "emails"))
+                and policy.rank(body.get("level")) <= policy.rank(said.get("level"))
+                and set(body.get("teams", [])) <= set(said.get("teams", []))
+                and set(body.get("duties", [])) <= set(said.get("duties", []))
+                and lost <= {"review", "decide", "deploy"})
+
+    def within(self, delegation, name, body, policy):
+        """12.4: whether a delegated service may do it."""
+        def in_reach(member, said):
+            return (said["kind"] == "human" and member not in self.admins
+                    and policy.rank(said.get("level")) < policy.rank(delegation["below"]))
+        member = body.get("member")
+        ever = [said for _, said in self.members.get(member, []) if said]
+        if name == "set_member":
+            last = ever[-1] if ever else {}
+            duties = set(body.get("duties", [])) | set(last.get("duties", []))
+            return (in_reach(member, body) and (not ever or in_reach(member, last))
+                    and "operator" not in body and duties <= {"review"}
+                    and set(body.get("teams", [])) <= set(last.get("teams", [])) | set(
+                        delegation.get("teams", []))
+                    and set(last.get("emails", [])) <= set(body.get("emails", [])))
+        if name == "retire_member":
+            return in_reach(member, ever[-1])
+        if name == "add_key":
+            return (in_reach(member, ever[-1]) and Key(body["key"]).name not in self.keys
+                    and not any(o[2] == member for k in self.keys.values() for o in k["owners"]))
+        return False
+
+    def check_signers(self, index, envelope, statement, before, reduces, gives, delegated):
+        """12.3 and 12.4: who signed, and whether they suffice."""
+        at = index if before else 1
+        signers = []
+        for signature in envelope.signatures:
+            name = signature["keyid"]
+            owner = self.owner(name, at)
+            need(owner and not self.revoked(name, at), "a key that is nobody's")
+            need(self.keys[name]["key"].holds(envelope.pae, signature), "a signature")
+            signers.append(owner)
+        need(len(set(signers)) == len(signers) and statement.by in signers, "another signer")
+        admins, threshold = before or (self.admins, len(self.admins))
+        if before and delegated and signers == [statement.by] and statement.by not in admins:
+            return
+        need(set(signers) <= set(admins), "a signature of somebody who is no admin")
+        need(all(self.member(s, at) for s in signers), "a signature of somebody who left")
+        need(len(signers) >= (1 if before and reduces else threshold), "too few signatures")
+        for admin in gives & set(admins) if before else ():
+            others = {a for a in admins if a != admin and self.can_sign_before(a, index)}
+            wanted = min(threshold, len(others))
+            need(len(set(signers) & others) >= wanted, "too few signatures of others")
+
+    def can_sign_before(self, admin, index):
+        return bool(self.member(admin, index)) and self.can_sign(admin, index)
+
+
+# ---- What weakens (policy.md section 7) ----------------------------------------------------------
+
+
+def asks_less(new, old):
+    """policy.md section 7: whether anything makes the newer policy less strict than the older."""
+    rank = {level: n for n, level in enumerate(new.levels)}
+    for one, other in itertools.combinations(old.levels, 2):
+        if one not in rank or other not in rank or rank[one] > rank[other]:
+            return True
+    if set(old.levels) - rank.keys():
+        return True
+    a, b = old.defaults, new.defaults
+    strict = ["accept", "lowest-level", "add-one"]
+    listed = [r["when"]["assistance"] for r in new.rules if "assistance" in r["when"]]
+    if (ASSISTANCE.index(b["undeclared"]) < ASSISTANCE.index(a["undeclared"])
+            or strict.index(b["unproved_authors"]) < strict.index(a["unproved_authors"])
+            or (a["carry"], b["carry"]) == ("never", "clean") or b["carry_gap"] < a["carry_gap"]
+            or any(b[k] > a[k] for k in ("approval_ttl", "rollback_within", "decision_ttl"))
+            or any(b[k] < a[k] for k in ("weaken_delay", "key_cooling"))
+            or set(b["exempt"]) - set(a["exempt"])
+            or b["allow_collisions"] and not a["allow_collisions"]
+            or a["undeclared"] != b["undeclared"] and any(
+                a["undeclared"] in v and b["undeclared"] not in v for v in listed)):
+        return True
+    a, b = old.override, new.override
+    if (b["longest"] > a["longest"] or b["debt_due"] > a["debt_due"]
+            or LEAST_PRESENCE[b.get("presence")] < LEAST_PRESENCE[a.get("presence")]):
+        return True
+    names = {n for n in old.environments | new.environments
+             if old.environment(n) and new.environment(n)}
+    for name in names:
+        modes = [p.environments[p.environment(name)].get("mode", "observe") for p in (old, new)]
+        if modes == ["enforce", "observe"]:
+            return True
+    if any(old.repositories[name] != new.repositories[name]
+           for name in old.repositories.keys() & new.repositories.keys()):
+        return True
+    for name in old.services.keys() & new.services.keys():
+        a, b = old.services[name], new.services[name]
+        if ((a["repository"], a.get("branch", MAIN)) != (b["repository"], b.get("branch", MAIN))
+                or a.get("artifact") == "required" != b.get("artifact")
+                or set(b.get("builders", [])) - set(a.get("builders", []))
+                or a.get("builders") and not b.get("builders")
+                or "paths" in b and ("paths" not in a or set(a["paths"]) - set(b["paths"]))):
+            return True
+        for environment in names:
+            if (old.mode(name, environment), new.mode(name, environment)) == ("enforce", "observe"):
+                return True
+    if any(not any(covers_rule(new, n, old, o) for n in new.rules) for o in old.rules):
+        return True
+    for kind, one, other in (("environments", old.environments, new.environments),
+                             ("services", old.services, new.services)):
+        for name in other.keys() - one.keys() - names:
+            if any(kind in r["when"] and name not in r["when"][kind] for r in new.rules):
+                return True
+            if other[name].get("mode", "observe" if other is new.environments
+                               else None) == "observe":
+                return True
+    return False
+
+
+MAIN = "refs/heads/main"
+
+
+def covers_rule(new, n, old, o):
+    """policy.md section 7, rule 6: the newer rule plainly asks as much as the older."""
+    for name, value in n["when"].items():
+        if name not in o["when"]:
+            return False
+        was = o["when"][name]
+        if name == "author_below":
+            if new.rank(value) < new.rank(was):
+                return False
+        elif isinstance(value, list) and not (
+                set(value) <= set(was) if name == "paths_outside" else set(was) <= set(value)):
+            return False
+    if ("artifact" in n["when"]) != ("artifact" in o["when"]):
+        return False
+    def able(ask):
+        return {i for i, other in enumerate(needs_of(n))
+                if ask.get("team") in (None, other.get("team"))
+                and other["count"] >= ask["count"]
+                and ("level" not in ask or new.rank(other.get("level")) >= new.rank(ask["level"]))}
+    used = fill([(1, able(ask)) for ask in needs_of(o)], range(len(needs_of(n))))
+    return (all(used) and set(o.get("checklist", [])) <= set(n.get("checklist", []))
+            and LEAST_PRESENCE[n.get("presence")] >= LEAST_PRESENCE[o.get("presence")]
+            and (o.get("carry") != "never" or n.get("carry") == "never"))
+
+
+# ---- The verdict (verdict.md) --------------------------------------------------------------------
+
+STANDINGS = ["claimed", "attested", "proved"]
+
+
+class Step:
+    """One step, or everything as one step (verdict.md section 4): what changed, and by whom."""
+
+    def __init__(self, case, given):
+        self.rows = case.document(given["document"])
+        self.hash = given["document"]
+        self.last = given["commit"]
+        self.ids = given.get("commits", [])
+        mechanical = set(given.get("mechanical", []))
+        facts = {base64.b64decode(f["path"]): f for f in given.get("facts", [])}
+        self.opaque = {path for path, fact in facts.items() if "opaque" in fact}
+        self.links = {path: [base64.b64decode(t) for t in fact.get("targets", [])]
+                      for path, fact in facts.items()}
+        self.colliding = {base64.b64decode(p) for p in given.get("colliding", [])}
+        self.authors, self.detected = set(), None
+        for commit_id in self.ids:
+            commit = case.commits[commit_id]
+            wrote = [] if commit_id in mechanical else [commit.author]
+            self.detected = strongest(self.detected, detected(commit) if wrote else None)
+            for who in wrote + commit.co_authors:
+                self.authors.add(case.who(who[1]) if who else ("nobody", ""))
+
+
+class Segment:
+    """A run of steps, judged as one change (verdict.md section 5)."""
+
+    def __init__(self, case, steps, rows):
+        self.case, self.rows = case, rows
+        self.hash = change_hash(rows)
+        self.all_steps, self.steps = steps, [s for s in steps if s.rows]
+        self.first, self.last = steps[0].last, steps[-1].last
+        self.carried = {}  # approved hash -> what evidence says, where a certificate holds
+        for item in case.evidence.get("carried", []):
+            if item["landed"] == self.hash and item["landing"] == self.last:
+                self.carried[item["approved"]] = item
+        self.answers = {}
+
+    # Facts (section 5, points 1 to 3).
+
+    def declarations(self, hashes, repository):
+        """Of each signer and change the newest declaration."""
+        newest = {}
+        for change in hashes:
+            for entry in self.case.declarations.get(change, []):
+                if entry.statement.says["repository"] == repository:
+                    newest[entry.statement.by, change] = entry
+        return sorted(newest.values(), key=lambda e: e.index)
+
+    def facts(self, policy):
+        case, view, size = self.case, self.case.view, self.case.size
+        repository = policy.services[case.service]["repository"]
+        everybody = set().union(*(s.authors for s in self.steps)) if self.steps else set()
+        found, declared, as_detected, undeclared = {}, [], [], False
+        for step in self.steps:
+            standing = {who: "claimed" for who in step.authors}
+
+            def raise_to(who, level, standing=standing):
+                if STANDINGS.index(level) >= STANDINGS.index(standing.get(who, "claimed")):
+                    standing[who] = level
+            counting = []
+            own = {self.hash, *self.carried}
+            for entry in self.declarations({step.hash, *own}, repository):
+                says, by = entry.statement.says, entry.statement.by
+                wrote = everybody if says["change"] in own else step.authors
+                me, member = ("member", by), view.member(by, size)
+                named = {case.author(a) for a in says["authors"]}
+                had_duty = "declare" in (view.member(by, entry.index) or {}).get("duties", [])
+                has_duty = member and "declare" in member.get("duties", []) and had_duty
+                if entry.leaked or not has_duty and not (member and me in wrote):
+                    if me in named and member and not entry.leaked:
+                        raise_to(me, "proved" if member["kind"] in ("human", "agent")
+                                 else "claimed")
+                        as_detected.append(says["assistance"])
+                    elif me in wrote or had_duty or entry.leaked:
+                        as_detected.append(says["assistance"])
+                        for who in named:
+                            if who[0] == "member":
+                                raise_to(who, "claimed")
+                    continue
+                counting.append(says["assistance"])
+                for who in named | ({me} & wrote):
+                    if who == me:
+                        raise_to(who, "proved" if member["kind"] in ("human", "agent")
+                                 else "claimed")
+                    else:
+                        raise_to(who, "attested" if member["kind"] == "service" else "claimed")
+            undeclared |= not counting
+            declared += counting
+            for who in list(standing):
+                said = view.member(who[1], size) if who[0] == "member" else None
+                if said and said.get("operator") and said["kind"] == "agent":
+                    if view.member(said["operator"], size):
+                        raise_to(("member", said["operator"]), standing[who])
+                    else:
+                        standing[who] = "claimed"
+                elif who[0] == "member" and not said:
+                    standing[who] = "claimed"
+            for who, level in (standing or {("nobody", ""): "claimed"}).items():
+                found[who] = min(found.get(who, "proved"), level, key=STANDINGS.index)
+        authors = []
+        for (sort, name), level in sorted(found.items()):
+            said = view.member(name, size) if sort == "member" else None
+            kind = {"member": None, "tool": "tool"}.get(sort, "unknown") or (
+                said or case.last_said(name))["kind"]
+            authors.append({"member": name if sort == "member" else None, "kind": kind,
+                            "level": (said or {}).get("level"), "standing": level})
+        marks = [s.detected for s in self.all_steps]
+        opaque = set().union(*(s.opaque for s in self.steps)) if self.steps else set()
+        paths = [{"path": p, "opaque": p in opaque} for p in sorted(self.rows)]
+        links = sorted({target for s in self.steps for path, found in s.links.items()
+                        if path in self.rows for target in found})
+        return {
+            "service": case.service, "environment": case.environment, "authors": authors,
+            "declared": None if undeclared else strongest(*declared),
+            "detected": strongest(*marks, *as_detected, *(declared if undeclared else [])),
+            "paths": paths + [{"path": p, "opaque": False} for p in links],
+            "collision": any(p in self.rows for s in self.steps for p in s.colliding),
+            "artifact": False}
+
+    # Words (points 4 to 7).
+
+    def words(self, policy, above=-1):
+        """Sign-offs that count so far, and rejects that stand: [(index, change)]."""
+        changes = {self.hash: None, **self.carried}
+        entries = sorted((e for c in changes for e in self.case.words.get(c, [])
+                          if c == self.hash or self.hears(c, e)), key=lambda e: e.index)
+        return self.case.listen(policy, self, changes, entries, above)
+
+    def hears(self, change, entry):
+        """Point 7: of a carried change a reject is heard where this change has all of its paths."""
+        if entry.statement.says["verdict"] != "reject":
+            return True
+        return set(self.case.document(change)) <= self.rows.keys()
+
+    def judge(self, policy, above=-1):
+        """The assessment of this segment under one policy, and the rejects that stand on it."""
+        key = (id(policy), above)
+        if key not in self.answers:
+            sign_offs, rejects = self.words(policy, above)
+            self.answers[key] = (assess(policy, self.facts(policy), sign_offs), rejects)
+        return self.answers[key]
+
+    def codes(self):
+        """Why it is not covered: the codes of the newest policy under which it is not."""
+        codes = set()
+        for policy in self.case.policies if self.rows else []:
+            assessment, rejects = self.judge(policy)
+            codes = {r["code"] for r in assessment["requirements"] if r["missing"]}
+            codes |= set(assessment["denials"]) | ({"REJECTED"} if rejects else set())
+            if codes:
+                break
+        if len(self.all_steps) > 1:
+            for step in self.steps:
+                if set(step.rows) & self.rows.keys() and self.case.single(step).rejected():
+                    codes.add("REJECTED")
+        return codes
+
+    def rejected(self):
+        return [r for policy in self.case.policies for r in self.judge(policy)[1]]
+
+    def approvals(self):
+        """The entries of the sign-offs that filled a requirement of the newest policy."""
+        requirements = self.judge(self.case.policies[0])[0]["requirements"] if self.rows else []
+        return sorted({entry for r in requirements for entry in r["sign_offs"]})
+
+
+def moment(evidence):
+    """verdict.md section 1: now."""
+    return max(evidence["question"]["time"], evidence["newest_time"])
+
+
+def policies_to_pass(view, evidence):
+    """verdict.md section 4, step 1: the newest policy, and those that hold beside it."""
+    known = [p for p in view.policies if p[0] < evidence["size"]]
+    service, environment = (evidence["question"][k] for k in ("service", "environment"))
+    need(known, "POLICY_MISSING")
+    newest = known[-1][2]
+    need(service in newest.services, "UNKNOWN_SERVICE")
+    need(newest.environment(environment), "UNKNOWN_ENVIRONMENT")
+    passed, delay = [newest], newest.defaults["weaken_delay"]
+    for (_, _, policy), (_, replaced, _) in reversed(list(itertools.pairwise(known))):
+        delay = max(delay, policy.defaults["weaken_delay"])
+        if (moment(evidence) - replaced < delay and service in policy.services
+                and policy.environment(environment) and asks_less(newest, policy)):
+            passed.append(policy)
+    return passed
+
+
+def points_of(evidence, policies):
+    """verdict.md section 3, 5: the points of the place, oldest first; of a cell without any those
+    of its group, unless a policy names the cell."""
+    settled = {s["environment"]: s.get("points", []) for s in evidence.get("settled", [])}
+    environment = evidence["question"]["environment"]
+    named = any(environment in p.environments or environment in r["when"].get("environments", [])
+                for p in policies for r in p.rules or [{"when": {}}])
+    group = [] if named else settled.get(environment.split("/")[0])
+    return settled.get(environment) or group or []
+
+
+class Case:
+    """A verdict at `size` and `now`, on a view and on evidence (verdict.md section 2)."""
+
+    def __init__(self, view, evidence, entries, documents, covers, commits, salt, points, start):
+        self.view, self.evidence, self.commits = view, evidence, commits
+        self.documents, self.all_covers = documents, covers
+        self.points, self.start = points, start
+        question = evidence["question"]
+        self.service, self.environment = question["service"], question["environment"]
+        self.revision, self.artifacts = question["revision"], question.get("artifacts", [])
+        self.size = evidence["size"]
+        self.now = moment(evidence)
+        self.salt = salt
+        self.singles = {}
+        self.declarations, self.words, self.builds, self.overrides = {}, {}, {}, []
+        for entry in entries:
+            if entry.index >= self.size:
+                continue
+            kind, says = entry.statement.kind, entry.statement.says
+            if kind == "change":
+                self.declarations.setdefault(says["change"], []).append(entry)
+            elif kind == "approval":
+                for row in says["rows"]:
+                    self.words.setdefault(row["hash"], []).append(entry)
+            elif kind == "build":
+                self.builds.setdefault(says["artifact"], []).append(entry)
+            elif kind == "override":
+                self.overrides.append(entry)
+        self.entries = {entry.index: entry for entry in entries}
+        self.policies = policies_to_pass(view, evidence)
+        newest = self.policies[0]
+        self.repository = newest.services[self.service]["repository"]
+        self.steps = [Step(self, s) for s in evidence.get("steps", [])]
+        self.covers = [(c, covers.get(c.get("cover"))) for c in evidence.get("covers", [])]
+        self.runs, self.built = {}, False
+
+    def document(self, digest):
+        """The rows of a change document that the evidence names."""
+        return self.documents[digest]
+
+    # Who is who (section 5, point 1).
+
+    def who(self, address):
+        """An address of a commit as an author: a member, a tool, or somebody unknown."""
+        folded = bytes(c + 32 if 65 <= c <= 90 else c for c in address)
+        digest = hmac.new(self.salt, folded, hashlib.sha256).hexdigest()
+        found = self.by_email(digest)
+        if found:
+            return ("member", found)
+        return ("tool", digest) if tool_address(folded) == "tool" else ("email", digest)
+
+    def by_email(self, digest):
+        """The member who has an address at size; else the one who had it last."""
+        last = None
+        for name in self.view.members:
+            said = self.view.member(name, self.size)
+            if said and digest in said.get("emails", []):
+                return name
+            for entry, body in self.view.members[name]:
+                if entry < self.size and body and digest in body.get("emails", []):
+                    last = max(last or (-1, ""), (entry, name))
+        return last and last[1]
+
+    def author(self, named):
+        if "member" in named:
+            return ("member", named["member"])
+        found = self.by_email(named["email"])
+        return ("member", found) if found else ("email", named["email"])
+
+    def last_said(self, name):
+        said = [body for e, body in self.view.members.get(name, []) if body and e < self.size]
+        return said[-1] if said else {"kind": "unknown"}
+
+    # Words (section 5, points 4 to 7).
+
+    def listen(self, policy, segment, changes, entries, above):
+        """`changes`: {hash: None for the change itself, or what carries the other one here}."""
+        view, size = self.view, self.size
+        service = policy.services[self.service]
+        sign_offs, rejects = {}, {}
+        for entry in entries:
+            says, by = entry.statement.says, entry.statement.by
+            rows = [row for row in says["rows"] if row["hash"] in changes]
+            rows.sort(key=lambda row: changes[row["hash"]] is not None)
+            row, verdict = rows[0], says["verdict"]
+            standing = rejects.setdefault(by, {})
+            if verdict == "reject":
+                sign_offs[by] = []
+                standing.update({entry.index: r["hash"] for r in rows[:1]})
+                continue
+            named = says.get("withdraws", {}).get("index")
+            if verdict == "approve" or named in standing:
+                cools = view.cools_since(entry.key, entry.index)
+                if entry.leaked or cools is not None and (
+                        self.now - cools < policy.defaults["key_cooling"]):
+                    continue
+            if verdict == "withdraw":
+                sign_offs[by] = []
+                standing.pop(named, None)
+                continue
+            if says["subject_type"] == "artifact":
+                if row["service"] != self.service:
+                    continue
+            elif (row["repository"], row["target"]) != (
+                    service["repository"], service.get("branch", MAIN)):
+                continue
+            change, carrying = row["hash"], changes[row["hash"]]
+            if segment and self.spent(segment, change, carrying, entry.index):
+                continue
+            rejects[by] = {i: c for i, c in standing.items() if carrying and c != change}
+            then, member = view.member(by, entry.index), view.member(by, size)
+            if not all(m and m["kind"] == "human" and "review" in m.get("duties", [])
+                       for m in (then, member)):
+                continue
+            if carrying and (carrying["gap"] is not None and carrying["gap"] < policy.defaults[
+                    "carry_gap"] or not carrying.get("grounded")):
+                continue
+            levels = [then.get("level"), member.get("level")]
+            sign_offs.setdefault(by, []).append({
+                "entry": entry.index, "member": by,
+                "level": min(levels, key=policy.rank) if None not in levels else None,
+                "teams": sorted(set(then.get("teams", [])) & set(member.get("teams", []))),
+                "presence": presence(entry.envelope.signatures[0]),
+                "answered": [c["item"] for c in says.get("checklist", [])],
+                "assistance_seen": row.get("assistance_seen", "generated"),
+                "carried": carrying is not None, "change": change,
+                "age": self.age(segment, change, carrying, entry)})
+        stand = [(i, c) for found in rejects.values() for i, c in found.items()
+                 if not view.lifts.get(i, size) < size]
+        return [s for found in sign_offs.values() for s in found
+                if s["entry"] > above], sorted(stand)
+
+    def landings(self, cover, change, carrying):
+        """The last commits at which a cover has a change."""
+        found = [row["last"] for row in cover["segments"] if row["change"] == change or any(
+            c["change"] == change for c in row["carried"])]
+        return found, found + [row["last"] for row in cover["contained"] if row["change"] == change]
+
+    def spent(self, segment, change, carrying, index):
+        """Point 4, and for carried ones point 7."""
+        for item, cover in self.covers:
+            landed = item.get("landed")
+            if landed is not None and index < landed:
+                if cover is None:
+                    return True
+                if any(last != segment.last for last in self.landings(cover, change, carrying)[1]):
+                    return True
+        if carrying is None:
+            return False
+        order = {step.last: n for n, step in enumerate(self.steps)}
+        here = order.get(segment.last)
+        if any(run.hash == change and run.last != segment.last for run in self.all_runs()):
+            return True
+        return here is not None and any(
+            item["approved"] == change and order.get(item["landing"], here) < here
+            for item in self.evidence.get("carried", []))
+
+    def age(self, segment, change, carrying, entry):
+        """Point 6."""
+        ends = [self.now]
+        for item, cover in self.covers if segment else ():
+            deployed = item.get("deployed")
+            if deployed and cover and deployed["entry"] > entry.index:
+                if segment.last in self.landings(cover, change, carrying)[0]:
+                    ends.append(deployed["time"])
+        return max(0, min(ends) - entry.time)
+
+    # Segments (section 4, steps 3 and 4).
+
+    def single(self, step):
+        """A step as a segment of its own."""
+        if id(step) not in self.singles:
+            self.singles[id(step)] = self.segment([step], step.rows)
+        return self.singles[id(step)]
+
+    def segment(self, steps, rows):
+        return Segment(self, steps, rows)
+
+    def run(self, first, end):
+        """The steps from `first` up to `end` as a segment."""
+        if (first, end) not in self.runs:
+            if end - first == 1:
+                self.runs[first, end] = self.single(self.steps[first])
+            else:
+                rows = compose([s.rows for s in self.steps[first:end]])
+                self.runs[first, end] = self.segment(self.steps[first:end], rows)
+        return self.runs[first, end]
+
+    def spans(self):
+        """Every step, the runs of which somebody speaks, and the whole chain."""
+        n = len(self.steps)
+        spoken = {(i, j + 1) for i, j in self.evidence.get("runs", []) if i <= j < n}
+        return sorted(spoken | {(i, i + 1) for i in range(n)} | ({(0, n)} if n else set()))
+
+    def all_runs(self):
+        return [self.run(i, j) for i, j in self.spans()]
+
+    def cut(self):
+        """The segments of the chain, whether they cover it, and why not."""
+        n, spans = len(self.steps), self.spans()
+        best = {n: []}
+        for i in range(n - 1, -1, -1):
+            for _, j in [s for s in spans if s[0] == i and s[1] - i <= 32]:
+                if j in best and not self.run(i, j).codes():
+                    best[i] = [self.run(i, j), *best[j]]
+                    break
+        if 0 in best:
+            return best[0], set()
+        if n and not self.run(0, n).codes():
+            return [self.run(0, n)], set()
+        segments, codes, i = [], set(), 0
+        while i < n:
+            ends = [j for a, j in spans if a == i and j - i <= 32 and not self.run(i, j).codes()]
+            j = min(ends, default=i + 1)
+            segments.append(self.run(i, j))
+            codes |= self.run(i, j).codes()
+            i = j
+        return segments, codes
+
+    def standing_rejects(self, change):
+        """Rejects that stand on a change, whatever it landed as."""
+        found = set()
+        for policy in self.policies:
+            entries = self.words.get(change, [])
+            found |= set(self.listen(policy, None, {change: None}, entries, -1)[1])
+        return sorted(found)
+
+    def unanswered_rejects(self, answering=None):
+        """Section 4, step 4: rejects on runs, and those that were read up to a commit brought in.
+        `answering`: the whole difference, which alone may answer then."""
+        denied, spans = [], self.spans()
+        hashes = {span: self.run(*span).hash for span in spans}
+        for i, j in spans:
+            if j - i > 1:
+                for index, _ in self.run(i, j).rejected():
+                    if not self.answered(index, (i, j), self.run(i, j).rows, strictly=True):
+                        denied.append(index)
+        for change in self.words:
+            for index, _ in self.standing_rejects(change):
+                row = next(r for r in self.entries[index].statement.says["rows"]
+                           if r["hash"] == change)
+                for k, step in enumerate(self.steps):
+                    if row.get("head") in step.ids and not any(
+                            hashes[i, j] == change for i, j in spans if j == k + 1):
+                        if not self.answered(index, (k, k + 1), step.rows, strictly=False):
+                            denied.append(index)
+        return denied
+
+    def answered(self, index, span, rows, strictly):
+        for i, j in self.spans():
+            if i <= span[0] and span[1] <= j and (not strictly or (i, j) != span):
+                segment = self.run(i, j)
+                if segment.codes():
+                    continue
+                if segment.rows and self.covered_above(segment, index):
+                    return True
+                later = set().union(*(s.rows for s in self.steps[j:]))
+                if not set(rows) & (segment.rows.keys() | later):
+                    return True
+        return False
+
+    def covered_above(self, segment, index):
+        return all(segment.judge(policy, index)[0]["satisfied"] for policy in self.policies)
+
+    # Start (section 4, step 2).
+
+    def within_rollback(self, point):
+        return self.now - point["time"] < min(p.defaults["rollback_within"] for p in self.policies)
+
+    def doubts(self, start):
+        """Step 2c: why a start is not undoubted."""
+        evidence, codes = self.evidence, set()
+        if "decision" in start:
+            cover = self.all_covers.get(evidence.get("cover"))
+            if cover is None:
+                return {"DIVERGED"}
+            for row in cover["segments"]:
+                for index in row["approvals"]:
+                    if index in self.entries and self.entries[index].leaked:
+                        codes.add("KEY_REVOKED")
+            changes = {row["change"] for row in cover["segments"]} | set(
+                evidence.get("start_changes", []))
+            if any(self.standing_rejects(change) for change in changes):
+                codes.add("REJECTED")
+        live = self.document(evidence["live"]["document"]) if "live" in evidence else {}
+        difference = self.document(evidence["difference"])
+        for item in evidence.get("returning", []):
+            if not self.standing_rejects(item["change"]):
+                continue
+            rows = self.document(item["change"]) if item.get("kept") else None
+            if rows is None:
+                if item.get("in_start"):
+                    codes.add("REJECTED")
+                continue
+            for path, (_, made) in rows.items():
+                if path not in live:
+                    continue
+                at_start, at_newest = live[path]
+                revision = difference[path][1] if path in difference else at_start
+                if at_newest not in (at_start, revision) and (
+                        at_start == made or item.get("in_start")):
+                    codes.add("REJECTED")
+        return codes
+
+    def answer(self):
+        """Section 4: the verdict."""
+        evidence, position = self.evidence, self.evidence["position"]
+        points, codes = self.points, set()
+        newest = points[-1] if points else None
+        start, segments = newest, []
+        modes = [p.mode(self.service, self.environment) for p in self.policies]
+        mode = "enforce" if "enforce" in modes else "observe"
+        if newest is None:
+            codes.add("BASELINE_MISSING")
+        elif position == "behind":
+            found = [p for p in points if p.get("revision") == self.revision and sorted(
+                p.get("artifacts", [])) == sorted(self.artifacts) and self.within_rollback(p)]
+            start = found[-1] if found else None
+            codes |= self.doubts(start) if found else {"DIVERGED"}
+        elif position == "diverged":
+            start = self.start
+            codes |= self.doubts(start) if self.within_rollback(start) else {"DIVERGED"}
+        elif position == "unrelated":
+            start = None
+            codes.add("DIVERGED")
+        if self.steps:
+            rows = compose([s.rows for s in self.steps])
+            if rows is None or change_hash(rows) != evidence["difference"]:
+                codes.add("COMPOSITION_MISMATCH")
+            else:
+                segments, found = self.cut()
+                codes |= found
+                if self.unanswered_rejects():
+                    codes.add("REJECTED")
+                codes |= self.undoes(position, newest)
+        if codes and "whole" in evidence and "COMPOSITION_MISMATCH" not in codes:
+            whole = Step(self, evidence["whole"])
+            segment = self.segment([whole], whole.rows)
+            rejected = any(self.single(s).rejected() for s in self.steps)
+            if not segment.codes() and not rejected:
+                codes, segments, start = set(), [segment], newest
+        codes |= self.judge_artifacts()
+        result = {
+            "answer": "deny" if codes else "allow", "mode": mode,
+            "start": start and start["entry"]["index"], "newest": newest
+            and newest["entry"]["index"],
+            "policy": [p for p in self.view.policies if p[0] < self.size][-1][0],
+            "overrides": [], "cover": None}
+        if codes:
+            given, wanted = self.overriding()
+            if given and len(given) < wanted:
+                codes.add("DEBT_OVERDUE")
+            elif given and "COMPOSITION_MISMATCH" not in codes:
+                result["overrides"] = sorted(given)
+        else:
+            result["cover"] = sha256(self.write_cover(segments)).hex()
+        result["reasons"] = sorted(codes)
+        return result
+
+    def undoes(self, position, newest):
+        """Step 2d, ATTACKS 1."""
+        if position != "diverged" or "live" not in self.evidence:
+            return set()
+        holding = [s for s in self.steps if newest["revision"] in s.ids]
+        live = self.document(self.evidence["live"]["document"])
+        difference = self.document(self.evidence["difference"])
+        for path, (at_start, at_newest) in live.items():
+            revision = difference[path][1] if path in difference else at_start
+            if holding and revision != at_newest and path not in holding[0].rows:
+                return {"UNDOES_SETTLED"}
+        return set()
+
+    # Artifacts (section 6).
+
+    def judge_artifacts(self):
+        codes, view, size = set(), self.view, self.size
+        for policy in self.policies:
+            service = policy.services[self.service]
+            required = service.get("artifact") == "required"
+            if required and not self.artifacts:
+                codes.add("ARTIFACT_REQUIRED")
+            for digest in self.artifacts:
+                sources, counts = set(), False
+                for entry in self.builds.get(digest, []):
+                    by, says = entry.statement.by, entry.statement.says
+                    had = "build" in (view.member(by, entry.index) or {}).get("duties", [])
+                    if by not in service["builders"] if service.get("builders") else not had:
+                        continue
+                    sources.add((says["repository"], says["revision"]))
+                    has = "build" in (view.member(by, size) or {}).get("duties", [])
+                    counts = counts or has and not entry.leaked and not view.revoked(entry.key,
+                                                                                     size)
+                self.built |= policy is self.policies[0] and bool(sources)
+                if sources - {(service["repository"], self.revision)}:
+                    codes.add("BUILD_CONTRADICTS")
+                elif required and not counts:
+                    codes.add("BUILD_UNKNOWN")
+            facts = {"service": self.service, "environment": self.environment, "authors": [],
+                     "declared": None, "detected": None, "paths": [], "collision": False,
+                     "artifact": True}
+            for digest in self.artifacts or [None]:
+                entries = self.words.get(digest, [])
+                sign_offs, rejects = self.listen(policy, None, {digest: None}, entries, -1)
+                found = assess(policy, facts, sign_offs)
+                if digest is None:
+                    codes |= {"ARTIFACT_REQUIRED"} if found["requirements"] else set()
+                    continue
+                codes |= {r["code"] for r in found["requirements"] if r["missing"]}
+                codes |= {"REJECTED"} if rejects else set()
+        return codes
+
+    # Overrides (section 9).
+
+    def overriding(self):
+        """The overrides in force, one a member, by identity; and how many are needed."""
+        view, size, given = self.view, self.size, {}
+        for entry in self.overrides:
+            says, by = entry.statement.says, entry.statement.by
+            place = (says["service"], says["environment"], says["repository"], says["revision"],
+                     says.get("artifacts", []))
+            if "drill" in says or place != (self.service, self.environment, self.repository,
+                                            self.revision, self.artifacts):
+                continue
+            longest = min(p.override["longest"] for p in self.policies)
+            least = max(LEAST_PRESENCE[p.override.get("presence")] for p in self.policies)
+            cools = view.cools_since(entry.key, entry.index)
+            cooling = max(p.defaults["key_cooling"] for p in self.policies)
+            if (says["claimed"] <= self.now < min(says["expires"], says["claimed"] + longest)
+                    and all(m and m["kind"] == "human" and "override" in m.get("duties", [])
+                            for m in (view.member(by, entry.index), view.member(by, size)))
+                    and not view.revoked(entry.key, size)
+                    and (cools is None or self.now - cools >= cooling)
+                    and PRESENCE.index(presence(entry.envelope.signatures[0])) >= least):
+                given[by] = entry.envelope.identity
+        return set(given.values()), self.overrides_needed()
+
+    def overrides_needed(self):
+        """One; while a debt is overdue three, or as many as there could be."""
+        due = min(p.override["debt_due"] for p in self.policies)
+        overdue = [d for s in self.evidence.get("settled", []) for d in s.get("owed", [])
+                   if self.counts(d, s.get("points", []), due)]
+        if not overdue:
+            return 1
+        since = min(d["since"] for d in overdue) - 30 * DAY
+        view, most = self.view, 0
+        for number, (entry, _) in enumerate(view.times):
+            until = view.times[number + 1][1] if number + 1 < len(view.times) else self.now
+            if until >= since and entry < self.size:
+                holders = [m for m in view.members if self.could_override(m, entry + 1)]
+                most = max(most, len(holders))
+        return min(3, max(1, most))
+
+    def could_override(self, name, entry):
+        said = self.view.member(name, entry)
+        return said and said["kind"] == "human" and "override" in said.get("duties", []) and (
+            self.view.can_sign(name, entry))
+
+    def counts(self, debt, points, due):
+        """Whether a debt makes overriding harder: it is overdue, or was when it ended."""
+        after = [p for p in points if p["entry"]["index"] > debt["entry"]["index"]]
+        if any("decision" not in p or p["revision"] == debt["revision"] for p in after):
+            return False
+        for p in after:
+            earlier = {q.get("revision") for q in points
+                       if q["entry"]["index"] < p["entry"]["index"]}
+            if p["revision"] not in earlier:
+                return p["time"] >= debt["since"] + due and self.now - p["time"] < 30 * DAY
+        return self.now >= debt["since"] + due
+
+    # The cover (section 8).
+
+    def write_cover(self, segments):
+        rows, taken = [], set()
+        for s in segments:
+            approvals = s.approvals()
+            standing = {}
+            for policy in self.policies if s.rows else []:
+                for sign_off in s.words(policy)[0]:
+                    if sign_off["carried"]:
+                        standing[sign_off["change"]] = s.carried[sign_off["change"]]["certificate"]
+            used = any(self.sign_off_carried(s, e) for e in approvals)
+            rows.append({"change": s.hash, "first": s.first, "last": s.last, "approvals": approvals,
+                         "match": "carried" if used else "exact",
+                         "carried": [{"change": c, "certificate": standing[c]}
+                                     for c in sorted(standing)]})
+            taken.add((s.hash, s.first, s.last))
+        named = {(c["change"], r["first"], r["last"]) for r in rows for c in r["carried"]} | taken
+        contained = set()
+        for run in [*(self.all_runs() if self.steps else []), *segments]:
+            if run.rows:
+                contained |= {(change, run.first, run.last) for change in (run.hash, *run.carried)
+                              if self.anybody_approved(change)}
+        contained -= named
+        contained = [dict(zip(("change", "first", "last"), c, strict=True))
+                     for c in sorted(contained)]
+        return json.dumps({"type": "countersign cover v1", "segments": rows,
+                           "contained": contained},
+                          separators=(",", ":")).encode()
+
+    def sign_off_carried(self, segment, index):
+        rows = self.entries[index].statement.says["rows"]
+        return all(row["hash"] != segment.hash for row in rows)
+
+    def anybody_approved(self, change):
+        return any(e.statement.says["verdict"] == "approve" for e in self.words.get(change, []))
+
+
+COVER = table(type=exact("countersign cover v1"),
+              segments=items(table(change=DIGEST, first=REVISION, last=REVISION,
+                                   approvals=items(ENTRY, 0, 10**6, key=by_itself),
+                                   match=word("exact", "carried"),
+                                   carried=items(table(change=DIGEST, certificate=DIGEST), 0, 10**6,
+                                                 key=lambda c: c["change"])), 0, 10**6),
+              contained=items(table(change=DIGEST, first=REVISION, last=REVISION), 0, 10**6,
+                              key=lambda c: tuple(c.values())))
+
+
+# ---- Bundles (bundle.md) -------------------------------------------------------------------------
+
+BUNDLE_HEAD = b'{"type":"countersign bundle v1"'
+MANY = 200_000
+
+
+def bytes_of(value):
+    need(isinstance(value, str), "not base64")
+    return base64_strict(value)
+
+
+def base64_of(value):
+    bytes_of(value)
+    return value
+
+
+def hash_of(value):
+    need(len(bytes_of(value)) == 32, "not a hash")
+    return value
+
+
+def path_of(value):
+    check_path(bytes_of(value))
+    return value
+
+
+def many(kind, key=None, most=MANY):
+    return items(kind, 1, most, key)
+
+
+POINT = table(entry=ENTRY_REFERENCE, time=TIME, revision_=REVISION, artifacts_=many(DIGEST),
+              decision_=ENTRY_REFERENCE, cover_=DIGEST)
+OWED = table(entry=ENTRY_REFERENCE, deployments=items(ENTRY_REFERENCE, 0, MANY), since=TIME,
+             revision=REVISION, members=items(MEMBER, 0, MANY), overrides=items(ENTRY, 0, MANY))
+STEP = table(commit=REVISION, parent_=REVISION, document=DIGEST, commits_=many(REVISION),
+             mechanical_=many(REVISION),
+             facts_=many(table(path=path_of, opaque_=word("submodule", "lfs-pointer", "binary",
+                                                          "too-long"), targets_=many(path_of))),
+             colliding_=many(path_of))
+EVIDENCE = table(
+    ledger=DIGEST, decision_=ENTRY_REFERENCE, previous_=DIGEST,
+    question=table(service=SERVICE, environment=ENVIRONMENT, revision=REVISION,
+                   artifacts_=many(DIGEST), time=TIME),
+    size=SIZE, newest_time=TIME,
+    settled_=many(table(environment=ENVIRONMENT, points_=many(POINT), owed_=many(OWED))),
+    position=word("linear", "from_root", "behind", "diverged", "unrelated"), start_=ENTRY,
+    steps_=many(STEP), difference=DIGEST, whole_=STEP,
+    runs_=many(items(ENTRY, 2, 2)), cover_=DIGEST, start_changes_=many(DIGEST),
+    returning_=many(table(change=DIGEST, kept_=exact(True), in_start_=exact(True))),
+    live_=table(document=DIGEST, commits_=many(table(commit=REVISION, title=by_itself_text))),
+    covers_=many(table(deployed_=table(entry=ENTRY, time=TIME), landed_=ENTRY, cover_=DIGEST)),
+    carried_=many(table(approved=DIGEST, landed=DIGEST, landing=REVISION, grounded_=exact(True),
+                        certificate=DIGEST,
+                        sides_=many(table(path=path_of, side=by_itself_text)))),
+    entries=items(ENTRY, 0, 100_000))
+BUNDLE = table(type=exact("countersign bundle v1"), checkpoint=by_itself_text,
+               entries=items(table(index=ENTRY, leaf=base64_of, proof_=many(hash_of)), 0, 100_000),
+               salt_=hash_of, evidence=EVIDENCE,
+               attestation_=table(keyid=FINGERPRINT, sig_=bytes_of_64, sk_=table(
+                   sig=bytes_of_64, flags=integer(0, 255), counter=integer(0, 2**32 - 1))),
+               blobs_=many(base64_of), objects_=many(base64_of))
+
+
+class Entry:
+    """An entry of a bundle: a leaf with what it holds."""
+
+    def __init__(self, item):
+        self.index = item["index"]
+        leaf = Leaf(bytes_of(item["leaf"]))
+        self.time, self.prev, self.hash = leaf.time, leaf.prev, leaf.hash
+        self.envelope, self.statement = leaf.read()
+        self.key, self.leaked = self.envelope.signatures[0]["keyid"], False
+        self.proof = [bytes_of(h) for h in item.get("proof", [])]
+
+
+class step_of:
+    """Gives what goes wrong within it the code of a step of bundle.md section 4."""
+
+    def __init__(self, code):
+        self.code = code
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, kind, error, trace):
+        if isinstance(error, (BadInput, Tampered)):
+            raise Tampered(f"{self.code}: {error}") from error
+
+
+def verify_bundle(data, known, now):
+    """bundle.md section 4."""
+    trust = known.trust
+    with step_of("FORM"):
+        need(len(data) <= 256 << 20, "a bundle that is too large")
+        bundle = BUNDLE(json_strict(data))
+        need(spell(bundle) == data, "another spelling")
+        signature, evidence = bundle.get("attestation"), bundle["evidence"]
+        origin = bundle["checkpoint"].split("\n")[0]
+        blobs = [bytes_of(b) for b in bundle.get("blobs", [])]
+        objects = [bytes_of(o) for o in bundle.get("objects", [])]
+    need(origin == trust.origin, f"it is of {origin}; the trust root is of {trust.origin}")
+    size, question = evidence["size"], evidence["question"]
+    with step_of("ENTRY"):
+        indexes = [e["index"] for e in bundle["entries"]]
+        need(indexes == evidence["entries"] == sorted(set(indexes)), "other entries")
+        entries = [Entry(item) for item in bundle["entries"]]
+    by_index = {e.index: e for e in entries}
+    with step_of("OTHER_LEDGER"):
+        need(entries and entries[0].index == 0, "no entry 0")
+        need(entries[0].hash.hex() == trust.ledger == evidence["ledger"], "another entry 0")
+        for e in entries:
+            need(e.index == 0 or e.statement.ledger == trust.ledger, "for another ledger")
+            before = by_index.get(e.index - 1)
+            need(not before or e.prev == before.hash, "prev is another's")
+    view = View()
+    with step_of("GOVERNANCE"):
+        for e in entries:
+            if e.statement.kind == "governance":
+                need(e.index < size, "governance above what the gate had seen")
+                view.govern(e.index, e.time, e.hash, e.envelope, e.statement)
+    with step_of("CHECKPOINT"):
+        note = Checkpoint(bundle["checkpoint"].encode())
+        need(note.origin == trust.origin, "another origin")
+        keys = [k for i, k in view.ledger_keys if i == 0 or note.size > i + 1]
+        key = trust.key if len(keys) == 1 else keys[-1]
+        signed = note.by(key)
+        need(signed and ed25519_holds(key.key, note.text.encode(), signed), "not signed")
+    with step_of("WITNESS"):
+        times = {name: cosigned_at(key, note) for name, key in trust.witnesses.items()}
+        times = {name: at for name, at in times.items() if at is not None}
+    with step_of("PROOF"):
+        need(size <= note.size, "a smaller tree")
+        for e in entries:
+            found = root_by_inclusion(e.index, note.size, e.hash, e.proof)
+            need(found == note.root, "another root")
+    with step_of("FORK"):
+        known.join(note.size, note.root)
+        for e in entries:
+            if e.statement.seen:
+                known.join(e.statement.seen["size"], bytes.fromhex(e.statement.seen["root"]))
+    with step_of("ENTRY"):
+        for e in entries:
+            if e.statement.kind != "governance":
+                need(len(e.envelope.signatures) == 1, "several signatures")
+                need(view.owner(e.key, e.index) == e.statement.by, "a key of somebody else")
+                need(view.keys[e.key]["key"].holds(e.envelope.pae, e.envelope.signatures[0]),
+                     "a signature does not verify")
+                e.leaked = view.leaked_at(e.key, e.index)
+    with step_of("SALT"):
+        need(("salt" in bundle) == bool(objects), "a salt without objects, or none with them")
+        salt = base64.b64decode(bundle.get("salt", ""))
+        wanted = entries[0].statement.says["genesis"]["salt"]
+        need(not salt or sha256(b"countersign email salt v1\0", salt).hex() == wanted, "a salt")
+    decision = None
+    with step_of("DECISION"):
+        need("decision" in evidence or signature is None, "an attestation without decision")
+        if "decision" in evidence:
+            decision = by_index.get(evidence["decision"]["index"])
+            need(decision and decision.statement.kind == "decision" and decision.index >= size
+                 and decision.hash.hex() == evidence["decision"]["leaf"], "no such decision")
+            need(decision.statement.seen["size"] == size, "it saw another size")
+            says = decision.statement.says
+            need(decision.time == question["time"], "it was made at another time")
+            need(all(says.get(k) == question.get(k) for k in (
+                "service", "environment", "revision", "artifacts")), "it is about something else")
+            gate = view.member(decision.statement.by, size) or {}
+            need("decide" in gate.get("duties", []), "by somebody without the duty")
+            need(not view.revoked(decision.key, size), "under a key that was revoked")
+    with step_of("ATTESTATION"):
+        need(not decision or signature, "no attestation")
+        need(not signature or ("sig" in signature) != ("sk" in signature), "one of sig and sk")
+        if decision:
+            text = spell(evidence)
+            kind = b"application/vnd.countersign.evidence.v1+json"
+            message = b"DSSEv1 %d %s %d %s" % (len(kind), kind, len(text), text)
+            name = signature["keyid"]
+            need(view.owner(name, decision.index) == decision.statement.by, "somebody else's key")
+            need(not view.revoked(name, decision.index), "a key that was revoked")
+            need(view.keys[name]["key"].holds(message, decoded(signature)), "it does not verify")
+    with step_of("BLOB"):
+        digests = [sha256(b).hex() for b in blobs]
+        need(digests == sorted(set(digests)), "blobs that are not sorted")
+        blobs = Asked(zip(digests, blobs, strict=True))
+    with step_of("OBJECT"):
+        objects = read_objects(objects, len(question["revision"]))
+        commits = {c: Commit(objects.of(b"commit", c)) for s in steps_of(evidence)
+                   for c in s.get("commits", [])}
+    with step_of("CHAIN"):
+        points = points_of(evidence, policies_to_pass(view, evidence))
+        start = check_chain(evidence, commits, points)
+    with step_of("START"):
+        check_points(evidence, by_index, points[-1:] + ([start] if start else []))
+    with step_of("BLOB"):
+        documents, covers = read_blobs(evidence, blobs)
+    with step_of("CARRIED"):
+        check_certificates(evidence, documents, blobs)
+    with step_of("BLOB"):
+        need(blobs.asked == blobs.keys(), "a blob that nobody asks for")
+    full = any(kind == b"tree" for kind, _ in objects.values())
+    with step_of("OBJECT"):
+        if full:
+            check_full(evidence, documents, objects)
+        need(objects.asked == objects.keys(), "an object that nobody asks for")
+    case = Case(view, evidence, entries, documents, covers, commits, salt, points, start)
+    found = case.answer()
+    with step_of("OTHER_ANSWER"):
+        if decision:
+            says = decision.statement.says
+            said = {"answer": says["verdict"], **{k: says.get(k) for k in (
+                "mode", "start", "newest", "policy", "cover")},
+                "reasons": says.get("reasons", []), "overrides": says.get("overrides", [])}
+            need(said == found, f"it says {said}, and it is {found}")
+    reasons = set(found["reasons"])
+    reasons |= set() if decision else {"UNATTESTED"}
+    reasons |= set() if trust.quorum_holds(times) else {"QUORUM"}
+    if trust.max_age is not None and now - question["time"] >= trust.max_age:
+        reasons.add("STALE")
+    return {"proves": ("full" if full else "compact") + " verdict", "origin": trust.origin,
+            "answer": "NO" if reasons else "YES", "reasons": sorted(reasons), "size": size,
+            "lines": lines(evidence, commits, found["start"] is not None and start, full,
+                           case.built)}
+
+
+def spell(value):
+    """bundle.md section 1: the one spelling."""
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+class Asked(dict):
+    """Blobs or objects by name, which remembers what was asked for."""
+
+    def __init__(self, *arguments):
+        super().__init__(*arguments)
+        self.asked = set()
+
+    def get(self, name, default=None):
+        self.asked |= {name} & self.keys()
+        return super().get(name, default)
+
+    def must(self, name):
+        need(name in self, f"{name} is missing")
+        return self.get(name)
+
+    def of(self, kind, name):
+        """The content of a git object of this kind."""
+        found, content = self.must(name)
+        need(found == kind, "an object of another kind")
+        return content
+
+
+def decoded(value):
+    """The signature of an attestation as an envelope's."""
+    if "sig" in value:
+        return {**value, "sig": base64_strict(value["sig"])}
+    return {**value, "sk": {**value["sk"], "sig": base64_strict(value["sk"]["sig"])}}
+
+
+def steps_of(evidence):
+    return evidence.get("steps", []) + ([evidence["whole"]] if "whole" in evidence else [])
+
+
+def read_objects(objects, length):
+    """Step 12: objects by id. (No collision detection here: a tool for that refuses more.)"""
+    found, last = Asked(), None
+    for data in objects:
+        match = re.match(rb"(commit|tree|blob) (0|[1-9][0-9]{0,11})\0", data)
+        need(match and int(match[2]) == len(data) - match.end(), "not an object")
+        name = (hashlib.sha1 if length == 40 else hashlib.sha256)(data).hexdigest()
+        need(last is None or last < name, "objects that are not sorted")
+        last, found[name] = name, (match[1], data[match.end():])
+    return found
+
+
+def check_chain(evidence, commits, points):
+    """Step 14: the start."""
+    steps, position, question = evidence.get("steps",
+                                             []), evidence["position"], evidence["question"]
+    start = points[-1] if points else None
+    need(("start" in evidence) == (position == "diverged"), "a start")
+    if position == "diverged":
+        found = [p for p in points if p["entry"]["index"] == evidence["start"]]
+        need(found, "a start that is no point")
+        start = found[0]
+    elif position == "behind":
+        for p in points:
+            if "decision" in p and p.get("revision") == question["revision"] and (
+                    p.get("artifacts") == question.get("artifacts")):
+                start = p
+    if position in ("behind", "unrelated"):
+        need(not steps, "steps without a chain")
+        return start
+    first = None if position == "from_root" else (start or {}).get("revision")
+    need(position != "from_root" or steps, "no step from the root")
+    need(position == "from_root" or first, "no start")
+    for step in steps:
+        need(step.get("parent") == first, "a step that does not follow")
+        first, ids = step["commit"], step.get("commits", [])
+        need(ids[:1] == [first] and len(set(ids)) == len(ids), "another first commit")
+        own = commits[first]
+        need(own.parents[:1] == [p for p in [step.get("parent")] if p], "another parent")
+        reached, left = set(), list(own.parents[1:])
+        while left:
+            commit = left.pop()
+            if commit in ids and commit not in reached:
+                reached.add(commit)
+                left += commits[commit].parents
+        need(reached == set(ids[1:]), "a commit out of nowhere")
+    need(first == question["revision"], "another revision")
+    return start
+
+
+def check_points(evidence, by_index, points):
+    """Step 15."""
+    question = evidence["question"]
+    places = {question["environment"], question["environment"].split("/")[0]}
+    for p in points:
+        entry = by_index.get(p["entry"]["index"])
+        need(entry and entry.index < evidence["size"], "a point that is not there")
+        need(entry.hash.hex() == p["entry"]["leaf"] and entry.time == p["time"], "another entry")
+        says = entry.statement.says
+        if "decision" not in p:
+            need(entry.statement.kind == "governance" and any(
+                name == "set_baseline" and body["service"] == question["service"]
+                and body["environment"] in places
+                and body["accepted"] == p.get("revision", "none")
+                for name, body in says["operations"]), "no baseline")
+            continue
+        decision = by_index.get(p["decision"]["index"])
+        need(decision and decision.hash.hex() == p["decision"]["leaf"], "no decision")
+        said = decision.statement.says
+        need(entry.statement.kind == "deployment" and decision.statement.kind == "decision"
+             and decision.index < entry.index, "no deployment, or no decision")
+        need(says["outcome"] in ("started", "succeeded") and "started" not in says
+             and says.get("decision") == decision.envelope.identity and said["verdict"] == "allow"
+             and said["cover"] == p.get("cover"), "no deployment of it")
+        for name in ("service", "environment", "revision", "artifacts"):
+            need(says.get(name) == said.get(name), "a decision of another place")
+        need(says["revision"] == p.get("revision") and says.get("artifacts") == p.get("artifacts")
+             and says["service"] == question["service"] and says["environment"] in places,
+             "a point of something else")
+
+
+def read_blobs(evidence, blobs):
+    """Step 16: the documents and the covers that the evidence names, by digest."""
+    names = [s["document"] for s in steps_of(evidence)] + [evidence["difference"]]
+    names += [evidence["live"]["document"]] if "live" in evidence else []
+    names += [r["change"] for r in evidence.get("returning", []) if r.get("kept")]
+    names += [c["approved"] for c in evidence.get("carried", [])]
+    documents = {name: read_document(blobs.must(name)) for name in names}
+    named = [c["cover"] for c in [*evidence.get("covers", []), evidence] if "cover" in c]
+    return documents, {name: COVER(json_strict(blobs.must(name))) for name in named}
+
+
+def check_certificates(evidence, documents, blobs):
+    """Step 17; remembers the gap that each certificate shows."""
+    steps = evidence.get("steps", [])
+    for item in evidence.get("carried", []):
+        sides = {bytes_of(s["path"]): read_side(s["side"].encode()) for s in item.get("sides", [])}
+        landed = next((documents[s["document"]] for s in steps_of(evidence)
+                       if s["document"] == item["landed"]), None)
+        if landed is None and item["landed"] == evidence["difference"]:
+            landed = documents[item["landed"]]
+        ends = [n for n, s in enumerate(steps) if s["commit"] == item["landing"]]
+        for first in range(ends[0], -1, -1) if landed is None and ends else ():
+            rows = compose([documents[s["document"]] for s in steps[first:ends[0] + 1]])
+            if rows is not None and change_hash(rows) == item["landed"]:
+                landed = rows
+                break
+        need(landed is not None, "what landed is nowhere")
+        certificate = blobs.must(item["certificate"])
+        shown = check_carried(documents[item["approved"]], landed, certificate, 1, blobs.get,
+                              sides.get)
+        item["gap"] = shown["closest_lines"]
+
+
+def tree_rows(objects, old, new, prefix=b""):
+    """change.md, Reading a document out of git: the rows between two trees of a full bundle."""
+    def entries(name):
+        return read_tree(objects.of(b"tree", name), len(name) // 2) if name else {}
+    def side(entry):
+        if entry is None:
+            return ABSENT
+        mode, name = entry
+        if mode == b"160000":
+            return mode, (b"git-sha1:" if len(name) == 40 else b"git-sha256:") + name.encode()
+        return mode, sha256(objects.of(b"blob", name)).hex().encode()
+    before, after, rows = entries(old), entries(new), {}
+    for name in before.keys() | after.keys():
+        pair = before.get(name), after.get(name)
+        if pair[0] == pair[1]:
+            continue
+        folders = [e[1] if e and e[0] == b"40000" else None for e in pair]
+        if any(folders):
+            rows |= tree_rows(objects, *folders, prefix + name + b"/")
+        files = [side(e if e and e[0] != b"40000" else None) for e in pair]
+        if files[0] != files[1]:
+            rows[prefix + name] = tuple(files)
+    return rows
+
+
+def facts_of(objects, rows):
+    """bundle.md section 5: what a full bundle shows of its paths: {path: (why opaque, targets)}."""
+    blobs = {sha256(c).hex().encode(): c for kind, c in objects.values() if kind == b"blob"}
+    facts = {}
+    for path, sides in rows.items():
+        reasons, targets = [], set()
+        for mode, digest in reversed(sides):
+            if mode == b"160000":
+                reasons.append("submodule")
+            elif mode != ABSENT[0]:
+                reasons.append(opaque_reason(blobs[digest]))
+            if mode == b"120000":
+                targets.add(link_target(path, blobs[digest]))
+        why, targets = next(filter(None, reasons), None), sorted(targets - {None})
+        if why or targets:
+            facts[path] = (why, targets)
+    return facts
+
+
+def check_full(evidence, documents, objects):
+    """Step 19: documents and facts are made anew from the trees."""
+    for step in steps_of(evidence):
+        old = Commit(objects.of(b"commit", step["parent"])).tree if "parent" in step else None
+        rows = tree_rows(objects, old, Commit(objects.of(b"commit", step["commit"])).tree)
+        need(rows == documents[step["document"]], "another document")
+        said = {bytes_of(f["path"]): (f.get("opaque"), [bytes_of(t) for t in f.get("targets", [])])
+                for f in step.get("facts", [])}
+        said = {path: fact for path, fact in said.items() if path in rows}
+        need(facts_of(objects, rows) == said, "other facts")
+    if evidence.get("steps"):
+        rows = compose([documents[s["document"]] for s in evidence["steps"]])
+        need(rows == documents[evidence["difference"]], "the steps do not add up")
+
+
+def lines(evidence, commits, start, full, built):
+    """bundle.md section 5: what each line rests on, as pairs of a code and a word."""
+    steps = evidence.get("steps", [])
+    shown, gaps, before = {c for s in steps for c in s.get("commits", [])}, False, set()
+    line = {s["commit"] for s in steps} | ({start["revision"]} if start and "revision" in start
+                                           else set())
+    for step in steps:
+        for commit in step.get("commits", []):
+            gaps |= not set(commits[commit].parents) <= shown | line
+    proved = [("ENTRIES", True), ("GOVERNANCE", True), ("SIGN_OFFS", True)]
+    proved += [("DECISION", True)] if "decision" in evidence else []
+    if steps:
+        proved += [("CHAIN", True), ("AUTHORS", True), ("BROUGHT_IN", not gaps)]
+    if steps_of(evidence):
+        proved += [("CHANGES", full), ("DIFFERENCE", full), ("FACTS", full), ("MERGES", False)]
+    if evidence["position"] not in ("linear", "from_root"):
+        proved += [("POSITION", False)]
+    if evidence.get("carried"):
+        proved += [("CARRIED", True), ("GROUND", False)]
+    proved += [("START", True)] if start else []
+    proved += [("ARTIFACTS", False)] if built else []
+    proved += [(code, False) for code in (
+        "NO_REJECT", "NO_WITHDRAWAL", "NO_REVOCATION", "NO_DEMOTION", "NEWEST_POLICY",
+        "NO_DECLARATION", "NOT_SPENT", "NO_DEBT", "NEWEST_START", "TIME", "COMPLETE")]
+    proved += [("BEFORE", False)] if start else []
+    return [{"code": code, "rests": "proved" if held else "attested"} for code, held in proved]
+
+
 # ---- Command line --------------------------------------------------------------------------------
 
 
@@ -1591,6 +3199,8 @@ def main(arguments):
 
 
 def verify_file(data, known, now):
+    if data.startswith(BUNDLE_HEAD):
+        return verify_bundle(data, known, now)
     return verify_proof(data, known)
 
 
