@@ -15,7 +15,6 @@ marks, governance, verdict, bundle. Each function names the section that it impl
 
 import argparse
 import base64
-import bisect
 import datetime
 import functools
 import hashlib
@@ -389,14 +388,22 @@ ROW = table(hash=DIGEST, repository_=REPOSITORY, target_=REFERENCE, service_=SER
 PLACE = {"service": SERVICE, "environment": ENVIRONMENT, "revision": REVISION,
          "artifacts_": DIGESTS}
 
-SAYS = {  # statement.md sections 4.1 to 4.7
-    "governance": table(genesis_=table(origin=ORIGIN, ledger_key=LEDGER_KEY, salt=DIGEST),
-                        base_=DIGEST, operations=items(operation, 1, 500)),
-    "change": table(change=DIGEST, repository=REPOSITORY, base_=REVISION, head=REVISION,
+def DECLARATION_OR_LANDING(value):
+    """statement.md section 4.2: with the member `step` it is a landing."""
+    return (LANDING if isinstance(value, dict) and "step" in value else DECLARATION)(value)
+
+
+LANDING = table(change=DIGEST, repository=REPOSITORY, base_=REVISION, head=REVISION,
+                target=REFERENCE, step=DIGEST)
+DECLARATION = table(change=DIGEST, repository=REPOSITORY, base_=REVISION, head=REVISION,
                     target=REFERENCE,
                     authors=sorted_list(AUTHOR, lambda a: ("email" in a, *a.values())),
                     request_=TOKEN, predecessor_=DIGEST, assistance=word(*ASSISTANCE),
-                    tools_=sorted_list(TOOL)),
+                    tools_=sorted_list(TOOL))
+SAYS = {  # statement.md sections 4.1 to 4.7
+    "governance": table(genesis_=table(origin=ORIGIN, ledger_key=LEDGER_KEY, salt=DIGEST),
+                        base_=DIGEST, operations=items(operation, 1, 500)),
+    "change": DECLARATION_OR_LANDING,
     "approval": table(verdict=word("approve", "reject", "withdraw"),
                       subject_type=word("change", "artifact"), rows=items(ROW),
                       withdraws_=ENTRY_REFERENCE, comment_=DIGEST,
@@ -421,7 +428,7 @@ def check_said(kind, says):
     if kind == "governance":
         need(has("genesis") != has("base"), "exactly one of genesis and base")
     elif kind == "change":
-        need(not has("tools") or says["assistance"] != "none", "tools without assistance")
+        need(not has("tools") or says.get("assistance") != "none", "tools without assistance")
     elif kind == "approval":
         need(has("withdraws") == (says["verdict"] == "withdraw"), "withdraws what")
         need(len({row["hash"] for row in says["rows"]}) == len(says["rows"]), "a subject twice")
@@ -2186,7 +2193,7 @@ class Case:
             if entry.index >= self.size:
                 continue
             kind, says = entry.statement.kind, entry.statement.says
-            if kind == "change":
+            if kind == "change" and "step" not in says:
                 self.declarations.setdefault(says["change"], []).append(entry)
             elif kind == "approval":
                 for row in says["rows"]:
@@ -3129,9 +3136,9 @@ def lines(evidence, commits, start, full, built):
             gaps |= not set(commits[commit].parents) <= shown | line
     proved = [("ENTRIES", True), ("GOVERNANCE", True), ("SIGN_OFFS", True)]
     proved += [("DECISION", True)] if "decision" in evidence else []
-    if steps:
-        proved += [("CHAIN", True), ("AUTHORS", True), ("BROUGHT_IN", not gaps)]
+    proved += [("CHAIN", True), ("AUTHORS", True)] if steps else []
     if steps_of(evidence):
+        proved += [("BROUGHT_IN", not gaps and "whole" not in evidence)]
         proved += [("CHANGES", full), ("DIFFERENCE", full), ("FACTS", full), ("MERGES", False)]
     if evidence["position"] not in ("linear", "from_root"):
         proved += [("POSITION", False)]

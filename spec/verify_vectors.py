@@ -12,7 +12,7 @@ from verify import (
     Statement, TrustRoot, assess, change_hash, check_carried, co_authors, compose,
     cosignature_message, cosigned_at, ed25519_holds, fold_path, matches, need, opaque_reason,
     pattern, read_certificate, read_document, read_tree, root_by_inclusion, sha256, tree_root,
-    verify_proof, write_document,
+    verify_bundle, verify_proof, write_document,
 )
 
 
@@ -202,6 +202,27 @@ def vectors_statement(folder):
         except BadInput:
             place = "refuse " + place
         yield name, place == said["expect"]
+
+
+def vectors_bundle(folder):
+    """bundle.md: good bundles, and what a change of their text makes of them."""
+    for number, case in enumerate(json.load(open(f"{folder}/cases.json"))["cases"]):
+        data = open(f"{folder}/{case['bundle']}.bundle", "rb").read()
+        for old, new in case.get("replace", []):
+            data = data.replace(old.encode(), new.encode(), 1)
+        known = Known(TrustRoot(open(f"{folder}/{case['bundle']}.toml", "rb").read()))
+        lines = None
+        try:
+            report = verify_bundle(data, known, 0)
+            answer, reasons = report["answer"], report["reasons"]
+            lines = [[line["code"], line["rests"]] for line in report["lines"]]
+        except Tampered as error:
+            answer, reasons = "TAMPERED", [str(error).split(":")[0]]
+        except BadInput:
+            answer, reasons = None, []
+        wanted = [line[:2] for line in case["lines"]] if "lines" in case else lines
+        agreed = (answer, reasons, lines) == (case["answer"], case.get("reasons", []), wanted)
+        yield f"{case['bundle']} {number}", agreed
 
 
 def run_vectors(folder):
