@@ -2509,7 +2509,7 @@ class Case:
                 if self.unanswered_rejects():
                     codes.add("REJECTED")
                 codes |= self.undoes(position, newest)
-        if codes and "whole" in evidence and "COMPOSITION_MISMATCH" not in codes:
+        if codes and "whole" in evidence and newest and "COMPOSITION_MISMATCH" not in codes:
             whole = Step(self, evidence["whole"])
             segment = self.segment([whole], whole.rows)
             rejected = any(self.single(s).rejected() for s in self.steps)
@@ -2879,7 +2879,10 @@ def verify_bundle(data, known, now):
         commits = {c: Commit(objects.of(b"commit", c)) for s in steps_of(evidence)
                    for c in s.get("commits", [])}
     with step_of("CHAIN"):
-        points = points_of(evidence, policies_to_pass(view, evidence))
+        try:
+            points = points_of(evidence, policies_to_pass(view, evidence))
+        except BadInput:  # an unknown place has no points of its own
+            points = points_of(evidence, [])
         start = check_chain(evidence, commits, points)
     with step_of("START"):
         check_points(evidence, by_index, points[-1:] + ([start] if start else []))
@@ -2894,8 +2897,13 @@ def verify_bundle(data, known, now):
         if full:
             check_full(evidence, documents, objects)
         need(objects.asked == objects.keys(), "an object that nobody asks for")
-    case = Case(view, evidence, entries, documents, covers, commits, salt, points, start)
-    found = case.answer()
+    built = False
+    try:
+        case = Case(view, evidence, entries, documents, covers, commits, salt, points, start)
+        found = case.answer()
+        built = case.built
+    except BadInput as error:  # a place that no policy lists (policy.md section 8)
+        found = {"reasons": [str(error)], "start": start and start["entry"]["index"]}
     with step_of("OTHER_ANSWER"):
         if decision:
             says = decision.statement.says
@@ -2911,7 +2919,7 @@ def verify_bundle(data, known, now):
     return {"proves": ("full" if full else "compact") + " verdict", "origin": trust.origin,
             "answer": "NO" if reasons else "YES", "reasons": sorted(reasons), "size": size,
             "lines": lines(evidence, commits, found["start"] is not None and start, full,
-                           case.built)}
+                           built)}
 
 
 def spell(value):
@@ -2970,6 +2978,10 @@ def check_chain(evidence, commits, points):
                                              []), evidence["position"], evidence["question"]
     start = points[-1] if points else None
     need(("start" in evidence) == (position == "diverged"), "a start")
+    if "whole" in evidence:
+        whole = evidence["whole"]
+        need(start and whole.get("parent") == start.get("revision")
+             and whole["commit"] == question["revision"], "the whole is of something else")
     if position == "diverged":
         found = [p for p in points if p["entry"]["index"] == evidence["start"]]
         need(found, "a start that is no point")
@@ -3040,6 +3052,8 @@ def read_blobs(evidence, blobs):
     names += [r["change"] for r in evidence.get("returning", []) if r.get("kept")]
     names += [c["approved"] for c in evidence.get("carried", [])]
     documents = {name: read_document(blobs.must(name)) for name in names}
+    for item in evidence.get("carried", []):
+        read_certificate(blobs.must(item["certificate"]))
     named = [c["cover"] for c in [*evidence.get("covers", []), evidence] if "cover" in c]
     return documents, {name: COVER(json_strict(blobs.must(name))) for name in named}
 
@@ -3190,6 +3204,8 @@ def main(arguments):
                 status = max(status, {"YES": 0, "NO": 1}[report["answer"]])
             except Tampered as error:
                 report, status = {"file": name, "answer": "TAMPERED", "refused": str(error)}, 3
+                if data.startswith(BUNDLE_HEAD):
+                    report["reasons"] = [str(error).split(":")[0]]
             except No as error:
                 report = {"file": name, "answer": "NO", "refused": str(error)}
                 status = max(status, 1)

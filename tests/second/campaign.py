@@ -4,6 +4,7 @@
     campaign.py proofs PROGRAM COUNT SEED       mutated proofs, checkpoints and trust roots
     campaign.py policies PROGRAM COUNT SEED     mutated policies
     campaign.py assessments PROGRAM COUNT SEED  cases of `policy test`
+    campaign.py bundles PROGRAM COUNT SEED      mutated bundles, attested and not
 
 Each prints one line with its figures, and exits 1 where the two differ in anything: the answer, the
 exit status, a reason code, an assessment. PROGRAM is the program; needs the package cryptography.
@@ -374,11 +375,66 @@ def assessments(program, count, seed):
     return tally.end()
 
 
+BUNDLES = os.path.join(SPEC, "vectors", "bundle")
+
+
+def places(value, path=()):
+    """Every place in a JSON value, with the path that leads there."""
+    yield path
+    items = value.items() if isinstance(value, dict) else (
+        enumerate(value) if isinstance(value, list) else ())
+    for name, item in items:
+        yield from places(item, (*path, name))
+
+
+def mutated_bundle(random_, data):
+    """One change of bytes, or of one value; half of the latter where nobody attests any more."""
+    if random_.random() < 0.3:
+        return mutated(random_, data, [data])
+    bundle = json.loads(data)
+    if random_.random() < 0.5:
+        bundle.pop("attestation", None)
+        bundle["evidence"].pop("decision", None)
+    *way, last = random_.choice([p for p in places(bundle["evidence"]) if p])
+    inner = bundle["evidence"]
+    for name in way:
+        inner = inner[name]
+    value, kind = inner[last], random_.randrange(3)
+    if isinstance(value, int) and value is not True:
+        inner[last] = max(0, value + random_.choice([-1, 1, 3_600_000, 86_400_000 * 31, -value]))
+    elif isinstance(inner, list) and kind == 0:
+        inner.insert(last, value)
+    elif isinstance(inner, list) and kind == 1:
+        other = random_.randrange(len(inner))
+        inner[last], inner[other] = inner[other], value
+    elif isinstance(value, str) and value and kind < 2:
+        inner[last] = value[:-1] + ("0" if value[-1] != "0" else "1")
+    else:
+        del inner[last]
+    return json.dumps(bundle, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+def bundles(program, count, seed):
+    random_, tally = random.Random(seed), Tally("bundles", seed)
+    names = sorted(n[:-7] for n in os.listdir(BUNDLES) if n.endswith(".bundle"))
+    with tempfile.TemporaryDirectory() as folder:
+        for _ in range(count):
+            name = random_.choice(names)
+            data = mutated_bundle(random_, read(BUNDLES, f"{name}.bundle"))
+            path = write(folder, "file", data)
+            arguments = [path, "--trust", os.path.join(BUNDLES, f"{name}.toml"), "--json"]
+            one, other = mine(*arguments), theirs(program, "verify", *arguments, home=folder)
+            answers = [(status, [(r["answer"], r.get("reasons")) for r in json.loads(text)["files"]]
+                        if text.strip() else None) for status, text in (one, other)]
+            tally.compare(*answers, (name, data[-3000:]))
+    return tally.end()
+
+
 def main(arguments):
     if len(arguments) != 4:
         print(__doc__, file=sys.stderr)
         return 2
-    run = {"proofs": proofs, "policies": policies, "assessments": assessments}
+    run = {"proofs": proofs, "policies": policies, "assessments": assessments, "bundles": bundles}
     return run[arguments[0]](arguments[1], int(arguments[2]), int(arguments[3]))
 
 

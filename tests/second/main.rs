@@ -53,3 +53,8 @@ fn mutated_policies_are_refused_alike() {
 fn cases_of_policies_are_assessed_alike() {
     campaign("assessments", 3_000, 1);
 }
+
+#[test]
+fn attack_17_mutated_bundles_are_answered_alike() {
+    campaign("bundles", 600, 1);
+}
