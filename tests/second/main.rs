@@ -55,6 +55,7 @@ fn cases_of_policies_are_assessed_alike() {
 }
 
 #[test]
+#[ignore = "a campaign: cargo test --test second -- --ignored"]
 fn attack_17_mutated_bundles_are_answered_alike() {
     campaign("bundles", 600, 1);
 }
