@@ -7,6 +7,8 @@ use std::fs;
 
 use countersign::base::digest::sha256;
 use countersign::base::encoding::{base64, hex};
+use countersign::base::position::TreeSize;
+use countersign::ledger::tiles::files_between;
 use countersign::merkle::tile::{BundleError, bundle, unbundle};
 use countersign::note::NoteError;
 use countersign::note::cosignature::{Cosigner, CosignerKey};
@@ -96,10 +98,64 @@ fn our_vectors_of_cosignatures() {
         );
         cases.push(case);
     }
+    // What bears another name or id proves nothing, and is no mistake either.
+    let bytes = cosigner(1).sign(log.checkpoint(5, &[]).note(), WITNESSED).unwrap();
+    let id = cosigner(1).key().id();
+    for (why, name, id) in [
+        ("another key id", "witness.example/w1", id ^ 1),
+        ("the id of a plain signature by that key", "witness.example/w1", plain_id()),
+        ("another name", "witness.example/w2", id),
+    ] {
+        let blob = [&id.to_be_bytes()[..], bytes.bytes()].concat();
+        assert_eq!(blob.len(), 76);
+        let mut case = good.clone();
+        let line = format!("\u{2014} {name} {}", base64(&blob));
+        let note = log.checkpoint(5, &[]).note().to_string();
+        let note = countersign::note::SignedNote::parse(format!("{note}{line}\n").as_bytes());
+        assert_eq!(cosigner(1).key().find(&note.unwrap()), Ok(None), "{why}");
+        case["line"] = json!(line);
+        case["good"] = json!(false);
+        case["passed over"] = json!(true);
+        case["why"] = json!(why);
+        case.as_object_mut().unwrap().remove("message");
+        case.as_object_mut().unwrap().remove("seconds");
+        cases.push(case);
+    }
     compare_cases(
         "proof/cosignatures.json",
         "Ed25519 cosignatures (C2SP tlog-cosignature): the key of the witness, the text of the \
          checkpoint, the signature line, whether it is good, and the message that is signed",
+        &cases,
+    );
+}
+
+/// The id that the key of the second witness would have in a note that it signs itself.
+fn plain_id() -> u32 {
+    let key = *cosigner(1).key().public_key();
+    countersign::note::key::VerifierKey::new("witness.example/w1", key).unwrap().id()
+}
+
+/// Which files a log of so many entries has, where full tiles begin and end.
+#[test]
+fn our_vectors_of_the_files_of_a_log() {
+    let mut cases = Vec::new();
+    for size in [0, 1, 255, 256, 257, 511, 512, 65_535, 65_536, 65_537, 70_000] {
+        let files = files_between(TreeSize::new(0), TreeSize::new(size));
+        let paths: Vec<_> = files.map(|file| file.path()).collect();
+        // Of each folder the first and the last: the names between are counted.
+        let mut folders = Vec::new();
+        for folder in ["tile/entries/", "tile/0/", "tile/1/", "tile/2/"] {
+            let its: Vec<_> = paths.iter().filter(|path| path.starts_with(folder)).collect();
+            if let (Some(first), Some(last)) = (its.first(), its.last()) {
+                folders.push(json!({ "files": its.len(), "first": first, "last": last }));
+            }
+        }
+        cases.push(json!({ "size": size, "folders": folders }));
+    }
+    compare_cases(
+        "proof/files.json",
+        "the files of a log of so many entries (C2SP tlog-tiles), folder by folder; \
+         the checkpoint comes beside them",
         &cases,
     );
 }
