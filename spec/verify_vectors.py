@@ -170,6 +170,9 @@ def vectors_proof(folder):
     for case in json.loads(data("cosignatures.json"))["cases"]:
         note = Note((case["checkpoint"] + "\n" + case["line"] + "\n").encode())
         seconds, bad = refused(cosigned_at, NoteKey(case["key"], 4), note)
+        if case.get("passed over"):
+            yield case["why"], not bad and seconds is None
+            continue
         yield case.get("why", "good"), bad != case["good"] and (bad or (
             str(seconds) == case["seconds"]
             and cosignature_message(seconds, note.text).decode() == case["message"]))
