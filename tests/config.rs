@@ -224,7 +224,8 @@ fn edits_append_keep_comments_and_never_contradict() {
     file.add_repository(repository("shop")).unwrap();
     let conflict = file.add_repository(repository("other"));
     assert!(matches!(conflict, Err(ConfigError::Conflict { .. })));
-    let folder = LedgerSettings { folder: Some("/srv".into()), trust: None, mirror: None };
+    let folder =
+        LedgerSettings { folder: Some("/srv".into()), trust: None, ..LedgerSettings::default() };
     assert!(matches!(file.add_ledger(&shop, folder), Err(ConfigError::Conflict { .. })));
     file.save().unwrap();
     assert_eq!(fs::read_to_string(&path).unwrap(), text);

@@ -109,6 +109,11 @@ const ELSEWHERE: &[(&str, &str, &str)] = &[
         "tests/http/main.rs",
         "contents_and_heads_over_their_limits_are_refused",
     ),
+    (
+        "WITNESS_WAIT_AFTER_MILLISECONDS",
+        "tests/witness/gather.rs",
+        "a_witness_that_never_answers_delays_nobody",
+    ),
 ];
 
 /// Limits of a file that is read whole by one of the bounded readers, which are tried below.
@@ -141,6 +146,7 @@ const NOT_TRIED: &[&str] = &[
     "BUNDLE_PARTS_MAX",
     "SUMMARY_BYTES_MAX",
     "WITNESS_CONNECTIONS_MAX",
+    "WITNESS_WAIT_MILLISECONDS",
     "FORK_BYTES_MAX",
     "MIRROR_STEP_ENTRIES",
     "MIRROR_STEP_BYTES",

@@ -213,6 +213,11 @@ pub const BUNDLE_BYTES_MAX: usize = 256 * 1024 * 1024;
 pub const BUNDLE_ENTRIES_MAX: usize = 100_000;
 /// Most blobs of a bundle, and most git objects: two sides of each path of a large release.
 pub const BUNDLE_PARTS_MAX: usize = 200_000;
+/// How long witnesses are waited for when a command has answered, in milliseconds: one that is well
+/// answers in a fraction of it, and no more of a pipeline's time is spent on others.
+pub const WITNESS_WAIT_AFTER_MILLISECONDS: u64 = 1_000;
+/// How long each witness is waited for where somebody asks for cosignatures, in milliseconds.
+pub const WITNESS_WAIT_MILLISECONDS: u64 = 10_000;
 /// Most connections of a witness at a time: ledgers ask it rarely, and one answer takes some
 /// milliseconds.
 pub const WITNESS_CONNECTIONS_MAX: usize = 64;

@@ -1,15 +1,17 @@
 //! Where the ledger of a command is: what is known of it before it is opened, and where it is away.
 
 use std::cell::OnceCell;
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use super::Context;
 use super::desk::{Desk, identity, ledger_key_file};
 use super::error::CliError;
+use super::pending::Pending;
 use crate::base::digest::RootHash;
-use crate::base::name::{MemberId, RepositoryName};
+use crate::base::name::{MemberId, RepositoryName, WitnessName};
 use crate::base::position::TreeSize;
-use crate::config::file_name_of;
+use crate::config::{WitnessAddress, file_name_of};
 use crate::git::Repository;
 use crate::key::KeyId;
 use crate::session::{
@@ -27,6 +29,8 @@ pub(crate) struct Address {
     seen: Option<PathBuf>,
     /// The mirror that acknowledgements wait for.
     mirror: Option<MirrorPlace>,
+    witnesses: BTreeMap<WitnessName, WitnessAddress>,
+    pending: Pending,
     /// The repository that the command stands in, if it does.
     pub(crate) repository: Option<Repository>,
     /// How the policy calls it, if the settings say so.
@@ -78,8 +82,9 @@ impl Address {
 
     /// The desk of an opened ledger.
     pub(crate) fn desk(self, session: Session) -> Desk {
-        let Self { trust, repository, repository_name, seen, .. } = self;
-        Desk { session, trust, repository, repository_name, seen, approved: OnceCell::new() }
+        let Self { trust, repository, repository_name, seen, witnesses, pending, .. } = self;
+        let approved = OnceCell::new();
+        Desk { session, trust, repository, repository_name, seen, approved, witnesses, pending }
     }
 
     /// The newest tree that this user has seen of the ledger; at least entry 0, which the trust
@@ -130,7 +135,19 @@ impl Context {
         let mirror = configuration.mirror(trust.origin()).filter(|mirror| mirror.is_sync);
         let mirror =
             mirror.map(|found| MirrorPlace { folder: found.folder, openings: found.openings });
-        Ok(Address { trust, folder, ledger_key, seen, mirror, repository, repository_name })
+        let witnesses = configuration.witnesses(trust.origin());
+        let pending = self.pending.clone();
+        Ok(Address {
+            trust,
+            folder,
+            ledger_key,
+            seen,
+            mirror,
+            witnesses,
+            pending,
+            repository,
+            repository_name,
+        })
     }
 
     /// Where the newest tree that this user has seen of a ledger is kept.

@@ -14,6 +14,7 @@ use std::path::Path;
 
 use super::exit::ExitStatus;
 use super::ui::{Role, Ui};
+use crate::ledger::fork::Fork;
 use crate::policy::ReasonCode;
 
 /// What an error means for who called.
@@ -38,6 +39,8 @@ pub struct CliError {
     pub causes: Vec<String>,
     /// What to do next.
     pub hints: Vec<String>,
+    /// Two histories of one ledger, where that is what is wrong.
+    pub fork: Option<Box<Fork>>,
 }
 
 impl CliError {
@@ -45,7 +48,7 @@ impl CliError {
     pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
         let (message, causes, hints) = (message.into(), Vec::new(), Vec::new());
         let hint = usual_hint(kind, &message);
-        let this = Self { kind, message, causes, hints };
+        let this = Self { kind, message, causes, hints, fork: None };
         hint.into_iter().fold(this, Self::hint)
     }
 
@@ -125,6 +128,11 @@ impl CliError {
         ui.speak(Role::Bad, "countersign: error: ", &self.message);
         for cause in &self.causes {
             ui.speak(Role::Strong, "  caused by: ", cause);
+        }
+        if let Some(fork) = &self.fork {
+            for checkpoint in [fork.older(), fork.newer()] {
+                ui.show(&checkpoint.note().to_string());
+            }
         }
         for hint in &self.hints {
             ui.speak(Role::Strong, "  hint: ", hint);

@@ -20,11 +20,13 @@ pub(crate) mod quorum;
 pub(crate) mod report;
 pub(crate) mod review;
 pub(crate) mod said;
+mod pending;
 mod style;
 mod table;
 pub mod text;
 pub(crate) mod time;
 pub(crate) mod touched;
+pub(crate) mod trusted;
 pub mod ui;
 
 use std::ffi::OsString;
@@ -40,6 +42,7 @@ use commands::Command;
 use env::Environment;
 use error::CliError;
 use exit::ExitStatus;
+use pending::Pending;
 use ui::{ColorChoice, Manner, Ui};
 
 /// Proof of who signed off on what is running in production
@@ -109,6 +112,8 @@ pub struct Context {
     pub clock: Box<dyn Clock>,
     /// Flags of every command.
     pub settings: GlobalFlags,
+    /// Witnesses that are to be asked once the command has answered.
+    pub(crate) pending: Pending,
 }
 
 impl Context {
@@ -185,10 +190,17 @@ pub fn run(
         Ok(environment) => environment,
         Err(error) => return error.print(&mut ui),
     };
-    let mut context = Context { ui, environment, clock, settings: global };
+    let pending = Pending::default();
+    let mut context = Context { ui, environment, clock, settings: global, pending };
     let outcome = command.run(&mut context);
-    let status = outcome.unwrap_or_else(|error| error.print(&mut context.ui));
-    close(status, &mut context.ui)
+    let status = outcome.unwrap_or_else(|error| {
+        let error = context.with_evidence(error);
+        error.print(&mut context.ui)
+    });
+    let status = close(status, &mut context.ui);
+    // Who asked has the answer; whoever is slow from here on keeps nobody waiting for it.
+    context.ask_pending();
+    status
 }
 
 /// Writes out the answer. One that could not be written is no answer, least of all yes.

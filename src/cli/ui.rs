@@ -195,6 +195,16 @@ impl Ui {
         }
     }
 
+    /// A text on stderr as it is, indented, `-q` or not: evidence, of which no byte may change.
+    pub fn show(&mut self, document: &str) {
+        self.flush_out();
+        for line in document.lines() {
+            let line = format!("    {}", text::escape(line));
+            let _ = self.talk.write_all(format!("{}\n", line.trim_end()).as_bytes());
+        }
+        let _ = self.talk.write_all(b"\n").and_then(|()| self.talk.flush());
+    }
+
     /// A line on stdout, as it is: for text that the caller keeps within 80 columns.
     pub fn line(&mut self, text: &str) {
         self.put(&text::escape(text));

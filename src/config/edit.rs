@@ -54,7 +54,9 @@ impl UserFile {
         ledger: LedgerSettings,
     ) -> Result<(), ConfigError> {
         match self.settings.ledgers.get(origin) {
-            Some(found) if *found == ledger => return Ok(()),
+            Some(found) if found.folder == ledger.folder && found.trust == ledger.trust => {
+                return Ok(());
+            }
             Some(_) => return Err(self.conflict(format!("ledger {origin}"))),
             None => {}
         }

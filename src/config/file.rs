@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
-use crate::base::name::{Origin, RepositoryName};
+use crate::base::name::{Origin, RepositoryName, WitnessName};
 
 /// The version of the format that is read and written.
 const VERSION: u64 = 1;
@@ -33,6 +33,8 @@ pub struct LedgerSettings {
     pub trust: Option<PathBuf>,
     /// The mirror.
     pub mirror: Option<MirrorSettings>,
+    /// Where the witnesses are that the trust root names.
+    pub witnesses: BTreeMap<WitnessName, WitnessAddress>,
 }
 
 /// Where a ledger's mirror lies.
@@ -44,6 +46,15 @@ pub struct MirrorSettings {
     pub openings: Option<PathBuf>,
     /// Whether the mirror is part of every acknowledgement.
     pub is_sync: bool,
+}
+
+/// Where a witness is: URLs, before which nothing of a witness stands and after which no slash.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WitnessAddress {
+    /// Where checkpoints are handed in.
+    pub submission: String,
+    /// Where it shows what it cosigned.
+    pub monitoring: String,
 }
 
 /// How a repository is recognised.
@@ -106,6 +117,15 @@ struct LedgerTable {
     mirror: Option<toml::Spanned<String>>,
     mirror_folder: Option<toml::Spanned<PathBuf>>,
     mirror_openings: Option<toml::Spanned<PathBuf>>,
+    #[serde(default)]
+    witness: BTreeMap<WitnessName, toml::Spanned<WitnessTable>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct WitnessTable {
+    submission: String,
+    monitoring: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -134,6 +154,22 @@ impl KeyChoice {
             Some(folder) => Some(Self::File(folder.join(path))),
             None => None,
         }
+    }
+}
+
+impl WitnessAddress {
+    /// Both prefixes; where only one is said, it is both. `None` where one is no URL.
+    fn new(submission: String, monitoring: Option<String>) -> Option<Self> {
+        let clean = |url: String| {
+            let rest = url.strip_prefix("https://").or_else(|| url.strip_prefix("http://"))?;
+            let is_url = !rest.is_empty()
+                && url.len() <= URL_BYTES_MAX
+                && url.bytes().all(|byte| byte.is_ascii_graphic() && !b"?#\"".contains(&byte));
+            is_url.then(|| url.trim_end_matches('/').to_owned())
+        };
+        let submission = clean(submission)?;
+        let monitoring = monitoring.map_or(Some(submission.clone()), clean)?;
+        Some(Self { submission, monitoring })
     }
 }
 
@@ -189,7 +225,17 @@ impl Settings {
                 (None, None) => None,
             };
             let (folder, trust) = (absolute(ledger.folder)?, absolute(ledger.trust)?);
-            let ledger = LedgerSettings { folder, trust, mirror };
+            let mut witnesses = BTreeMap::new();
+            for (name, table) in ledger.witness {
+                let start = table.span().start;
+                let table = table.into_inner();
+                let address = WitnessAddress::new(table.submission, table.monitoring);
+                let address = address.ok_or_else(|| {
+                    mistake(start, "the address of a witness is no http:// or https:// URL")
+                })?;
+                witnesses.insert(name, address);
+            }
+            let ledger = LedgerSettings { folder, trust, mirror, witnesses };
             settings.ledgers.insert(origin, ledger);
         }
         for table in file.repository {
@@ -253,6 +299,15 @@ pub(super) fn ledger_toml(origin: &Origin, ledger: &LedgerSettings) -> String {
         if let Some(openings) = &mirror.openings {
             let _ = writeln!(text, "mirror_openings = {}", quote_path(openings));
         }
+    }
+    for (name, address) in &ledger.witnesses {
+        let (origin, name) = (quote(origin.as_str()), quote(name.as_str()));
+        let _ = write!(
+            text,
+            "\n[ledger.{origin}.witness.{name}]\nsubmission = {}\nmonitoring = {}\n",
+            quote(&address.submission),
+            quote(&address.monitoring)
+        );
     }
     text
 }

@@ -15,6 +15,7 @@ use std::path::PathBuf;
 pub use edit::UserFile;
 pub use file::{
     KeyChoice, LedgerSettings, MirrorSettings, RepositoryPlace, RepositorySettings, Settings,
+    WitnessAddress,
 };
 pub use resolve::{
     Configuration, Given, LedgerChoice, Places, RepositoryIdentity, Resolved, Source, file_name_of,

@@ -1,13 +1,16 @@
 //! Who has the say: flag, environment, the user's file, the machine's file, in that order.
 
+use std::collections::BTreeMap;
 use std::fmt::{self, Write as _};
 use std::fs::File;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
-use super::file::{KeyChoice, MirrorSettings, RepositoryPlace, RepositorySettings, Settings};
+use super::file::{
+    KeyChoice, MirrorSettings, RepositoryPlace, RepositorySettings, Settings, WitnessAddress,
+};
 use super::{ConfigError, durable};
-use crate::base::name::Origin;
+use crate::base::name::{Origin, WitnessName};
 
 /// How much of a checkpoint is read for the origin in its first line, in bytes.
 const ORIGIN_LINE_BYTES_MAX: usize = 128;
@@ -220,6 +223,17 @@ impl Configuration {
         Ok(self.layers.iter().find_map(|(source, settings)| {
             Some(Resolved { value: settings.key.clone()?, source: source.clone() })
         }))
+    }
+
+    /// Where the witnesses of a ledger are; of one the user's file has the say.
+    #[must_use]
+    pub fn witnesses(&self, origin: &Origin) -> BTreeMap<WitnessName, WitnessAddress> {
+        let mut addresses = BTreeMap::new();
+        for (_, settings) in self.layers.iter().rev() {
+            let known = settings.ledgers.get(origin).map(|ledger| ledger.witnesses.clone());
+            addresses.extend(known.unwrap_or_default());
+        }
+        addresses
     }
 
     /// What the settings say of a repository: by path before by remote, the user's file before

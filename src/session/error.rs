@@ -6,6 +6,7 @@ use crate::base::digest::LeafHash;
 use crate::base::position::{EntryIndex, TreeSize};
 use crate::key::{SignatureError, SignerError};
 use crate::ledger::append::{LedgerError, Refusal};
+use crate::ledger::fork::Fork;
 use crate::ledger::head::CHECKPOINT_FILE;
 use crate::ledger::store::StoreError;
 use crate::statement::StatementError;
@@ -72,6 +73,14 @@ pub enum SessionError {
     /// The ledger has other entries than this user has seen of it.
     #[error("{0}")]
     Forked(String),
+    /// The ledger signed two histories, which is proved.
+    #[error("the ledger {why}")]
+    Fork {
+        /// Who has the other, and how much of it.
+        why: String,
+        /// Both checkpoints.
+        fork: Box<Fork>,
+    },
     /// What this user has seen of the ledger cannot be remembered, so nothing more is signed.
     #[error("nothing was appended, for what is signed could not be remembered: {0}")]
     Forgetful(StoreError),
@@ -154,6 +163,7 @@ impl SessionError {
             | Self::Integrity { .. }
             | Self::SetBack(_)
             | Self::Forked(_)
+            | Self::Fork { .. }
             | Self::Entry(_)
             | Self::Store(StoreError::Integrity { .. })
             | Self::Ledger(LedgerError::Store(StoreError::Integrity { .. })) => {
@@ -205,7 +215,7 @@ impl SessionError {
                 "run the command again: what is in the ledger already stays there once"
             }
             Self::SetBack(_) => SET_BACK,
-            Self::Forked(_) => FORKED,
+            Self::Forked(_) | Self::Fork { .. } => FORKED,
             Self::Forgetful(_) => {
                 "make that folder writable: a ledger that forgets could sign two histories"
             }

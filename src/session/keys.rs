@@ -4,6 +4,7 @@ use super::error::SessionError;
 use super::folder::LedgerKeyFile;
 use crate::base::position::{EntryIndex, TreeSize};
 use crate::ledger::head::open_checkpoint;
+use crate::ledger::keys::LedgerKeys;
 use crate::ledger::leaf::Leaf;
 use crate::ledger::store::Store;
 use crate::ledger::topics;
@@ -46,6 +47,18 @@ pub(super) fn candidate_keys_in(
     }
     keys.reverse();
     keys
+}
+
+/// The verifier keys that a ledger has had, by the trees that each signs.
+pub(super) fn keys_by_size(view: &View) -> Result<LedgerKeys, SessionError> {
+    let bad = || SessionError::integrity("the ledger key", "cannot be read");
+    let keys = view.ledger().map(|ledger| ledger.keys.as_slice()).unwrap_or_default();
+    let ((_, first), later) = keys.split_first().ok_or_else(bad)?;
+    let mut by_size = LedgerKeys::new(first.parse().map_err(|_| bad())?);
+    for (entry, key) in later {
+        by_size.add(*entry, key.parse().map_err(|_| bad())?);
+    }
+    Ok(by_size)
 }
 
 /// The ledger must be the pinned one: same entry 0, and so the same first key and admins.

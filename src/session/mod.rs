@@ -5,6 +5,7 @@
 
 pub mod backup;
 pub mod check;
+mod cosigned;
 mod error;
 mod folder;
 mod genesis;
@@ -44,9 +45,11 @@ use crate::store::sled::SledStore;
 use crate::verify::trust::TrustRoot;
 use crate::view::View;
 
-use self::keys::{check_key_of_size, check_trust, ledger_keys, own_key, rotation_of};
+use self::cosigned::Cosigned;
+use self::keys::{check_key_of_size, check_trust, keys_by_size, ledger_keys, own_key, rotation_of};
 use self::seen::SeenFile;
 
+pub use self::cosigned::CosignatureFolder;
 pub use self::error::{SessionError, SessionErrorKind};
 use self::folder::encode_salt;
 pub use self::folder::{LedgerFolder, LedgerKeyFile};
@@ -55,7 +58,7 @@ pub use self::mirror::{MirrorPlace, MirrorRun, Mirrored, forget_in_mirror};
 pub use self::random::{fresh_nonce, random};
 pub use self::replay::{StoreLog, replay};
 pub use self::restore::{RestoreRequest, Restored, restore};
-pub use self::seen::{known_owner, newest_seen, remember_owner};
+pub use self::seen::{known_owner, newest_seen, remember_owner, seen_checkpoint};
 pub use self::signing::{sign, sign_again};
 
 /// An opened ledger.
@@ -73,6 +76,10 @@ pub struct Session {
     seen: Option<SeenFile>,
     /// The mirror that acknowledgements wait for.
     mirror: Option<MirrorPlace>,
+    trust: TrustRoot,
+    cosigned: Cosigned,
+    /// Whether somebody is to use the ledger while this process still runs.
+    is_closed_at_the_end: bool,
 }
 
 /// What a session is opened with.
@@ -129,10 +136,14 @@ impl Session {
             // A crash between commit and file left it behind; what it says next must be true.
             folder.checkpoint_file().store(head.checkpoint.as_bytes())?;
         }
+        let by_size = keys_by_size(&view)?;
         let seen = match opening.seen {
-            Some(path) => Some(SeenFile::check(path, &store, head.size, head.root)?),
+            Some(path) => Some(SeenFile::check(path, &store, &checkpoint, &by_size)?),
             None => None,
         };
+        let cosignatures = CosignatureFolder::of(opening.folder);
+        let cosigned = cosignatures.load(&store, opening.trust, &by_size, &checkpoint)?;
+        let checkpoint = cosigned.head(checkpoint);
         let salt = folder.email_salt()?;
         if view.ledger().is_some_and(|ledger| ledger.salt != salt.commitment()) {
             return Err(SessionError::integrity("the e-mail salt", "is not this ledger's"));
@@ -149,6 +160,9 @@ impl Session {
             remembered,
             seen,
             mirror: None,
+            trust: opening.trust.clone(),
+            cosigned,
+            is_closed_at_the_end: false,
         };
         if remembered != session.size() {
             session.save_view();
@@ -162,7 +176,7 @@ impl Session {
         &self.view
     }
 
-    /// The newest signed checkpoint.
+    /// The newest signed checkpoint, with the cosignatures that it has.
     #[must_use]
     pub const fn checkpoint(&self) -> &VerifiedCheckpoint {
         &self.checkpoint
@@ -290,7 +304,7 @@ impl Session {
             own_key(self.ledger_key.take(), &ledger_keys(&self.view)?, &self.key_file)?;
         self.save_view();
         if let Some(seen) = &mut self.seen {
-            let remembered = seen.remember(self.checkpoint.size(), *self.checkpoint.root());
+            let remembered = seen.remember(&self.checkpoint);
             remembered.map_err(LedgerError::Unknown)?;
         }
         self.mirror_before_receipts()?;
@@ -298,9 +312,16 @@ impl Session {
     }
 
     /// Ends the session without the milliseconds that closing the store takes: all is durable.
-    /// The lock is held until the process ends.
+    /// The lock is held until the process ends, unless [`Session::close_at_the_end`] was called.
     pub fn leak(self) {
-        self.store.leak();
+        if !self.is_closed_at_the_end {
+            self.store.leak();
+        }
+    }
+
+    /// Has [`Session::leak`] let others use the ledger at once: this process has more to do.
+    pub const fn close_at_the_end(&mut self) {
+        self.is_closed_at_the_end = true;
     }
 
     fn save_view(&mut self) {

@@ -3,18 +3,23 @@
 use std::collections::BTreeSet;
 use std::num::NonZero;
 
-use super::keys::ledger_keys;
+use super::keys::{keys_by_size, ledger_keys};
 use super::{Session, SessionError, replay};
+use crate::base::name::WitnessName;
 use crate::base::position::{EntryIndex, TreeSize};
 use crate::base::time::Timestamp;
 use crate::ledger::consistency::ConsistencyProof;
 use crate::ledger::head::open_checkpoint;
+use crate::ledger::keys::LedgerKeys;
 use crate::ledger::read;
 use crate::ledger::receipt::EntryProof;
 use crate::ledger::store::{Store as _, Topic};
 use crate::ledger::topics;
+use crate::note::checkpoint::VerifiedCheckpoint;
 use crate::roster::Roster;
 use crate::verify::VerifiedEntry;
+use crate::verify::trust::TrustRoot;
+use crate::verify::witnessing::Witnessing;
 use crate::view::View;
 
 /// Fewer entries than this are verified without other threads.
@@ -124,12 +129,22 @@ impl Session {
         Ok(TreeSize::new(low))
     }
 
-    /// An entry and the proof that it is in the ledger, under its newest checkpoint.
+    /// The checkpoint that others are shown: the newest that enough witnesses cosigned, where it
+    /// shows what is wanted; else the newest.
+    fn shown(&self, shows: impl Fn(TreeSize) -> bool) -> &VerifiedCheckpoint {
+        let wanted = self.trust.witnesses().quorum();
+        let enough = self.cosigned.quorum().filter(|_| wanted.is_some());
+        enough.filter(|enough| shows(enough.size())).unwrap_or(&self.checkpoint)
+    }
+
+    /// An entry and the proof that it is in the ledger, under the newest checkpoint that enough
+    /// witnesses cosigned, or the newest of all where that does not cover it.
     ///
     /// # Errors
     /// [`SessionError`] where there is no such entry, or it does not verify.
     pub fn prove(&self, index: EntryIndex) -> Result<EntryProof, SessionError> {
-        let found = read::entry(&self.store, index, &self.checkpoint)?;
+        let checkpoint = self.shown(|size| size.covers(index));
+        let found = read::entry(&self.store, index, checkpoint)?;
         let found = found.ok_or(SessionError::NoEntry { index, size: self.size() })?;
         Ok(EntryProof { leaf: found.leaf().clone(), receipt: found.receipt().clone() })
     }
@@ -139,8 +154,44 @@ impl Session {
     /// # Errors
     /// [`SessionError`] where the ledger has fewer entries, or a tile cannot be read.
     pub fn prove_since(&self, old: TreeSize) -> Result<ConsistencyProof, SessionError> {
-        let hashes = read::consistency(&self.store, old, self.checkpoint.size())?;
-        Ok(ConsistencyProof { old_size: old, hashes, checkpoint: self.checkpoint.note().clone() })
+        self.growth(old, self.shown(|size| size > old))
+    }
+
+    /// The same under the newest checkpoint, whoever cosigned it: what a witness is shown.
+    ///
+    /// # Errors
+    /// As [`Session::prove_since`].
+    pub fn prove_growth(&self, old: TreeSize) -> Result<ConsistencyProof, SessionError> {
+        self.growth(old, &self.checkpoint)
+    }
+
+    fn growth(
+        &self,
+        old_size: TreeSize,
+        new: &VerifiedCheckpoint,
+    ) -> Result<ConsistencyProof, SessionError> {
+        let hashes = read::consistency(&self.store, old_size, new.size())?;
+        Ok(ConsistencyProof { old_size, hashes, checkpoint: new.note().clone() })
+    }
+
+    /// How many entries a witness cosigned last, as far as is known here; 0 where nothing is.
+    #[must_use]
+    pub fn cosigned_last(&self, trust: &TrustRoot, witness: &WitnessName) -> TreeSize {
+        self.cosigned.last_of(trust, witness)
+    }
+
+    /// The ledger's own keys, by the trees that each signs.
+    ///
+    /// # Errors
+    /// [`SessionError`] where one cannot be read.
+    pub fn ledger_keys(&self) -> Result<LedgerKeys, SessionError> {
+        keys_by_size(&self.view)
+    }
+
+    /// What the ledger owes to whom beside its operator.
+    #[must_use]
+    pub fn witnessing(&self) -> Witnessing {
+        self.cosigned.witnessing(&self.trust, self.size())
     }
 
     /// How many entries a checkpoint of this ledger has, which an earlier commit left somewhere:

@@ -4,14 +4,19 @@
 
 use std::path::{Path, PathBuf};
 
+use super::cosigned::{continues, open};
 use super::error::SessionError;
 use crate::base::digest::RootHash;
 use crate::base::encoding::undecimal;
+use crate::base::limits::NOTE_BYTES_MAX;
 use crate::base::name::MemberId;
 use crate::base::position::TreeSize;
 use crate::key::KeyId;
+use crate::ledger::keys::LedgerKeys;
 use crate::ledger::read::prover;
 use crate::ledger::store::{Store, StoreError};
+use crate::note::SignedNote;
+use crate::note::checkpoint::VerifiedCheckpoint;
 use crate::statement::Seen;
 use crate::store::durable;
 
@@ -28,7 +33,7 @@ pub(super) struct SeenFile {
     path: PathBuf,
     size: TreeSize,
     /// What is to be remembered and is not yet.
-    owed: Option<(TreeSize, RootHash)>,
+    owed: Option<VerifiedCheckpoint>,
 }
 
 impl SeenFile {
@@ -39,9 +44,10 @@ impl SeenFile {
     pub(super) fn check<S: Store>(
         path: &Path,
         store: &S,
-        size: TreeSize,
-        root: RootHash,
+        head: &VerifiedCheckpoint,
+        keys: &LedgerKeys,
     ) -> Result<Self, SessionError> {
+        let size = head.size();
         let bytes = durable::read(path, FILE_BYTES_MAX)?;
         let known = bytes.as_deref().and_then(parse);
         if let Some((known_size, known_root)) = known {
@@ -53,6 +59,13 @@ impl SeenFile {
                 )));
             }
             if prover(store, size).root(known_size)? != known_root {
+                // The checkpoint that was seen proves it, where it was kept.
+                let note = durable::read(&checkpoint_file(path), NOTE_BYTES_MAX)?;
+                if let Some(seen) = note.and_then(|note| open(&note, keys))
+                    && seen.size() <= size
+                {
+                    continues(store, &seen, head, "were seen here before")?;
+                }
                 return Err(SessionError::Forked(format!(
                     "the ledger has another history than the {known_size} entries that were seen \
                      here before (remembered in {place})"
@@ -62,7 +75,7 @@ impl SeenFile {
         let seen = known.map_or(TreeSize::default(), |(size, _)| size);
         let mut file = Self { path: path.to_owned(), size: seen, owed: None };
         // Who only reads does without; who signs has to settle it first.
-        drop(file.remember(size, root));
+        drop(file.remember(head));
         Ok(file)
     }
 
@@ -70,9 +83,9 @@ impl SeenFile {
     ///
     /// # Errors
     /// [`StoreError`] where it cannot be written.
-    pub(super) fn remember(&mut self, size: TreeSize, root: RootHash) -> Result<(), StoreError> {
-        if size > self.size {
-            self.owed = Some((size, root));
+    pub(super) fn remember(&mut self, head: &VerifiedCheckpoint) -> Result<(), StoreError> {
+        if head.size() > self.size {
+            self.owed = Some(head.clone());
         }
         self.settle()
     }
@@ -82,13 +95,24 @@ impl SeenFile {
     /// # Errors
     /// [`StoreError`] where it cannot be written.
     pub(super) fn settle(&mut self) -> Result<(), StoreError> {
-        let Some((size, root)) = self.owed else { return Ok(()) };
-        let line = format!("{size} {root}\n");
+        let Some(head) = &self.owed else { return Ok(()) };
+        let (size, line) = (head.size(), format!("{} {}\n", head.size(), head.root()));
         self.path.parent().map_or(Ok(()), durable::create_folder)?;
+        // Only the evidence, should another history be shown: it may be lost.
+        let note = head.note().to_string();
+        drop(durable::replace_memory(&checkpoint_file(&self.path), note.as_bytes()));
         durable::replace(&self.path, line.as_bytes(), durable::MODE_PRIVATE)?;
         (self.size, self.owed) = (size, None);
         Ok(())
     }
+}
+
+/// The signed checkpoint of the newest tree, beside the file of it: the evidence, should another
+/// history be shown later.
+fn checkpoint_file(path: &Path) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(".checkpoint");
+    PathBuf::from(name)
 }
 
 /// The newest tree that was seen of a ledger, by the file of it; none where there is no file.
@@ -98,6 +122,13 @@ impl SeenFile {
 pub fn newest_seen(path: &Path) -> Result<Option<Seen>, StoreError> {
     let bytes = durable::read(path, FILE_BYTES_MAX)?;
     Ok(bytes.as_deref().and_then(parse).map(|(size, root)| Seen { size, root }))
+}
+
+/// The signed checkpoint of the newest tree that was seen, where it was kept.
+#[must_use]
+pub fn seen_checkpoint(path: &Path) -> Option<SignedNote> {
+    let bytes = durable::read(&checkpoint_file(path), NOTE_BYTES_MAX).ok()??;
+    SignedNote::parse(&bytes).ok()
 }
 
 /// Whose keys this user's are, by the file of the newest tree, beside which it is kept: a line a

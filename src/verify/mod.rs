@@ -26,6 +26,7 @@ mod steps;
 pub mod trust;
 mod two_party;
 pub mod verdict;
+pub mod witnessing;
 
 pub use self::ahead::{Ahead, judge_ahead};
 pub use self::entry::{EntryError, VerifiedEntry};

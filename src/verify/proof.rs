@@ -7,6 +7,7 @@ use super::trust::TrustRoot;
 use crate::base::digest::{RootHash, StatementId};
 use crate::base::position::TreeSize;
 use crate::ledger::consistency::{CONSISTENCY_START, ConsistencyError, ConsistencyProof};
+use crate::ledger::fork::{FORK_START, Fork, ForkError, ForkFile};
 use crate::ledger::keys::LedgerKeys;
 use crate::ledger::receipt::{EntryProof, ReceiptError};
 use crate::ledger::tlog_proof::{ProofFileError, TLOG_PROOF_START, TlogProof};
@@ -28,6 +29,8 @@ pub enum ProofFile {
     Consistency(ConsistencyProof),
     /// A signed checkpoint.
     Checkpoint(SignedNote),
+    /// Evidence of a fork.
+    Fork(ForkFile),
 }
 
 impl ProofFile {
@@ -40,6 +43,8 @@ impl ProofFile {
             Self::Entry(TlogProof::parse(bytes)?)
         } else if bytes.starts_with(CONSISTENCY_START.as_bytes()) {
             Self::Consistency(ConsistencyProof::parse(bytes)?)
+        } else if bytes.starts_with(FORK_START.as_bytes()) {
+            Self::Fork(ForkFile::parse(bytes)?)
         } else {
             Self::Checkpoint(SignedNote::parse(bytes)?)
         };
@@ -54,6 +59,7 @@ impl ProofFile {
             Self::Entry(file) => &file.checkpoint,
             Self::Consistency(file) => &file.checkpoint,
             Self::Checkpoint(note) => note,
+            Self::Fork(file) => &file.newer,
         }
     }
 
@@ -103,6 +109,22 @@ pub enum ProofRefusal {
         /// The size.
         size: TreeSize,
     },
+    /// Two checkpoints that the ledger signed, of two histories.
+    #[error("{}: the ledger has two histories", trees_of(.0))]
+    Forked(Box<Fork>),
+    /// What should be evidence of a fork shows none.
+    #[error(transparent)]
+    NoFork(#[from] ForkError),
+}
+
+/// Which two trees a fork is of, in words.
+fn trees_of(fork: &Fork) -> String {
+    let (older, newer) = (fork.older().size(), fork.newer().size());
+    if older == newer {
+        format!("there are two trees of {older} entries")
+    } else {
+        format!("{older} entries that were signed are not the first of {newer} that were")
+    }
 }
 
 /// What a file proves.
@@ -144,6 +166,8 @@ pub struct CheckedProof {
 pub struct Known<'a> {
     trust: &'a TrustRoot,
     trees: BTreeMap<TreeSize, RootHash>,
+    /// The checkpoints of those that the ledger was seen to sign.
+    signed: BTreeMap<TreeSize, VerifiedCheckpoint>,
     keys: LedgerKeys,
 }
 
@@ -154,7 +178,12 @@ impl<'a> Known<'a> {
     pub fn new(trust: &'a TrustRoot) -> Self {
         let first = RootHash::from_bytes(*trust.ledger().as_bytes());
         let trees = BTreeMap::from([(TreeSize::new(0), empty_root()), (TreeSize::new(1), first)]);
-        Self { trust, trees, keys: LedgerKeys::new(trust.ledger_key().clone()) }
+        Self {
+            trust,
+            trees,
+            signed: BTreeMap::new(),
+            keys: LedgerKeys::new(trust.ledger_key().clone()),
+        }
     }
 
     /// The trust root.
@@ -208,18 +237,50 @@ impl<'a> Known<'a> {
                 // Whose the checkpoint is comes before what it is held against.
                 VerifiedCheckpoint::of(file.checkpoint.clone(), origin, &key)?;
                 let root = self.trees.get(&since).ok_or(ProofRefusal::NoOlder { size: since })?;
-                (Proved::Growth { since }, file.verify(since, root, origin, &key)?)
+                let grown = file.verify(since, root, origin, &key);
+                (Proved::Growth { since }, grown.map_err(|error| self.grown(&file, &key, error))?)
+            }
+            ProofFile::Fork(file) => {
+                return Err(ProofRefusal::Forked(Box::new(file.verify(&self.keys)?)));
             }
             ProofFile::Checkpoint(note) => {
                 (Proved::Checkpoint, VerifiedCheckpoint::of(note, origin, &key)?)
             }
         };
         let witnessed = self.trust.witnesses().assess(checkpoint.note())?;
-        self.add_tree(Seen { size: checkpoint.size(), root: *checkpoint.root() })?;
+        self.sign(&checkpoint)?;
         if witnessed.is_met {
             self.follow(&proved);
         }
         Ok(CheckedProof { proved, checkpoint, witnessed })
+    }
+
+    /// Takes up the tree of a checkpoint, which may be another of its size than is known.
+    fn sign(&mut self, checkpoint: &VerifiedCheckpoint) -> Result<(), ProofRefusal> {
+        let size = checkpoint.size();
+        self.add_tree(Seen { size, root: *checkpoint.root() }).map_err(|refusal| {
+            let other = self.signed.get(&size).cloned();
+            let fork = other.and_then(|other| Fork::prove(other, checkpoint.clone(), None));
+            fork.map_or(refusal, |fork| ProofRefusal::Forked(Box::new(fork)))
+        })?;
+        self.signed.entry(size).or_insert_with(|| checkpoint.clone());
+        Ok(())
+    }
+
+    /// What a proof of growth shows that does not verify: perhaps another history.
+    fn grown(
+        &self,
+        file: &ConsistencyProof,
+        key: &VerifierKey,
+        error: ConsistencyError,
+    ) -> ProofRefusal {
+        let shown = || {
+            let older = self.signed.get(&file.old_size)?.clone();
+            let origin = self.trust.origin().as_str();
+            let newer = VerifiedCheckpoint::of(file.checkpoint.clone(), origin, key).ok()?;
+            Fork::within(older, newer, &file.hashes)
+        };
+        shown().map_or(error.into(), |fork| ProofRefusal::Forked(Box::new(fork)))
     }
 
     /// Takes up the key that an entry brings, which is this ledger's by its name.

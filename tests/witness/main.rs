@@ -5,11 +5,18 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests are tests")]
 #![allow(clippy::disallowed_methods, reason = "a test's files need not survive a crash")]
 
+#[path = "../common/blessing.rs"]
+mod blessing;
+#[path = "../common/mod.rs"]
+mod common;
 mod decide;
 mod forks;
+mod gather;
+mod interop;
 #[path = "../samples/mod.rs"]
 mod samples;
 mod serve;
 #[path = "../proof/support.rs"]
 mod support;
 mod told;
+mod vectors;

@@ -45,8 +45,13 @@ pub(crate) struct Running {
 impl Running {
     /// Starts one with that folder that cosigns what `logs` name.
     pub(crate) fn start(folder: &Path, name: &str, logs: &[&str]) -> Self {
+        Self::start_at(folder, name, logs, "127.0.0.1:0")
+    }
+
+    /// The same at an address.
+    pub(crate) fn start_at(folder: &Path, name: &str, logs: &[&str], listen: &str) -> Self {
         let mut command = Command::new(env!("CARGO_BIN_EXE_countersign"));
-        command.args(["witness", "--listen", "127.0.0.1:0", "--json", "--name", name, "--folder"]);
+        command.args(["witness", "--listen", listen, "--json", "--name", name, "--folder"]);
         command.arg(folder).stdout(Stdio::piped()).stderr(Stdio::null());
         for log in logs {
             command.args(["--log", log]);

@@ -2,6 +2,7 @@
 
 mod backup;
 mod check;
+mod gather;
 mod mirror;
 mod prove;
 mod restore;
@@ -34,8 +35,12 @@ enum Action {
     Check(check::Args),
     /// Print the newest signed checkpoint
     #[command(after_help = "Examples:\n  countersign ledger checkpoint\n  \
-        countersign ledger checkpoint -o checkpoint.txt")]
+        countersign ledger checkpoint -o checkpoint.txt\n  \
+        countersign ledger checkpoint --witness")]
     Checkpoint {
+        /// Ask every witness to cosign it first
+        #[arg(long)]
+        witness: bool,
         /// Write it to this file
         #[arg(short, long, value_name = "FILE")]
         output: Option<PathBuf>,
@@ -96,7 +101,10 @@ enum Action {
 pub(crate) fn run(context: &mut Context, args: &Args) -> Result<ExitStatus, CliError> {
     match &args.action {
         Action::Check(args) => check::run(context, args),
-        Action::Checkpoint { output } => prove::checkpoint(context, output.as_deref()),
+        Action::Checkpoint { witness: false, output } => {
+            prove::checkpoint(context, output.as_deref())
+        }
+        Action::Checkpoint { witness: true, output } => gather::run(context, output.as_deref()),
         Action::Backup(args) => backup::run(context, args),
         Action::Restore(args) => restore::run(context, args),
         Action::Mirror(args) => mirror::run(context, args),

@@ -5,6 +5,7 @@ use serde::Serialize;
 use crate::base::name::{EnvironmentName, Revision, ServiceName};
 use crate::base::position::TreeSize;
 use crate::base::time::Span;
+use crate::base::time::Timestamp;
 use crate::cli::Context;
 use crate::cli::desk::{Desk, Held};
 use crate::cli::error::CliError;
@@ -15,12 +16,14 @@ use crate::cli::report::{
 };
 use crate::cli::review::{Place, PlaceArgs, Subject, assistance_source, named_range};
 use crate::cli::time;
+use crate::cli::trusted::{self, Witnesses};
 use crate::cli::ui::{Cell, Role, Table, Ui, Word};
 use crate::evidence::{gather, rejected_forms};
 use crate::git::Repository;
 use crate::policy::{Requirement, Standing};
 use crate::statement::words::Mode;
 use crate::verify::verdict;
+use crate::verify::witnessing::Witnessing;
 
 /// At most so many steps are told; `-v` tells all.
 const TOLD_MAX: usize = 10;
@@ -67,6 +70,10 @@ struct Answer<'a> {
     segments: Vec<SegmentReport>,
     /// Debts of the place, oldest first.
     owed: &'a [OwedLine],
+    /// What it owes to whom.
+    trust: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    witnesses: Option<Witnesses>,
 }
 
 /// Judges, prints, and gives the status of a question: 1 for no, unless the policy only observes.
@@ -96,6 +103,7 @@ pub(super) fn answer(
     let report = subject.report(desk, &place, &people);
     let said = word(&place, report.satisfied);
     let owed = place.owed(desk, now);
+    let witnessing = desk.session.witnessing();
     context.ui.json(&Answer {
         word: word_for_machines(said),
         mode: place.mode(),
@@ -107,9 +115,12 @@ pub(super) fn answer(
         head: &subject.range.head,
         segments: vec![report.clone()],
         owed: &owed,
+        trust: trusted::line(&witnessing, now),
+        witnesses: Witnesses::new(&witnessing),
     });
     print_change(&mut context.ui, desk, &place, &subject, &report);
     print_owed(&mut context.ui, &owed);
+    print_witnesses(&mut context.ui, &witnessing, now);
     let next = next(&report, subject.commits());
     print_next(&mut context.ui, &next);
     held.leak();
@@ -172,6 +183,13 @@ fn print_owed(ui: &mut Ui, owed: &[OwedLine]) {
     }
     if !owed.is_empty() {
         ui.blank();
+    }
+}
+
+/// Who saw how much of the ledger, where anybody does.
+fn print_witnesses(ui: &mut Ui, witnessing: &Witnessing, now: Timestamp) {
+    if witnessing.known > 0 {
+        ui.paragraph(2, &trusted::line(witnessing, now));
     }
 }
 
@@ -351,6 +369,8 @@ fn landed(
     ui.blank();
     let owed = place.owed(desk, question.time);
     print_owed(ui, &owed);
+    let witnessing = desk.session.witnessing();
+    print_witnesses(ui, &witnessing, question.time);
     let ask = open.iter().flat_map(|segment| &segment.ask).find(|ask| !ask.people.is_empty());
     let hint = found.problems.iter().find_map(|problem| problem.hint.clone());
     let next = match (ask, hint, open.first()) {
@@ -375,6 +395,8 @@ fn landed(
         head: &head,
         segments,
         owed: &owed,
+        trust: trusted::line(&witnessing, question.time),
+        witnesses: Witnesses::new(&witnessing),
     });
     Ok(status(word))
 }

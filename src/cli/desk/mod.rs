@@ -8,22 +8,26 @@ mod place;
 mod words;
 
 use std::cell::OnceCell;
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use super::Context;
 use super::address::{WAY_OUT, is_away};
 use super::error::CliError;
-use crate::base::name::{MemberId, RepositoryName};
+use super::pending::Pending;
+use crate::base::name::{MemberId, RepositoryName, WitnessName};
 use crate::base::time::Timestamp;
-use crate::config::{ConfigError, RepositoryIdentity};
+use crate::config::{ConfigError, RepositoryIdentity, WitnessAddress};
 use crate::evidence::ApprovedForms;
 use crate::git::{GitError, Repository};
 use crate::key::Signer;
+use crate::ledger::append::Refusal;
 use crate::ledger::receipt::Receipt;
-use crate::session::{Session, sign};
+use crate::session::{Session, SessionError, sign};
 use crate::statement::Says;
 use crate::statement::envelope::Envelope;
 use crate::verify::trust::TrustRoot;
+use crate::witness::{Gathering, Whom};
 
 pub(crate) use self::files::{write_envelope, write_file};
 pub(crate) use self::held::Held;
@@ -46,6 +50,9 @@ pub(crate) struct Desk {
     pub(in crate::cli) seen: Option<PathBuf>,
     /// The approvals of a repository, once they were read.
     pub(in crate::cli) approved: OnceCell<(RepositoryName, ApprovedForms)>,
+    /// Where the witnesses are, by the names that the trust root gives them.
+    pub(in crate::cli) witnesses: BTreeMap<WitnessName, WitnessAddress>,
+    pub(in crate::cli) pending: Pending,
 }
 
 /// How a repository is recognised in settings.
@@ -156,6 +163,39 @@ impl Desk {
         known.ok_or_else(|| CliError::unavailable("the approvals were not read"))
     }
 
+    /// Appends envelopes as one batch, and gives a receipt or a refusal for each. Witnesses are
+    /// asked when the command has answered: this waits for nobody.
+    ///
+    /// # Errors
+    /// Where nothing could be appended.
+    pub(crate) fn append(
+        &mut self,
+        now: Timestamp,
+        envelopes: &[Envelope],
+    ) -> Result<Vec<Result<Receipt, Refusal>>, SessionError> {
+        self.approved.take();
+        let receipts = self.session.append(now, envelopes)?;
+        // Whether anybody cosigns it changes nothing about what is appended.
+        if let Ok(Some(gathering)) = self.gathering(Whom::Waiting, now) {
+            self.session.close_at_the_end();
+            self.pending.put(gathering);
+        }
+        Ok(receipts)
+    }
+
+    /// What is needed to ask witnesses for cosignatures once the ledger is let go; none where
+    /// there is nobody to ask.
+    ///
+    /// # Errors
+    /// Where the ledger cannot be read.
+    pub(crate) fn gathering(
+        &self,
+        whom: Whom,
+        now: Timestamp,
+    ) -> Result<Option<Gathering>, SessionError> {
+        Gathering::prepare(&self.session, &self.trust, &self.witnesses, whom, now)
+    }
+
     /// Appends envelopes as one batch; all are taken up, or the first refusal is the error.
     ///
     /// # Errors
@@ -165,8 +205,7 @@ impl Desk {
         now: Timestamp,
         envelopes: &[Envelope],
     ) -> Result<Vec<Receipt>, CliError> {
-        self.approved.take();
-        let receipts = self.session.append(now, envelopes)?;
+        let receipts = self.append(now, envelopes)?;
         receipts.into_iter().map(|receipt| receipt.map_err(|refusal| (&refusal).into())).collect()
     }
 }

@@ -102,7 +102,10 @@ impl From<SessionError> for CliError {
             SessionErrorKind::Integrity => ErrorKind::Integrity,
             SessionErrorKind::Unavailable => ErrorKind::Unavailable,
         };
-        let this = Self::from_error(kind, &error);
+        let mut this = Self::from_error(kind, &error);
+        if let SessionError::Fork { fork, .. } = &error {
+            this.fork = Some(fork.clone());
+        }
         match error.hint() {
             Some(hint) => this.hint(hint),
             None => this,

@@ -22,7 +22,7 @@ pub(crate) fn answer(
     let open = open.map(|segment| segment.change);
     reporting.signed = signed_earlier_of(desk, &judged.repository, &judged.gathered, open)?;
     reporting.rejected.clone_from(&judged.rejected);
-    let mut report = VerdictReport::new(&reporting, &judged.verdict);
+    let mut report = VerdictReport::new(&reporting, &judged.verdict, &desk.session.witnessing());
     report.overriding = Overriding::new(&reporting, &judged.verdict, judged.claimed);
     report.attested(&reporting, &judged.gathered.steps);
     report.recorded = recorded.map(|recorded| RecordedLine {

@@ -17,6 +17,7 @@ use crate::base::position::TreeSize;
 use crate::cli::Context;
 use crate::cli::desk::write_file;
 use crate::cli::error::{CliError, ErrorKind};
+use crate::cli::trusted::Witnesses;
 
 /// What every report owes to whom.
 #[derive(Debug, Clone, Serialize)]
@@ -33,15 +34,14 @@ pub(super) struct Scope {
     pub(super) to: Option<String>,
     pub(super) zone: &'static str,
     pub(super) not_proved: &'static str,
-    pub(super) trusted: &'static str,
+    pub(super) trusted: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) witnesses: Option<Witnesses>,
     pub(super) program: &'static str,
 }
 
 /// What no ledger can tell.
 pub(super) const NOT_PROVED: &str = "that nothing reached production around the gate";
-
-/// What the operator of an embedded ledger is trusted for.
-pub(super) const TRUSTED: &str = "operator trusted for completeness, order and time";
 
 /// The report, as JSON has it.
 #[derive(Serialize)]

@@ -13,7 +13,7 @@ mod work;
 
 use std::path::PathBuf;
 
-use self::answer::{NOT_PROVED, Scope, TRUSTED, output_format};
+use self::answer::{NOT_PROVED, Scope, output_format};
 use self::list::Listing;
 use self::moment::{Edge, moment};
 use self::subject::{Subject, only_service, subject};
@@ -26,6 +26,7 @@ use crate::cli::Context;
 use crate::cli::error::{CliError, ErrorKind};
 use crate::cli::exit::ExitStatus;
 use crate::cli::time::rfc3339;
+use crate::cli::trusted::{self, Witnesses};
 
 /// Tell who signed off on what is running
 #[derive(Debug, clap::Args)]
@@ -101,7 +102,8 @@ pub(crate) fn run(context: &mut Context, args: &Args) -> Result<ExitStatus, CliE
         to: period.to.map(rfc3339),
         zone: "UTC",
         not_proved: NOT_PROVED,
-        trusted: TRUSTED,
+        trusted: trusted::line(&desk.session.witnessing(), now),
+        witnesses: Witnesses::new(&desk.session.witnessing()),
         program: concat!("countersign ", env!("CARGO_PKG_VERSION")),
     };
     let subject = match &args.subject {

@@ -1,6 +1,6 @@
 //! Reports as people read them.
 
-use super::answer::{NOT_PROVED, TRUSTED};
+use super::answer::NOT_PROVED;
 use super::changes::{changes, noun};
 use super::glass::print as print_glass;
 use super::list::Listing;
@@ -210,7 +210,8 @@ pub(super) fn last_lines(ui: &mut Ui, work: &Work<'_>) {
     if let Some(at) = &work.scope.at {
         ui.line(&format!("As of {at} ({}): {} entries.", work.scope.zone, work.scope.size));
     }
-    ui.line(&format!("{TRUSTED}; ledger {}, {}", work.scope.ledger_size, work.scope.zone));
+    let (trusted, size) = (&work.scope.trusted, work.scope.ledger_size);
+    ui.paragraph(0, &format!("{trusted}; ledger {size}, {}", work.scope.zone));
 }
 
 /// A place where nothing was deployed.

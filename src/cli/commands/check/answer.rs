@@ -15,14 +15,12 @@ use crate::cli::report::{
     signed_off,
 };
 use crate::cli::review::Place;
+use crate::cli::trusted::{self, Witnesses};
 use crate::cli::ui::{Ui, Word};
 use crate::evidence::{Gathered, Landing, gather_ahead, rejected_forms};
 use crate::policy::ReasonCode;
 use crate::statement::words::Mode;
 use crate::verify::{Ahead, Problem, judge_ahead};
-
-/// What an answer owes to whom: nothing was decided, so no gate's key has a part in it.
-const TRUST_LINE: &str = "operator trusted for completeness, order and time";
 
 /// At most so many changes that are not signed off are told; `-v` tells all.
 const TOLD_MAX: usize = 3;
@@ -48,6 +46,10 @@ pub(super) struct Answered {
     segments: Vec<SegmentReport>,
     /// Debts of the place, oldest first.
     owed: Vec<OwedLine>,
+    /// What it owes to whom: nothing was decided, so no gate's key has a part in it.
+    trust: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    witnesses: Option<Witnesses>,
     #[serde(skip)]
     pub(super) findings: Vec<Finding>,
     #[serde(skip)]
@@ -121,6 +123,8 @@ impl Answered {
             },
             reasons,
             owed: place.owed(desk, now),
+            trust: trusted::line(&desk.session.witnessing(), now),
+            witnesses: Witnesses::new(&desk.session.witnessing()),
             first_line: first_line(place, judged, &segments, &found.problems),
             second_line: second_line(desk, place, judged, &found, &segments, commits),
             next: next(judged, &segments, &found.problems, commits),
@@ -168,7 +172,7 @@ impl Answered {
         for line in &self.owed {
             line.print(ui);
         }
-        ui.paragraph(2, TRUST_LINE);
+        ui.paragraph(2, &self.trust);
         print_next(ui, &self.next);
     }
 
@@ -177,7 +181,7 @@ impl Answered {
         ci::summary(&Summary {
             word: self.word.as_str(),
             said: &self.first_line,
-            rests: &format!("{}; {TRUST_LINE}", self.second_line),
+            rests: &format!("{}; {}", self.second_line, self.trust),
             findings: &self.findings,
             segments: &self.segments,
             next: &self.next,

@@ -105,7 +105,7 @@ pub(crate) fn run(context: &mut Context, args: &Args) -> Result<ExitStatus, CliE
         keep_documents(&desk, envelope)?;
     }
     let size = desk.session.size();
-    let receipts = desk.session.append(context.now(), &envelopes)?;
+    let receipts = desk.append(context.now(), &envelopes)?;
     let mut status = ExitStatus::Yes;
     let mut rows = Vec::new();
     for ((file, envelope), receipt) in args.files.iter().zip(&envelopes).zip(receipts) {

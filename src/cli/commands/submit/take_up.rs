@@ -72,7 +72,7 @@ fn append(
     let size = desk.session.size();
     let envelopes: Vec<_> =
         parcels.iter().flatten().map(|parcel| parcel.envelope.clone()).collect();
-    let mut receipts = desk.session.append(now, &envelopes)?.into_iter();
+    let mut receipts = desk.append(now, &envelopes)?.into_iter();
     let (mut rows, mut answers) = (Vec::new(), Vec::new());
     for ((name, reference), parcel) in waiting.iter().zip(parcels) {
         let outcome = parcel.and_then(|parcel| {

@@ -7,15 +7,18 @@ use crate::base::name::{MemberId, WitnessName};
 use crate::base::position::{EntryIndex, TreeSize};
 use crate::base::time::Timestamp;
 use crate::cli::exit::ExitStatus;
-use crate::cli::time::{ago, rfc3339};
+use crate::cli::time::rfc3339;
+use crate::cli::trusted::{self, at};
 use crate::cli::ui::{Table, Ui, Word};
 use crate::ledger::consistency::ConsistencyError;
+use crate::ledger::fork::{Fork, ForkError};
 use crate::ledger::receipt::ReceiptError;
 use crate::note::NoteError;
 use crate::note::checkpoint::CheckpointError;
 use crate::note::quorum::Witnessed;
 use crate::verify::proof::{CheckedProof, ProofRefusal, Proved};
 use crate::verify::trust::TrustRoot;
+use crate::verify::witnessing::Witnessing;
 
 /// Where a file is, and when it is looked at.
 pub(super) struct Place {
@@ -58,6 +61,9 @@ pub(super) struct Found {
     rests_on: Option<String>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     witnesses: Vec<Cosigned>,
+    /// Both checkpoints of a ledger that has two histories.
+    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "as_text")]
+    pub(super) fork: Option<Fork>,
     #[serde(skip)]
     next: Option<String>,
 }
@@ -103,15 +109,24 @@ impl Found {
             checkpoint: None,
             rests_on: None,
             witnesses: Vec::new(),
+            fork: None,
             next: None,
         };
         match outcome {
             Ok(checked) => found.fill(&checked, trust, place.now),
             Err(refusal) => {
-                let next = match refusal {
+                let next = match &refusal {
                     _ if is_strange(&refusal) => {
                         found.word = Word::No;
                         "if the ledger's key was replaced, name the proof of that entry first"
+                    }
+                    ProofRefusal::Forked(fork) => {
+                        found.fork = Some((**fork).clone());
+                        "keep it, show others, and ask who runs the ledger which is true"
+                    }
+                    ProofRefusal::NoFork(_) => {
+                        found.word = Word::No;
+                        "ask whoever sent it for the checkpoints that are meant"
                     }
                     ProofRefusal::Fork { .. } => {
                         "keep both files: they show it; ask who runs the ledger"
@@ -191,6 +206,15 @@ impl Found {
             table.row(["leaf", entry.leaf.to_string().as_str()]);
         }
         ui.table(&table);
+        if let Some(fork) = &self.fork {
+            for checkpoint in [fork.older(), fork.newer()] {
+                ui.blank();
+                for line in checkpoint.note().to_string().lines() {
+                    ui.line(format!("    {line}").trim_end());
+                }
+            }
+            ui.blank();
+        }
         if self.word == Word::Yes && self.entry.is_some() {
             ui.line("not proved: that its signer was allowed to; the ledger admitted it");
         }
@@ -215,10 +239,19 @@ impl Found {
     }
 }
 
+#[expect(clippy::ref_option, reason = "serde hands out references")]
+fn as_text<S: serde::Serializer>(fork: &Option<Fork>, to: S) -> Result<S::Ok, S::Error> {
+    match fork {
+        Some(fork) => to.collect_str(fork),
+        None => to.serialize_none(),
+    }
+}
+
 /// Whether the pinned key signed nothing in it: a stranger's file, or one of a later key.
 fn is_strange(refusal: &ProofRefusal) -> bool {
     let (ProofRefusal::Checkpoint(error)
     | ProofRefusal::Entry(ReceiptError::Checkpoint(error))
+    | ProofRefusal::NoFork(ForkError::Checkpoint(error))
     | ProofRefusal::Consistency(ConsistencyError::Checkpoint(error))) = refusal
     else {
         return false;
@@ -228,18 +261,6 @@ fn is_strange(refusal: &ProofRefusal) -> bool {
 
 /// What a checkpoint owes to whom.
 pub(super) fn owed(witnessed: &Witnessed, now: Timestamp) -> String {
-    const TRUSTED: &str = "operator trusted for completeness, order and time";
-    match (witnessed.known, witnessed.newest_seconds()) {
-        (0, _) => TRUSTED.to_owned(),
-        (known, None) => format!("witnessed 0 of {known}; {TRUSTED}"),
-        (known, Some(newest)) => {
-            let count = witnessed.cosigned.len();
-            format!("witnessed {count} of {known}, newest {}", ago(at(newest), now))
-        }
-    }
-}
-
-/// The moment of a cosignature.
-fn at(seconds: u64) -> Timestamp {
-    Timestamp::from_milliseconds(seconds.saturating_mul(1_000))
+    // All that the checkpoint covers: its size says nothing here.
+    trusted::line(&Witnessing::on(witnessed, TreeSize::default()), now)
 }

@@ -15,12 +15,13 @@ use crate::base::limits::{BUNDLE_BYTES_MAX, RECEIPT_BYTES_MAX};
 use crate::base::name::Origin;
 use crate::base::position::EntryIndex;
 use crate::cli::Context;
+use crate::cli::desk::write_file;
 use crate::cli::error::CliError;
 use crate::cli::exit::ExitStatus;
 use crate::config::ConfigError;
 use crate::git::Repository;
 use crate::ledger::receipt::ReceiptError;
-use crate::session::{SessionError, newest_seen};
+use crate::session::{SessionError, newest_seen, seen_checkpoint};
 use crate::verify::bundle::BUNDLE_START;
 use crate::verify::proof::{CheckedProof, Known, ProofFile, ProofRefusal, Proved};
 use crate::verify::trust::TrustRoot;
@@ -41,6 +42,9 @@ pub(crate) struct Args {
     /// follow each other: baseline, or the entry that they begin at
     #[arg(long, value_name = "CHECKPOINT|baseline|ENTRY")]
     since: Option<PathBuf>,
+    /// Where the files show that a ledger has two histories: write the evidence
+    #[arg(short, long, value_name = "FILE")]
+    output: Option<PathBuf>,
     /// Prove from this repository what a compact bundle leaves to the gate
     #[arg(long, value_name = "DIR")]
     repo: Option<PathBuf>,
@@ -53,7 +57,8 @@ pub(crate) fn run(context: &mut Context, args: &Args) -> Result<ExitStatus, CliE
     // All is read and parsed before anything is judged: bad input is no verdict.
     let mut read_files = Vec::with_capacity(args.files.len());
     for path in &args.files {
-        read_files.push((path.as_path(), context.read(path, BUNDLE_BYTES_MAX)?));
+        let bytes = context.read(path, BUNDLE_BYTES_MAX).map_err(|error| error.hint(HINT))?;
+        read_files.push((path.as_path(), bytes));
     }
     if read_files.iter().all(|(_, bytes)| summary::is_envelope(bytes)) {
         return summaries(context, &args.expected, &read_files);
@@ -92,6 +97,10 @@ pub(crate) fn run(context: &mut Context, args: &Args) -> Result<ExitStatus, CliE
         let found = Found::new(&place, trust, found);
         status = status.combine(found.status());
         found.print(&mut context.ui);
+        if let (Some(path), Some(fork)) = (&args.output, &found.fork) {
+            write_file(&context.environment.resolve(path), fork.to_string().as_bytes())?;
+            context.ui.line(&format!("wrote {}", path.display()));
+        }
         answers.push(found);
     }
     context.ui.json(&Answer::new(answers));
@@ -231,6 +240,10 @@ fn known<'a>(context: &Context, trust: &'a TrustRoot) -> Result<Known<'a>, CliEr
                 .because(&error)
                 .hint("is it the right trust root? countersign trust show --trust FILE")
         })?;
+        // Its checkpoint, where it was kept, is the evidence should a file contradict it.
+        if let Some(note) = seen_checkpoint(&path) {
+            drop(known.check(ProofFile::Checkpoint(note)));
+        }
     }
     Ok(known)
 }
@@ -274,7 +287,7 @@ fn learn(
 ) -> Result<Result<(), ProofRefusal>, CliError> {
     match known.check(ProofFile::Checkpoint(older.note().clone())) {
         Ok(_) => Ok(Ok(())),
-        Err(refusal @ ProofRefusal::Fork { .. }) => Ok(Err(refusal)),
+        Err(refusal @ (ProofRefusal::Fork { .. } | ProofRefusal::Forked(_))) => Ok(Err(refusal)),
         Err(refusal) => {
             let message = format!("{} is no checkpoint of this ledger", path.display());
             Err(CliError::integrity(message)

@@ -12,9 +12,11 @@ use super::undone::Undone;
 use super::{Overriding, Reporting, SegmentReport};
 use crate::base::name::{EnvironmentName, MemberId, Revision, ServiceName};
 use crate::base::position::{EntryIndex, TreeSize};
+use crate::cli::trusted::{self, Witnesses};
 use crate::cli::ui::Word;
 use crate::policy::ReasonCode;
 use crate::statement::words::{DecisionVerdict, Mode};
+use crate::verify::witnessing::Witnessing;
 use crate::verify::{Segment, StepEvidence, Verdict};
 
 use artifact::ArtifactLine;
@@ -69,7 +71,9 @@ pub(crate) struct VerdictReport {
     #[serde(skip_serializing_if = "Option::is_none")]
     nearly: Option<SegmentReport>,
     /// What the answer owes to whom.
-    pub(crate) trust: &'static str,
+    pub(crate) trust: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    witnesses: Option<Witnesses>,
     /// Who governs alone, where one does (ATTACKS 18).
     #[serde(skip_serializing_if = "Option::is_none")]
     single_admin: Option<MemberId>,
@@ -86,13 +90,14 @@ pub(crate) struct VerdictReport {
     pub(crate) overriding: Overriding,
 }
 
-/// What a verdict of a ledger in one's own hands rests on.
-pub(crate) const TRUST_LINE: &str =
-    "operator trusted for completeness, order and time; gate key on this host";
-
 impl VerdictReport {
     /// Reports a verdict.
-    pub(crate) fn new(reporting: &Reporting<'_>, verdict: &Verdict) -> Self {
+    pub(crate) fn new(
+        reporting: &Reporting<'_>,
+        verdict: &Verdict,
+        witnessing: &Witnessing,
+    ) -> Self {
+        let now = verdict.question.time;
         let (roster, size) = (reporting.view.roster(), reporting.view.size());
         let able = roster.able_admins(size);
         let single = able.first().filter(|_| able.len() == 1).cloned();
@@ -117,7 +122,8 @@ impl VerdictReport {
             nearly: verdict.nearly.as_ref().map(|one| nearly(reporting, verdict, one)),
             attested_by: Vec::new(),
             attested_names: Vec::new(),
-            trust: TRUST_LINE,
+            trust: format!("{}; gate key on this host", trusted::line(witnessing, now)),
+            witnesses: Witnesses::new(witnessing),
             single_admin_name: single
                 .as_ref()
                 .map_or_else(String::new, |id| reporting.names.of(id)),

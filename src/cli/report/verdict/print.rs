@@ -57,7 +57,7 @@ impl VerdictReport {
             let names = listed(&self.attested_names);
             ui.paragraph(2, &format!("what each commit changed: attested by {names}"));
         }
-        ui.paragraph(2, self.trust);
+        ui.paragraph(2, &self.trust);
         if self.single_admin.is_some() {
             let name = &self.single_admin_name;
             ui.paragraph(2, &format!("single admin: {name} alone sets policy and roster"));
