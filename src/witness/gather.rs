@@ -1,5 +1,5 @@
-//! Gathering cosignatures (`spec/witness.md` section 5): the newest checkpoint goes to every witness
-//! at once, none is waited for longer than was said, and the ledger is not held meanwhile.
+//! Gathering cosignatures (`spec/witness.md` section 5): the newest checkpoint goes to every
+//! witness at once, none is waited for longer than was said, and the ledger is not held meanwhile.
 
 use std::collections::BTreeMap;
 use std::thread;

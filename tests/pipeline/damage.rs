@@ -2,8 +2,8 @@
 //! flipped, and the program is asked again. It refuses, or it gives the very answers of before; no
 //! flip is ever taken for other content.
 //!
-//! Some flips are tried in each run. `COUNTERSIGN_FLIPS=5000` tries so many, `COUNTERSIGN_FLIPS=all`
-//! every bit but those within long runs of zeros (some hours).
+//! Some flips are tried in each run. `COUNTERSIGN_FLIPS=5000` tries so many,
+//! `COUNTERSIGN_FLIPS=all` every bit but those within long runs of zeros (some hours).
 
 use std::collections::BTreeMap;
 use std::fs;

@@ -122,7 +122,7 @@ impl Found {
                     }
                     ProofRefusal::Forked(fork) => {
                         found.fork = Some((**fork).clone());
-                        "keep it, show others, and ask who runs the ledger which is true"
+                        "keep both files: they show it; ask who runs the ledger which is true"
                     }
                     ProofRefusal::NoFork(_) => {
                         found.word = Word::No;
