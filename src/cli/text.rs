@@ -112,14 +112,14 @@ fn columns(character: char) -> usize {
 }
 
 /// Breaks a text at spaces into lines of at most `width_max` columns, the second and later ones
-/// indented by `indent`. A word that is longer stays whole: a hash or a command is there to be
-/// copied. Runs of spaces inside a line are kept.
+/// indented by `indent`. A word that is longer stays whole, and so does a command: both are there
+/// to be copied. Runs of spaces inside a line are kept.
 #[must_use]
 pub fn wrap(text: &str, indent: usize, width_max: usize) -> Vec<String> {
     let mut lines = Vec::new();
     let mut line = String::new();
     let mut line_has_word = false;
-    for word in text.split(' ') {
+    for word in pieces(text, width_max.saturating_sub(indent)) {
         let needed = width(&line) + usize::from(line_has_word) + width(word);
         if line_has_word && needed > width_max {
             line.truncate(line.trim_end().len());
@@ -139,6 +139,50 @@ pub fn wrap(text: &str, indent: usize, width_max: usize) -> Vec<String> {
         lines.push(line);
     }
     lines
+}
+
+/// What a line is never broken within: words, and commands as [`command_end`] finds them.
+fn pieces(text: &str, width_max: usize) -> Vec<&str> {
+    let mut pieces = Vec::new();
+    let mut start = 0;
+    // Whether a command is what the text tells, and no part of its sentence.
+    let mut is_told = true;
+    while start <= text.len() {
+        let rest = &text[start..];
+        let word = rest.split(' ').next().unwrap_or_default();
+        let command = command_end(rest).map(|end| &rest[..end]);
+        // A sentence that goes on behind its command is broken rather than longer than a line.
+        let piece = command.filter(|one| is_told || width(one) <= width_max).unwrap_or(word);
+        is_told = piece.is_empty() || piece.ends_with(':');
+        pieces.push(piece);
+        start += piece.len() + 1;
+    }
+    pieces
+}
+
+/// Where a command ends that a text begins with, `countersign` or `git fetch` and what follows: at
+/// the end of its clause, at a parenthesis, or where the text does.
+fn command_end(text: &str) -> Option<usize> {
+    if !text.starts_with("countersign ") && !text.starts_with("git fetch ") {
+        return None;
+    }
+    let mut end = 0;
+    let mut quote = None;
+    for (at, character) in text.char_indices() {
+        match (character, quote) {
+            ('\'' | '"', None) => quote = Some(character),
+            (_, Some(open)) if character == open => quote = None,
+            (' ', None) => {
+                let (before, after) = (&text[..at], &text[at + 1..]);
+                if before.ends_with([',', ';', ')']) || after.starts_with([' ', '(']) {
+                    return Some(at);
+                }
+            }
+            _ => {}
+        }
+        end = at + character.len_utf8();
+    }
+    Some(end)
 }
 
 #[cfg(test)]
@@ -185,6 +229,36 @@ mod tests {
         for line in wrap(&"word ".repeat(200), 4, WIDTH_MAX) {
             assert!(width(&line) <= WIDTH_MAX, "{line:?}");
         }
+    }
+
+    /// What is told to be typed is copied whole, however long the text before it is.
+    #[test]
+    fn a_command_is_never_broken() {
+        let declare = "countersign declare refs/heads/a-branch";
+        assert_eq!(
+            wrap(&format!("Ben says how it was written: {declare}"), 0, 50),
+            ["Ben says how it was written:", declare]
+        );
+        assert_eq!(wrap(&format!("Ben runs  {declare}"), 0, 40), ["Ben runs", declare]);
+        let quoted = "countersign approve a --check 'rollback plan; yes=ANSWER (x)'";
+        assert_eq!(
+            wrap(&format!("answer it: {quoted}"), 2, 30),
+            ["answer it:", &format!("  {quoted}")]
+        );
+        assert_eq!(
+            wrap("once: countersign override 41c09aa -m WHY (leaves a debt, due in 24 h)", 0, 40),
+            ["once:", "countersign override 41c09aa -m WHY", "(leaves a debt, due in 24 h)"]
+        );
+        assert_eq!(
+            wrap("make one with countersign init, or name one with --ledger", 0, 30),
+            ["make one with", "countersign init, or name one", "with --ledger"]
+        );
+        assert_eq!(wrap("a: git fetch origin 41c09aa", 0, 26), ["a:", "git fetch origin 41c09aa"]);
+        // Where a sentence goes on behind it, and is no command to copy.
+        let sentence = "the countersign of an officer is what this long sentence is about";
+        assert!(wrap(sentence, 0, 40).iter().all(|line| width(line) <= 40));
+        assert_eq!(wrap("", 0, 9), [""]);
+        assert_eq!(wrap("a ", 0, 9), ["a "]);
     }
 
     #[test]

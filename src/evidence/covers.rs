@@ -1,7 +1,9 @@
 //! What earlier decisions rested on: it tells whether a sign-off was used up, and how old it was
 //! when its step was first deployed (`spec/verdict.md` section 5).
 
-use crate::base::digest::ContentDigest;
+use crate::base::digest::{ChangeHash, ContentDigest};
+use crate::base::name::{Revision, ServiceName};
+use crate::base::position::EntryIndex;
 use crate::session::{Session, SessionError};
 use crate::statement::Says;
 use crate::statement::words::ApprovalVerdict;
@@ -70,6 +72,35 @@ fn of_ended_debts(
         }
     }
     Ok(covers)
+}
+
+/// Whether a deployment of a service after an entry may have used up sign-offs of a change, by
+/// another commit than `landing`: the deployment, and the commit where its cover tells it.
+///
+/// # Errors
+/// [`SessionError`] where a cover cannot be read.
+pub fn used_up_since(
+    session: &Session,
+    service: &ServiceName,
+    change: ChangeHash,
+    since: EntryIndex,
+    landing: &Revision,
+) -> Result<Option<(EntryIndex, Option<Revision>)>, SessionError> {
+    let view = session.view();
+    for environment in view.environments_of(service) {
+        let landed = view.settled(service, &environment).landed();
+        for point in landed.filter(|point| point.entry.index > since) {
+            let Some(digest) = point.cover else { continue };
+            let Some(cover) = read(session, digest)? else {
+                return Ok(Some((point.entry.index, None)));
+            };
+            let mut used = cover.used_up().filter(|(of, last)| *of == change && *last != landing);
+            if let Some((_, last)) = used.next() {
+                return Ok(Some((point.entry.index, Some(last.clone()))));
+            }
+        }
+    }
+    Ok(None)
 }
 
 /// A cover; none where the file is lost, which asks for new sign-offs and locks nobody out.

@@ -22,6 +22,7 @@ pub use attested::{
 };
 pub use bundle::{BundleGatherError, Judged, draft_bundle, fill_bundle, prove_from};
 pub use carried::Carries;
+pub use covers::used_up_since;
 pub use forms::{ApprovedForms, SignedForm};
 pub use gather::{GatherError, Gathered, gather, gather_as_of, gather_range};
 pub use merges::settle_merges;

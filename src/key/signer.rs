@@ -60,7 +60,9 @@ impl SignerError {
             ),
             Self::Refused => Some("confirm the request, or touch the security key when it blinks"),
             Self::TimedOut { .. } => Some("touch the security key when it blinks, and try again"),
-            Self::Unavailable(_) => Some("see whether `ssh-add -l` lists the key"),
+            Self::Unavailable(_) => {
+                Some("see whether `ssh-add -l` lists the key, or unset SSH_AUTH_SOCK")
+            }
             Self::WrongSignature => None,
         }
     }

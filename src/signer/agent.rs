@@ -99,7 +99,10 @@ impl Agent {
                 SignerError::Unavailable("the agent hung up".to_owned())
             }
             io::ErrorKind::InvalidData => garbled(),
-            _ => SignerError::Unavailable(format!("{}: {error}", self.socket.display())),
+            _ => {
+                let socket = self.socket.display();
+                SignerError::Unavailable(format!("no agent answers at {socket}: {error}"))
+            }
         })
     }
 

@@ -260,7 +260,11 @@ fn of_several_keys_of_one_member_the_named_one_signs() {
     both.refused(2, "several keys could sign: SHA256:");
     assert!(flat(&both.talk).contains("name one with --key"), "{}", both.talk);
     let list = run(&["key", "list"]);
-    assert!(list.ok().starts_with("NO KEY  would sign: name one with --key"), "{}", list.out);
+    assert!(
+        list.ok().starts_with("NO KEY  would sign: each line says why; --key names one"),
+        "{}",
+        list.out
+    );
     assert_eq!(list.out.matches("one of several: name it").count(), 2, "{}", list.out);
     assert_eq!(list.out.matches("Cleo").count(), 2, "{}", list.out);
 

@@ -7,6 +7,7 @@
 #[path = "../common/mod.rs"]
 mod common;
 
+mod again;
 mod everyday;
 mod keys;
 mod requests;

@@ -222,9 +222,10 @@ fn a_new_version_of_a_request_is_compared_with_the_one_that_was_signed() {
     let (status, text) = in_terminal(stage, "ada", "approve 7", "i\ns\n");
     assert_eq!(status, 0, "{text}");
     let shown = flat(&text);
-    let words = format!("you signed {} just now; since then src/capture.rs +1 -0", &first[..12]);
+    let words = format!("you signed {} ", &first[..12]);
     assert!(shown.contains(&words), "{text}");
-    assert!(shown.contains(&format!("supersedes {}", &first[..12])), "{text}");
+    assert!(shown.contains("; since then src/capture.rs +1 -0"), "{text}");
+    assert!(!shown.contains("supersedes"), "nobody declared it: {text}");
 }
 
 /// A branch that only the remote has is fetched; one that was fetched before needs no remote.
@@ -256,4 +257,32 @@ fn a_branch_may_be_at_the_remote() {
     let far = stage.git(["rev-parse", "origin/far/away"]);
     stage.git(["update-ref", "refs/remotes/other/far/away", &far]);
     stage.run(["approve", "far/away", "-n"]).refused(2, "several remotes have a branch far/away");
+}
+
+/// What `check` tells the author of a request to type works.
+#[test]
+fn a_request_is_declared_by_its_number() {
+    let forge = Forge::new("declared");
+    let stage = &forge.stage;
+    let hash = change_of(stage, "7");
+    forge.forget();
+    let declared = stage.as_user("ben").run(["declare", "7", "--assistance", "none", "--json"]);
+    assert_eq!(declared.json()["change"], hash.as_str());
+}
+
+/// A clone of one branch without the service's own: the hint is all that it takes.
+#[test]
+fn a_clone_of_one_branch_is_told_how_to_get_the_other() {
+    let forge = Forge::new("single");
+    let stage = &forge.stage;
+    stage.git(["checkout", "-q", "-b", "single", "origin/main"]);
+    stage.git(["branch", "-q", "-D", "main"]);
+    stage.git(["update-ref", "-d", "refs/remotes/origin/main"]);
+    stage.as_user("ben").commit("src/single.rs", "1\n", "Single");
+    let refused = stage.run(["status", "single"]);
+    refused.refused(2, "has no branch main");
+    let hint = "git fetch origin main:refs/remotes/origin/main";
+    assert!(refused.talk.lines().any(|line| line.ends_with(hint)), "{}", refused.talk);
+    stage.git(["fetch", "-q", "origin", "main:refs/remotes/origin/main"]);
+    stage.run(["status", "single"]).ok();
 }

@@ -34,6 +34,11 @@ impl Stage {
         hash
     }
 
+    fn signed_by(&self, who: &str, range: &str) {
+        let hash = change_of(self, range);
+        self.as_user(who).run(["approve", range, "--expect", &hash]).ok();
+    }
+
     fn near(&self, range: &str) -> serde_json::Value {
         let status = self.run(["status", range, "--json"]).json();
         status["segments"][0]["near"].clone()
@@ -51,7 +56,6 @@ fn a_new_version_is_told_by_its_lines_wherever_it_is_asked_about() {
     ben.git(["commit", "-q", "-a", "--amend", "-m", "All of it"]);
     let second = change_of(&stage, "retry");
     assert_ne!(first, second);
-    let since = format!("you signed {short} just now; since then src/capture.rs +2 -1");
 
     let status = stage.run(["status", "retry"]);
     let said = flat(status.ok());
@@ -66,17 +70,63 @@ fn a_new_version_is_told_by_its_lines_wherever_it_is_asked_about() {
     assert!(flat(queue.ok()).contains(&words), "{}", queue.out);
     assert!(!stage.as_user("cleo").run(["queue"]).ok().contains("you signed"));
 
-    // The reviewer reads what came since, and nothing else; approving again says what it replaces.
+    // The reviewer reads what came since, and nothing else. That paths are alike is a guess, and
+    // nobody signs a guess: what it replaces is signed where the reviewer says so.
+    let since = "(3 of its 3 paths); since then src/capture.rs +2 -1";
+    let row = |flags: &[&str]| {
+        let shown = stage.run([&["approve", "retry", "-n"], flags].concat()).json();
+        shown["predicate"]["says"]["rows"][0].clone()
+    };
+    assert!(row(&["--expect", &second]).get("supersedes").is_none());
+    assert_eq!(row(&["--expect", &second, "--supersedes", short])["supersedes"], first.as_str());
+    let another = ["approve", "retry", "-n", "--supersedes", &second];
+    stage.run(another).refused(2, "you signed no version");
     let (status, text) = in_terminal(&stage, "ada", "approve retry", "i\ns\n");
     assert_eq!(status, 0, "{text}");
     let shown = flat(&text);
-    assert!(shown.contains(&since), "{text}");
+    assert!(shown.contains(&format!("you signed {short} ")) && shown.contains(since), "{text}");
     assert!(shown.contains("[d]iff [i]nterdiff [s]ign"), "{text}");
     assert!(shown.contains("- two(); + two(2); + again();"), "{text}");
     assert!(!shown.contains("// Help."), "{text}");
-    assert!(shown.contains(&format!("supersedes {short}, entry ")), "{text}");
-    let newest = stage.run(["approve", "retry", "-n", "--expect", &second]).json();
-    assert_eq!(newest["predicate"]["says"]["rows"][0]["supersedes"], first.as_str());
+    assert!(!shown.contains("supersedes"), "{text}");
+}
+
+/// What was declared to replace another is no guess: that is signed.
+#[test]
+fn what_is_declared_as_the_version_before_is_superseded() {
+    let stage = with_branch("declared");
+    let first = stage.signed("retry");
+    stage.as_user("ben").commit("src/capture.rs", "another\n", "Another version");
+    let second = change_of(&stage, "retry");
+    let sign = ["approve", "retry", "--expect", &second];
+    assert!(!stage.run([&sign[..], &["-n"]].concat()).ok().contains("supersedes"));
+    let declare = ["declare", "retry", "--assistance", "none", "--predecessor", &first];
+    stage.as_user("ben").run(declare).ok();
+    let words = format!("supersedes {}, entry ", &first[..12]);
+    assert!(stage.run(sign).ok().contains(&words));
+}
+
+/// Of many earlier forms the newest are told, and how many more there are.
+#[test]
+fn earlier_forms_that_are_not_carried_are_counted() {
+    let stage = with_branch("forms");
+    for word in ["one", "two", "four", "five", "six"] {
+        stage.write("src/main.rs", &lines(1..=20).replace("line 3\n", &format!("line {word}\n")));
+        stage.as_user("ben").git(["commit", "-q", "-a", "--amend", "-m", word]);
+        stage.signed("retry");
+        stage.signed_by("cleo", "retry");
+    }
+    stage.git(["checkout", "-q", "main"]);
+    stage.as_user("cleo").commit("src/main.rs", &lines(1..=20).replace("line 3\n", "3\n"), "Same");
+    stage.git(["checkout", "-q", "retry"]);
+    stage.as_user("ben").git(["rebase", "-q", "-X", "theirs", "main"]);
+    let status = stage.run(["status", "retry"]);
+    let told = status.ok().matches("(CARRY_REFUSED)").count();
+    assert_eq!(told, 2, "{}", status.out);
+    assert!(status.out.contains("more earlier forms: -v"), "{}", status.out);
+    let all = stage.run(["status", "retry", "-v"]);
+    assert!(all.ok().matches("(CARRY_REFUSED)").count() > 2, "{}", all.out);
+    assert!(!all.out.contains("more earlier form"), "{}", all.out);
 }
 
 /// The gate's refusal, after main has taken in the newer version by a squash.

@@ -85,6 +85,12 @@ fn a_merge_beside_edits_of_others_is_carried_and_proved() {
     let edits = &independent::read(&bytes)[&b"list"[..]];
     independent::holds(edits, 2, four.each_ref().map(String::as_bytes)).unwrap();
 
+    // Where it was written stands beside it; on standard output it stands alone.
+    let written = stage.run(["hash", &range, "--landed", "HEAD", "-o", file.to_str().unwrap()]);
+    assert!(written.ok().contains(": written to ") && file.is_file(), "{}", written.out);
+    let out = answer(&stage, &[&range, "--landed", "HEAD", "-o", "-"], 0);
+    assert_eq!(out.as_bytes(), bytes);
+
     // Two unchanged lines lie between: a gap of three is too much, and the answer says so.
     let out = answer(&stage, &[&range, "--landed", "HEAD", "--gap", "2"], 0);
     assert!(out.starts_with("CARRIED"));

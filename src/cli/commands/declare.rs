@@ -6,11 +6,11 @@ use crate::base::digest::ChangeHash;
 use crate::base::name::{ReferenceName, RequestId, Revision, ToolName};
 use crate::base::position::EntryIndex;
 use crate::cli::Context;
-use crate::cli::desk::{Desk, write_envelope};
+use crate::cli::desk::{Desk, Held, write_envelope};
 use crate::cli::error::CliError;
 use crate::cli::exit::ExitStatus;
 use crate::cli::governance::{SigningFlags, show_statement};
-use crate::cli::review::{Place, PlaceArgs, Subject, me, tools};
+use crate::cli::review::{Named, Place, PlaceArgs, Subject, me, named_range, tools};
 use crate::ledger::topics;
 use crate::roster::Member;
 use crate::session::sign;
@@ -26,7 +26,8 @@ use crate::verify::SeenKind;
     generated.\n\nExamples:\n  countersign declare\n  countersign declare retry-capture \
     --request 1841\n  countersign declare --assistance generated --tool 'Claude Code'")]
 pub(crate) struct Args {
-    /// A branch, A..B, or a commit; what HEAD adds to the service's branch
+    /// A branch, a request by number or URL, A..B, or a commit; else what HEAD adds to the
+    /// service's branch
     range: Option<String>,
     /// How much a machine wrote: none, assisted or generated
     #[arg(long, value_name = "HOW", value_parser = assistance)]
@@ -73,10 +74,14 @@ struct Answer<'a> {
 
 /// Runs the command.
 pub(crate) fn run(context: &mut Context, args: &Args) -> Result<ExitStatus, CliError> {
-    let desk = context.desk("declare")?;
-    let place = Place::new(&desk, &args.place)?;
-    let author = me(context, &desk)?;
-    let (subject, said) = declaration(context, &desk, &place, &author, args)?;
+    let mut held = Held::take(context, "declare")?;
+    let desk = held.desk(context)?;
+    let place = Place::new(desk, &args.place)?;
+    let author = me(context, desk)?;
+    let named = args.range.as_deref();
+    let named = named.map(|text| named_range(context, &mut held, &place, text)).transpose()?;
+    let desk = held.desk(context)?;
+    let (subject, said) = declaration(context, desk, &place, &author, args, named)?;
     if args.signing.dry_run {
         let statement = desk.session.statement(&author.id, Says::Change(said));
         show_statement(context, &statement)?;
@@ -84,9 +89,9 @@ pub(crate) fn run(context: &mut Context, args: &Args) -> Result<ExitStatus, CliE
     }
     let enrolled = desk.enrolled();
     // Nobody waits for the ledger while a passphrase is typed.
-    drop(desk);
+    held.leave();
     let signer = context.signer(Some(&enrolled))?;
-    let mut desk = context.desk("declare")?;
+    let desk = held.desk(context)?;
     let owner = desk.owner(&signer.public_key().fingerprint())?;
     if owner.id != author.id {
         return Err(
@@ -108,7 +113,7 @@ pub(crate) fn run(context: &mut Context, args: &Args) -> Result<ExitStatus, CliE
         entry = receipts.first().map(|receipt| receipt.index);
     }
     print(context, &said, entry, file);
-    desk.session.leak();
+    held.leak();
     Ok(ExitStatus::Yes)
 }
 
@@ -118,10 +123,11 @@ fn declaration(
     place: &Place,
     author: &Member,
     args: &Args,
+    named: Option<Named>,
 ) -> Result<(Subject, Declaration), CliError> {
     let repository = desk.need_repository()?;
-    let range = match &args.range {
-        Some(text) => place.range(repository, text)?,
+    let range = match named {
+        Some(named) => named.range,
         None => place.range_of_head(repository)?.ok_or_else(|| {
             CliError::usage(format!("HEAD adds nothing to {}", place.branch()))
                 .hint("name what you wrote: countersign declare RANGE")

@@ -172,7 +172,8 @@ fn print_change(
     );
     ui.paragraph(4, &rests);
     ui.blank();
-    ui.table(&needs_table(report));
+    let table = needs_table(report, ui.is_verbose());
+    ui.table(&table);
     ui.blank();
 }
 
@@ -193,7 +194,7 @@ fn print_witnesses(ui: &mut Ui, witnessing: &Witnessing, now: Timestamp) {
     }
 }
 
-fn needs_table(report: &SegmentReport) -> Table {
+fn needs_table(report: &SegmentReport, is_verbose: bool) -> Table {
     let mut table = Table::new(2);
     let mut shown = |role: Role, state: &str, said: String| {
         table.row([Cell::new(role, state), Cell::from(said)]);
@@ -226,8 +227,12 @@ fn needs_table(report: &SegmentReport) -> Table {
     for near in &report.near {
         shown(Role::Caution, "near", near.said());
     }
-    for word in &report.not_counted {
+    let (told, more) = report.not_counted_told(is_verbose);
+    for word in told {
         shown(Role::Caution, "not counted", format!("{} ({})", word.said(), word.code));
+    }
+    if let Some(more) = more {
+        shown(Role::Faint, "", more);
     }
     for author in &report.authors {
         shown(Role::Faint, "author", format!("{}, {}", author.shown(), known(author.standing)));

@@ -27,7 +27,7 @@ pub(crate) use owed::{
     Emergency, OwedLine, SIGNED_OFF, elsewhere_lines, few_admins, few_admins_of, few_holders,
     listed, more_of, override_holders, owed_lines, went_ahead,
 };
-pub(crate) use rejected::RejectedEarlier;
+pub(crate) use rejected::{RejectedEarlier, likeness_words};
 pub(crate) use segment::{AuthorReport, Near, SegmentReport, person, signed_off};
 pub(crate) use verdict::{LiveLine, RecordedLine, VerdictReport};
 
@@ -120,9 +120,9 @@ fn labelled(ui: &mut Ui, label: &str, said: &str, code: &str) {
             let gap = (room - code_columns + 2).saturating_sub(text::width(line)).max(2);
             ui.line(&format!("{start}{line}{}{code}", " ".repeat(gap)));
         } else {
-            // A digest is there to be copied: it stays whole, further to the left.
-            let start =
-                &start[..start.len().min(text::WIDTH_MAX.saturating_sub(text::width(line)))];
+            // A command and a digest are there to be copied: they stay whole, further to the left.
+            let room = text::WIDTH_MAX.saturating_sub(text::width(line));
+            let start = if number == 0 { &start } else { &start[..start.len().min(room)] };
             ui.line(&format!("{start}{line}"));
         }
     }

@@ -29,7 +29,7 @@ pub(crate) struct RejectedEarlier {
 }
 
 /// What makes one a version of the other.
-pub(super) fn likeness_words(because: Likeness) -> String {
+pub(crate) fn likeness_words(because: Likeness) -> String {
     match because {
         Likeness::Predecessor => "declared as what this replaces".to_owned(),
         Likeness::Request => "declared for the same request".to_owned(),

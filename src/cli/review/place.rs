@@ -150,7 +150,8 @@ impl Place {
                 self.branch(),
                 self.service.name
             ))
-            .hint(format!("git fetch origin {}", self.branch()))),
+            // A clone of one branch, as pipelines make them, tracks no other by itself.
+            .hint(format!("git fetch origin {0}:refs/remotes/origin/{0}", self.branch()))),
         }
     }
 

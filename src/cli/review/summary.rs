@@ -4,11 +4,13 @@ use super::{Difference, Place, Subject, since_words};
 use crate::change::marks::{CommitText, marks};
 use crate::cli::desk::Desk;
 use crate::cli::report::{
-    AuthorReport, Reporting, SegmentReport, SignedEarlier, could_sign, count, wish_words,
+    AuthorReport, Reporting, SegmentReport, SignedEarlier, could_sign, count, likeness_words,
+    wish_words,
 };
 use crate::cli::text::{self, WIDTH_MAX};
 use crate::cli::time;
 use crate::cli::ui::{Table, Ui};
+use crate::evidence::Likeness;
 use crate::policy::AssistanceSource;
 use crate::roster::Member;
 
@@ -47,7 +49,13 @@ pub(crate) fn print_summary(
     if let Some(before) = subject.signed_before_by(&me.id) {
         let SignedEarlier { form, since } = before;
         let (signed, when) = (form.change.short(), time::ago(form.time, subject.loaded));
-        ui.paragraph(2, &format!("you signed {signed} {when}; {}", since_words(since.as_ref())));
+        // Where nobody says that one is a version of the other it reads so.
+        let guess = match form.because {
+            Likeness::Paths { .. } => format!(" ({})", likeness_words(form.because)),
+            Likeness::Predecessor | Likeness::Request => String::new(),
+        };
+        let since = since_words(since.as_ref());
+        ui.paragraph(2, &format!("you signed {signed} {when}{guess}; {since}"));
     }
     for reject in &report.rejects {
         ui.paragraph(2, &format!("{} rejected it, entry {}", reject.name, reject.entry));

@@ -10,6 +10,7 @@ use crate::cli::report::{Reporting, could_fill};
 use crate::cli::review::{
     self, Difference, Interdiff, Place, Subject, declared_range, differences, waiting,
 };
+use crate::evidence::{Likeness, SignedForm};
 use crate::roster::Member;
 use crate::statement::words::{ApprovalVerdict, Duty, MemberKind, Shown};
 
@@ -47,6 +48,26 @@ impl Item {
     /// What came since the reader signed another version of it.
     pub(super) fn interdiff(&self) -> Option<&Interdiff> {
         self.interdiff.as_ref()
+    }
+
+    /// The version that the reader had signed before, were it only by its paths.
+    fn signed_before(&self, reader: &Member) -> Option<&SignedForm> {
+        match &self.kind {
+            ItemKind::Change(subject, _) => {
+                subject.signed_before_by(&reader.id).map(|signed| &signed.form)
+            }
+            ItemKind::Artifact(_) => None,
+        }
+    }
+
+    /// The sign-off that this one takes the place of, as it is signed: somebody declared that it
+    /// is a version of this, or the reader says so. A guess by paths is shown, and never signed.
+    pub(super) fn superseded(&self, reader: &Member, desired: &Desired<'_>) -> Option<&SignedForm> {
+        self.signed_before(reader).filter(|form| {
+            let change = form.change.to_string();
+            !matches!(form.because, Likeness::Paths { .. })
+                || desired.supersedes.iter().any(|text| change.starts_with(text))
+        })
     }
 
     /// What it is called in a message.
@@ -170,7 +191,24 @@ pub(super) fn check(
             return Err(CliError::usage(message).hint("what waits for you: countersign queue"));
         }
     }
+    check_superseded(items, reader, desired)?;
     check_expected(items, desired)
+}
+
+/// What is said to be superseded must be what the person signed: a slip would be signed for ever.
+fn check_superseded(
+    items: &[Item],
+    reader: &Member,
+    desired: &Desired<'_>,
+) -> Result<(), CliError> {
+    let forms = || items.iter().filter_map(|item| item.signed_before(reader));
+    for text in desired.supersedes {
+        if !forms().any(|form| form.change.to_string().starts_with(text)) {
+            return Err(CliError::usage(format!("you signed no version {text} of it"))
+                .hint("see what you signed: countersign status WHAT"));
+        }
+    }
+    Ok(())
 }
 
 /// What is signed without being looked at must have been named by its hash (ATTACKS 22).

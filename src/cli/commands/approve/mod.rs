@@ -1,5 +1,6 @@
 //! `approve`: the sign-off. `reject` goes the same way.
 
+mod again;
 mod dialog;
 mod items;
 mod submit;
@@ -65,6 +66,10 @@ pub(super) struct Named {
     /// The change that you expect: nothing else is signed
     #[arg(long, value_name = "HASH", value_parser = expected)]
     expect: Vec<String>,
+    /// The version that you signed before and that this takes the place of, where nothing but
+    /// paths shows it
+    #[arg(long, value_name = "HASH", value_parser = expected)]
+    supersedes: Vec<String>,
 }
 
 /// Flags of every command that signs.
@@ -96,6 +101,8 @@ pub(super) struct Desired<'a> {
     pub(super) signing: &'a SigningArgs,
     /// The only hashes to sign, or how they begin; none where anything may be signed.
     pub(super) expected: &'a [String],
+    /// Versions that the person says are superseded, or how their hashes begin.
+    pub(super) supersedes: &'a [String],
     /// Answers that were given as flags.
     pub(super) checks: Vec<(ChecklistItem, String)>,
     /// Whether somebody can be asked.
@@ -141,7 +148,9 @@ pub(super) fn sign_off(
 ) -> Result<ExitStatus, CliError> {
     let checks = checks.iter().map(|text| check(text)).collect::<Result<Vec<_>, _>>()?;
     let (expected, asks) = (named.expect.as_slice(), asks(context, signing));
-    let desired = Desired { signing, expected, checks, asks, signer: RefCell::default() };
+    let supersedes = named.supersedes.as_slice();
+    let signer = RefCell::default();
+    let desired = Desired { signing, expected, supersedes, checks, asks, signer };
     named.check()?;
     let mut held = Held::take(context, "approve")?;
     let desk = held.desk(context)?;
@@ -218,6 +227,12 @@ fn one(
 ) -> Result<Answered, CliError> {
     let desk = held.desk(context)?;
     items::check(desk, &items, reader, desired, verdict)?;
+    if verdict == ApprovalVerdict::Approve && !desired.signing.dry_run {
+        match again::leave_out(context, desk, place, reader, items, desired)? {
+            Some(left) => items = left,
+            None => return Ok(Answered::Done(ExitStatus::Yes)),
+        }
+    }
     dialog::show(context, desk, place, reader, &mut items, desired);
     let wanted = items::checklist(desk, place, &items, reader);
     if desired.asks {

@@ -74,7 +74,8 @@ pub(in crate::cli::commands) fn submit(
     desired: &Desired<'_>,
 ) -> Result<ExitStatus, CliError> {
     let signing = desired.signing;
-    let (mut openings, rows) = (Vec::new(), items.iter().map(|item| row(place, item, reader)));
+    let (mut openings, rows) =
+        (Vec::new(), items.iter().map(|item| row(place, item, reader, desired)));
     let is_change = items.iter().any(|item| matches!(item.kind, ItemKind::Change(..)));
     let subject_type = if is_change { SubjectType::Change } else { SubjectType::Artifact };
     let rows = rows.collect();
@@ -96,7 +97,8 @@ pub(in crate::cli::commands) fn submit(
     let envelope = crate::session::sign(&statement, signer.as_ref())?;
     keep(desk, items, &openings)?;
     if let Some(path) = &signing.output {
-        return written(context, desk, reader, items, said, (&envelope, &openings), path);
+        let made = (&envelope, openings.as_slice());
+        return written(context, desk, reader, items, said, made, (path, desired));
     }
     let now = context.now();
     let receipts = desk.submit(now, &[envelope])?;
@@ -115,7 +117,7 @@ pub(in crate::cli::commands) fn submit(
         context.ui.paragraph(4, &line.settled_by());
     }
     let replaced: Vec<&SignedForm> =
-        items.iter().filter_map(|item| superseded(item, reader)).collect();
+        items.iter().filter_map(|item| item.superseded(reader, desired)).collect();
     for form in &replaced {
         let line = format!("supersedes {}, entry {}", form.change.short(), form.entry);
         context.ui.line(&format!("    {line}"));
@@ -180,7 +182,7 @@ fn commit(text: &str, openings: &mut Vec<Opening>) -> Result<Commitment, CliErro
     Ok(commitment)
 }
 
-fn row(place: &Place, item: &Item, reader: &Member) -> ApprovalRow {
+fn row(place: &Place, item: &Item, reader: &Member, desired: &Desired<'_>) -> ApprovalRow {
     let hash = item.hash();
     match &item.kind {
         ItemKind::Change(subject, _) => ApprovalRow {
@@ -192,7 +194,7 @@ fn row(place: &Place, item: &Item, reader: &Member) -> ApprovalRow {
             head: Some(subject.range.head.clone()),
             assistance_seen: Some(subject.segment.assessment.assistance),
             shown: item.shown,
-            supersedes: superseded(item, reader).map(|form| content(&form.change)),
+            supersedes: item.superseded(reader, desired).map(|form| content(&form.change)),
         },
         ItemKind::Artifact(_) => ApprovalRow {
             hash,
@@ -205,16 +207,6 @@ fn row(place: &Place, item: &Item, reader: &Member) -> ApprovalRow {
             shown: item.shown,
             supersedes: None,
         },
-    }
-}
-
-/// The sign-off that this one takes the place of: of another version, by the same person.
-fn superseded<'a>(item: &'a Item, reader: &Member) -> Option<&'a SignedForm> {
-    match &item.kind {
-        ItemKind::Change(subject, _) => {
-            subject.signed_before_by(&reader.id).map(|signed| &signed.form)
-        }
-        ItemKind::Artifact(_) => None,
     }
 }
 
@@ -250,7 +242,7 @@ fn written(
     items: &[Item],
     said: &Said,
     (envelope, openings): (&Envelope, &[Opening]),
-    path: &std::path::Path,
+    (path, desired): (&std::path::Path, &Desired<'_>),
 ) -> Result<ExitStatus, CliError> {
     write_signed(context, path, envelope, openings)?;
     let shown = path.display().to_string();
@@ -266,7 +258,7 @@ fn written(
         file: Some(shown),
         supersedes: items
             .iter()
-            .filter_map(|item| superseded(item, reader))
+            .filter_map(|item| item.superseded(reader, desired))
             .map(|form| form.change)
             .collect(),
         still_open: Vec::new(),
@@ -274,18 +266,8 @@ fn written(
     Ok(ExitStatus::Yes)
 }
 
-fn print_signed(
-    context: &mut Context,
-    said: &Said,
-    entry: Option<EntryIndex>,
-    reports: &[SegmentReport],
-) {
-    let word = match said.verdict {
-        ApprovalVerdict::Approve => "signed",
-        ApprovalVerdict::Reject => "rejected",
-        ApprovalVerdict::Withdraw => "withdrawn",
-    };
-    let entry_words = entry.map_or_else(String::new, |entry| format!("entry {entry}, "));
+/// What is open still: ` Nothing is open.`, or who is asked for what.
+pub(super) fn open_words(reports: &[SegmentReport]) -> String {
     let mut open: Vec<String> = Vec::new();
     for report in reports {
         for needed in report.missing() {
@@ -300,11 +282,26 @@ fn print_signed(
         open.extend(report.denials.iter().map(|denial| denial.code.to_string()));
     }
     open.dedup();
-    let open = match (reports.is_empty(), open.is_empty()) {
+    match (reports.is_empty(), open.is_empty()) {
         (true, _) => String::new(),
         (false, true) => " Nothing is open.".to_owned(),
         (false, false) => format!(" Still open: {}", open.join("; ")),
+    }
+}
+
+fn print_signed(
+    context: &mut Context,
+    said: &Said,
+    entry: Option<EntryIndex>,
+    reports: &[SegmentReport],
+) {
+    let word = match said.verdict {
+        ApprovalVerdict::Approve => "signed",
+        ApprovalVerdict::Reject => "rejected",
+        ApprovalVerdict::Withdraw => "withdrawn",
     };
+    let entry_words = entry.map_or_else(String::new, |entry| format!("entry {entry}, "));
+    let open = open_words(reports);
     context.ui.paragraph(0, &format!("{word}: {entry_words}durable.{open}"));
     // What was signed just now and fills nothing is told, or the line above reads as if it did.
     let words = reports.iter().flat_map(|report| &report.not_counted);

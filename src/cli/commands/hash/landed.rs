@@ -14,6 +14,7 @@ use crate::cli::Context;
 use crate::cli::desk::write_file;
 use crate::cli::error::CliError;
 use crate::cli::exit::ExitStatus;
+use crate::cli::report::print_next;
 use crate::cli::ui::{Role, Ui};
 use crate::git::{Range, Repository};
 
@@ -144,8 +145,12 @@ pub(super) fn run(
         }
     }
     write_certificate(&mut context.ui, certificate.as_ref(), output)?;
-    context.ui.json(&report);
-    show(&mut context.ui, &report);
+    // What is written to standard output is the answer, and nothing stands beside it.
+    let is_out = output.is_some_and(|path| path.as_os_str() == "-") && certificate.is_some();
+    if !is_out {
+        context.ui.json(&report);
+        show(&mut context.ui, &report, output);
+    }
     Ok(match report.relation {
         Relation::Exact | Relation::Carried => ExitStatus::Yes,
         Relation::Different => ExitStatus::No,
@@ -167,7 +172,7 @@ fn write_certificate(
     }
 }
 
-fn show(ui: &mut Ui, report: &Report) {
+fn show(ui: &mut Ui, report: &Report, output: Option<&Path>) {
     let (role, word, said) = match report.relation {
         Relation::Exact => (Role::Good, "EXACT", "what landed is byte for byte what was read"),
         Relation::Carried => {
@@ -192,10 +197,15 @@ fn show(ui: &mut Ui, report: &Report) {
     if report.relation == Relation::Different {
         let Side { base, head, .. } = &report.landed;
         let base = base.as_ref().map_or_else(String::new, |base| format!("{}..", base.short()));
-        ui.line(&format!("sign what landed: countersign approve {base}{}", head.short()));
+        let next = format!("sign what landed: countersign approve {base}{}", head.short());
+        print_next(ui, &next);
     }
     if let Some(certificate) = &report.certificate {
-        ui.line(&format!("  certificate {}: -o FILE writes it", certificate.short()));
+        let written = output.map_or_else(
+            || "-o FILE writes it".to_owned(),
+            |path| format!("written to {}", path.display()),
+        );
+        ui.paragraph(2, &format!("certificate {}: {written}", certificate.short()));
     }
 }
 

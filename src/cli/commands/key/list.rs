@@ -64,7 +64,9 @@ pub(super) fn run(context: &mut Context, _: &Args) -> Result<ExitStatus, CliErro
             context.ui.paragraph(0, &format!("{of}{}: {}", row.place, row.reason));
         }
         None if rows.is_empty() => context.ui.lead(Role::Bad, "NO KEY", "was found"),
-        None => context.ui.lead(Role::Bad, "NO KEY", "would sign: name one with --key"),
+        None => {
+            context.ui.lead(Role::Bad, "NO KEY", "would sign: each line says why; --key names one");
+        }
     }
     if rows.len() > 1 || !rows.iter().any(|row| row.signs) {
         context.ui.blank();

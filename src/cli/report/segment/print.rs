@@ -1,10 +1,13 @@
 //! The block of a segment on a screen.
 
-use super::{Has, SegmentReport};
+use super::{Discount, Has, SegmentReport};
 use crate::cli::report::ask::Ask;
 use crate::cli::report::{count, labelled, wish_words};
 use crate::cli::ui::Ui;
 use crate::policy::ReasonCode;
+
+/// So many sign-offs of earlier forms that are not carried are told; `-v` tells all.
+const FORMS_TOLD_MAX: usize = 2;
 
 impl SegmentReport {
     /// The block of a segment that is not covered.
@@ -40,8 +43,12 @@ impl SegmentReport {
         for near in &self.near {
             labelled(ui, "near", &near.said(), near.code.as_str());
         }
-        for discount in &self.not_counted {
+        let (told, more) = self.not_counted_told(ui.is_verbose());
+        for discount in told {
             labelled(ui, "not", &discount.said(), discount.code.as_str());
+        }
+        if let Some(more) = more {
+            labelled(ui, "", &more, "");
         }
         for ask in merged(&self.ask) {
             labelled(ui, "ask", &ask, "");
@@ -52,6 +59,24 @@ impl SegmentReport {
         if let Some(declared) = self.declared_by_authors() {
             labelled(ui, "do", &declared, "");
         }
+    }
+}
+
+impl SegmentReport {
+    /// The words that do not count, and how many more are left out: of earlier forms that are not
+    /// carried here the newest are told, for one is much like the other.
+    pub(crate) fn not_counted_told(&self, all: bool) -> (Vec<&Discount>, Option<String>) {
+        let is_form =
+            |word: &&Discount| word.code == ReasonCode::CarryRefused && word.rule.is_none();
+        let mut forms: Vec<_> =
+            self.not_counted.iter().filter(is_form).map(|word| word.entry).collect();
+        forms.sort_unstable();
+        let left_out = if all { 0 } else { forms.len().saturating_sub(FORMS_TOLD_MAX) };
+        let oldest = forms.get(left_out).copied();
+        let is_told = |word: &&Discount| !is_form(word) || oldest.is_none_or(|of| word.entry >= of);
+        let more =
+            (left_out > 0).then(|| format!("and {}: -v", count(left_out, "more earlier form")));
+        (self.not_counted.iter().filter(is_told).collect(), more)
     }
 }
 

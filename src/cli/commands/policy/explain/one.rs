@@ -192,9 +192,13 @@ fn print_rules(
         let what = format!("{} ({})", earlier.said(), earlier.code);
         table.row([Cell::new(Role::Caution, "note"), Cell::from(what)]);
     }
-    for word in &report.not_counted {
+    let (told, more) = report.not_counted_told(ui.is_verbose());
+    for word in told {
         let what = format!("{} ({})", word.said(), word.code);
         table.row([Cell::new(Role::Caution, "not"), Cell::from(what)]);
+    }
+    if let Some(more) = more {
+        table.row([Cell::from(""), Cell::from(more)]);
     }
     for remedy in report.remedies() {
         table.row([Cell::from("do"), Cell::from(remedy)]);
