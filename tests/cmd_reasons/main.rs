@@ -305,7 +305,11 @@ fn attack_12_an_artifact_tells_what_it_needs_and_whom_to_ask() {
         let output = stage.run(gate);
         output.expect_status(1);
         let (told, next) = output.out.rsplit_once("next: ").unwrap();
-        assert!(told.lines().all(|line| line.chars().count() <= 80), "{told}");
+        // A command is never broken, or it could not be copied.
+        let fits = |line: &str| {
+            line.chars().count() <= 80 || line.trim_start().starts_with("countersign ")
+        };
+        assert!(told.lines().all(fits), "{told}");
         // The command is whole, so that it can be copied.
         assert!(next.contains(&format!("\n  countersign approve --artifact {artifact}")), "{next}");
         let told = told.split_whitespace().collect::<Vec<_>>().join(" ");
