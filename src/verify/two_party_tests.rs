@@ -78,6 +78,7 @@ fn verdict(segments: Vec<Segment>) -> Verdict {
         start: None,
         newest: None,
         segments,
+        nearly: None,
         signed: Vec::new(),
         problems: Vec::new(),
         artifacts: Vec::new(),
@@ -86,6 +87,7 @@ fn verdict(segments: Vec<Segment>) -> Verdict {
         overrides: Vec::new(),
         overrides_needed: 1,
         owed: Vec::new(),
+        owed_elsewhere: Vec::new(),
     }
 }
 

@@ -8,7 +8,7 @@ use std::fs;
 use countersign::base::digest::sha256;
 use countersign::base::encoding::{base64, hex};
 use countersign::base::position::TreeSize;
-use countersign::ledger::tiles::files_between;
+use countersign::ledger::tiles::{LogFile, files_between};
 use countersign::merkle::tile::{BundleError, bundle, unbundle};
 use countersign::note::NoteError;
 use countersign::note::cosignature::{Cosigner, CosignerKey};
@@ -141,7 +141,7 @@ fn our_vectors_of_the_files_of_a_log() {
     let mut cases = Vec::new();
     for size in [0, 1, 255, 256, 257, 511, 512, 65_535, 65_536, 65_537, 70_000] {
         let files = files_between(TreeSize::new(0), TreeSize::new(size));
-        let paths: Vec<_> = files.map(|file| file.path()).collect();
+        let paths: Vec<_> = files.map(LogFile::path).collect();
         // Of each folder the first and the last: the names between are counted.
         let mut folders = Vec::new();
         for folder in ["tile/entries/", "tile/0/", "tile/1/", "tile/2/"] {
