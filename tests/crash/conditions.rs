@@ -10,7 +10,6 @@ use std::process::Command;
 
 use countersign::base::position::EntryIndex;
 use countersign::ledger::append::LedgerError;
-use countersign::session::check::check_ledger;
 use countersign::session::{SessionError, SessionErrorKind};
 
 use crate::common::{Output, Stage};
@@ -71,8 +70,7 @@ fn append(
 
 #[track_caller]
 fn assert_all_good(place: &Place) -> u64 {
-    let checked = check_ledger(&place.ledger(), &place.trust, &place.key_file(), &mut |_, _| {});
-    let checked = checked.unwrap();
+    let checked = place.check().unwrap();
     assert!(checked.is_good(), "{checked:?}");
     checked.size.get()
 }

@@ -14,7 +14,6 @@ use std::time::{Duration, Instant};
 
 use countersign::base::position::EntryIndex;
 use countersign::session::SessionErrorKind;
-use countersign::session::check::check_ledger;
 use countersign::store::shared::SharedLedger;
 use countersign::store::sled::SledStore;
 
@@ -223,9 +222,7 @@ fn session_campaign(name: &str, kills: usize, seed: u64) -> Counts {
         good = size;
         drop(session);
         if all {
-            let checked =
-                check_ledger(&place.ledger(), &place.trust, &place.key_file(), &mut |_, _| {});
-            let checked = checked.unwrap();
+            let checked = place.check().unwrap();
             assert!(checked.is_good(), "{checked:?}");
             assert_eq!(checked.entries_good.get(), size);
         }

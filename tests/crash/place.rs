@@ -8,6 +8,7 @@ use countersign::base::digest::ContentDigest;
 use countersign::base::name::{MemberId, Origin};
 use countersign::base::time::Timestamp;
 use countersign::key::{SeedSigner, Signer as _};
+use countersign::session::check::{CheckRequest, Checked, check_ledger};
 use countersign::session::{Beginning, LedgerKeyFile, Opening, Session, SessionError, begin, sign};
 use countersign::statement::approval::{Approval, ApprovalRow};
 use countersign::statement::governance::{AddKey, Operation, SetAdmins, SetMember};
@@ -129,6 +130,18 @@ impl Place {
 
     pub(crate) fn key_file(&self) -> LedgerKeyFile {
         LedgerKeyFile::new(self.root.join("key"))
+    }
+
+    /// What a check of the whole ledger finds.
+    pub(crate) fn check(&self) -> Result<Checked, SessionError> {
+        let request = CheckRequest {
+            folder: &self.ledger(),
+            trust: &self.trust,
+            ledger_key: &self.key_file(),
+            range: 0..u64::MAX,
+            mirror: None,
+        };
+        check_ledger(&request, &mut |_| {})
     }
 
     pub(crate) fn open(&self) -> Result<Session, SessionError> {

@@ -61,17 +61,17 @@ impl Witnessed {
         let mut trust = format!("quorum = \"enough\"\n{}", self.plain);
         let mut settings = String::new();
         for (name, key, url, seen) in witnesses {
-            trust.push_str(&format!("[[witness]]\nname = \"{name}\"\nkey = \"{key}\"\n"));
-            settings.push_str(&format!(
+            trust.extend([format!("[[witness]]\nname = \"{name}\"\nkey = \"{key}\"\n")]);
+            settings.extend([format!(
                 "\n[ledger.\"localhost/shop\".witness.{name}]\nsubmission = \"{url}\"\n\
                  monitoring = \"{seen}\"\n"
-            ));
+            )]);
         }
         let names: Vec<_> = witnesses.iter().map(|(name, ..)| format!("\"{name}\"")).collect();
-        trust.push_str(&format!(
+        trust.extend([format!(
             "[[group]]\nname = \"enough\"\nneed = {need}\nmembers = [{}]\n",
             names.join(", ")
-        ));
+        )]);
         fs::write(&self.trust, trust).unwrap();
         let file = self.stage.home().join(".config/countersign/config.toml");
         let before = fs::read_to_string(&file).unwrap();
@@ -304,26 +304,26 @@ fn attack_34_what_a_user_has_seen_is_evidence() {
     let (folder, kept) = (stage.ledger(), stage.root().join("kept"));
     copy(&folder, &kept);
     ledger.append("Fay").ok();
-    let state = stage.home().join(".local/state");
+    let remembered = stage.home().join(".local/state");
     let seen = stage.root().join("seen");
-    copy(&state, &seen);
+    copy(&remembered, &seen);
     // Another history, longer, on the machine of somebody who had seen nothing.
     copy(&kept, &folder);
-    fs::remove_dir_all(&state).unwrap();
+    fs::remove_dir_all(&remembered).unwrap();
     ledger.append("Gil").ok();
     ledger.append("Hal").ok();
     stage.run(["ledger", "checkpoint", "-o", "other.txt"]).ok();
-    copy(&seen, &state);
+    copy(&seen, &remembered);
     let refused = stage.run(["status"]);
     refused.refused(3, "were seen here before");
     assert_eq!(refused.talk.matches("    \u{2014} localhost/shop ").count(), 2, "{}", refused.talk);
     // The same where only checkpoints are at hand.
     copy(&kept, &folder);
-    fs::remove_dir_all(&state).unwrap();
+    fs::remove_dir_all(&remembered).unwrap();
     ledger.append("Ida").ok();
     stage.run(["ledger", "checkpoint", "-o", "one.txt"]).ok();
     copy(&kept, &folder);
-    fs::remove_dir_all(&state).unwrap();
+    fs::remove_dir_all(&remembered).unwrap();
     ledger.append("Jo").ok();
     stage.run(["ledger", "checkpoint", "-o", "two.txt"]).ok();
     let both = stage.run(["verify", "one.txt", "two.txt", "-o", "both.fork"]);
