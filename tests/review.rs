@@ -412,7 +412,8 @@ fn the_json_of_a_change_keeps_its_shape() {
             "reasons",
             "segments",
             "service",
-            "size"
+            "size",
+            "trust"
         ]
     );
     assert_eq!(

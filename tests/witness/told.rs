@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use countersign::http::client::{Answer, Client};
+use countersign::http::client::{Answer, Client, ClientError};
 use countersign::ledger::consistency::ConsistencyProof;
 use countersign::ledger::witness::origin_hash;
 use countersign::note::cosignature::CosignerKey;
@@ -86,8 +86,12 @@ impl Running {
     }
 
     pub(crate) fn ask_with(&self, request: &[u8]) -> Answer {
-        let url = format!("{}/add-checkpoint", self.url);
-        client().post(&url, "text/plain", request).unwrap()
+        self.try_with(request).unwrap()
+    }
+
+    /// The same where the connection may be closed before all was sent.
+    pub(crate) fn try_with(&self, request: &[u8]) -> Result<Answer, ClientError> {
+        client().post(&format!("{}/add-checkpoint", self.url), "text/plain", request)
     }
 
     /// What it serves of the log that tests have.
