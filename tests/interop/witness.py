@@ -5,6 +5,7 @@
                                                           runs until its standard input ends
     witness.py ask URL REQUEST LOG-KEY WITNESS-KEY        hands a request in; verifies the answer
                                                           and prints status and `verified`
+    witness.py --self-test                                a log of one entry and this witness
 
 It takes C2SP's text alone (tlog-witness): nothing of ours is imported. Keys are verifier keys as
 signed notes write them; SEED is 64 hexadecimal digits; REQUEST is a file.
@@ -138,8 +139,44 @@ def ask(url: str, request: str, log_key: str, witness_key: str) -> int:
     return 0
 
 
+def self_test() -> None:
+    """A log of one entry, each status of this witness, and its cosignature."""
+    log, other = (Ed25519PrivateKey.from_private_bytes(bytes([n] * 32)) for n in (0, 2))
+    log_key = checkpoint.vkey("log.example", log.public_key().public_bytes_raw())
+    witness = Witness(log_key, "01" * 32, "witness.example", 1_700_000_000)
+
+    def note(entry: bytes, key: Ed25519PrivateKey, name: str) -> str:
+        return checkpoint.sign_checkpoint(name, 1, merkle.leaf_hash(entry), key, name)
+
+    good = note(b"an entry", log, "log.example")
+    asked = [
+        ("nothing", 400),
+        ("old 2\n\n" + good, 400),
+        ("old 0\n\n" + note(b"an entry", other, "other.example"), 404),
+        ("old 0\n\n" + note(b"an entry", other, "log.example"), 403),
+        ("old 1\n\n" + good, 409),
+        ("old 0\n\n" + good, 200),
+        ("old 0\n\n" + good, 409),
+        ("old 1\n\n" + note(b"another", log, "log.example"), 422),
+        ("old 1\n\n" + good, 200),
+    ]
+    for body, expected in asked:
+        status, _, line = witness.answer(body)
+        if status != expected:
+            raise SystemExit(f"{status} instead of {expected}: {body!r}")
+    public = witness.key.public_key().public_bytes_raw()
+    key = checkpoint.cosign_vkey("witness.example", public)
+    found = checkpoint.verify_witnessed_checkpoint(good + line, log_key, [key], threshold=1)
+    if not found["ok"]:
+        raise SystemExit(f"not verified: {found}")
+
+
 def main(arguments: list) -> int:
     """The command line."""
+    if arguments == ["--self-test"]:
+        self_test()
+        print("verified")
+        return 0
     if len(arguments) == 5 and arguments[0] == "serve":
         serve(Witness(arguments[1], arguments[2], arguments[3], int(arguments[4])))
         return 0
