@@ -225,7 +225,7 @@ mod tests {
             assert!(ReferenceName::new(text).is_err(), "{text:?}");
         }
         assert!(Revision::new("HEAD").is_err());
-        Uri::new("pkg:oci/shop?repository_url=ghcr.io/acme").unwrap();
+        Uri::new("pkg:oci/shop?repository_url=images.example/acme").unwrap();
         for text in ["", "shop", ":x", "pkg:", "Pkg:x", "1:x", "a:b c", "a:\u{e9}", "a:#b"] {
             assert!(Uri::new(text).is_err(), "{text:?}");
         }
