@@ -14,6 +14,7 @@ use crate::store::files::{Disk, Files};
 pub struct Openings<F = Disk> {
     files: Durable<F>,
     ledger: PathBuf,
+    is_withheld: bool,
 }
 
 impl Openings {
@@ -22,12 +23,18 @@ impl Openings {
     pub fn new(ledger: &Path) -> Self {
         Self::over(Disk, ledger)
     }
+
+    /// No openings at all, for who may not read them.
+    #[must_use]
+    pub fn withheld() -> Self {
+        Self { is_withheld: true, ..Self::new(Path::new("")) }
+    }
 }
 
 impl<F: Files> Openings<F> {
     /// The same on another file system.
     pub fn over(files: F, ledger: &Path) -> Self {
-        Self { files: Durable(files), ledger: ledger.to_owned() }
+        Self { files: Durable(files), ledger: ledger.to_owned(), is_withheld: false }
     }
 
     fn path(&self, commitment: Commitment) -> PathBuf {
@@ -50,6 +57,9 @@ impl<F: Files> Openings<F> {
         let commitment = opening
             .commitment()
             .ok_or_else(|| StoreError::integrity("an opening", "its salt is no salt"))?;
+        if self.is_withheld {
+            return Err(StoreError::unavailable("cannot keep an opening", "they are withheld"));
+        }
         let path = self.path(commitment);
         self.files.create_folder_of(&self.ledger, &path)?;
         let bytes = serde_json::to_vec(opening)
@@ -71,6 +81,9 @@ impl<F: Files> Openings<F> {
     /// # Errors
     /// As [`Openings::text`].
     pub fn get(&self, commitment: Commitment) -> Result<Option<Opening>, StoreError> {
+        if self.is_withheld {
+            return Ok(None);
+        }
         let Some(bytes) = self.files.read(&self.path(commitment), OPENING_FILE_BYTES_MAX)? else {
             return Ok(None);
         };
@@ -87,7 +100,7 @@ impl<F: Files> Openings<F> {
     /// Whether there is a file of that opening; its content is not looked at.
     #[must_use]
     pub fn has(&self, commitment: Commitment) -> bool {
-        self.path(commitment).is_file()
+        !self.is_withheld && self.path(commitment).is_file()
     }
 
     /// The commitments, in order, that begin with this byte and that there are files of.
@@ -95,6 +108,9 @@ impl<F: Files> Openings<F> {
     /// # Errors
     /// [`StoreError::Unavailable`].
     pub fn beginning_with(&self, first: u8) -> Result<Vec<Commitment>, StoreError> {
+        if self.is_withheld {
+            return Ok(Vec::new());
+        }
         let beginning = format!("{first:02x}");
         let names = durable::names(&self.ledger.join("openings").join(&beginning))?;
         let rest = names.iter().filter_map(|name| name.strip_suffix(".json"));
@@ -106,6 +122,9 @@ impl<F: Files> Openings<F> {
     /// # Errors
     /// [`StoreError::Unavailable`].
     pub fn remove(&self, commitment: Commitment) -> Result<bool, StoreError> {
+        if self.is_withheld {
+            return Ok(false);
+        }
         self.files.remove(&self.path(commitment))
     }
 }

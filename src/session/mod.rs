@@ -4,6 +4,7 @@
 //! lock until it is dropped.
 
 pub mod backup;
+mod beside;
 pub mod check;
 mod cosigned;
 mod error;
@@ -18,9 +19,11 @@ mod replay;
 mod restore;
 mod seen;
 mod signing;
+mod snapshot;
 mod view_file;
 
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::base::limits::LOCK_WAIT_MILLISECONDS_MAX;
@@ -29,7 +32,7 @@ use crate::base::position::TreeSize;
 use crate::base::time::Timestamp;
 use crate::blobs::Blobs;
 use crate::blobs::openings::Openings;
-use crate::ledger::admission::Admitter;
+use crate::ledger::admission::{Admitter, PolicyCache, Signatures, VerifyNow};
 use crate::ledger::append::{Ledger, LedgerError, Refusal};
 use crate::ledger::head::{check_newest, open_checkpoint};
 use crate::ledger::receipt::Receipt;
@@ -49,6 +52,7 @@ use self::cosigned::Cosigned;
 use self::keys::{check_key_of_size, check_trust, keys_by_size, ledger_keys, own_key, rotation_of};
 use self::seen::SeenFile;
 
+pub use self::beside::Beside;
 pub use self::cosigned::CosignatureFolder;
 pub use self::error::{SessionError, SessionErrorKind};
 use self::folder::encode_salt;
@@ -65,8 +69,9 @@ pub use self::signing::{sign, sign_again};
 #[derive(Debug)]
 pub struct Session {
     folder: LedgerFolder,
-    store: SledStore,
-    view: View,
+    /// Shared with those who read on while this appends.
+    store: Arc<SledStore>,
+    view: Arc<View>,
     checkpoint: VerifiedCheckpoint,
     ledger_key: Option<NoteSigner>,
     key_file: LedgerKeyFile,
@@ -80,6 +85,8 @@ pub struct Session {
     cosigned: Cosigned,
     /// Whether somebody is to use the ledger while this process still runs.
     is_closed_at_the_end: bool,
+    /// Whether what was said in words is shown to who reads.
+    shows_words: bool,
 }
 
 /// What a session is opened with.
@@ -151,8 +158,8 @@ impl Session {
         let key_file = opening.ledger_key.clone();
         let mut session = Self {
             folder,
-            store,
-            view,
+            store: Arc::new(store),
+            view: Arc::new(view),
             checkpoint,
             ledger_key,
             key_file,
@@ -163,6 +170,7 @@ impl Session {
             trust: opening.trust.clone(),
             cosigned,
             is_closed_at_the_end: false,
+            shows_words: true,
         };
         if remembered != session.size() {
             session.save_view();
@@ -172,7 +180,7 @@ impl Session {
 
     /// The state of the ledger.
     #[must_use]
-    pub const fn view(&self) -> &View {
+    pub fn view(&self) -> &View {
         &self.view
     }
 
@@ -196,7 +204,7 @@ impl Session {
 
     /// The store, for checks that read everything.
     #[must_use]
-    pub const fn store(&self) -> &SledStore {
+    pub fn store(&self) -> &SledStore {
         &self.store
     }
 
@@ -209,12 +217,12 @@ impl Session {
     /// Optional openings of commitments.
     #[must_use]
     pub fn openings(&self) -> Openings {
-        Openings::new(self.folder.path())
+        if self.shows_words { Openings::new(self.folder.path()) } else { Openings::withheld() }
     }
 
     /// The number of entries.
     #[must_use]
-    pub const fn size(&self) -> TreeSize {
+    pub fn size(&self) -> TreeSize {
         self.view.size()
     }
 
@@ -223,8 +231,8 @@ impl Session {
     /// # Errors
     /// The [`Refusal`] that the ledger would give.
     pub fn check_operations(&self, operations: &[Operation]) -> Result<(), Refusal> {
-        let mut view = self.view.clone();
-        let log = StoreLog::new(&self.store);
+        let mut view = View::clone(&self.view);
+        let log = StoreLog::new(&*self.store);
         let index = self.size().next_index();
         Admitter::new(&mut view, &log).check_operations(operations, index)
     }
@@ -253,6 +261,20 @@ impl Session {
         now: Timestamp,
         envelopes: &[Envelope],
     ) -> Result<Vec<Result<Receipt, Refusal>>, SessionError> {
+        self.append_with(now, envelopes, &VerifyNow)
+    }
+
+    /// The same with signatures that were verified already: what `signatures` knows is not
+    /// verified again.
+    ///
+    /// # Errors
+    /// As [`Session::append`].
+    pub fn append_with(
+        &mut self,
+        now: Timestamp,
+        envelopes: &[Envelope],
+        signatures: &dyn Signatures,
+    ) -> Result<Vec<Result<Receipt, Refusal>>, SessionError> {
         if self.ledger_key.is_none() {
             return Err(SessionError::NoLedgerKey { folder: self.folder.path().to_owned() });
         }
@@ -272,7 +294,7 @@ impl Session {
             {
                 return Err(SessionError::NoNextKey { key });
             }
-            receipts.extend(self.commit(now, commit)?);
+            receipts.extend(self.commit(now, commit, signatures)?);
             rest = after;
         }
         Ok(receipts)
@@ -283,6 +305,7 @@ impl Session {
         &mut self,
         now: Timestamp,
         envelopes: &[Envelope],
+        signatures: &dyn Signatures,
     ) -> Result<Vec<Result<Receipt, Refusal>>, SessionError> {
         let Some(key) = self.ledger_key.clone() else {
             return Err(SessionError::NoLedgerKey { folder: self.folder.path().to_owned() });
@@ -290,16 +313,17 @@ impl Session {
         let origin = self.checkpoint.checkpoint().origin.clone();
         let file = self.folder.checkpoint_file();
         let keys = ledger_keys(&self.view)?;
-        let mut ledger = Ledger::open(&self.store, &origin, key, &keys, file)?;
+        let mut ledger = Ledger::open(&*self.store, &origin, key, &keys, file)?;
         // What is admitted is folded into a copy: a commit that fails leaves the view as it was.
-        let mut view = self.view.clone();
-        let log = StoreLog::new(&self.store);
+        let mut view = View::clone(&self.view);
+        let log = StoreLog::new(&*self.store);
+        let mut admitter = Admitter::resume(&mut view, &log, signatures, PolicyCache::default());
         let bytes: Vec<_> = envelopes.iter().map(Envelope::to_canonical).collect();
         let slices: Vec<_> = bytes.iter().map(Vec::as_slice).collect();
-        let receipts = ledger.append(&mut Admitter::new(&mut view, &log), now, &slices)?;
+        let receipts = ledger.append(&mut admitter, now, &slices)?;
         self.checkpoint = ledger.checkpoint().clone();
         drop(ledger);
-        self.view = view;
+        self.view = Arc::new(view);
         self.ledger_key =
             own_key(self.ledger_key.take(), &ledger_keys(&self.view)?, &self.key_file)?;
         self.save_view();
@@ -315,7 +339,7 @@ impl Session {
     /// The lock is held until the process ends, unless [`Session::close_at_the_end`] was called.
     pub fn leak(self) {
         if !self.is_closed_at_the_end {
-            self.store.leak();
+            std::mem::forget(self.store);
         }
     }
 

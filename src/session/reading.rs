@@ -31,7 +31,7 @@ impl Session {
     /// # Errors
     /// [`SessionError`] where there is no such entry, or it does not verify.
     pub fn entry(&self, index: EntryIndex) -> Result<VerifiedEntry, SessionError> {
-        let found = read::entry(&self.store, index, &self.checkpoint)?;
+        let found = read::entry(&*self.store, index, &self.checkpoint)?;
         let found = found.ok_or(SessionError::NoEntry { index, size: self.size() })?;
         Ok(VerifiedEntry::verify(index, &found.leaf().to_bytes(), self.view.roster())?)
     }
@@ -47,10 +47,10 @@ impl Session {
         let topics: BTreeSet<Topic> = topics.into_iter().collect();
         let mut indexes = BTreeSet::new();
         for topic in &topics {
-            indexes.extend(self.store.entries_of(topic)?);
+            indexes.extend(self.found_under(topic)?);
         }
         indexes.extend(self.taken_back(&topics));
-        let found = read::entries(&self.store, indexes, &self.checkpoint)?;
+        let found = read::entries(&*self.store, indexes, &self.checkpoint)?;
         let roster = self.view.roster();
         verify_all(&found, roster)
     }
@@ -64,8 +64,18 @@ impl Session {
         indexes: impl IntoIterator<Item = EntryIndex>,
     ) -> Result<Vec<VerifiedEntry>, SessionError> {
         let indexes: BTreeSet<_> = indexes.into_iter().collect();
-        let found = read::entries(&self.store, indexes, &self.checkpoint)?;
+        let found = read::entries(&*self.store, indexes, &self.checkpoint)?;
         verify_all(&found, self.view.roster())
+    }
+
+    /// What the store finds under a topic. It may have grown since this session's checkpoint.
+    fn found_under(
+        &self,
+        topic: &Topic,
+    ) -> Result<impl Iterator<Item = EntryIndex> + use<>, SessionError> {
+        let size = self.size();
+        let found = self.store.entries_of(topic)?.into_iter();
+        Ok(found.take_while(move |index| size.covers(*index)))
     }
 
     /// Rejects and withdrawals under any of `topics`. A topic is an aid in the store, under no
@@ -84,7 +94,7 @@ impl Session {
     /// # Errors
     /// [`SessionError`] where the store cannot be read.
     pub fn indexes_under(&self, topic: Topic) -> Result<Vec<EntryIndex>, SessionError> {
-        let mut indexes: BTreeSet<_> = self.store.entries_of(&topic)?.into_iter().collect();
+        let mut indexes: BTreeSet<_> = self.found_under(&topic)?.collect();
         indexes.extend(self.taken_back(&BTreeSet::from([topic])));
         Ok(indexes.into_iter().collect())
     }
@@ -95,9 +105,9 @@ impl Session {
     /// [`SessionError`] where the log cannot be read or an entry should not be in it.
     pub fn view_as_of(&self, size: TreeSize) -> Result<View, SessionError> {
         if size == self.size() {
-            return Ok(self.view.clone());
+            return Ok(View::clone(&self.view));
         }
-        replay::catch_up(View::default(), &self.store, size)
+        replay::catch_up(View::default(), &*self.store, size)
     }
 
     /// Folds a view on to `size` entries, for who looks at one moment after another.
@@ -108,7 +118,7 @@ impl Session {
         if view.size() > size {
             return self.view_as_of(size);
         }
-        replay::catch_up(view, &self.store, size)
+        replay::catch_up(view, &*self.store, size)
     }
 
     /// How many entries the log had at a moment: those whose time is not later. Times never
@@ -144,7 +154,7 @@ impl Session {
     /// [`SessionError`] where there is no such entry, or it does not verify.
     pub fn prove(&self, index: EntryIndex) -> Result<EntryProof, SessionError> {
         let checkpoint = self.shown(|size| size.covers(index));
-        let found = read::entry(&self.store, index, checkpoint)?;
+        let found = read::entry(&*self.store, index, checkpoint)?;
         let found = found.ok_or(SessionError::NoEntry { index, size: self.size() })?;
         Ok(EntryProof { leaf: found.leaf().clone(), receipt: found.receipt().clone() })
     }
@@ -170,7 +180,7 @@ impl Session {
         old_size: TreeSize,
         new: &VerifiedCheckpoint,
     ) -> Result<ConsistencyProof, SessionError> {
-        let hashes = read::consistency(&self.store, old_size, new.size())?;
+        let hashes = read::consistency(&*self.store, old_size, new.size())?;
         Ok(ConsistencyProof { old_size, hashes, checkpoint: new.note().clone() })
     }
 
@@ -215,7 +225,7 @@ impl Session {
                 mine.root()
             )));
         }
-        let here = read::prover(&self.store, mine.size()).root(size)?;
+        let here = read::prover(&*self.store, mine.size()).root(size)?;
         if here != *root {
             return Err(wrong(format!(
                 "has another history of the first {size} entries: root {root} there, {here} in the \
@@ -232,7 +242,7 @@ impl Session {
     /// # Errors
     /// [`SessionError`] where there is no such entry, or it does not verify.
     pub fn leaf(&self, index: EntryIndex) -> Result<Vec<u8>, SessionError> {
-        let found = read::entry(&self.store, index, &self.checkpoint)?;
+        let found = read::entry(&*self.store, index, &self.checkpoint)?;
         let found = found.ok_or(SessionError::NoEntry { index, size: self.size() })?;
         Ok(found.leaf().to_bytes())
     }

@@ -11,6 +11,7 @@ use crate::cli::desk::words_of;
 use crate::git::{GitError, Repository};
 use crate::ledger::append::Refusal;
 use crate::ledger::inbox::{DOCUMENT_ENDING, ENVELOPE_FILE, NOT_A_PARCEL, ParcelName, WORDS_FILE};
+use crate::session::Beside;
 use crate::statement::approval::ApprovalRow;
 use crate::statement::commitment::Opening;
 use crate::statement::envelope::Envelope;
@@ -73,6 +74,11 @@ impl Parcel {
             })
             .collect();
         Ok(Self { envelope, words, documents })
+    }
+
+    /// What travels with the envelope and belongs to it.
+    pub(super) fn beside(&self) -> Beside {
+        Beside::named_by([&self.envelope], self.words.clone(), self.documents.clone())
     }
 }
 

@@ -17,7 +17,6 @@ use crate::git::{Push, ReferenceError, References, RemoteReference, Repository};
 use crate::ledger::append::Refusal;
 use crate::ledger::inbox::{ANSWER_FILE, ANSWERS, Answer, INBOX, ParcelName, day_of_answer};
 use crate::ledger::receipt::Receipt;
-use crate::session::SessionError;
 
 /// One day, in milliseconds.
 const DAY_MILLISECONDS: u64 = 86_400_000;
@@ -66,8 +65,9 @@ fn append(
         return Ok((Vec::new(), Vec::new()));
     }
     let mut desk = context.desk("submit")?;
+    // What an entry will name is durable before it.
     for parcel in parcels.iter().flatten() {
-        keep(&desk, parcel)?;
+        parcel.beside().keep(&desk.session)?;
     }
     let size = desk.session.size();
     let envelopes: Vec<_> =
@@ -88,17 +88,6 @@ fn append(
         rows.push(told(&mut context.ui, &desk, size, reference, outcome));
     }
     Ok((rows, answers))
-}
-
-/// What an entry will name is durable before it.
-fn keep(desk: &Desk, parcel: &Parcel) -> Result<(), SessionError> {
-    for opening in &parcel.words {
-        desk.session.openings().put(opening)?;
-    }
-    for document in &parcel.documents {
-        desk.session.blobs().put(document)?;
-    }
-    Ok(())
 }
 
 /// Tells what became of a parcel; `size` is that of the ledger before.
