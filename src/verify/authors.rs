@@ -27,10 +27,21 @@ pub(super) enum Who {
 }
 
 pub(super) fn add_author(authors: &mut Authors, who: Who, author: Author) {
-    let standing = author.standing;
+    let (standing, label) = (author.standing, author.label.clone());
     let slot = authors.entry(who).or_insert(author);
     // The strongest proof of an authorship counts (the weakest standing is the greatest).
     slot.standing = slot.standing.min(standing);
+    // Whoever wrote it themselves is called by that, in whatever order the evidence says so.
+    let is_operator =
+        |label: &str| slot.member.as_ref().is_some_and(|member| label == operator_label(member));
+    if is_operator(&slot.label) && !is_operator(&label) {
+        slot.label = label;
+    }
+}
+
+/// How somebody is called who wrote nothing themselves, but answers for an agent that did.
+fn operator_label(operator: &MemberId) -> String {
+    format!("{operator} (operator)")
 }
 
 fn member_author(member: &Member, standing: Standing, label: String) -> Author {
@@ -69,7 +80,7 @@ pub(super) fn add_member(
     add_author(authors, who, member_author(member, standing, label.to_owned()));
     // The agent's own signature attests that it worked for its operator.
     let standing = if standing == Standing::Proved { Standing::Attested } else { standing };
-    let label = format!("{} (operator)", operator.id);
+    let label = operator_label(&operator.id);
     let who = Who::Member(operator.id.clone());
     add_author(authors, who, member_author(operator, standing, label));
 }
@@ -83,8 +94,7 @@ fn add_former(judge: &Judge<'_>, authors: &mut Authors, member: &Member, label: 
     let size = judge.view().size();
     let operator = member.operator.as_ref().and_then(|id| judge.view().roster().member(id, size));
     if let Some(operator) = operator.filter(|_| member.kind == MemberKind::Agent) {
-        let author =
-            member_author(operator, Standing::Claimed, format!("{} (operator)", operator.id));
+        let author = member_author(operator, Standing::Claimed, operator_label(&operator.id));
         add_author(authors, Who::Member(operator.id.clone()), author);
     }
 }
