@@ -6,24 +6,11 @@ use countersign::change::carry::{Certificate, check, check_file};
 use countersign::verify::cover::Cover;
 use proptest::prelude::*;
 
+use crate::bodies;
 use crate::independent;
 use crate::support::{World, a, four_sides, m, path};
 
-/// The body of a fuzz target: what parses is written back as it was read, and is within limits.
-fn parse_certificate(bytes: &[u8]) {
-    if let Ok(certificate) = Certificate::parse(bytes) {
-        assert_eq!(certificate.to_bytes(), bytes);
-        let again = Certificate::new(
-            certificate.approved(),
-            certificate.landed(),
-            certificate.files().to_vec(),
-        );
-        assert_eq!(again.as_ref(), Ok(&certificate));
-        assert!(certificate.files().iter().all(|file| file.closest().0 >= 1));
-    }
-}
-
-/// The body of a fuzz target: whatever a repository has, what is found for it holds, be the content
+/// Whatever a repository has, what is found for it holds, be the content
 /// that was approved at hand or made again from the others.
 fn find_for(bytes: &[u8]) {
     let mut parts: Vec<&[u8]> = bytes.splitn(5, |byte| *byte == 0xff).collect();
@@ -44,17 +31,9 @@ fn find_for(bytes: &[u8]) {
     assert!(check_file(&edits, &sides, gap, &source).is_ok());
     let [approved, landed] = [1, 2].map(|byte| ChangeHash::from_bytes([byte; 32]));
     let bytes = Certificate::new(approved, landed, vec![edits]).unwrap().to_bytes();
-    parse_certificate(&bytes);
+    bodies::run("certificate", &bytes);
     let gap = usize::try_from(gap.max(1)).unwrap();
     assert_eq!(independent::holds(&independent::read(&bytes)[&b"a"[..]], gap, four), Ok(()));
-}
-
-/// The body of a fuzz target: a cover, which names the certificates that are checked again.
-fn parse_cover(bytes: &[u8]) {
-    if let Ok(cover) = Cover::parse(bytes) {
-        assert_eq!(Cover::parse(&cover.to_bytes()), Ok(cover.clone()));
-        assert!(cover.used_up().count() >= cover.segments.len());
-    }
 }
 
 fn cover() -> Vec<u8> {
@@ -84,9 +63,9 @@ proptest! {
 
     #[test]
     fn anything_is_read_without_panic(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
-        parse_certificate(&bytes);
+        bodies::run("certificate", &bytes);
         let header = sample()[..21 + 74 + 72].to_vec();
-        parse_certificate(&[header, bytes].concat());
+        bodies::run("certificate", &[header, bytes].concat());
     }
 
     #[test]
@@ -99,7 +78,7 @@ proptest! {
         ),
     ) {
         let header = sample()[..21 + 74 + 72].to_vec();
-        parse_certificate(&[header, words.concat().into_bytes()].concat());
+        bodies::run("certificate", &[header, words.concat().into_bytes()].concat());
     }
 
     #[test]
@@ -146,7 +125,7 @@ proptest! {
         let at = at.index(bytes.len());
         let end = (at + length).min(bytes.len());
         bytes.splice(at..end, piece.bytes());
-        parse_cover(&bytes);
+        bodies::run("cover", &bytes);
     }
 
     #[test]
@@ -162,7 +141,7 @@ proptest! {
             1 => bytes.insert(at, byte),
             _ => drop(bytes.remove(at)),
         }
-        parse_certificate(&bytes);
+        bodies::run("certificate", &bytes);
     }
 }
 

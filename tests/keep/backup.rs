@@ -214,7 +214,7 @@ fn hostile_archives_are_refused() {
     assert!(read(&bytes).is_none());
 }
 
-/// The body of a fuzz target: what is read is within limits, in order, and each name has one
+/// What is read is within limits, in order, and each name has one
 /// spelling.
 fn read_any(bytes: &[u8]) {
     let mut before = None;

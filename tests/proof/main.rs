@@ -7,6 +7,9 @@
 
 #[path = "../common/blessing.rs"]
 mod blessing;
+#[path = "../../fuzz/bodies.rs"]
+#[allow(dead_code, reason = "some of the bodies are run")]
+mod bodies;
 mod command;
 #[path = "../common/mod.rs"]
 mod common;

@@ -2,50 +2,23 @@
 
 use countersign::ledger::consistency::ConsistencyProof;
 use countersign::ledger::tlog_proof::TlogProof;
-use countersign::merkle::tile::{Tile, bundle, unbundle};
-use countersign::note::cosignature::{Cosigner, CosignerKey};
+use countersign::merkle::tile::bundle;
 use countersign::verify::proof::ProofFile;
 use countersign::verify::trust::TrustRoot;
 use proptest::prelude::*;
 
+use crate::bodies;
 use crate::support::*;
 
-/// The body of a fuzz target: what parses is written back as it was read, and within limits.
-fn parse_proof_file(bytes: &[u8]) {
-    if let Ok(file) = TlogProof::parse(bytes) {
-        assert_eq!(file.to_string().as_bytes(), bytes);
-        assert!(file.hashes.len() <= 63);
-    }
-    if let Ok(file) = ConsistencyProof::parse(bytes) {
-        assert_eq!(file.to_string().as_bytes(), bytes);
-        assert!(file.hashes.len() <= 63);
+/// Whatever is read is checked against a trust root, and answered.
+fn all(bytes: &[u8]) {
+    for name in ["proof", "note", "tile", "trust"] {
+        bodies::run(name, bytes);
     }
     if let Ok(file) = ProofFile::parse(bytes) {
         assert!(file.claimed().is_ok());
         thread_local!(static TRUST: TrustRoot = Log::new(1).trust(2, "\"any\""));
         TRUST.with(|trust| drop(check(file, trust, &[])));
-    }
-}
-
-/// The body of a fuzz target: keys of witnesses and trust roots with quorums.
-fn parse_witnesses(bytes: &[u8]) {
-    drop(TrustRoot::parse(bytes));
-    let Ok(text) = std::str::from_utf8(bytes) else { return };
-    if let Ok(key) = text.parse::<CosignerKey>() {
-        assert_eq!(key.to_string(), text);
-    }
-    drop(Cosigner::from_text(text));
-}
-
-/// The body of a fuzz target: bundles and paths of tiles.
-fn parse_tiles(bytes: &[u8]) {
-    if let Ok(entries) = unbundle(bytes) {
-        assert!(entries.len() <= 256);
-        assert_eq!(bundle(entries).unwrap(), bytes);
-    }
-    let Ok(text) = std::str::from_utf8(bytes) else { return };
-    if let Ok(tile) = Tile::from_bundle_path(text) {
-        assert_eq!(tile.bundle_path(), text);
     }
 }
 
@@ -61,12 +34,6 @@ fn samples() -> Vec<Vec<u8>> {
         bundle([&b"one"[..], b"", b"three"]).unwrap(),
         b"tile/entries/x001/x234/067.p/8".to_vec(),
     ]
-}
-
-fn all(bytes: &[u8]) {
-    parse_proof_file(bytes);
-    parse_witnesses(bytes);
-    parse_tiles(bytes);
 }
 
 proptest! {
