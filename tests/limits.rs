@@ -114,6 +114,7 @@ const ELSEWHERE: &[(&str, &str, &str)] = &[
         "tests/witness/gather.rs",
         "a_witness_that_never_answers_delays_nobody",
     ),
+    ("OBSERVED_DEPLOYMENTS_MAX", "tests/pipeline/observed.rs", "only_the_newest_deployments_count"),
 ];
 
 /// Limits of a file that is read whole by one of the bounded readers, which are tried below.

@@ -1,12 +1,14 @@
 //! Who signed off on what is running: reports out of the ledger, as data.
 //!
 //! [`timeline`] reads what happened in one service and environment, [`auditor`] makes of each
-//! deployment a [`report`] of what it rests on, [`owed`] tells what overrides left behind, and
-//! [`csv`] writes it for spreadsheets. Nothing here prints.
+//! deployment a [`report`] of what it rests on, [`owed`] tells what overrides left behind,
+//! [`observed`] what would have been refused, and [`csv`] writes it for spreadsheets. Nothing here
+//! prints.
 
 pub mod auditor;
 mod change;
 pub mod csv;
+pub mod observed;
 pub mod owed;
 pub mod report;
 mod since;

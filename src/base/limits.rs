@@ -221,3 +221,6 @@ pub const WITNESS_WAIT_MILLISECONDS: u64 = 10_000;
 /// Most connections of a witness at a time: ledgers ask it rarely, and one answer takes some
 /// milliseconds.
 pub const WITNESS_CONNECTIONS_MAX: usize = 64;
+/// Most deployments of a place that are looked at to tell what would have been refused: the newest,
+/// a month of working days; what is older says little of today.
+pub const OBSERVED_DEPLOYMENTS_MAX: usize = 20;

@@ -10,6 +10,7 @@ mod figures;
 mod gate;
 #[path = "../common/library.rs"]
 mod library;
+mod observed;
 mod partial;
 mod provenance;
 mod running;

@@ -68,6 +68,7 @@ stories! {
     leaked_senior_key,
     near_miss,
     not_carried,
+    observe_then_enforce,
     override_drill,
     override_never_paid_back,
     policy_relaxed,

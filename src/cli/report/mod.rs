@@ -2,6 +2,7 @@
 
 mod ask;
 mod near;
+mod observed;
 mod overriding;
 mod owed;
 mod rejected;
@@ -22,6 +23,7 @@ use crate::view::View;
 
 pub(crate) use ask::{Ask, could_fill, could_sign};
 pub(crate) use near::{SignedEarlier, signed_earlier, signed_earlier_of};
+pub(crate) use observed::observed_words;
 pub(crate) use overriding::{Overriding, override_command};
 pub(crate) use owed::{
     Emergency, OwedLine, SIGNED_OFF, elsewhere_lines, few_admins, few_admins_of, few_holders,

@@ -3,8 +3,10 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use super::enforcing;
 use crate::base::name::LevelName;
 use crate::cli::Context;
+use crate::cli::commands::baseline;
 use crate::cli::desk::Desk;
 use crate::cli::error::CliError;
 use crate::cli::exit::ExitStatus;
@@ -12,7 +14,7 @@ use crate::cli::governance::{Plan, SigningFlags, carry_out};
 use crate::cli::time;
 use crate::cli::ui::Role;
 use crate::policy::{Policy, Service};
-use crate::statement::governance::{Operation, SetPolicy};
+use crate::statement::governance::{Operation, SetBaseline, SetPolicy};
 
 /// Changed lines that are shown; the statement itself is shown whole by `-n`.
 const CHANGED_LINES_MAX: usize = 60;
@@ -22,10 +24,17 @@ const CHANGED_LINES_MAX: usize = 60;
 /// Shows what changes, and first what it asks less for than the policy before.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:\n  countersign policy apply policy.toml\n  \
-    countersign policy apply -n policy.toml")]
+    countersign policy apply -n policy.toml\n  countersign policy apply enforced.toml \
+    --baseline HEAD -m \"from here on\"")]
 pub(crate) struct Args {
     /// The policy; - is standard input
     file: PathBuf,
+    /// Where it begins to refuse: accept everything up to this commit as the start, in one go
+    #[arg(long, value_name = "REVISION")]
+    baseline: Option<String>,
+    /// Why the start is replaced
+    #[arg(short, long, value_name = "WHY", requires = "baseline")]
+    message: Option<String>,
     #[command(flatten)]
     flags: SigningFlags,
 }
@@ -50,24 +59,41 @@ pub(crate) fn run(context: &mut Context, args: &Args) -> Result<ExitStatus, CliE
         1 => "Put this policy in force, weaker in 1 thing?".to_owned(),
         count => format!("Put this policy in force, weaker in {count} things?"),
     };
+    let (set, reason) = match &args.baseline {
+        Some(text) => {
+            let places = enforcing::begun(&desk, before.as_ref(), &policy);
+            enforcing::baselines(&desk, &places, text, args.message.as_deref())?
+        }
+        None => (Vec::new(), None),
+    };
+    let accepted: Vec<_> = set.iter().collect();
+    let mut words = in_words(context, &desk, before.as_ref(), &policy, &accepted)?;
+    words.extend(set.iter().flat_map(|said| baseline::in_words(&desk, said)));
+    let set_policy = Operation::SetPolicy(SetPolicy { text: policy.text().to_owned() });
+    let baselines = set.into_iter().map(Operation::SetBaseline);
     let plan = Plan {
-        words: in_words(context, &desk, before.as_ref(), &policy),
-        operations: vec![Operation::SetPolicy(SetPolicy { text: policy.text().to_owned() })],
-        openings: Vec::new(),
+        words,
+        operations: std::iter::once(set_policy).chain(baselines).collect(),
+        openings: reason.into_iter().collect(),
         question,
         after: vec!["next: countersign policy show".to_owned()],
     };
     carry_out(context, desk, &plan, &args.flags)
 }
 
-/// What another policy changes, as whoever signs it is told, first or after others: what it asks
-/// less for and until when both hold, its weak spots, and the lines themselves.
+/// What another policy changes, as whoever signs it is told, first or after others: where it begins
+/// to refuse and what it would have refused, what it asks less for and until when both hold, its
+/// weak spots, and the lines themselves. `accepted` are the baselines of the same statement.
+///
+/// # Errors
+/// Where the ledger cannot be read.
 pub(super) fn in_words(
     context: &Context,
     desk: &Desk,
     before: Option<&Policy>,
     policy: &Policy,
-) -> Vec<String> {
+    accepted: &[&SetBaseline],
+) -> Result<Vec<String>, CliError> {
     let weaker = before.map(|before| policy.weakens(before)).unwrap_or_default();
     let mut words = Vec::new();
     let here = desk.repository_name.as_ref();
@@ -76,6 +102,8 @@ pub(super) fn in_words(
         let what = "gate and approve will refuse here";
         words.push(format!("warning  no service is built from this repository, {name}: {what}"));
     }
+    let places = enforcing::begun(desk, before, policy);
+    words.extend(enforcing::in_words(desk, &places, accepted, context.now())?);
     words.extend(weaker.iter().map(|weakening| format!("WEAKER  {weakening}")));
     words.extend(before.iter().flat_map(|before| new_names(before, policy)));
     if let Some(before) = before.filter(|_| !weaker.is_empty()) {
@@ -87,7 +115,7 @@ pub(super) fn in_words(
     warnings.sort();
     words.extend(warnings.iter().map(|lint| format!("warning  {lint}")));
     words.extend(changed_lines(before.map_or("", Policy::text), policy.text()));
-    words
+    Ok(words)
 }
 
 /// Services that are new names for what others are built from: the policy before did not know them,

@@ -2,6 +2,7 @@
 
 mod apply;
 mod check;
+mod enforcing;
 mod explain;
 mod show;
 mod test;
@@ -15,6 +16,7 @@ use crate::cli::error::{CliError, ErrorKind};
 use crate::cli::exit::ExitStatus;
 use crate::cli::ui::{Table, Ui, Word};
 use crate::policy::{Policy, PolicyErrors};
+use crate::statement::governance::SetBaseline;
 
 /// Show, check, apply or try out a policy
 #[derive(Debug, clap::Args)]
@@ -43,7 +45,8 @@ pub(crate) fn run(context: &mut Context, args: &Args) -> Result<ExitStatus, CliE
     }
 }
 
-/// What a policy in a statement changes, as `policy apply` told it to who wrote the statement.
+/// What a policy in a statement changes, as `policy apply` told it to who wrote the statement, with
+/// the baselines that the same statement sets.
 ///
 /// # Errors
 /// Where the text is no policy.
@@ -51,12 +54,13 @@ pub(super) fn plan_in_words(
     context: &Context,
     desk: &Desk,
     text: &str,
+    accepted: &[&SetBaseline],
 ) -> Result<Vec<String>, CliError> {
     let policy = Policy::parse(text).map_err(|error| {
         CliError::from_error(ErrorKind::Usage, &error).hint("its author writes it anew")
     })?;
     let before = desk.session.view().policy().map(|_| desk.policy()).transpose()?;
-    Ok(apply::in_words(context, desk, before.as_ref(), &policy))
+    apply::in_words(context, desk, before.as_ref(), &policy, accepted)
 }
 
 /// Reads a policy text; `Err` inside are the mistakes of a text that is no policy.

@@ -23,6 +23,11 @@ pub(super) fn in_words(
     operations: &[Operation],
 ) -> Result<Vec<String>, CliError> {
     let people = People::of(desk, operations);
+    let accepted = operations.iter().filter_map(|operation| match operation {
+        Operation::SetBaseline(said) => Some(said),
+        _ => None,
+    });
+    let accepted: Vec<_> = accepted.collect();
     let mut words = Vec::new();
     let mut keys: BTreeMap<&MemberId, usize> = BTreeMap::new();
     for operation in operations {
@@ -37,7 +42,7 @@ pub(super) fn in_words(
             Operation::RevokeKey(said) => words.extend(key::revoke::in_words(desk, said)?),
             Operation::Lift(said) => words.extend(lifted(desk, said)?),
             Operation::SetPolicy(said) => {
-                words.extend(policy::plan_in_words(context, desk, &said.text)?);
+                words.extend(policy::plan_in_words(context, desk, &said.text, &accepted)?);
             }
             Operation::SetBaseline(said) => words.extend(baseline::in_words(desk, said)),
             Operation::RetireMember(_)
