@@ -6,8 +6,11 @@ use crate::base::digest::ContentDigest;
 use crate::base::limits::{PATH_BYTES_MAX, READABLE_BYTES_MAX, READABLE_LINES_MAX};
 use crate::base::name::Revision;
 
-/// Why a person cannot read the content of a path.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+/// Why a person cannot read the content of a path; in files the word is that of reports.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize,
+)]
+#[serde(rename_all = "kebab-case")]
 pub enum Opaque {
     /// A commit of another repository.
     Submodule,

@@ -199,7 +199,8 @@ impl<'a> Admitter<'a> {
             return Err(refuse_with(
                 "SEEN",
                 format!("the signer had seen a tree of {size} entries that is not this ledger's"),
-                "keep what you have: it may prove that the ledger shows two histories",
+                "the signer keeps that checkpoint, which proves two histories: countersign verify \
+                 THEIRS OURS -o F.fork",
             ));
         }
         Ok(())

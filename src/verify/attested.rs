@@ -74,16 +74,7 @@ enum RecordedKind {
 #[serde(deny_unknown_fields)]
 struct OpaqueRow {
     row: usize,
-    why: OpaqueWord,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-enum OpaqueWord {
-    Submodule,
-    LfsPointer,
-    Binary,
-    TooLong,
+    why: Opaque,
 }
 
 /// A row, counted from 0, and the paths that its links lead to, in hexadecimal digits.
@@ -176,9 +167,8 @@ impl StepRecord {
         let mut authors: Vec<_> = evidence.authors.iter().map(author).collect();
         authors.sort_unstable();
         let facts = || step.path_facts.iter().enumerate();
-        let opaque = |(row, facts): (usize, &PathFacts)| {
-            facts.opaque.map(|why| OpaqueRow { row, why: why.into() })
-        };
+        let opaque =
+            |(row, facts): (usize, &PathFacts)| facts.opaque.map(|why| OpaqueRow { row, why });
         let link = |(row, facts): (usize, &PathFacts)| {
             let to = facts.link_targets.iter().map(|path| encoding::hex(path.as_bytes()));
             let to: Vec<_> = to.collect();
@@ -255,7 +245,7 @@ impl StepRecord {
         let mut path_facts: Vec<_> = document.paths().cloned().map(nothing_of).collect();
         let outside = RecordError::Rule("a row is not one of the document");
         for OpaqueRow { row, why } in self.opaque {
-            path_facts.get_mut(row).ok_or(outside.clone())?.opaque = Some(why.into());
+            path_facts.get_mut(row).ok_or(outside.clone())?.opaque = Some(why);
         }
         for LinkRow { row, to } in self.links {
             let facts = path_facts.get_mut(row).ok_or(outside.clone())?;
@@ -322,27 +312,5 @@ impl From<RecordedAuthor> for SeenAuthor {
         // Names are personal and stand in no file that has to be kept.
         let label = format!("address {}", author.email.short());
         Self { kind, email: author.email, label }
-    }
-}
-
-impl From<Opaque> for OpaqueWord {
-    fn from(why: Opaque) -> Self {
-        match why {
-            Opaque::Submodule => Self::Submodule,
-            Opaque::LfsPointer => Self::LfsPointer,
-            Opaque::Binary => Self::Binary,
-            Opaque::TooLong => Self::TooLong,
-        }
-    }
-}
-
-impl From<OpaqueWord> for Opaque {
-    fn from(word: OpaqueWord) -> Self {
-        match word {
-            OpaqueWord::Submodule => Self::Submodule,
-            OpaqueWord::LfsPointer => Self::LfsPointer,
-            OpaqueWord::Binary => Self::Binary,
-            OpaqueWord::TooLong => Self::TooLong,
-        }
     }
 }

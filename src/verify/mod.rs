@@ -27,6 +27,7 @@ pub mod trust;
 mod two_party;
 pub mod verdict;
 pub mod witnessing;
+mod word;
 
 pub use self::ahead::{Ahead, judge_ahead};
 pub use self::entry::{EntryError, VerifiedEntry};
@@ -39,7 +40,8 @@ pub use self::overriding::{
 };
 pub use self::policies::{greatest_carry_gap, shortest_approval_ttl};
 pub use self::segment::{Segment, path_facts};
-pub use self::signoff::{CarriedSignOff, Discounted, Reject};
+pub use self::signoff::{CarriedSignOff, Reject};
 pub use self::steps::{first_line, person_label, step_evidence};
 pub use self::two_party::is_two_party;
 pub use self::verdict::{Problem, Verdict, judge_under, judge_unlanded, verdict};
+pub use self::word::Discounted;

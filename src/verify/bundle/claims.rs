@@ -234,7 +234,7 @@ pub struct PathClaim {
     pub path: PathText,
     /// Why it cannot be read.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub opaque: Option<OpaqueWord>,
+    pub opaque: Option<Opaque>,
     /// Where its links lead.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub targets: Vec<PathText>,
@@ -256,42 +256,6 @@ impl TryFrom<Bytes> for PathText {
 impl From<PathText> for Bytes {
     fn from(path: PathText) -> Self {
         Self(path.0.as_bytes().to_vec())
-    }
-}
-
-/// Why a path cannot be read, as a word.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum OpaqueWord {
-    /// A commit of another repository.
-    Submodule,
-    /// A pointer of git LFS.
-    LfsPointer,
-    /// A NUL byte.
-    Binary,
-    /// More than anybody reads.
-    TooLong,
-}
-
-impl From<Opaque> for OpaqueWord {
-    fn from(opaque: Opaque) -> Self {
-        match opaque {
-            Opaque::Submodule => Self::Submodule,
-            Opaque::LfsPointer => Self::LfsPointer,
-            Opaque::Binary => Self::Binary,
-            Opaque::TooLong => Self::TooLong,
-        }
-    }
-}
-
-impl From<OpaqueWord> for Opaque {
-    fn from(word: OpaqueWord) -> Self {
-        match word {
-            OpaqueWord::Submodule => Self::Submodule,
-            OpaqueWord::LfsPointer => Self::LfsPointer,
-            OpaqueWord::Binary => Self::Binary,
-            OpaqueWord::TooLong => Self::TooLong,
-        }
     }
 }
 

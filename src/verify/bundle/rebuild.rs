@@ -182,7 +182,7 @@ impl Sources<'_> {
             let said = said.get(path);
             PathFacts {
                 path: path.clone(),
-                opaque: said.and_then(|said| said.opaque).map(Into::into),
+                opaque: said.and_then(|said| said.opaque),
                 new_size_bytes: None,
                 link_targets: said
                     .map(|said| said.targets.iter().map(|target| target.0.clone()).collect())

@@ -65,7 +65,7 @@ fn check_step(objects: &Objects<'_>, step: &StepEvidence) -> Result<(), Tampered
 /// What is to be said of a path, if anything is.
 pub(super) fn path_claim(facts: &PathFacts) -> Option<PathClaim> {
     let targets: Vec<_> = facts.link_targets.iter().cloned().map(PathText).collect();
-    let opaque = facts.opaque.map(Into::into);
+    let opaque = facts.opaque;
     let is_any = opaque.is_some() || !targets.is_empty();
     is_any.then(|| PathClaim { path: PathText(facts.path.clone()), opaque, targets })
 }
