@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use common::{Output, Stage};
+use countersign::base::limits::{ANSWER_DAYS_MAX, PARCELS_MAX, REFERENCES_BYTES_MAX};
 
 /// A stage whose repository has a bare remote, and a clone of it for ben, who has written nothing.
 /// cleo's branch waits for a sign-off.
@@ -231,6 +232,75 @@ fn old_answers_go_and_a_remote_that_is_away_is_told() {
     post.take_up().refused(4, "git ls-remote");
     let mut strange = post.stage.command(["submit", "--inbox", "--upload-pack=x"]);
     assert_eq!(Output::of(&mut strange).status, 2);
+}
+
+/// Writes references of the remote as git packs them: thousands in one file.
+fn pack_references(post: &Post, names: impl Iterator<Item = String>) {
+    let blob = post.stage.git(["rev-parse", "main"]);
+    let mut lines: Vec<_> = names.map(|name| format!("{blob} {name}\n")).collect();
+    lines.sort();
+    let packed = post.stage.root().join("remote.git/packed-refs");
+    let kept = fs::read_to_string(&packed).unwrap_or_default();
+    assert!(!kept.contains("countersign"), "{kept}");
+    for branch in ["main", "retry"] {
+        let id = post.stage.git(["rev-parse", branch]);
+        lines.push(format!("{id} refs/heads/{branch}\n"));
+    }
+    let text = format!("# pack-refs with: peeled fully-peeled sorted \n{}", lines.concat());
+    post.stage.write(packed, &text);
+}
+
+fn parcel_name(number: usize) -> String {
+    format!("refs/countersign/inbox/{number:064x}/{}", "5".repeat(64))
+}
+
+/// Section 3: so many are taken up at once, and what is beyond waits for the next time.
+#[test]
+fn parcels_beyond_the_limit_wait_for_the_next_run() {
+    let post = Post::new("inbox-many");
+    pack_references(&post, (0..=PARCELS_MAX).map(parcel_name));
+    let first = post.take_up();
+    assert_eq!(first.ok().matches("REFUSED  NOT_A_PARCEL").count(), PARCELS_MAX);
+    assert!(first.out.contains(&format!("{PARCELS_MAX} answered, 1 wait")), "{}", first.out);
+    assert_eq!(post.references("inbox"), [parcel_name(PARCELS_MAX)]);
+    let second = post.take_up();
+    assert_eq!(second.ok().matches("REFUSED  NOT_A_PARCEL").count(), 1);
+    assert!(second.out.contains("the inbox of origin is empty"), "{}", second.out);
+}
+
+/// A remote whose list of references is too long is told, and one just below is read.
+#[test]
+fn a_list_of_references_is_bounded() {
+    let post = Post::new("inbox-long");
+    // As `git ls-remote` lists them; what is no parcel by its name is passed over.
+    let name = |number: usize| format!("refs/countersign/inbox/{number:064x}/x");
+    let line = 41 + name(0).len() + 1;
+    let fit = REFERENCES_BYTES_MAX / line;
+    pack_references(&post, (0..fit).map(name));
+    assert_eq!(post.take_up().ok(), "nothing waits in the inbox of origin\n");
+    fs::remove_file(post.stage.root().join("remote.git/packed-refs")).unwrap();
+    pack_references(&post, (0..=fit).map(name));
+    post.take_up().refused(4, "git ls-remote");
+}
+
+/// An answer is kept for so many days.
+#[test]
+fn answers_are_kept_for_a_month() {
+    let post = Post::new("inbox-days");
+    let days = |back: u64| {
+        let mut date = post.stage.program("date");
+        date.args(["-u", "-d", &format!("{back} days ago"), "+%Y-%m-%d"]);
+        Output::of(&mut date).ok().trim().to_owned()
+    };
+    let name = format!("{}/{}", "3".repeat(64), "4".repeat(64));
+    // A day aside on both sides: midnight may pass meanwhile.
+    let (kept, old) = (days(ANSWER_DAYS_MAX - 1), days(ANSWER_DAYS_MAX + 2));
+    for day in [&kept, &old] {
+        let to = format!("main:refs/countersign/answers/{day}/{name}");
+        post.stage.git(["push", "-q", "origin", &to]);
+    }
+    post.take_up().ok();
+    assert_eq!(post.references("answers"), [format!("refs/countersign/answers/{kept}/{name}")]);
 }
 
 fn entries(post: &Post) -> u64 {

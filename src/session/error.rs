@@ -22,6 +22,17 @@ pub enum SessionError {
         /// The folder.
         folder: PathBuf,
     },
+    /// There is no ledger in the folder, and this user has seen entries of it before.
+    #[error(
+        "there is no ledger in {}, and {size} of its entries were seen here before",
+        folder.display()
+    )]
+    Gone {
+        /// The folder.
+        folder: PathBuf,
+        /// Entries that were seen.
+        size: TreeSize,
+    },
     /// A ledger or a key is there already.
     #[error("{} is there already", path.display())]
     Exists {
@@ -96,6 +107,12 @@ pub enum SessionError {
         /// The file.
         path: PathBuf,
     },
+    /// What is to be a mirror is the folder of a ledger.
+    #[error("{} is the folder of a ledger, no mirror and no backup", path.display())]
+    IsALedger {
+        /// The folder.
+        path: PathBuf,
+    },
     /// What a ledger is to be built from is older than what was acknowledged.
     #[error("what it is to be built from {why}")]
     Behind {
@@ -152,6 +169,7 @@ impl SessionError {
             | Self::NoLedgerKey { .. }
             | Self::NoNextKey { .. }
             | Self::NotABackup { .. }
+            | Self::IsALedger { .. }
             | Self::Exists { .. }
             | Self::Refused(_)
             | Self::NoEntry { .. }
@@ -169,9 +187,10 @@ impl SessionError {
             | Self::Ledger(LedgerError::Store(StoreError::Integrity { .. })) => {
                 SessionErrorKind::Integrity
             }
-            Self::Store(StoreError::Unavailable { .. }) | Self::Ledger(_) | Self::Forgetful(_) => {
-                SessionErrorKind::Unavailable
-            }
+            Self::Gone { .. }
+            | Self::Store(StoreError::Unavailable { .. })
+            | Self::Ledger(_)
+            | Self::Forgetful(_) => SessionErrorKind::Unavailable,
             Self::NotMirrored { error } => error.kind(),
         }
     }
@@ -181,6 +200,10 @@ impl SessionError {
     pub fn hint(&self) -> Option<String> {
         let hint = match self {
             Self::NoLedger { .. } => "make one with countersign init, or name one with --ledger",
+            Self::Gone { .. } => {
+                "mount or put back its folder, or name where it is with --ledger; where it is \
+                 lost: countersign ledger restore --from MIRROR"
+            }
             Self::NoLedgerKey { .. } => {
                 "write the signed statement to a file with -o FILE, and let whoever runs the \
                  ledger take it: countersign submit FILE"
@@ -195,6 +218,11 @@ impl SessionError {
             }
             Self::NotABackup { .. } => {
                 "name a file that countersign ledger backup made, or the folder of a mirror"
+            }
+            Self::IsALedger { .. } => {
+                "nothing was changed; a copy of the whole folder is used as it is: put it where \
+                 the ledger was, or name it with --ledger; countersign ledger check tells \
+                 whether it is good"
             }
             Self::Behind { .. } => {
                 "nothing was changed; take a newer mirror or backup: a ledger that goes on from \

@@ -6,10 +6,13 @@ use super::error::SessionError;
 use crate::base::encoding;
 use crate::base::limits::{KEY_FILE_BYTES_MAX, NOTE_BYTES_MAX};
 use crate::ledger::store::{CheckpointFile as _, StoreError};
+use crate::note::SignedNote;
+use crate::note::checkpoint::Checkpoint;
 use crate::note::key::{NoteSigner, VerifierKey};
 use crate::statement::commitment::EmailSalt;
 use crate::store::checkpoint::DurableCheckpoint;
 use crate::store::durable;
+use crate::store::sled;
 
 /// Name of the salt's file.
 pub(super) const SALT_FILE: &str = "email-salt";
@@ -50,6 +53,35 @@ impl LedgerFolder {
         Ok(false)
     }
 
+    /// The store must be there where entries were acknowledged: opening would make an empty one.
+    ///
+    /// # Errors
+    /// [`StoreError::Integrity`] where only the checkpoint file is left.
+    pub(super) fn check_store(&self) -> Result<(), StoreError> {
+        let database = self.path.join("sled/db");
+        let is_there = database.try_exists();
+        if is_there.map_err(|error| durable::failed("cannot read", &database, &error))? {
+            return Ok(());
+        }
+        self.check_unused()
+    }
+
+    /// Where nothing is in the store, nothing may have been acknowledged.
+    ///
+    /// # Errors
+    /// [`StoreError::Integrity`] where the checkpoint file says otherwise.
+    pub(super) fn check_unused(&self) -> Result<(), StoreError> {
+        let note = self.newest_checkpoint()?.and_then(|note| SignedNote::parse(&note).ok());
+        let checkpoint = note.and_then(|note| note.text().parse::<Checkpoint>().ok());
+        match checkpoint.map(|checkpoint| checkpoint.size) {
+            Some(size) if size.get() > 0 => {
+                let why = format!("it is gone, and {size} entries were acknowledged");
+                Err(StoreError::integrity(sled::WHAT, why))
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// The file of the newest signed checkpoint.
     #[must_use]
     pub fn checkpoint_file(&self) -> DurableCheckpoint {
@@ -69,7 +101,11 @@ impl LedgerFolder {
 
     /// The salt of e-mail digests.
     pub(super) fn email_salt(&self) -> Result<EmailSalt, SessionError> {
-        let bytes = durable::read(&self.path.join(SALT_FILE), SALT_FILE_BYTES_MAX)?;
+        let bytes = match durable::read(&self.path.join(SALT_FILE), SALT_FILE_BYTES_MAX) {
+            // Longer than any salt is.
+            Err(StoreError::Integrity { .. }) => None,
+            other => other?,
+        };
         let text = bytes.and_then(|bytes| String::from_utf8(bytes).ok()).unwrap_or_default();
         encoding::unhex_array(text.trim_end())
             .map(EmailSalt::from_bytes)

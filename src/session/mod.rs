@@ -104,6 +104,16 @@ pub struct Opening<'a> {
     pub seen: Option<&'a Path>,
 }
 
+/// How a ledger is told that is not there: whoever has seen it before is not to begin another.
+fn missing(opening: &Opening<'_>) -> Result<SessionError, SessionError> {
+    let folder = opening.folder.to_owned();
+    let known = opening.seen.map(newest_seen).transpose()?.flatten();
+    Ok(match known {
+        Some(Seen { size, .. }) => SessionError::Gone { folder, size },
+        None => SessionError::NoLedger { folder },
+    })
+}
+
 impl Session {
     /// Opens a ledger: waits for its lock, checks its head against the checkpoint file and the
     /// trust root, and folds what the view does not hold yet.
@@ -113,13 +123,15 @@ impl Session {
     pub fn open(opening: &Opening<'_>) -> Result<Self, SessionError> {
         let folder = LedgerFolder::new(opening.folder);
         if !folder.exists()? {
-            return Err(SessionError::NoLedger { folder: opening.folder.to_owned() });
+            return Err(missing(opening)?);
         }
+        folder.check_store()?;
         let ledger_key = opening.ledger_key.read()?;
         let wait = Duration::from_millis(LOCK_WAIT_MILLISECONDS_MAX);
         let store = SledStore::open(opening.folder, opening.command, wait)?;
         let Some(head) = store.head()? else {
-            return Err(SessionError::NoLedger { folder: opening.folder.to_owned() });
+            folder.check_unused()?;
+            return Err(missing(opening)?);
         };
         durable::sweep(folder.path(), &["checkpoint", "view.json", "email-salt"]);
         let view = match &ledger_key {

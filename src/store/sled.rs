@@ -10,20 +10,19 @@
 //! Integers are big-endian: 8 bytes for an index, else one. No value is above 4 KiB, for sled
 //! moves larger ones to files that it never syncs.
 
-use std::collections::BTreeSet;
-use std::ffi::OsString;
+mod database;
+
 use std::fs::{self, File};
 use std::io::ErrorKind;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use super::durable::{create_folder, failed, sync_folder};
+use self::database::{Database, guard};
+use super::durable::{create_folder, failed};
 use super::fault::FaultPlan;
-use super::lock::{LedgerLock, TRY_AGAIN_AFTER, is_named};
+use super::lock::{LedgerLock, is_named};
 use crate::base::digest::{LeafHash, RootHash};
 use crate::base::limits::{LEAF_BYTES_MAX, PAGE_LEAVES_MAX, STORE_VALUE_BYTES_MAX};
 use crate::base::position::{EntryIndex, TreeSize};
@@ -31,8 +30,6 @@ use crate::base::time::Timestamp;
 use crate::ledger::store::{Batch, Commit, Head, HeadToken, Store, StoreError, Topic};
 use crate::merkle::tile::Tile;
 
-/// Bytes of memory that sled may use for pages; its default is a gibibyte.
-const CACHE_BYTES: u64 = 64 * 1024 * 1024;
 /// A page of leaves ends after this many bytes.
 const PAGE_BYTES_MAX: usize = 4 * 1024 * 1024;
 /// Bytes of a leaf in one value: the first value has the number of parts before it.
@@ -47,7 +44,7 @@ pub const WHAT: &str = "the embedded store";
 
 /// The embedded store in a ledger's folder. It belongs to one process at a time.
 pub struct SledStore {
-    db: ::sled::Db,
+    db: Database,
     /// A second descriptor of sled's file: `flush` writes the pages out, only fsync keeps them.
     file: File,
     folder: PathBuf,
@@ -69,20 +66,9 @@ impl SledStore {
         let lock = LedgerLock::take(&ledger.join("lock"), command, wait)?;
         let folder = ledger.join("sled");
         create_folder(&folder)?;
-        let names = sweep(&folder)?;
-        let config = ::sled::Config::default()
-            .path(&folder)
-            .cache_capacity(CACHE_BYTES)
-            .flush_every_ms(None);
-        let db = open_free(&config, wait)?;
+        let db = Database::open(&folder, wait)?;
         let path = folder.join("db");
         let file = File::open(&path).map_err(|error| failed("cannot open", &path, &error))?;
-        // What is read from here on may be acknowledged, and whoever wrote it may have been killed
-        // before its fsync. Nor does sled sync the names of its snapshots.
-        file.sync_all().map_err(|error| failed("cannot write", &path, &error))?;
-        if sweep(&folder)? != names {
-            sync_folder(&folder)?;
-        }
         let broken = AtomicBool::new(false);
         let store = Self { db, file, folder, broken, plan: None, _lock: lock };
         store.check_blobs()?;
@@ -99,6 +85,13 @@ impl SledStore {
     #[must_use]
     pub fn failing(mut self, plan: Arc<FaultPlan>) -> Self {
         self.plan = Some(plan);
+        self
+    }
+
+    /// The same store, with sled opened anew after so many values that were written.
+    #[must_use]
+    pub fn opened_anew_after(mut self, values: u64) -> Self {
+        self.db.set_tail_max(values);
         self
     }
 
@@ -127,7 +120,7 @@ impl SledStore {
     /// [`StoreError`].
     pub fn is_under(&self, topic: &Topic, index: EntryIndex) -> Result<bool, StoreError> {
         let key = topic_key(topic, index);
-        guard(|| self.db.contains_key(key))
+        self.db.with(|db| guard(|| db.contains_key(key)))
     }
 
     /// Hands every pair of a topic and an entry that is found under it to `visit`, until that says
@@ -139,15 +132,23 @@ impl SledStore {
         &self,
         visit: &mut dyn FnMut(Topic, EntryIndex) -> bool,
     ) -> Result<(), StoreError> {
-        let mut keys = self.db.scan_prefix(b"x").keys();
-        while let Some(key) = guard(|| keys.next().transpose())? {
-            let malformed = || StoreError::integrity("a topic", "malformed key");
-            let (topic, index) = key[1..].split_first_chunk::<32>().ok_or_else(malformed)?;
-            let index = index.try_into().map_err(|_| malformed())?;
-            let index = EntryIndex::new(u64::from_be_bytes(index));
-            if !visit(Topic::from_bytes(*topic), index) {
-                break;
+        // In pages: sled may be opened anew between two, and `visit` may read the store.
+        let mut from = Some(b"x".to_vec());
+        while let Some(start) = from.take() {
+            let keys = self.db.with(|db| {
+                let keys = db.range(start..b"y".to_vec()).keys().take(PAGE_LEAVES_MAX + 1);
+                guard(|| keys.collect::<Result<Vec<_>, _>>())
+            })?;
+            for key in keys.iter().take(PAGE_LEAVES_MAX) {
+                let malformed = || StoreError::integrity("a topic", "malformed key");
+                let (topic, index) = key[1..].split_first_chunk::<32>().ok_or_else(malformed)?;
+                let index = index.try_into().map_err(|_| malformed())?;
+                let index = EntryIndex::new(u64::from_be_bytes(index));
+                if !visit(Topic::from_bytes(*topic), index) {
+                    return Ok(());
+                }
             }
+            from = keys.get(PAGE_LEAVES_MAX).map(|key| key.to_vec());
         }
         Ok(())
     }
@@ -164,30 +165,12 @@ impl SledStore {
     }
 
     fn get(&self, key: &[u8]) -> Result<Option<::sled::IVec>, StoreError> {
-        guard(|| self.db.get(key))
-    }
-
-    /// Puts the parts of a leaf together; `first` is its first value.
-    fn join(&self, index: EntryIndex, first: &[u8]) -> Result<Vec<u8>, StoreError> {
-        let damaged = |why: &str| StoreError::integrity(format!("entry {index}"), why);
-        let (parts, first) = first.split_first().ok_or_else(|| damaged("an empty value"))?;
-        if *parts == 0 {
-            return Err(damaged("a leaf of no parts"));
-        }
-        let mut leaf = first.to_vec();
-        for number in 1..*parts {
-            let part = self.get(&part_key(index, number))?;
-            leaf.extend_from_slice(&part.ok_or_else(|| damaged("a part is missing"))?);
-            if leaf.len() > LEAF_BYTES_MAX {
-                return Err(damaged("larger than a leaf may be"));
-            }
-        }
-        Ok(leaf)
+        self.db.with(|db| guard(|| db.get(key)))
     }
 
     fn write(&self, batch: ::sled::Batch) -> Result<(), StoreError> {
-        self.step(|| guard(|| self.db.apply_batch(batch)))?;
-        self.step(|| guard(|| self.db.flush()).map(drop))?;
+        self.step(|| self.db.with(|db| guard(|| db.apply_batch(batch))))?;
+        self.step(|| self.db.with(|db| guard(|| db.flush())).map(drop))?;
         self.step(|| {
             self.file.sync_data().map_err(|error| StoreError::unavailable("cannot sync", error))
         })?;
@@ -214,25 +197,28 @@ impl Store for SledStore {
     }
 
     fn leaf(&self, index: EntryIndex) -> Result<Option<Vec<u8>>, StoreError> {
-        let first = self.get(&entry_key(index))?;
-        first.map(|first| self.join(index, &first)).transpose()
+        self.db.with(|db| {
+            let first = guard(|| db.get(entry_key(index)))?;
+            first.map(|first| join(db, index, &first)).transpose()
+        })
     }
 
     fn leaves(&self, first: EntryIndex, count_max: usize) -> Result<Vec<Vec<u8>>, StoreError> {
-        let start = entry_key(first);
-        let mut values = self.db.range(start.to_vec()..b"f".to_vec());
-        let (mut leaves, mut bytes) = (Vec::new(), 0);
-        for index in (first.get()..).take(count_max.min(PAGE_LEAVES_MAX)) {
-            let Some((key, value)) = guard(|| values.next().transpose())? else { break };
-            let index = EntryIndex::new(index);
-            if key[..] != entry_key(index) || bytes > PAGE_BYTES_MAX {
-                break;
+        self.db.with(|db| {
+            let mut values = db.range(entry_key(first).to_vec()..b"f".to_vec());
+            let (mut leaves, mut bytes) = (Vec::new(), 0);
+            for index in (first.get()..).take(count_max.min(PAGE_LEAVES_MAX)) {
+                let Some((key, value)) = guard(|| values.next().transpose())? else { break };
+                let index = EntryIndex::new(index);
+                if key[..] != entry_key(index) || bytes > PAGE_BYTES_MAX {
+                    break;
+                }
+                let leaf = join(db, index, &value)?;
+                bytes += leaf.len();
+                leaves.push(leaf);
             }
-            let leaf = self.join(index, &value)?;
-            bytes += leaf.len();
-            leaves.push(leaf);
-        }
-        Ok(leaves)
+            Ok(leaves)
+        })
     }
 
     fn tile(&self, tile: Tile) -> Result<Option<Vec<u8>>, StoreError> {
@@ -249,9 +235,10 @@ impl Store for SledStore {
 
     fn entries_of(&self, topic: &Topic) -> Result<Vec<EntryIndex>, StoreError> {
         let prefix = [b"x", &topic.as_bytes()[..]].concat();
-        let mut keys = self.db.scan_prefix(&prefix).keys();
-        let mut entries = Vec::new();
-        while let Some(key) = guard(|| keys.next().transpose())? {
+        let scan = |db: &::sled::Db| guard(|| db.scan_prefix(&prefix).keys().collect());
+        let keys: Vec<::sled::IVec> = self.db.with(scan)?;
+        let mut entries = Vec::with_capacity(keys.len());
+        for key in keys {
             let index = key.get(prefix.len()..).and_then(|rest| rest.try_into().ok());
             let index = index.ok_or_else(|| StoreError::integrity("a topic", "malformed key"))?;
             entries.push(EntryIndex::new(u64::from_be_bytes(index)));
@@ -267,7 +254,10 @@ impl Store for SledStore {
         if self.head()?.as_ref().map(Head::token) != expected {
             return Ok(Commit::Stale);
         }
-        let values = to_values(batch)?;
+        let (values, count) = to_values(batch)?;
+        // Nothing is written yet: what fails here may be tried again.
+        self.db.make_room(count)?;
+        self.check_place()?;
         if let Err(error) = self.write(values) {
             self.broken.store(true, Ordering::SeqCst);
             return Ok(Commit::Unknown(error));
@@ -279,75 +269,43 @@ impl Store for SledStore {
     }
 }
 
-/// Removes snapshots that a kill left half-written: with one of them sled never opens again.
-/// Only under our lock, for else it may be the one that another process is writing. Gives the
-/// names that are left.
-fn sweep(folder: &Path) -> Result<BTreeSet<OsString>, StoreError> {
-    let mut names = BTreeSet::new();
-    let unreadable = |error| failed("cannot read", folder, &error);
-    for entry in fs::read_dir(folder).map_err(unreadable)? {
-        let entry = entry.map_err(unreadable)?;
-        let name = entry.file_name();
-        let text = name.to_string_lossy();
-        if text.starts_with("snap.") && text.ends_with(".generating") {
-            let path = entry.path();
-            fs::remove_file(&path).map_err(|error| failed("cannot remove", &path, &error))?;
-        } else {
-            names.insert(name);
+/// Puts the parts of a leaf together; `first` is its first value.
+fn join(db: &::sled::Db, index: EntryIndex, first: &[u8]) -> Result<Vec<u8>, StoreError> {
+    let damaged = |why: &str| StoreError::integrity(format!("entry {index}"), why);
+    let (parts, first) = first.split_first().ok_or_else(|| damaged("an empty value"))?;
+    if *parts == 0 {
+        return Err(damaged("a leaf of no parts"));
+    }
+    let mut leaf = first.to_vec();
+    for number in 1..*parts {
+        let part = guard(|| db.get(part_key(index, number)))?;
+        leaf.extend_from_slice(&part.ok_or_else(|| damaged("a part is missing"))?);
+        if leaf.len() > LEAF_BYTES_MAX {
+            return Err(damaged("larger than a leaf may be"));
         }
     }
-    Ok(names)
+    Ok(leaf)
 }
 
-/// Opens sled once its file is free. We hold the ledger's lock, so whoever still has the file is a
-/// process that is ending: the system lets go of its locks one after the other.
-fn open_free(config: &::sled::Config, wait: Duration) -> Result<::sled::Db, StoreError> {
-    let start = Instant::now();
-    loop {
-        match guard(|| config.open()) {
-            Err(StoreError::Unavailable { why, .. })
-                if why.contains("could not acquire lock") && start.elapsed() < wait =>
-            {
-                thread::sleep(TRY_AGAIN_AFTER);
-            }
-            other => return other,
-        }
-    }
-}
-
-/// Runs a call into sled, whose panics mean that it found its own file inconsistent.
-fn guard<T>(call: impl FnOnce() -> ::sled::Result<T>) -> Result<T, StoreError> {
-    let damaged = "it cannot read what it wrote";
-    match catch_unwind(AssertUnwindSafe(call)) {
-        Ok(Ok(value)) => Ok(value),
-        // A file that ends too early is no passing trouble.
-        Ok(Err(::sled::Error::Io(error))) if error.kind() != ErrorKind::UnexpectedEof => {
-            Err(StoreError::unavailable(WHAT, error))
-        }
-        Ok(Err(error)) => {
-            Err(StoreError::integrity(WHAT, format_args!("{damaged} (sled: {error})")))
-        }
-        Err(_) => Err(StoreError::integrity(WHAT, damaged)),
-    }
-}
-
-/// Every value of a batch. The one place where values are made, and where their size is checked.
-fn to_values(batch: &Batch) -> Result<::sled::Batch, StoreError> {
-    let mut values = ::sled::Batch::default();
+/// Every value of a batch, and how many. The one place where values are made, and where their size
+/// is checked.
+fn to_values(batch: &Batch) -> Result<(::sled::Batch, usize), StoreError> {
+    let (mut values, mut count) = (::sled::Batch::default(), 0);
     let mut put = |key: Vec<u8>, value: Vec<u8>| {
         if value.len() > STORE_VALUE_BYTES_MAX {
             return Err(StoreError::unavailable(WHAT, "a value above 4 KiB was refused"));
         }
         values.insert(key, value);
+        count += 1;
         Ok(())
     };
     for (index, leaf) in (batch.first.get()..).zip(&batch.leaves) {
         let index = EntryIndex::new(index);
         let mut parts = leaf.chunks(PART_BYTES);
-        let count = u8::try_from(parts.len())
+        let parts_count = u8::try_from(parts.len())
             .map_err(|_| StoreError::unavailable(WHAT, "a leaf is too large"))?;
         let first = parts.next().unwrap_or_default();
-        put(entry_key(index).to_vec(), [&[count], first].concat())?;
+        put(entry_key(index).to_vec(), [&[parts_count], first].concat())?;
         for (number, part) in (1_u8..).zip(parts) {
             put(part_key(index, number).to_vec(), part.to_vec())?;
         }
@@ -361,7 +319,7 @@ fn to_values(batch: &Batch) -> Result<::sled::Batch, StoreError> {
         put(topic_key(topic, *index).to_vec(), Vec::new())?;
     }
     put(HEAD.to_vec(), write_head(&batch.head))?;
-    Ok(values)
+    Ok((values, count))
 }
 
 fn entry_key(index: EntryIndex) -> [u8; 9] {

@@ -289,5 +289,41 @@ fn a_folder_removed_underneath_is_told() {
     assert!(matches!(error, SessionError::Ledger(LedgerError::Store(_))), "{error:?}");
     assert!(error.to_string().contains("moved, removed or replaced"), "{error}");
     drop(session);
-    assert!(matches!(place.open().unwrap_err(), SessionError::NoLedger { .. }));
+    let error = place.open().unwrap_err();
+    assert!(matches!(error, SessionError::Gone { size, .. } if size.get() == 3), "{error:?}");
+    assert_eq!(error.kind(), SessionErrorKind::Unavailable);
+}
+
+/// The folder is gone, or a part of it, when the program comes: nobody is told to begin another
+/// ledger, and the way back is named.
+#[test]
+fn what_is_gone_is_told_with_the_way_back() {
+    let stage = Stage::with_branch("gone");
+    let good = stage.root().join("good");
+    copy_folder(&stage.ledger(), &good);
+    let commands = [&["status", "retry"][..], &["gate", "-n"], &["log"], &["ledger", "check"]];
+    // The store alone.
+    fs::remove_dir_all(stage.ledger().join("sled")).unwrap();
+    for arguments in commands {
+        let refused = stage.run(arguments);
+        refused.refused(3, "the embedded store: it is gone, and 3 entries were acknowledged");
+        refused.refused(3, "countersign ledger restore --from");
+        assert!(!stage.ledger().join("sled").exists(), "an empty store was made");
+    }
+    // Everything.
+    fs::remove_dir_all(stage.ledger()).unwrap();
+    for arguments in commands {
+        let refused = stage.run(arguments);
+        refused.refused(4, "and 3 of its entries were seen here before");
+        refused.refused(4, "countersign ledger restore --from MIRROR");
+        assert!(!refused.talk.contains("countersign init"), "{}", refused.talk);
+    }
+    // Whoever never saw one is told how to begin.
+    fs::remove_dir_all(stage.home().join(".local/state")).unwrap();
+    stage.run(["log"]).refused(2, "countersign init");
+    copy_folder(&good, &stage.ledger());
+    stage.run(["log"]).ok();
+    // A copy of the folder is no mirror.
+    let refused = stage.run(["ledger", "restore", "--in-place", "--from", good.to_str().unwrap()]);
+    refused.refused(2, "is the folder of a ledger, no mirror and no backup");
 }

@@ -71,7 +71,11 @@ fn group_writer() {
     let Some(folder) = std::env::var_os(FOLDER) else { return };
     let seed: u64 = std::env::var(SEED).unwrap().parse().unwrap();
     let folder = Path::new(&folder);
-    let store = SledStore::open(folder, "test", Duration::from_secs(10)).unwrap();
+    let mut store = SledStore::open(folder, "test", Duration::from_secs(10)).unwrap();
+    // Every other one opens sled anew between its commits.
+    if seed.is_multiple_of(2) {
+        store = store.opened_anew_after(30);
+    }
     let known = Known::of(&store);
     let file = countersign::store::checkpoint::DurableCheckpoint::new(folder.join("checkpoint"));
     let shared = SharedLedger::new(open(store, file).unwrap(), known);

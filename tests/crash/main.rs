@@ -8,12 +8,14 @@
 #![allow(clippy::print_stdout, reason = "campaigns print their counts")]
 #![allow(clippy::disallowed_methods, reason = "files need not survive a crash; PATH; the clock")]
 
+mod anew;
 mod conditions;
 mod faults;
 mod images;
 mod kills;
 mod million;
 mod place;
+mod programs;
 mod rollback;
 
 #[path = "../common/mod.rs"]

@@ -30,12 +30,16 @@ fn filler() {
     let place = Place::at(Path::new(&folder));
     let mut session = place.open().unwrap();
     let mut random = Random(session.size().get());
+    let mut begun = Instant::now();
     loop {
         let envelopes: Vec<_> = (0..BATCH).map(|_| approval(&session, &mut random, None)).collect();
         for receipt in session.append(now(), &envelopes).unwrap() {
             receipt.unwrap();
         }
-        println!("size {}", session.size());
+        if session.size().get() % 50_000 < BATCH as u64 {
+            println!("size {}, the last 50,000 in {:?}", session.size(), begun.elapsed());
+            begun = Instant::now();
+        }
     }
 }
 

@@ -6,6 +6,7 @@ use std::process::{Command, Stdio};
 
 use countersign::base::digest::{hmac_sha256, sha256};
 use countersign::base::encoding;
+use countersign::base::limits::CHECK_FINDINGS_MAX;
 
 use super::stage::{Stage, ledger_key};
 use super::support::*;
@@ -277,4 +278,22 @@ fn progress_is_shown_on_a_terminal_alone() {
     assert!(!in_terminal("--json").contains(" % "));
     let (_, out, talk) = stage.run(&["ledger", "check"]);
     assert!(!out.contains(" % ") && talk.is_empty(), "{out}{talk}");
+}
+
+/// So many findings are listed, and what is beyond is counted.
+#[test]
+fn findings_of_a_check_are_bounded() {
+    let stage = stage("findings");
+    let found = |count: usize| {
+        for number in 0..count {
+            let name = format!("{number:064x}");
+            let folder = stage.ledger().join("blobs").join(&name[..2]);
+            fs::create_dir_all(&folder).unwrap();
+            fs::write(folder.join(&name[2..]), "another content").unwrap();
+        }
+        let answer = json_of(&stage, &stage.ledger(), &["ledger", "check"], 3);
+        (answer["damage"].as_array().unwrap().len(), answer["findings_more"].as_u64().unwrap())
+    };
+    assert_eq!(found(CHECK_FINDINGS_MAX), (CHECK_FINDINGS_MAX, 0));
+    assert_eq!(found(CHECK_FINDINGS_MAX + 1), (CHECK_FINDINGS_MAX, 1));
 }

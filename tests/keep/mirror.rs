@@ -8,6 +8,9 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
+use countersign::base::limits::MIRROR_STEP_ENTRIES;
+use countersign::session::{MirrorPlace, MirrorRun};
+
 use super::stage::Stage;
 use super::support::*;
 
@@ -239,4 +242,26 @@ fn attack_34_neither_a_fork_nor_a_rollback_is_followed() {
     copy_folder(&kept, &fork);
     let _ = fs::remove_dir_all(stage.home.join(".local/state"));
     mirror(&stage, &to, &[]);
+}
+
+/// The ledger is held for one step at a time.
+#[test]
+fn a_step_of_a_mirror_copies_so_many_entries() {
+    let stage = Stage::new("steps", "enforce");
+    let mut session = stage.session();
+    let mut steps_to = |size: u64, name: &str| {
+        let more = size - session.size().get();
+        append_many(&mut session, more, 1_024);
+        let place = MirrorPlace { folder: stage.home.join(name), openings: None };
+        let mut run = MirrorRun::begin(&session, &place, false).unwrap();
+        let mut steps = 1;
+        while !run.step(&session).unwrap() {
+            steps += 1;
+        }
+        assert_eq!(run.finish(session.folder()).unwrap().size.get(), size);
+        steps
+    };
+    // The last step writes the log.
+    assert_eq!(steps_to(MIRROR_STEP_ENTRIES, "at"), 2);
+    assert_eq!(steps_to(MIRROR_STEP_ENTRIES + 1, "above"), 3);
 }

@@ -167,6 +167,7 @@ pub fn check_ledger(
     if !folder.exists()? {
         return Err(SessionError::NoLedger { folder: folder.path().to_owned() });
     }
+    folder.check_store()?;
     let wait = Duration::from_millis(LOCK_WAIT_MILLISECONDS_MAX);
     let store = SledStore::open(folder.path(), "ledger check", wait)?;
     let checked = check_fresh(request, &folder, &store, progress).map(|(checked, _)| checked);

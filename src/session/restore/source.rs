@@ -68,6 +68,9 @@ impl Source {
         work: &Path,
         progress: &mut dyn FnMut(Progress),
     ) -> Result<Self, SessionError> {
+        if request.mirror.join("sled").exists() && !request.mirror.join("tile").exists() {
+            return Err(SessionError::IsALedger { path: request.mirror.to_owned() });
+        }
         let Some(mirror) = MirrorStore::open(request.mirror)? else {
             let what = format!("the mirror in {}", request.mirror.display());
             return Err(StoreError::unavailable(what, "it has no checkpoint").into());

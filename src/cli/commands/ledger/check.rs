@@ -8,13 +8,14 @@ use serde::Serialize;
 
 use crate::base::position::{EntryIndex, TreeSize};
 use crate::cli::Context;
+use crate::cli::address::Address;
 use crate::cli::commands::log::entry_number;
 use crate::cli::desk::{identity, ledger_key_file};
 use crate::cli::error::{CliError, ErrorKind};
 use crate::cli::exit::ExitStatus;
 use crate::cli::ui::{Table, Ui, Word};
 use crate::session::check::{CheckRequest, Checked, Damage, MirrorChecked, check_ledger};
-use crate::session::{SessionError, SessionErrorKind};
+use crate::session::{SessionError, SessionErrorKind, newest_seen};
 
 /// What to check.
 #[derive(Debug, clap::Args)]
@@ -125,6 +126,7 @@ pub(super) fn run(context: &mut Context, args: &Args) -> Result<ExitStatus, CliE
     let checked = match outcome {
         Ok(checked) => checked,
         Err(error) if error.kind() == SessionErrorKind::Integrity => return Err(unopened(&error)),
+        Err(SessionError::NoLedger { folder }) => return Err(gone(context, folder)),
         Err(error) => return Err(error.into()),
     };
     if checked.range.is_empty() && checked.is_good() && checked.size.get() > 0 {
@@ -175,6 +177,16 @@ fn set_back(context: &Context, checked: &Checked) -> Result<Option<CliError>, Cl
         ))
         .hint("it is an older copy: bring back the newest one; nothing is signed on this one")
     }))
+}
+
+/// There is no ledger: whoever has seen it before is not to begin another.
+fn gone(context: &Context, folder: PathBuf) -> CliError {
+    let address = context.address().ok();
+    let seen = address.as_ref().and_then(Address::seen).and_then(|path| newest_seen(path).ok()?);
+    CliError::from(match seen {
+        Some(seen) => SessionError::Gone { folder, size: seen.size },
+        None => SessionError::NoLedger { folder },
+    })
 }
 
 /// The store itself cannot be read: there is no entry to name.

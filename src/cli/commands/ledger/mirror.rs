@@ -69,10 +69,11 @@ pub(super) fn run(context: &mut Context, args: &Args) -> Result<ExitStatus, CliE
                     last = newest;
                 }
                 // What cannot be read or written now may be able to be later.
-                Err(error) if args.follow && error.kind() == SessionErrorKind::Unavailable => {
+                Err((_, error)) if args.follow && error.kind() == SessionErrorKind::Unavailable => {
                     context.ui.warn(&error.to_string());
                 }
-                Err(error) => return Err(refused(error)),
+                Err((Side::Ledger, error)) => return Err(error.into()),
+                Err((Side::Mirror, error)) => return Err(refused(error)),
             }
         } else {
             forget_in_mirror(&folder, &place).map_err(|error| refused(error.into()))?;
@@ -111,29 +112,39 @@ pub(super) fn place(
     Ok(MirrorPlace { folder, openings })
 }
 
+/// Where something went wrong.
+enum Side {
+    /// The ledger could not be opened.
+    Ledger,
+    /// It could not be copied.
+    Mirror,
+}
+
 /// One copy, in steps: others wait for the ledger no longer than for one of them.
 fn round(
     address: &Address,
     place: &MirrorPlace,
     folder: &LedgerFolder,
     whole: bool,
-) -> Result<Mirrored, SessionError> {
+) -> Result<Mirrored, (Side, SessionError)> {
+    let of_mirror = |error| (Side::Mirror, error);
     let mut run = None;
     loop {
-        let session = address.open("ledger mirror")?;
+        let session = address.open("ledger mirror").map_err(|error| (Side::Ledger, error))?;
         let run = match &mut run {
             Some(run) => run,
-            none => none.insert(MirrorRun::begin(&session, place, whole)?),
+            none => none.insert(MirrorRun::begin(&session, place, whole).map_err(of_mirror)?),
         };
-        if run.step(&session)? {
+        if run.step(&session).map_err(of_mirror)? {
             break;
         }
     }
     let mut done = match run {
-        Some(run) => run.finish(folder)?,
+        Some(run) => run.finish(folder).map_err(of_mirror)?,
         None => Mirrored::default(),
     };
-    done.openings_removed = forget_in_mirror(folder, place)?;
+    let removed = forget_in_mirror(folder, place).map_err(|error| of_mirror(error.into()))?;
+    done.openings_removed = removed;
     Ok(done)
 }
 
