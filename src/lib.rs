@@ -46,6 +46,8 @@ pub mod evidence;
 pub mod audit;
 #[cfg(feature = "cli")]
 pub mod witness;
+#[cfg(feature = "server")]
+pub mod server;
 
 // Floor 5
 #[cfg(feature = "cli")]

@@ -57,6 +57,15 @@ use support::{Folder, Known, NOW, ORIGIN, envelope, signer};
 
 /// Limits that have their test in another file: its path, and the test.
 const ELSEWHERE: &[(&str, &str, &str)] = &[
+    ("REQUEST_STATEMENTS_MAX", "tests/serve/handing.rs", "requests_that_are_none_are_refused"),
+    (
+        "MEMBER_STATEMENTS_PER_MINUTE",
+        "tests/serve/access.rs",
+        "a_member_hands_in_at_a_rate_and_takes_nobody_elses",
+    ),
+    ("STRANGER_STATEMENTS_PER_MINUTE", "src/server/rate.rs", "a_minute_ahead_is_given_and_no_more"),
+    ("REQUEST_BYTES_MAX", "tests/serve/faults.rs", "too_much_is_refused_in_bounded_memory"),
+    ("SERVER_BYTES_MAX", "src/server/content.rs", "room_is_bounded_and_given_back"),
     ("LEAF_BYTES_MAX", "src/ledger/leaf.rs", "the_largest_leaf_fits_an_entry_bundle"),
     ("FREE_TEXT_BYTES_MAX", "src/statement/commitment.rs", "a_commitment_binds_salt_and_text"),
     ("ENVELOPE_BYTES_MAX", "tests/ledger/behaviour.rs", ""),
@@ -142,6 +151,8 @@ const NOT_TRIED: &[&str] = &[
     "CHAIN_STEPS_MAX",
     "STEP_COMMITS_MAX",
     "HOLDERS_REMEMBERED_MILLISECONDS",
+    "SERVER_CONNECTIONS_MAX",
+    "COMMITS_WAITING_MAX",
     "WITNESS_CONNECTIONS_MAX",
     "WITNESS_WAIT_MILLISECONDS",
     "FORK_BYTES_MAX",

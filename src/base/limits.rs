@@ -227,3 +227,22 @@ pub const WITNESS_CONNECTIONS_MAX: usize = 64;
 /// Most deployments of a place that are looked at to tell what would have been refused: the newest,
 /// a month of working days; what is older says little of today.
 pub const OBSERVED_DEPLOYMENTS_MAX: usize = 20;
+/// Most connections of a server at a time: a team, its pipelines and its monitors, each with a
+/// connection or two, and far below the file handles that a process may have.
+pub const SERVER_CONNECTIONS_MAX: usize = 4_096;
+/// Most statements that are handed to a server in one request.
+pub const REQUEST_STATEMENTS_MAX: usize = 256;
+/// Largest content of a request that hands statements in, in bytes: they, their words, and the
+/// documents of large changes.
+pub const REQUEST_BYTES_MAX: usize = 64 * 1024 * 1024;
+/// Most bytes that a server holds of all requests and files on their way, together: what is above
+/// is asked to come again.
+pub const SERVER_BYTES_MAX: usize = 256 * 1024 * 1024;
+/// Most requests that wait for the next commit: some seconds of work.
+pub const COMMITS_WAITING_MAX: usize = 4_096;
+/// How many new statements of one member a server takes in a minute, unless settings say another
+/// number: a pipeline that signs ten a second is broken.
+pub const MEMBER_STATEMENTS_PER_MINUTE: u32 = 600;
+/// How many statements a server judges in a minute that are of nobody, or known already: each
+/// costs it some work, and nobody answers for it.
+pub const STRANGER_STATEMENTS_PER_MINUTE: u32 = 6_000;

@@ -21,6 +21,8 @@ pub(crate) mod report;
 pub(crate) mod review;
 pub(crate) mod said;
 mod pending;
+#[cfg(feature = "server")]
+mod serve;
 mod style;
 mod table;
 pub mod text;

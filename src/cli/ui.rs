@@ -301,6 +301,16 @@ impl Ui {
         }
     }
 
+    /// A line of JSON on stderr, for programs that gather logs; silent with `-q`.
+    pub fn log(&mut self, line: &impl Serialize) {
+        if self.manner.quiet {
+            return;
+        }
+        if let Ok(json) = serde_json::to_string(line) {
+            self.write_talk(&format!("{}\n", text::escape_json(&json)));
+        }
+    }
+
     /// A warning on stderr; silent with `-q`.
     pub fn warn(&mut self, text: &str) {
         if !self.manner.quiet {

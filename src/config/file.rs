@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
+use super::serve::{ServeSettings, ServeTable, serve_toml};
 use crate::base::name::{Origin, RepositoryName, WitnessName};
 
 /// The version of the format that is read and written.
@@ -35,6 +36,8 @@ pub struct LedgerSettings {
     pub mirror: Option<MirrorSettings>,
     /// Where the witnesses are that the trust root names.
     pub witnesses: BTreeMap<WitnessName, WitnessAddress>,
+    /// What a server answers for the ledger with, where this machine runs one.
+    pub serve: Option<ServeSettings>,
 }
 
 /// Where a ledger's mirror lies.
@@ -119,6 +122,7 @@ struct LedgerTable {
     mirror_openings: Option<toml::Spanned<PathBuf>>,
     #[serde(default)]
     witness: BTreeMap<WitnessName, toml::Spanned<WitnessTable>>,
+    serve: Option<ServeTable>,
 }
 
 #[derive(Deserialize)]
@@ -235,7 +239,8 @@ impl Settings {
                 })?;
                 witnesses.insert(name, address);
             }
-            let ledger = LedgerSettings { folder, trust, mirror, witnesses };
+            let serve = ledger.serve.map(|table| table.meant(text)).transpose()?;
+            let ledger = LedgerSettings { folder, trust, mirror, witnesses, serve };
             settings.ledgers.insert(origin, ledger);
         }
         for table in file.repository {
@@ -309,6 +314,9 @@ pub(super) fn ledger_toml(origin: &Origin, ledger: &LedgerSettings) -> String {
             quote(&address.monitoring)
         );
     }
+    if let Some(serve) = &ledger.serve {
+        text.push_str(&serve_toml(origin, serve));
+    }
     text
 }
 
@@ -325,16 +333,16 @@ pub(super) fn repository_toml(repository: &RepositorySettings) -> String {
     )
 }
 
-fn quote(text: &str) -> String {
+pub(super) fn quote(text: &str) -> String {
     toml::Value::from(text).to_string()
 }
 
 /// A path that is not UTF-8 loses bytes here; the edit that writes it reads it back and refuses.
-fn quote_path(path: &Path) -> String {
+pub(super) fn quote_path(path: &Path) -> String {
     quote(&path.to_string_lossy())
 }
 
-fn line_of(text: &str, start: usize) -> usize {
+pub(super) fn line_of(text: &str, start: usize) -> usize {
     1 + text.bytes().take(start).filter(|byte| *byte == b'\n').count()
 }
 

@@ -8,6 +8,7 @@ mod durable;
 mod edit;
 mod file;
 mod resolve;
+mod serve;
 mod trust;
 
 use std::path::PathBuf;
@@ -20,6 +21,7 @@ pub use file::{
 pub use resolve::{
     Configuration, Given, LedgerChoice, Places, RepositoryIdentity, Resolved, Source, file_name_of,
 };
+pub use serve::{Reach, ServeSettings, TlsSettings, TokenRight, TokenSettings};
 
 use crate::base::name::Origin;
 use crate::verify::trust::TrustError;

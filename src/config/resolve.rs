@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use super::file::{
     KeyChoice, MirrorSettings, RepositoryPlace, RepositorySettings, Settings, WitnessAddress,
 };
+use super::serve::ServeSettings;
 use super::{ConfigError, durable};
 use crate::base::name::{Origin, WitnessName};
 
@@ -364,6 +365,16 @@ impl Configuration {
     #[must_use]
     pub fn mirror(&self, origin: &Origin) -> Option<MirrorSettings> {
         self.layers.iter().find_map(|(_, settings)| settings.ledgers.get(origin)?.mirror.clone())
+    }
+
+    /// What a server answers for a ledger with; the user's file before the machine's.
+    #[must_use]
+    pub fn serve(&self, origin: &Origin) -> ServeSettings {
+        let mut found = self
+            .layers
+            .iter()
+            .filter_map(|(_, settings)| settings.ledgers.get(origin)?.serve.clone());
+        found.next().unwrap_or_default()
     }
 
     /// The file that settings name for the trust root of a ledger.

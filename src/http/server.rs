@@ -148,7 +148,7 @@ async fn connection(
 }
 
 /// What the first of two futures gives; `None` where the second is ready before.
-async fn either<T, U>(
+pub async fn either<T, U>(
     first: impl Future<Output = T>,
     second: impl Future<Output = U>,
 ) -> Option<T> {

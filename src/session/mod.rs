@@ -238,6 +238,12 @@ impl Session {
         self.view.size()
     }
 
+    /// Whether the ledger's own key is here, without which nothing can be appended.
+    #[must_use]
+    pub const fn can_append(&self) -> bool {
+        self.ledger_key.is_some()
+    }
+
     /// Whether operations of governance are possible on the newest state, whoever signs them.
     ///
     /// # Errors

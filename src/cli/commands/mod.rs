@@ -21,10 +21,12 @@ mod lift;
 mod log;
 mod man;
 mod policy;
-mod queue;
+pub(crate) mod queue;
 mod record;
 mod reject;
 mod roster;
+#[cfg(feature = "server")]
+mod serve;
 mod show;
 mod sign;
 mod status;
@@ -87,6 +89,8 @@ commands! {
     Show = show,
     Verify = verify,
     Ledger = ledger,
+    #[cfg(feature = "server")]
+    Serve = serve,
     #[cfg(feature = "server")]
     Witness = witness,
     Demo = demo,

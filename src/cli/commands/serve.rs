@@ -1,0 +1,159 @@
+//! `serve`: answers for one ledger over HTTP (`spec/server.md`).
+
+use std::net::TcpListener;
+use std::thread;
+
+use serde::Serialize;
+
+use crate::base::time::Clock as _;
+use crate::cli::Context;
+use crate::cli::desk::ledger_key_file;
+use crate::cli::env::SystemClock;
+use crate::cli::error::CliError;
+use crate::cli::exit::ExitStatus;
+use crate::cli::serve::{Office, Parts, routes, tell};
+use crate::cli::ui::{Role, Table, Ui};
+use crate::config::{Reach, ServeSettings, TokenRight};
+use crate::http::server::{asked_to_end, either, serve};
+use crate::server::{Access, Beginning, LIMITS, Rights, Running, Token};
+use crate::session::SessionError;
+
+/// Answer for a ledger over HTTP: one ledger, many people
+///
+/// Takes statements from whoever signed them, and serves what a verifier needs. It owns the ledger
+/// while it runs: commands on this machine name its URL, as those on others do. Runs until it is
+/// ended (SIGTERM); what was handed in by then is durable, and answered.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Who may read, tokens and TLS stand in the settings \
+    ([ledger.\"ORIGIN\".serve]). Each line on\nstandard error is JSON; -v writes one for every \
+    request.\n\nExamples:\n  countersign serve\n  \
+    countersign serve --ledger shop.example/ledger --listen 0.0.0.0:8443")]
+pub(crate) struct Args {
+    /// Where to listen, whatever the settings say
+    #[arg(long, value_name = "ADDR")]
+    listen: Option<String>,
+}
+
+#[derive(Serialize)]
+struct Listening<'a> {
+    answer: &'static str,
+    url: &'a str,
+    origin: &'a str,
+    size: u64,
+    reading: &'static str,
+    words: &'static str,
+}
+
+/// Runs the command.
+pub(crate) fn run(context: &mut Context, args: &Args) -> Result<ExitStatus, CliError> {
+    let address = context.address()?;
+    let configuration = context.configuration()?;
+    let trust = address.trust.clone();
+    let settings = configuration.serve(trust.origin());
+    let witnesses = configuration.witnesses(trust.origin());
+    let session = address.open("serve")?;
+    if !session.can_append() {
+        let key = ledger_key_file(&configuration, trust.origin())?;
+        let message = "the ledger's own key is not on this machine";
+        return Err(
+            CliError::usage(message).hint(format!("run it where {} is", key.path().display()))
+        );
+    }
+    let listen = args.listen.as_deref().unwrap_or(&settings.listen);
+    let listener = TcpListener::bind(listen).map_err(|error| {
+        CliError::unavailable(format!("cannot listen at {listen}"))
+            .because(&error)
+            .hint("name a free address of this machine with --listen")
+    })?;
+    let bound = listener
+        .local_addr()
+        .map_err(|error| CliError::unavailable("the address is not known").because(&error))?;
+    let url = format!("http://{bound}");
+    let listening = Listening {
+        answer: "listening",
+        url: &url,
+        origin: trust.origin().as_str(),
+        size: session.size().get(),
+        reading: word(settings.reading),
+        words: word(settings.words),
+    };
+    let (running, events) = Running::start(Beginning {
+        session,
+        trust: trust.clone(),
+        witnesses: witnesses.clone(),
+        access: access(&settings),
+        member_statements_per_minute: settings.member_statements_per_minute,
+        clocks: [Box::new(SystemClock), Box::new(SystemClock)],
+    });
+    let repositories = settings.repositories.clone();
+    let clock = Box::new(SystemClock);
+    let parts = Parts { trust: trust.clone(), repositories, witnesses, clock };
+    let office = Office::new(running.server(), parts);
+    let routes = routes(&office);
+    drop(office);
+    let (ended, ending) = running.leave();
+    say(&mut context.ui, &listening);
+    let serving = thread::spawn(move || {
+        let asked = async {
+            // Where signals cannot be taken, the process is ended the hard way: no harm.
+            if asked_to_end().await.is_err() {
+                std::future::pending::<()>().await;
+            }
+        };
+        let stop = async {
+            let _ = either(asked, ended).await;
+        };
+        serve(listener, routes, LIMITS, stop)
+    });
+    while let Some((event, lost)) = events.next() {
+        tell(&mut context.ui, &event, lost, SystemClock.now());
+    }
+    let served = serving.join();
+    ending.wait().map_err(failed)?;
+    match served {
+        Ok(Ok(())) => Ok(ExitStatus::Yes),
+        Ok(Err(error)) => Err(CliError::unavailable("the server cannot run").because(&error)),
+        Err(_) => Err(CliError::integrity("internal error, please report")),
+    }
+}
+
+fn failed(error: SessionError) -> CliError {
+    CliError::from(error).hint("what was acknowledged is durable: start it again")
+}
+
+const fn word(reach: Reach) -> &'static str {
+    match reach {
+        Reach::Open => "open",
+        Reach::Token => "token",
+    }
+}
+
+fn access(settings: &ServeSettings) -> Access {
+    let everybody = Rights {
+        read: settings.reading == Reach::Open,
+        words: settings.words == Reach::Open,
+        gate: false,
+    };
+    let tokens = settings.tokens.iter().map(|token| Token {
+        name: token.name.clone(),
+        sha256: token.sha256,
+        rights: Rights {
+            read: token.may.contains(&TokenRight::Read),
+            words: token.may.contains(&TokenRight::Words),
+            gate: token.may.contains(&TokenRight::Gate),
+        },
+    });
+    Access { everybody, tokens: tokens.collect() }
+}
+
+fn say(ui: &mut Ui, listening: &Listening<'_>) {
+    ui.json(listening);
+    ui.lead(Role::Good, "LISTENING", listening.url);
+    let mut table = Table::new(2);
+    table.row(["ledger", format!("{}, {} entries", listening.origin, listening.size).as_str()]);
+    table.row(["reading", listening.reading]);
+    table.row(["words", listening.words]);
+    ui.table(&table);
+    ui.line(&format!("next: COUNTERSIGN_LEDGER={} countersign status", listening.url));
+    ui.flush_out();
+}

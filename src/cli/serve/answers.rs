@@ -1,0 +1,141 @@
+//! What commands print with `--json`, asked of a server (`spec/server.md` section 1).
+
+use std::str::FromStr;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::State;
+use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use axum::http::{StatusCode, Uri};
+use axum::response::{IntoResponse as _, Response};
+use axum::routing::get;
+use serde::Serialize;
+
+use super::Office;
+use crate::base::name::{EnvironmentName, RepositoryName, ServiceName};
+use crate::cli::commands::queue::Queue;
+use crate::cli::desk::Desk;
+use crate::cli::error::{CliError, ErrorKind};
+use crate::cli::review::{Place, PlaceArgs, member_named};
+use crate::policy::Policy;
+use crate::server::{Problem, Snapshot};
+
+type Answered = Result<Response, Problem>;
+
+/// The routes; each tells what names people and commits.
+pub(super) fn routes() -> Router<Arc<Office>> {
+    Router::new().route("/v1/queue", get(queue))
+}
+
+/// The query of a URL, each name once and none that is not asked for.
+pub(super) struct Query(Vec<(String, String)>);
+
+impl Query {
+    /// Reads it.
+    ///
+    /// # Errors
+    /// 400 where a name is not one of `known`, or is there twice but for the last of them.
+    pub(super) fn of(uri: &Uri, known: &[&str]) -> Result<Self, Problem> {
+        let pairs = form_urlencoded::parse(uri.query().unwrap_or_default().as_bytes());
+        let mut found: Vec<(String, String)> = Vec::new();
+        for (name, value) in pairs {
+            if !known.contains(&name.as_ref()) {
+                let names = known.join(", ");
+                return Err(Problem::malformed(format!("{name} is none of {names}")));
+            }
+            if found.iter().any(|(other, _)| *other == name) {
+                return Err(Problem::malformed(format!("{name} is there twice")));
+            }
+            found.push((name.into_owned(), value.into_owned()));
+        }
+        Ok(Self(found))
+    }
+
+    /// The value of a name.
+    pub(super) fn text(&self, name: &str) -> Option<&str> {
+        self.0.iter().find(|(other, _)| other == name).map(|(_, value)| value.as_str())
+    }
+
+    /// The same, read as what it should be.
+    ///
+    /// # Errors
+    /// 400 where it is not.
+    pub(super) fn parsed<T: FromStr<Err: std::fmt::Display>>(
+        &self,
+        name: &str,
+    ) -> Result<Option<T>, Problem> {
+        let parse = |text: &str| {
+            text.parse().map_err(|error| Problem::malformed(format!("{name}: {error}")))
+        };
+        self.text(name).map(parse).transpose()
+    }
+
+    fn place(&self) -> Result<PlaceArgs, Problem> {
+        let service: Option<ServiceName> = self.parsed("service")?;
+        let env: Option<EnvironmentName> = self.parsed("environment")?;
+        Ok(PlaceArgs { service, env })
+    }
+}
+
+/// What a command would say on standard error.
+pub(super) fn problem(error: CliError) -> Problem {
+    let mut why = error.message;
+    for cause in error.causes {
+        why = format!("{why}: {cause}");
+    }
+    match error.kind {
+        ErrorKind::Usage => Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "USAGE", why),
+        ErrorKind::Integrity => Problem::integrity(why),
+        ErrorKind::Unavailable => Problem::unavailable(why),
+    }
+}
+
+/// The answer of a command.
+pub(super) fn json(value: &impl Serialize) -> Result<Vec<u8>, CliError> {
+    serde_json::to_vec(value).map_err(|error| CliError::from_error(ErrorKind::Integrity, &error))
+}
+
+pub(super) fn answered(body: Vec<u8>) -> Response {
+    let head = [(CONTENT_TYPE, "application/json"), (CACHE_CONTROL, "no-cache")];
+    (head, body).into_response()
+}
+
+impl Office {
+    /// Answers out of a snapshot, at a desk in the clone that a service is built from.
+    ///
+    /// # Errors
+    /// What `answer` fails with, and where there is no such service or clone.
+    pub(super) async fn ask(
+        self: &Arc<Self>,
+        service: Option<ServiceName>,
+        answer: impl FnOnce(&Self, Desk) -> Result<Vec<u8>, CliError> + Send + 'static,
+    ) -> Answered {
+        let office = Arc::clone(self);
+        let body = self.server().work(move || {
+            let snapshot = office.server().newest();
+            let repository = repository_of(&snapshot, service.as_ref());
+            let desk = office.desk(&snapshot, repository.as_ref())?;
+            answer(&office, desk)
+        });
+        Ok(answered(body.await?.map_err(problem)?))
+    }
+}
+
+/// The repository that a service is built from, as the policy in force has it.
+fn repository_of(snapshot: &Snapshot, service: Option<&ServiceName>) -> Option<RepositoryName> {
+    let policy = Policy::parse(&snapshot.session.view().policy()?.text).ok()?;
+    Some(policy.known_service(service?).ok()?.repository.clone())
+}
+
+async fn queue(State(office): State<Arc<Office>>, uri: Uri) -> Answered {
+    let query = Query::of(&uri, &["service", "environment", "for"])?;
+    let place = query.place()?;
+    let reader = query.text("for").map(str::to_owned);
+    let reader = reader.ok_or_else(|| Problem::malformed("for is missing: whose queue it is"))?;
+    let answer = move |office: &Office, desk: Desk| {
+        let reader = member_named(&desk, &reader)?;
+        let place = Place::new(&desk, &place)?;
+        json(&Queue::new(&desk, &place, reader, office.now())?.answer())
+    };
+    office.ask(query.parsed("service")?, answer).await
+}

@@ -1,0 +1,22 @@
+//! What `serve` answers beside what lies there (`crate::server`): what commands print, out of a
+//! snapshot of the ledger and the server's own clones.
+
+mod answers;
+mod log;
+mod office;
+
+use std::sync::Arc;
+
+use axum::Router;
+
+use crate::server::{Right, guarded};
+
+pub(crate) use self::log::tell;
+pub(crate) use self::office::{Office, Parts};
+
+/// Every route of a server.
+pub(crate) fn routes(office: &Arc<Office>) -> Router {
+    let server = office.server();
+    let answers = guarded(answers::routes(), server, Right::Words).with_state(Arc::clone(office));
+    server.finish(server.routes().merge(answers))
+}

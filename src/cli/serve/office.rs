@@ -1,0 +1,84 @@
+//! Where the desks of a server come from.
+
+use std::cell::OnceCell;
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use crate::base::name::{RepositoryName, WitnessName};
+use crate::base::time::{Clock, Timestamp};
+use crate::cli::desk::Desk;
+use crate::cli::error::CliError;
+use crate::cli::pending::Pending;
+use crate::config::WitnessAddress;
+use crate::git::Repository;
+use crate::server::{Server, Snapshot};
+use crate::verify::trust::TrustRoot;
+
+/// What every request may need: the server, and what commands are run with.
+pub(crate) struct Office {
+    server: Arc<Server>,
+    parts: Parts,
+}
+
+/// What an office is made of.
+pub(crate) struct Parts {
+    /// What the ledger must be.
+    pub(crate) trust: TrustRoot,
+    /// The server's own clones, by the names of the policy.
+    pub(crate) repositories: BTreeMap<RepositoryName, PathBuf>,
+    /// Where the witnesses are.
+    pub(crate) witnesses: BTreeMap<WitnessName, WitnessAddress>,
+    /// The clock.
+    pub(crate) clock: Box<dyn Clock + Send + Sync>,
+}
+
+impl Office {
+    /// The office of a server.
+    pub(crate) fn new(server: Arc<Server>, parts: Parts) -> Arc<Self> {
+        Arc::new(Self { server, parts })
+    }
+
+    /// The server.
+    pub(crate) const fn server(&self) -> &Arc<Server> {
+        &self.server
+    }
+
+    /// The present moment.
+    pub(crate) fn now(&self) -> Timestamp {
+        self.parts.clock.now()
+    }
+
+    /// A desk on a snapshot, as a command in the clone of that repository has it; where none is
+    /// named, in the only clone that there is. Nothing can be appended at it. It is made and
+    /// dropped on the thread that does the work.
+    ///
+    /// # Errors
+    /// Where the clone cannot be read.
+    pub(crate) fn desk(
+        &self,
+        snapshot: &Snapshot,
+        repository: Option<&RepositoryName>,
+    ) -> Result<Desk, CliError> {
+        let mut clones = self.parts.repositories.iter();
+        let found = match repository {
+            Some(name) => self.parts.repositories.get_key_value(name),
+            None if self.parts.repositories.len() == 1 => clones.next(),
+            None => None,
+        };
+        let (name, clone) = match found {
+            Some((name, path)) => (Some(name.clone()), Some(Repository::open(path)?)),
+            None => (None, None),
+        };
+        Ok(Desk {
+            session: snapshot.session.snapshot(),
+            trust: self.parts.trust.clone(),
+            repository: clone,
+            repository_name: name,
+            seen: None,
+            approved: OnceCell::new(),
+            witnesses: self.parts.witnesses.clone(),
+            pending: Pending::default(),
+        })
+    }
+}

@@ -1,0 +1,326 @@
+//! The one who appends: a thread with the ledger's session. What arrives during a commit forms the
+//! next; each commit leaves a snapshot for those who read, who never wait for one.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::{Arc, PoisonError, RwLock};
+
+use axum::body::Bytes;
+use tokio::sync::{mpsc, oneshot, watch};
+
+use super::events::{Event, Teller};
+use super::problem::Problem;
+use crate::base::digest::sha256;
+use crate::base::limits::{COMMIT_ENTRIES_MAX, COMMITS_WAITING_MAX};
+use crate::base::position::{EntryIndex, TreeSize};
+use crate::base::time::Clock;
+use crate::key::{KeyId, PublicKey, Signature, SignatureError};
+use crate::ledger::admission::{Signatures, VerifyNow};
+use crate::ledger::append::{LedgerError, Refusal};
+use crate::ledger::receipt::Receipt;
+use crate::session::{Session, SessionError, SessionErrorKind};
+use crate::statement::envelope::Envelope;
+use crate::statement::governance::Operation;
+use crate::statement::{Says, Statement};
+
+/// The ledger as it was after a commit.
+#[derive(Debug)]
+pub struct Snapshot {
+    /// For reading.
+    pub session: Session,
+    /// The newest checkpoint, as it is served.
+    pub(super) checkpoint: Bytes,
+}
+
+impl Snapshot {
+    fn of(session: &Session) -> Self {
+        let session = session.snapshot();
+        let checkpoint = Bytes::from(session.checkpoint().note().to_string());
+        Self { session, checkpoint }
+    }
+}
+
+/// The newest snapshot. It is locked for no longer than a pointer takes to copy.
+#[derive(Debug, Clone)]
+pub struct Current(Arc<RwLock<Arc<Snapshot>>>);
+
+impl Current {
+    /// The newest snapshot.
+    #[must_use]
+    pub fn get(&self) -> Arc<Snapshot> {
+        Arc::clone(&self.0.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn set(&self, snapshot: Snapshot) -> Arc<Snapshot> {
+        let snapshot = Arc::new(snapshot);
+        let old = std::mem::replace(
+            &mut *self.0.write().unwrap_or_else(PoisonError::into_inner),
+            Arc::clone(&snapshot),
+        );
+        drop(old);
+        snapshot
+    }
+}
+
+/// Signatures that were verified before the commit, by many at a time. What is not among them is
+/// verified when it is asked about.
+#[derive(Debug, Default)]
+pub(super) struct Verified(HashMap<(KeyId, [u8; 32]), Signature>);
+
+impl Verified {
+    /// Verifies a signature, and remembers that it holds.
+    pub(super) fn verify(
+        &mut self,
+        key: &PublicKey,
+        message: &[u8],
+        signature: &Signature,
+    ) -> bool {
+        let holds = key.verify(message, signature).is_ok();
+        if holds {
+            self.0.insert((key.fingerprint(), sha256(&[message])), *signature);
+        }
+        holds
+    }
+}
+
+impl Signatures for Verified {
+    fn check(
+        &self,
+        index: EntryIndex,
+        key: &PublicKey,
+        message: &[u8],
+        signature: &Signature,
+    ) -> Result<(), SignatureError> {
+        // Only the very same key, message and signature.
+        if self.0.get(&(key.fingerprint(), sha256(&[message]))) == Some(signature) {
+            return Ok(());
+        }
+        VerifyNow.check(index, key, message, signature)
+    }
+}
+
+/// What became of a request.
+pub(super) struct Committed {
+    /// A receipt or a refusal for each envelope.
+    pub(super) receipts: Vec<Result<Receipt, Refusal>>,
+    /// How many entries there were before.
+    pub(super) before: TreeSize,
+    /// The ledger afterwards.
+    pub(super) snapshot: Arc<Snapshot>,
+}
+
+/// Envelopes that are to be one commit, or part of one.
+pub(super) struct Append {
+    pub(super) envelopes: Vec<Envelope>,
+    pub(super) verified: Verified,
+    pub(super) told: oneshot::Sender<Result<Committed, Problem>>,
+}
+
+enum Order {
+    Append(Append),
+    /// Witnesses have cosigned.
+    Cosigned,
+}
+
+/// Hands orders to the thread.
+#[derive(Debug, Clone)]
+pub(super) struct Orders(mpsc::Sender<Order>);
+
+impl Orders {
+    /// Hands envelopes in for the next commit.
+    ///
+    /// # Errors
+    /// Where too many wait already, or the thread has ended.
+    pub(super) fn append(&self, append: Append) -> Result<(), Problem> {
+        self.0.try_send(Order::Append(append)).map_err(|error| match error {
+            mpsc::error::TrySendError::Full(_) => {
+                Problem::unavailable("too many statements wait for the ledger")
+            }
+            mpsc::error::TrySendError::Closed(_) => Problem::unavailable("the server stops"),
+        })
+    }
+
+    /// Has what was cosigned read again.
+    pub(super) fn cosigned(&self) {
+        // Where the queue is full, the next round of witnesses does it.
+        drop(self.0.try_send(Order::Cosigned));
+    }
+
+    /// The same without keeping the thread alive.
+    pub(super) fn downgrade(&self) -> WeakOrders {
+        WeakOrders(self.0.downgrade())
+    }
+
+    /// Whether the thread still takes orders.
+    pub(super) fn is_open(&self) -> bool {
+        !self.0.is_closed()
+    }
+}
+
+/// Orders of who does not keep the thread alive.
+pub(super) struct WeakOrders(mpsc::WeakSender<Order>);
+
+impl WeakOrders {
+    /// The orders, while somebody else has them.
+    pub(super) fn upgrade(&self) -> Option<Orders> {
+        self.0.upgrade().map(Orders)
+    }
+}
+
+/// The thread's own.
+pub(super) struct Committer {
+    session: Session,
+    orders: mpsc::Receiver<Order>,
+    current: Current,
+    clock: Box<dyn Clock + Send + Sync>,
+    teller: Teller,
+    /// Told after each commit.
+    grown: std::sync::mpsc::SyncSender<()>,
+    /// Whether the last commit came to an end.
+    is_well: watch::Sender<bool>,
+    kept: VecDeque<Append>,
+}
+
+/// What a committer is made with.
+pub(super) struct Parts {
+    pub(super) session: Session,
+    pub(super) clock: Box<dyn Clock + Send + Sync>,
+    pub(super) teller: Teller,
+    pub(super) grown: std::sync::mpsc::SyncSender<()>,
+}
+
+impl Committer {
+    pub(super) fn new(parts: Parts) -> (Self, Orders, Current, watch::Receiver<bool>) {
+        let Parts { session, clock, teller, grown } = parts;
+        let (sender, orders) = mpsc::channel(COMMITS_WAITING_MAX);
+        let current = Current(Arc::new(RwLock::new(Arc::new(Snapshot::of(&session)))));
+        let (is_well, well) = watch::channel(true);
+        let kept = VecDeque::new();
+        let this =
+            Self { session, orders, current: current.clone(), clock, teller, grown, is_well, kept };
+        (this, Orders(sender), current, well)
+    }
+
+    /// Appends until nobody can hand anything in any more.
+    ///
+    /// # Errors
+    /// Where the ledger cannot go on: it has to be opened again, or does not verify.
+    pub(super) fn run(mut self) -> Result<(), SessionError> {
+        while let Some(group) = self.next_group() {
+            match group {
+                Order::Cosigned => {
+                    self.session.reload_cosignatures()?;
+                    self.current.set(Snapshot::of(&self.session));
+                }
+                Order::Append(first) => self.commit(first)?,
+            }
+        }
+        Ok(())
+    }
+
+    fn next_group(&mut self) -> Option<Order> {
+        match self.kept.pop_front() {
+            Some(append) => Some(Order::Append(append)),
+            None => self.orders.blocking_recv(),
+        }
+    }
+
+    /// What waits already and goes into one commit with the first. A new ledger key ends a commit,
+    /// and may be refused as a whole: who brings one is alone in it.
+    fn group(&mut self, first: Append) -> Vec<Append> {
+        let mut count = first.envelopes.len();
+        let mut group = vec![first];
+        if is_rotation(&group[0]) {
+            return group;
+        }
+        while count < COMMIT_ENTRIES_MAX {
+            match self.orders.try_recv() {
+                Ok(Order::Append(append)) => {
+                    let fits = count + append.envelopes.len() <= COMMIT_ENTRIES_MAX;
+                    if !fits || is_rotation(&append) {
+                        self.kept.push_back(append);
+                        break;
+                    }
+                    count += append.envelopes.len();
+                    group.push(append);
+                }
+                Ok(Order::Cosigned) => drop(self.session.reload_cosignatures()),
+                Err(_) => break,
+            }
+        }
+        group
+    }
+
+    fn commit(&mut self, first: Append) -> Result<(), SessionError> {
+        let mut group = self.group(first);
+        let start = std::time::Instant::now();
+        let mut verified = Verified::default();
+        let mut envelopes = Vec::new();
+        for append in &mut group {
+            verified.0.extend(append.verified.0.drain());
+            envelopes.extend(append.envelopes.iter().cloned());
+        }
+        let before = self.session.size();
+        let outcome = self.session.append_with(self.clock.now(), &envelopes, &verified);
+        let snapshot = self.current.set(Snapshot::of(&self.session));
+        self.is_well.send_if_modified(|is_well| {
+            std::mem::replace(is_well, outcome.is_ok()) != outcome.is_ok()
+        });
+        match outcome {
+            Ok(receipts) => {
+                self.teller.tell(Event::Committed {
+                    entries: self.session.size().get() - before.get(),
+                    envelopes: envelopes.len(),
+                    elapsed: start.elapsed(),
+                    size: self.session.size(),
+                });
+                let mut receipts = receipts.into_iter();
+                for append in group {
+                    let receipts = receipts.by_ref().take(append.envelopes.len()).collect();
+                    let snapshot = Arc::clone(&snapshot);
+                    // Whoever went away asks again, and is told then.
+                    drop(append.told.send(Ok(Committed { receipts, before, snapshot })));
+                }
+                // Who gathers cosignatures does so already, where this is full.
+                let _ = self.grown.try_send(());
+                Ok(())
+            }
+            Err(error) => {
+                let problem = problem(&error);
+                self.teller.tell(Event::Failed { why: error.to_string() });
+                for append in group {
+                    drop(append.told.send(Err(problem.clone())));
+                }
+                if is_the_end(&error) { Err(error) } else { Ok(()) }
+            }
+        }
+    }
+}
+
+fn is_rotation(append: &Append) -> bool {
+    append.envelopes.iter().any(|envelope| {
+        let statement = Statement::parse(envelope.payload());
+        let Ok(Statement { says: Says::Governance(body), .. }) = statement else { return false };
+        let mut operations = body.operations.iter();
+        operations.any(|operation| matches!(operation, Operation::RotateLedgerKey(_)))
+    })
+}
+
+/// Whether the ledger has to be opened again before anything more is appended.
+fn is_the_end(error: &SessionError) -> bool {
+    match error {
+        SessionError::NotMirrored { .. } | SessionError::NoNextKey { .. } => false,
+        SessionError::Ledger(LedgerError::Store(_)) => error.kind() == SessionErrorKind::Integrity,
+        SessionError::Ledger(_) => true,
+        error => error.kind() == SessionErrorKind::Integrity,
+    }
+}
+
+fn problem(error: &SessionError) -> Problem {
+    match error {
+        SessionError::NoNextKey { .. } => {
+            Problem::new(axum::http::StatusCode::CONFLICT, "NO_NEXT_KEY", error.to_string())
+        }
+        // Nothing about the ledger is wrong that the one who hands in could see, or mend.
+        error => Problem::unavailable(error.to_string()),
+    }
+}

@@ -1,0 +1,260 @@
+//! A server for one ledger (`spec/server.md`): statements are handed in, and what a verifier needs
+//! is read.
+//!
+//! One thread appends ([`commit`]). Whoever reads has a snapshot of the newest commit, and waits
+//! for nobody. What takes the disk or the processor is done on a bounded number of threads.
+
+mod access;
+mod commit;
+mod content;
+mod events;
+mod gatherer;
+mod problem;
+mod rate;
+mod resources;
+mod statements;
+
+use std::collections::BTreeMap;
+use std::num::NonZero;
+use std::sync::Arc;
+use std::sync::mpsc::sync_channel;
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use axum::Router;
+use axum::extract::{Request, State};
+use axum::http::HeaderValue;
+use axum::http::header::CONTENT_TYPE;
+use axum::middleware::{Next, from_fn_with_state};
+use axum::response::{IntoResponse as _, Response};
+use axum::routing::{get, post};
+use tokio::sync::{Semaphore, oneshot, watch};
+use tokio::time::timeout;
+
+use crate::base::limits::{
+    REQUEST_BYTES_MAX, SERVER_CONNECTIONS_MAX, STRANGER_STATEMENTS_PER_MINUTE,
+};
+use crate::base::name::{MemberId, WitnessName};
+use crate::base::time::Clock;
+use crate::config::WitnessAddress;
+use crate::http::server::Limits;
+use crate::session::{Session, SessionError};
+use crate::verify::trust::TrustRoot;
+
+pub use self::access::{Access, Right, Rights, Token, guarded};
+pub use self::commit::{Current, Snapshot};
+pub use self::content::check_json;
+pub use self::events::{Event, Listener};
+pub use self::problem::Problem;
+
+use self::access::Bearer;
+use self::commit::{Committer, Orders, Parts};
+use self::content::Room;
+use self::events::{Teller, events};
+use self::gatherer::Gatherer;
+use self::rate::Rate;
+
+/// How long a request may take, its content included: 64 MiB at 20 Mbit/s.
+const REQUEST_WAIT: Duration = Duration::from_secs(30);
+/// How much later the connection itself gives up, so that who waits is told why.
+const GRACE: Duration = Duration::from_secs(5);
+/// Threads at work for each processor: some wait for the disk.
+const WORKERS_PER_PROCESSOR: usize = 4;
+
+/// What a server spends on connections.
+pub const LIMITS: Limits = Limits {
+    connections_max: SERVER_CONNECTIONS_MAX,
+    body_bytes_max: REQUEST_BYTES_MAX,
+    head_wait: Duration::from_secs(10),
+    request_wait: REQUEST_WAIT.saturating_add(GRACE),
+    connection_wait: Duration::from_secs(60),
+};
+
+/// What all requests share.
+#[derive(Debug)]
+pub struct Server {
+    current: Current,
+    orders: Orders,
+    access: Access,
+    members: Rate<MemberId>,
+    strangers: Rate<()>,
+    room: Room,
+    workers: Arc<Semaphore>,
+    is_well: watch::Receiver<bool>,
+    teller: Teller,
+}
+
+/// What a server is started with.
+pub struct Beginning {
+    /// The ledger, with its key.
+    pub session: Session,
+    /// What the ledger must be.
+    pub trust: TrustRoot,
+    /// Where its witnesses are.
+    pub witnesses: BTreeMap<WitnessName, WitnessAddress>,
+    /// Who may what.
+    pub access: Access,
+    /// How many new statements of one member are taken in a minute.
+    pub member_statements_per_minute: u32,
+    /// A clock for each of two threads.
+    pub clocks: [Box<dyn Clock + Send + Sync>; 2],
+}
+
+/// A server that takes statements.
+pub struct Running {
+    server: Arc<Server>,
+    committing: JoinHandle<Result<(), SessionError>>,
+    gathering: JoinHandle<()>,
+    ended: oneshot::Receiver<()>,
+}
+
+/// What is left of a server whose routes are served.
+pub struct Ending {
+    committing: JoinHandle<Result<(), SessionError>>,
+    gathering: JoinHandle<()>,
+}
+
+impl Running {
+    /// Starts the threads that append and that ask witnesses.
+    #[must_use]
+    pub fn start(beginning: Beginning) -> (Self, Listener) {
+        let (teller, listener) = events();
+        let (grown, growing) = sync_channel(1);
+        let [clock, other_clock] = beginning.clocks;
+        let parts = Parts { session: beginning.session, clock, teller: teller.clone(), grown };
+        let (committer, orders, current, is_well) = Committer::new(parts);
+        let (end, ended) = oneshot::channel::<()>();
+        let committing = thread::spawn(move || {
+            let outcome = committer.run();
+            drop(end);
+            outcome
+        });
+        let gatherer = Gatherer {
+            current: current.clone(),
+            trust: beginning.trust,
+            addresses: beginning.witnesses,
+            clock: other_clock,
+            teller: teller.clone(),
+            grown: growing,
+        };
+        let weak = orders.downgrade();
+        let gathering = thread::spawn(move || gatherer.run(|| weak.upgrade()));
+        let processors = thread::available_parallelism().map_or(1, NonZero::get);
+        let server = Arc::new(Server {
+            current,
+            orders,
+            access: beginning.access,
+            members: Rate::new(beginning.member_statements_per_minute),
+            strangers: Rate::new(STRANGER_STATEMENTS_PER_MINUTE),
+            room: Room::new(),
+            workers: Arc::new(Semaphore::new(processors * WORKERS_PER_PROCESSOR)),
+            is_well,
+            teller,
+        });
+        (Self { server, committing, gathering, ended }, listener)
+    }
+
+    /// What all requests share.
+    #[must_use]
+    pub fn server(&self) -> Arc<Server> {
+        Arc::clone(&self.server)
+    }
+
+    /// Lets go of the server: it ends when nobody else has it. Gives what is ready when the ledger
+    /// can take no more, and what is to be waited for at the end.
+    pub fn leave(self) -> (impl Future<Output = ()> + Send + 'static, Ending) {
+        let Self { server, committing, gathering, ended } = self;
+        drop(server);
+        (async move { drop(ended.await) }, Ending { committing, gathering })
+    }
+}
+
+impl Ending {
+    /// Waits until everything that was handed in is durable.
+    ///
+    /// # Errors
+    /// Why the ledger can take no more.
+    pub fn wait(self) -> Result<(), SessionError> {
+        let broken = || SessionError::integrity("the thread that commits", "ended early");
+        let outcome = self.committing.join().unwrap_or_else(|_| Err(broken()));
+        // It asks nobody any more once the other has ended; it knows nothing that is not durable.
+        drop(self.gathering.join());
+        outcome
+    }
+}
+
+impl Server {
+    /// The newest commit, for reading.
+    #[must_use]
+    pub fn newest(&self) -> Arc<Snapshot> {
+        self.current.get()
+    }
+
+    /// Does what takes the disk or the processor, on a thread for such work; waits where too many
+    /// are at work.
+    ///
+    /// # Errors
+    /// 500 where it ended early.
+    pub async fn work<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, Problem> {
+        // Nobody closes the semaphore.
+        let place = Arc::clone(&self.workers).acquire_owned().await;
+        let done = tokio::task::spawn_blocking(move || {
+            let done = work();
+            drop(place);
+            done
+        });
+        done.await.map_err(|_| Problem::of_status(axum::http::StatusCode::INTERNAL_SERVER_ERROR))
+    }
+
+    /// The routes of what lies there, and of handing in.
+    pub fn routes(self: &Arc<Self>) -> Router {
+        let reading = Router::new()
+            .route("/checkpoint", get(resources::checkpoint))
+            .route("/tile/{*path}", get(resources::tile))
+            .route("/blobs/{first}/{rest}", get(resources::blob));
+        let words = Router::new()
+            .route("/v1/salt", get(resources::salt))
+            .route("/v1/openings/{commitment}", get(resources::opening));
+        let open = Router::new()
+            .route("/v1/statements", post(statements::hand_in))
+            .route("/healthz", get(resources::health));
+        guarded(reading, self, Right::Read)
+            .merge(guarded(words, self, Right::Words))
+            .merge(open)
+            .with_state(Arc::clone(self))
+    }
+
+    /// All routes, with what holds for each answer: its time, its form where it is an error, and
+    /// its line in the log.
+    pub fn finish(self: &Arc<Self>, routes: Router) -> Router {
+        let missing = || async { Problem::of_status(axum::http::StatusCode::NOT_FOUND) };
+        routes.fallback(missing).layer(from_fn_with_state(Arc::clone(self), around))
+    }
+}
+
+async fn around(State(server): State<Arc<Server>>, request: Request, next: Next) -> Response {
+    let start = Instant::now();
+    let (method, path) = (request.method().to_string(), request.uri().path().to_owned());
+    let late = axum::http::StatusCode::REQUEST_TIMEOUT;
+    let answered = timeout(REQUEST_WAIT, next.run(request)).await;
+    let mut response = answered.unwrap_or_else(|_| Problem::of_status(late).into_response());
+    let status = response.status();
+    let kind = response.headers().get(CONTENT_TYPE).map(HeaderValue::as_bytes);
+    let says_why = kind.is_some_and(|kind| kind.starts_with(b"application/json"))
+        || kind.is_some_and(|kind| kind.starts_with(b"text/html"));
+    if (status.is_client_error() || status.is_server_error()) && !says_why {
+        let allow = response.headers_mut().remove(axum::http::header::ALLOW);
+        response = Problem::of_status(status).into_response();
+        if let Some(allow) = allow {
+            response.headers_mut().insert(axum::http::header::ALLOW, allow);
+        }
+    }
+    let token = response.extensions().get::<Bearer>().map(|bearer| bearer.0.clone());
+    let elapsed = start.elapsed();
+    let status = status.as_u16();
+    server.teller.tell(Event::Answered { method, path, status, elapsed, token });
+    response
+}

@@ -1,0 +1,209 @@
+//! `POST /v1/statements` (`spec/server.md` section 3): statements are judged, and taken up with
+//! those that others hand in meanwhile.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Instant;
+
+use axum::extract::{Request, State};
+use axum::http::StatusCode;
+use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use axum::response::{IntoResponse as _, Response};
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+use tokio::sync::oneshot;
+
+use super::Server;
+use super::commit::{Append, Committed, Snapshot, Verified};
+use super::content::{self, Content, check_json};
+use super::events::Event;
+use super::problem::Problem;
+use crate::base::encoding;
+use crate::base::json;
+use crate::base::limits::{REQUEST_BYTES_MAX, REQUEST_STATEMENTS_MAX};
+use crate::base::name::MemberId;
+use crate::ledger::inbox::Answer;
+use crate::ledger::topics;
+use crate::session::{Beside, SessionError};
+use crate::statement::commitment::Opening;
+use crate::statement::envelope::Envelope;
+use crate::statement::{Says, Statement};
+
+/// What is handed in.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Parcel {
+    envelopes: Vec<Box<RawValue>>,
+    #[serde(default)]
+    words: Vec<String>,
+    #[serde(default)]
+    files: Vec<String>,
+}
+
+/// What is answered.
+#[derive(Serialize)]
+struct Answers {
+    answers: Vec<Answer>,
+}
+
+/// What is known of an envelope before it is judged.
+struct Known {
+    /// Who said it, where a signature of theirs holds and it is not in the ledger yet.
+    by: Option<MemberId>,
+}
+
+/// A request, ready for the commit.
+struct Ready {
+    envelopes: Vec<Envelope>,
+    known: Vec<Known>,
+    verified: Verified,
+}
+
+pub(super) async fn hand_in(
+    State(server): State<Arc<Server>>,
+    request: Request,
+) -> Result<Response, Problem> {
+    check_json(request.headers())?;
+    let content = content::read(request, &server.room, REQUEST_BYTES_MAX).await?;
+    let snapshot = server.current.get();
+    let shared = Arc::clone(&server);
+    let ready = server.work(move || prepare(&shared, &snapshot, &content)).await??;
+    let Ready { envelopes, known, verified } = ready;
+    let (told, answer) = oneshot::channel();
+    let of_commit = Append { envelopes: envelopes.clone(), verified, told };
+    server.orders.append(of_commit)?;
+    // The thread that commits ended without a word: nothing is known of what was handed in.
+    let committed = answer.await.map_err(|_| Problem::unavailable("the server stops"))??;
+    let shared = Arc::clone(&server);
+    let body = server.work(move || answers(&shared, &envelopes, known, &committed)).await??;
+    let head = [(CONTENT_TYPE, "application/json"), (CACHE_CONTROL, "no-store")];
+    Ok((StatusCode::OK, head, body).into_response())
+}
+
+/// Reads a request, verifies its signatures, and keeps what travels beside: all that can be done
+/// before the commit and beside others.
+fn prepare(server: &Server, snapshot: &Snapshot, content: &Content) -> Result<Ready, Problem> {
+    let parcel: Parcel = json::parse(&content.bytes, REQUEST_BYTES_MAX)
+        .map_err(|error| Problem::malformed(error.to_string()))?;
+    if !(1..=REQUEST_STATEMENTS_MAX).contains(&parcel.envelopes.len()) {
+        return Err(Problem::malformed(format!(
+            "{} envelopes: 1 to {REQUEST_STATEMENTS_MAX} are taken at once",
+            parcel.envelopes.len()
+        )));
+    }
+    let parse = |(number, raw): (usize, &RawValue)| {
+        Envelope::parse(raw.get().as_bytes())
+            .map_err(|error| Problem::malformed(format!("envelope {number}: {error}")))
+    };
+    let envelopes: Vec<Envelope> = parcel
+        .envelopes
+        .iter()
+        .map(AsRef::as_ref)
+        .enumerate()
+        .map(parse)
+        .collect::<Result<_, _>>()?;
+    let words = parcel.words.iter().enumerate().map(|(number, text)| word(number, text));
+    let words: Vec<Opening> = words.collect::<Result<_, _>>()?;
+    let files = parcel.files.iter().enumerate().map(|(number, text)| {
+        encoding::unbase64(text)
+            .map_err(|_| Problem::malformed(format!("file {number} is not base64")))
+    });
+    let files: Vec<Vec<u8>> = files.collect::<Result<_, _>>()?;
+    drop(parcel);
+    let mut verified = Verified::default();
+    let known: Vec<Known> = envelopes
+        .iter()
+        .map(|envelope| known(snapshot, envelope, &mut verified))
+        .collect::<Result<_, _>>()?;
+    take_rates(server, &known)?;
+    // What nobody of the ledger has signed leaves nothing behind on the disk.
+    let signed = envelopes.iter().zip(&known).filter(|(_, known)| known.by.is_some());
+    let beside = Beside::named_by(signed.map(|(envelope, _)| envelope), words, files);
+    beside.keep(&snapshot.session)?;
+    Ok(Ready { envelopes, known, verified })
+}
+
+fn word(number: usize, text: &str) -> Result<Opening, Problem> {
+    let malformed = || Problem::malformed(format!("word {number} is no opening in base64"));
+    let bytes = encoding::unbase64(text).map_err(|_| malformed())?;
+    serde_json::from_slice(&bytes).map_err(|_| malformed())
+}
+
+/// Verifies the signatures of an envelope under keys that the ledger knows. What does not hold is
+/// for admission to refuse, in its own words.
+fn known(
+    snapshot: &Snapshot,
+    envelope: &Envelope,
+    verified: &mut Verified,
+) -> Result<Known, Problem> {
+    let stranger = Ok(Known { by: None });
+    let id = envelope.statement_id();
+    if !snapshot.session.indexes_under(topics::statement(id))?.is_empty() {
+        return stranger;
+    }
+    let Ok(statement) = Statement::parse(envelope.payload()) else { return stranger };
+    let roster = snapshot.session.view().roster();
+    let message = envelope.pre_authentication_encoding();
+    let mut by = None;
+    for signature in envelope.signatures() {
+        let Some(record) = roster.key(&signature.keyid) else { continue };
+        if !verified.verify(&record.key, &message, &signature.signature) {
+            // One that does not hold refuses the whole: no need to look at sixty more.
+            return stranger;
+        }
+        let owner = record.owner(snapshot.session.size());
+        // Governance is said by one and signed by several; each answers for it.
+        let counts = matches!(statement.says, Says::Governance(_)) || owner == Some(&statement.by);
+        by = by.or_else(|| owner.filter(|_| counts).cloned());
+    }
+    Ok(Known { by })
+}
+
+/// Counts new statements to those who signed them, and all else to nobody: who hands in again what
+/// others have signed uses up nothing of theirs.
+fn take_rates(server: &Server, known: &[Known]) -> Result<(), Problem> {
+    let (mut members, mut strangers) = (BTreeMap::new(), 0);
+    for one in known {
+        match &one.by {
+            Some(member) => *members.entry(member.clone()).or_insert(0) += 1,
+            None => strangers += 1,
+        }
+    }
+    let now = Instant::now();
+    let taken = server.members.take(&members, now).and_then(|()| match strangers {
+        0 => Ok(()),
+        count => server.strangers.take(&BTreeMap::from([((), count)]), now),
+    });
+    taken.map_err(|wait| {
+        let why = "more statements than are taken of one member in a minute";
+        let seconds = wait.as_secs() + 1;
+        Problem::new(StatusCode::TOO_MANY_REQUESTS, "RATE", why).after(seconds)
+    })
+}
+
+/// The answers of the inbox, each receipt with its entry.
+fn answers(
+    server: &Server,
+    envelopes: &[Envelope],
+    known: Vec<Known>,
+    committed: &Committed,
+) -> Result<Vec<u8>, SessionError> {
+    let mut answers = Vec::with_capacity(envelopes.len());
+    for ((envelope, known), outcome) in envelopes.iter().zip(known).zip(&committed.receipts) {
+        let statement = envelope.statement_id();
+        let (answer, outcome, entry) = match outcome {
+            Ok(receipt) => {
+                let proof = committed.snapshot.session.prove(receipt.index)?;
+                let is_new = !committed.before.covers(receipt.index);
+                let word = if is_new { "taken up" } else { "known" };
+                let entry = Some(receipt.index.get());
+                (Answer::taken_up(statement, &proof), word.to_owned(), entry)
+            }
+            Err(refusal) => (Answer::refused(statement, refusal), refusal.code.clone(), None),
+        };
+        let (statement, by) = (statement.to_string(), known.by.map(|by| by.to_string()));
+        server.teller.tell(Event::Judged { statement, by, outcome, entry });
+        answers.push(answer);
+    }
+    Ok(serde_json::to_vec(&Answers { answers }).unwrap_or_default())
+}

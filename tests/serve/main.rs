@@ -1,0 +1,15 @@
+//! The server (`spec/server.md`) as a program, over real sockets: what it takes, what it serves,
+//! who may read, and what it survives.
+
+#![cfg(feature = "server")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests are tests")]
+#![allow(clippy::disallowed_methods, reason = "a test's files need not survive a crash")]
+
+mod access;
+#[path = "../common/mod.rs"]
+mod common;
+mod faults;
+mod handing;
+mod kills;
+mod reading;
+mod running;
