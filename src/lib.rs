@@ -46,6 +46,8 @@ pub mod evidence;
 pub mod audit;
 #[cfg(feature = "cli")]
 pub mod witness;
+#[cfg(feature = "cli")]
+pub mod monitor;
 #[cfg(feature = "server")]
 pub mod server;
 

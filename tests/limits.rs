@@ -141,8 +141,8 @@ const READERS: &[&str] = &[
     "VIEW_FILE_BYTES_MAX",
     "PENDING_BYTES_MAX",
     "BUNDLE_BYTES_MAX",
-    "ENTRY_BUNDLE_BYTES_MAX",
     "OPENING_FILE_BYTES_MAX",
+    "MONITOR_FILE_BYTES_MAX",
 ];
 
 /// Limits that no test reaches: it would take gigabytes, hours, or a service that is not there. The
@@ -160,6 +160,8 @@ const NOT_TRIED: &[&str] = &[
     "BACKUP_MANIFEST_BYTES_MAX",
     "CHECK_RECENT_FILES_MAX",
     "CHECK_RECENT_ROOTS_MAX",
+    "WEBHOOK_WAIT_MILLISECONDS",
+    "MONITOR_WAIT_MILLISECONDS",
 ];
 
 /// Declares a test for each limit, and the list of them.

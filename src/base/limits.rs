@@ -246,3 +246,18 @@ pub const MEMBER_STATEMENTS_PER_MINUTE: u32 = 600;
 /// How many statements a server judges in a minute that are of nobody, or known already: each
 /// costs it some work, and nobody answers for it.
 pub const STRANGER_STATEMENTS_PER_MINUTE: u32 = 6_000;
+/// Most entries that an alarm of a monitor lists; what is beyond is counted.
+pub const ALARM_ENTRIES_MAX: usize = 100;
+/// Most alarms that wait for a webhook: an outage of it costs so many lines, and no more.
+pub const ALARMS_WAITING_MAX: usize = 1_000;
+/// Most alarms that are handed to a webhook in one round, so that the ledger is looked at between.
+pub const ALARMS_SENT_AT_ONCE_MAX: usize = 100;
+/// Largest file of what a monitor remembers, in bytes: those alarms, each with a fork's evidence.
+pub const MONITOR_FILE_BYTES_MAX: usize = 256 * 1024 * 1024;
+/// How long a webhook is waited for at each try, in milliseconds.
+pub const WEBHOOK_WAIT_MILLISECONDS: u64 = 10_000;
+/// Most bytes that are read of what a webhook answers: only its status counts.
+pub const WEBHOOK_ANSWER_BYTES_MAX: u64 = 64 * 1024;
+/// How long a monitor waits for each file of what it follows, in milliseconds: the largest bundle
+/// over a slow line.
+pub const MONITOR_WAIT_MILLISECONDS: u64 = 30_000;

@@ -9,6 +9,7 @@ pub mod check;
 mod cosigned;
 mod error;
 mod folder;
+pub mod follow;
 mod genesis;
 mod keys;
 mod mirror;

@@ -15,9 +15,11 @@ use countersign::change::{
 use countersign::git::Repository;
 use countersign::ledger::append::Refusal;
 use countersign::ledger::inbox::Answer;
+use countersign::ledger::store::Store as _;
 use countersign::statement::pipeline::Embedded;
 use countersign::statement::provenance::Provenance;
 use countersign::statement::summary::ReadSummary;
+use countersign::store::mirror::MirrorStore;
 use countersign::verify::bundle::{Bundle, BundleError, Bytes, ShownLeaf};
 
 use crate::{both, passes, refused};
@@ -216,4 +218,17 @@ fn parts_of_a_bundle() {
     let parts = |count| vec![Bytes(vec![1]); count];
     both(BUNDLE_PARTS_MAX, "blobs", |count| parse_with(|bundle| bundle.blobs = parts(count)));
     both(BUNDLE_PARTS_MAX, "objects", |count| parse_with(|bundle| bundle.objects = parts(count)));
+}
+
+#[test]
+fn a_bundle_of_entries() {
+    let folder = crate::support::Folder::new();
+    std::fs::write(folder.path().join("checkpoint"), crate::note()).unwrap();
+    let mirror = MirrorStore::open(folder.path()).unwrap().unwrap();
+    let bundle = folder.path().join(mirror.file_of(EntryIndex::new(0)).unwrap());
+    std::fs::create_dir_all(bundle.parent().unwrap()).unwrap();
+    both(ENTRY_BUNDLE_BYTES_MAX, "larger than", |length| {
+        std::fs::write(&bundle, vec![0; length]).unwrap();
+        mirror.leaf(EntryIndex::new(0))
+    });
 }

@@ -20,6 +20,7 @@ mod ledger;
 mod lift;
 mod log;
 mod man;
+mod monitor;
 mod policy;
 pub(crate) mod queue;
 mod record;
@@ -93,6 +94,7 @@ commands! {
     Serve = serve,
     #[cfg(feature = "server")]
     Witness = witness,
+    Monitor = monitor,
     Demo = demo,
     Completions = completions,
     Man = man,

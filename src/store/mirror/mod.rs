@@ -4,5 +4,5 @@
 mod read;
 mod write;
 
-pub use read::MirrorStore;
+pub use read::{MirrorFiles, MirrorStore};
 pub use write::Update;

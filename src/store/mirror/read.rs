@@ -18,10 +18,30 @@ use crate::note::SignedNote;
 use crate::note::checkpoint::Checkpoint;
 use crate::store::durable;
 
-/// The folder of a mirror, to be read only.
+/// Where the files of a mirror are.
+pub trait MirrorFiles: std::fmt::Debug + Send + Sync {
+    /// The content of a file of at most so many bytes, by its path in the mirror; `None` where
+    /// there is none.
+    ///
+    /// # Errors
+    /// [`StoreError::Integrity`] where it is larger, else [`StoreError::Unavailable`].
+    fn read(&self, path: &str, bytes_max: usize) -> Result<Option<Vec<u8>>, StoreError>;
+}
+
+/// A mirror's folder on this machine.
+#[derive(Debug, Clone)]
+struct Folder(PathBuf);
+
+impl MirrorFiles for Folder {
+    fn read(&self, path: &str, bytes_max: usize) -> Result<Option<Vec<u8>>, StoreError> {
+        durable::read(&self.0.join(path), bytes_max)
+    }
+}
+
+/// A mirror, to be read only.
 #[derive(Debug)]
 pub struct MirrorStore {
-    folder: PathBuf,
+    files: Box<dyn MirrorFiles>,
     note: String,
     checkpoint: Checkpoint,
     /// The bundle that was read last.
@@ -29,20 +49,27 @@ pub struct MirrorStore {
 }
 
 impl MirrorStore {
-    /// Opens a mirror; none where the folder has no checkpoint. Nothing is verified yet, the
-    /// checkpoint neither.
+    /// Opens the mirror in a folder; none where that has no checkpoint. Nothing is verified yet,
+    /// the checkpoint neither.
     ///
     /// # Errors
     /// [`StoreError::Integrity`] where its checkpoint is none, [`StoreError::Unavailable`].
     pub fn open(folder: &Path) -> Result<Option<Self>, StoreError> {
-        let path = folder.join(CHECKPOINT_NAME);
-        let Some(bytes) = durable::read(&path, NOTE_BYTES_MAX)? else { return Ok(None) };
-        let wrong = |why: &str| StoreError::integrity(path.display().to_string(), why);
+        let name = folder.join(CHECKPOINT_NAME);
+        Self::over(Box::new(Folder(folder.to_owned())), &name.display().to_string())
+    }
+
+    /// The same wherever its files are; `name` is how errors call its checkpoint.
+    ///
+    /// # Errors
+    /// As [`MirrorStore::open`].
+    pub fn over(files: Box<dyn MirrorFiles>, name: &str) -> Result<Option<Self>, StoreError> {
+        let Some(bytes) = files.read(CHECKPOINT_NAME, NOTE_BYTES_MAX)? else { return Ok(None) };
+        let wrong = |why: &str| StoreError::integrity(name, why);
         let note = SignedNote::parse(&bytes).map_err(|error| wrong(&error.to_string()))?;
         let checkpoint: Checkpoint = note.text().parse().map_err(|_| wrong("is no checkpoint"))?;
         let note = String::from_utf8(bytes).map_err(|_| wrong("is not text"))?;
-        let folder = folder.to_owned();
-        Ok(Some(Self { folder, note, checkpoint, bundle: Mutex::new(None) }))
+        Ok(Some(Self { files, note, checkpoint, bundle: Mutex::new(None) }))
     }
 
     /// Entries of the checkpoint, which is not verified.
@@ -69,6 +96,24 @@ impl MirrorStore {
         Some(Tile::within(0, index.get() / TILE_WIDTH, self.size())?.bundle_path())
     }
 
+    /// Reads the file of a tile, or that of the full tile: where the mirror has grown since its
+    /// checkpoint was read, the partial one may be gone.
+    fn read_or_full(
+        &self,
+        tile: Tile,
+        path_of: fn(Tile) -> String,
+        bytes_max: impl Fn(Tile) -> usize,
+    ) -> Result<Option<(Tile, String, Vec<u8>)>, StoreError> {
+        let full = u16::try_from(TILE_WIDTH).map_or(tile, |width| Tile { width, ..tile });
+        for tile in [tile, full] {
+            let path = path_of(tile);
+            if let Some(bytes) = self.files.read(&path, bytes_max(tile))? {
+                return Ok(Some((tile, path, bytes)));
+            }
+        }
+        Ok(None)
+    }
+
     /// Reads the bundle of a tile, or has it still.
     fn with_bundle<T>(
         &self,
@@ -77,15 +122,15 @@ impl MirrorStore {
     ) -> Result<Option<T>, StoreError> {
         let mut held = self.bundle.lock().unwrap_or_else(PoisonError::into_inner);
         if held.as_ref().is_none_or(|(of, _)| *of != tile) {
-            let path = tile.bundle_path();
-            let read = durable::read(&self.folder.join(&path), ENTRY_BUNDLE_BYTES_MAX)?;
-            let Some(bytes) = read else { return Ok(None) };
+            let read = self.read_or_full(tile, Tile::bundle_path, |_| ENTRY_BUNDLE_BYTES_MAX)?;
+            let Some((found, path, bytes)) = read else { return Ok(None) };
             let wrong = |why: &str| StoreError::integrity(path.clone(), why);
             let entries = unbundle(&bytes).map_err(|error| wrong(&error.to_string()))?;
-            if entries.len() != usize::from(tile.width) {
+            if entries.len() != usize::from(found.width) {
                 return Err(wrong("has another number of entries than its name says"));
             }
-            *held = Some((tile, entries.into_iter().map(<[u8]>::to_vec).collect()));
+            let entries = entries.into_iter().take(usize::from(tile.width));
+            *held = Some((tile, entries.map(<[u8]>::to_vec).collect()));
         }
         Ok(held.as_ref().map(|(_, entries)| take(entries)))
     }
@@ -128,10 +173,9 @@ impl Store for MirrorStore {
         let Some(widest) = widest.filter(|widest| widest.width >= tile.width) else {
             return Ok(None);
         };
-        let path = widest.path();
-        let bytes = durable::read(&self.folder.join(&path), widest.bytes_count())?;
-        let Some(mut bytes) = bytes else { return Ok(None) };
-        if bytes.len() != widest.bytes_count() {
+        let read = self.read_or_full(widest, Tile::path, Tile::bytes_count)?;
+        let Some((found, path, mut bytes)) = read else { return Ok(None) };
+        if bytes.len() != found.bytes_count() {
             return Err(StoreError::integrity(path, "is of a wrong length"));
         }
         bytes.truncate(tile.bytes_count());

@@ -1,0 +1,154 @@
+//! `monitor`: follows a ledger that somebody else runs, and raises alarms (`spec/monitor.md`).
+
+use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::Duration;
+
+use crate::base::limits::SETTINGS_BYTES_MAX;
+use crate::cli::Context;
+use crate::cli::error::CliError;
+use crate::cli::exit::ExitStatus;
+use crate::monitor::{Alarm, Level, MirrorFolder, Monitor, Round, Served, Source, Webhook};
+use crate::session::{SessionError, SessionErrorKind};
+use crate::verify::trust::TrustRoot;
+
+/// Follow a ledger that others run, and raise alarms
+///
+/// It believes nothing that it is shown: every entry is verified and admitted anew, in a copy of
+/// its own. Alarms are lines of JSON on standard output: a fork, a rollback, what does not add up,
+/// a deployment that nothing supports, a leaked key that had signed, an override, a weaker policy.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:\n  \
+    countersign monitor /srv/www/ledger --folder ~/watched --trust trust.toml --once\n  \
+    countersign monitor https://ledger.example --folder ~/watched --trust trust.toml \\\n    \
+    --webhook https://pager.example/hook\n\
+    \nExit status with --once: 3 integrity, 4 unreachable, 1 somebody should look, 0 all is well")]
+pub(crate) struct Args {
+    /// The URL of a server, or of a mirror that is served; or the folder of a mirror
+    #[arg(value_name = "URL|DIR")]
+    source: String,
+    /// The monitor's own folder: its copy, and what it remembers; made where there is none
+    #[arg(long, value_name = "DIR")]
+    folder: PathBuf,
+    /// The trust root of the ledger; the pinned one where it is left out
+    #[arg(long, value_name = "FILE")]
+    trust: Option<PathBuf>,
+    /// The mirror's folder of openings: with its salt, commands that only read take --folder
+    /// for a ledger
+    #[arg(long, value_name = "DIR")]
+    openings: Option<PathBuf>,
+    /// Look once, and end with the exit status: for cron
+    #[arg(long)]
+    once: bool,
+    /// Seconds between two looks
+    #[arg(long, value_name = "SECONDS", default_value_t = 10, conflicts_with = "once")]
+    every: u64,
+    /// Hand each alarm to this URL as well
+    #[arg(long, value_name = "URL", value_parser = webhook_url)]
+    webhook: Option<String>,
+}
+
+fn is_url(text: &str) -> bool {
+    text.starts_with("https://") || text.starts_with("http://")
+}
+
+fn webhook_url(text: &str) -> Result<String, String> {
+    is_url(text)
+        .then(|| text.to_owned())
+        .ok_or_else(|| "expected https://... or http://...".to_owned())
+}
+
+/// Runs the command.
+pub(crate) fn run(context: &mut Context, args: &Args) -> Result<ExitStatus, CliError> {
+    let trust = trust(context, args.trust.as_deref())?;
+    let folder = context.environment.resolve(&args.folder);
+    let source: Box<dyn Source> = if is_url(&args.source) {
+        Box::new(Served::new(&args.source))
+    } else {
+        Box::new(MirrorFolder(context.environment.resolve(Path::new(&args.source))))
+    };
+    let webhook = args.webhook.as_deref().map(Webhook::new);
+    let mut monitor = Monitor::open(&folder, &trust, webhook.is_some()).map_err(of_folder)?;
+    let mut is_first = true;
+    loop {
+        let status = match monitor.round(&*source) {
+            Ok(round) => {
+                let status = status_of(&round.alarms);
+                tell(context, &trust, &round, args.once || is_first);
+                if let Some(openings) = args.openings.as_deref().filter(|_| is_first) {
+                    monitor.take_salt(&context.environment.resolve(openings))?;
+                }
+                is_first = false;
+                status
+            }
+            Err(error) if error.kind() == SessionErrorKind::Unavailable && !args.once => {
+                context.ui.warn(&error.to_string());
+                ExitStatus::Unavailable
+            }
+            Err(error) => return Err(error.into()),
+        };
+        let delivered = deliver(context, &mut monitor, webhook.as_ref())?;
+        if args.once {
+            return Ok(status.combine(delivered));
+        }
+        thread::sleep(Duration::from_secs(args.every.max(1)));
+    }
+}
+
+/// The trust root that is named, or pinned.
+fn trust(context: &Context, file: Option<&Path>) -> Result<TrustRoot, CliError> {
+    let Some(file) = file else { return Ok(context.address()?.trust) };
+    let bytes = context.read(file, SETTINGS_BYTES_MAX)?;
+    TrustRoot::parse(&bytes).map_err(|error| {
+        CliError::usage(format!("{} is no trust root", file.display()))
+            .because(&error)
+            .hint("countersign trust show names the file of a ledger's")
+    })
+}
+
+/// Prints what was raised, and where nothing was, that all is well.
+fn tell(context: &mut Context, trust: &TrustRoot, round: &Round, is_told: bool) {
+    // What stood before is told by every run that looks once, and by others when it begins.
+    let stood = if is_told { 0 } else { round.stood };
+    let new = round.alarms.len() - stood;
+    for alarm in &round.alarms[..new] {
+        context.ui.document(format!("{}\n", alarm.line()).as_bytes());
+    }
+    context.ui.flush_out();
+    if is_told {
+        let (origin, judged) = (trust.origin(), round.judged);
+        let word = if round.alarms.is_empty() { "all is well" } else { "see the alarms" };
+        context.ui.note(&format!("{origin}: {judged} entries were judged; {word}"));
+    }
+    if round.covers_missing > 0 {
+        let count = round.covers_missing;
+        context.ui.note(&format!("{count} covers of decisions were not at hand, and not judged"));
+    }
+}
+
+fn status_of(alarms: &[Alarm]) -> ExitStatus {
+    match alarms.iter().map(|alarm| alarm.code().level()).max() {
+        None => ExitStatus::Yes,
+        Some(Level::Notice) => ExitStatus::No,
+        Some(Level::Integrity) => ExitStatus::Integrity,
+    }
+}
+
+fn deliver(
+    context: &mut Context,
+    monitor: &mut Monitor,
+    webhook: Option<&Webhook>,
+) -> Result<ExitStatus, CliError> {
+    let Some(webhook) = webhook else { return Ok(ExitStatus::Yes) };
+    let delivered = monitor.deliver(webhook)?;
+    let Some(why) = delivered.failed else { return Ok(ExitStatus::Yes) };
+    context.ui.warn(&format!(
+        "{} alarms wait for the webhook, which did not take them: {why}",
+        delivered.waiting
+    ));
+    Ok(ExitStatus::Unavailable)
+}
+
+fn of_folder(error: SessionError) -> CliError {
+    CliError::from(error).hint("--folder names a folder of the monitor's own")
+}
