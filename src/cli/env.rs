@@ -38,8 +38,9 @@ pub struct Environment {
     /// Whether what a partial clone left out must not be fetched (`GIT_NO_LAZY_FETCH`, which git
     /// obeys as well).
     pub no_lazy_fetch: bool,
-    /// The zone that people here read times in, for display only; none is UTC.
-    pub zone: Option<TimeZone>,
+    /// Finds the zone that people here read times in, for display only; none is UTC. Not found
+    /// before it is asked for: that reads every folder of the system's zones.
+    pub zone: Option<fn() -> TimeZone>,
     /// The user's login name, for display only.
     pub user: Option<String>,
     /// `COUNTERSIGN_LEDGER`: as `--ledger`.
@@ -132,7 +133,7 @@ impl Environment {
             gitlab: is_true("GITLAB_CI").then(GitLabPipeline::of_process),
             no_lazy_fetch: text("GIT_NO_LAZY_FETCH")
                 .is_some_and(|value| value != "false" && value != "0"),
-            zone: Some(TimeZone::system()),
+            zone: Some(TimeZone::system),
             user: text("USER").or_else(|| text("LOGNAME")),
             ledger: text("COUNTERSIGN_LEDGER"),
             trust: path("COUNTERSIGN_TRUST"),

@@ -136,7 +136,8 @@ fn new_names(before: &Policy, policy: &Policy) -> Vec<String> {
 /// that no policy shortens the one that it is under.
 fn until(context: &Context, desk: &Desk, before: &Policy, policy: &Policy) -> String {
     let delay = before.defaults().weaken_delay.max(policy.defaults().weaken_delay);
-    let end = time::local_date(context.now().plus(delay), context.environment.zone.as_ref());
+    let zone = context.environment.zone.map(|find| find());
+    let end = time::local_date(context.now().plus(delay), zone.as_ref());
     let number = desk.session.view().policy().map_or(0, |version| version.number);
     format!(
         "UNTIL   {end} ({}) both hold: a decision must pass policy {number} as well",
