@@ -46,17 +46,14 @@ pub(super) fn written(judge: &Judge<'_>, steps: &[&StepEvidence], whole: ChangeH
     let wholes: BTreeSet<ChangeHash> = carried.chain([whole]).collect();
     let mut written = Written { authors: Authors::new(), declared: Declared::default() };
     let mut undeclared = false;
-    for step in steps {
+    // Where nothing was written, nobody need have written or declared it.
+    for step in steps.iter().filter(|step| !step.step.document.is_empty()) {
         let mut authors = seen_authors(judge, &[step]);
         let hash = step.step.document.hash();
         let declared = declared(judge, &mut authors, &everybody, hash, &wholes);
         let sum = &mut written.declared;
         sum.raised = sum.raised.max(declared.raised);
         sum.requests.extend(declared.requests);
-        if step.step.document.is_empty() {
-            // Nothing was written here, so nobody need have written it.
-            continue;
-        }
         undeclared |= declared.assistance.is_none();
         sum.assistance = sum.assistance.max(declared.assistance);
         if authors.is_empty() {

@@ -90,10 +90,12 @@ impl Segments<'_> {
         let mut authors: Known = BTreeMap::new();
         let mut declared_all = Some(Assistance::None);
         let mut declared_some = None;
-        let mut detected = None;
+        // A mark only asks for more, so it counts where nothing changes as well.
+        let marks = parts.iter().map(|part| self.model.repository.authors_of(&part.commits).1);
+        let mut detected = marks.max().flatten();
         for part in &changing {
             let (known, declared, voided) = self.declarations(part, &wholes, &any);
-            detected = detected.max(self.model.repository.authors_of(&part.commits).1).max(voided);
+            detected = detected.max(voided);
             declared_some = declared_some.max(declared);
             declared_all = declared_all.and_then(|all| declared.map(|this| all.max(this)));
             for (who, (standing, kind)) in known {
