@@ -29,6 +29,7 @@ fn places(root: &Path) -> Places {
     Places {
         user_config: Some(root.join("user")),
         user_data: Some(root.join("data")),
+        user_cache: Some(root.join("cache")),
         machine_config: root.join("etc"),
         current: root.join("work"),
     }

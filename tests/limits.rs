@@ -132,6 +132,12 @@ const ELSEWHERE: &[(&str, &str, &str)] = &[
         "a_witness_that_never_answers_delays_nobody",
     ),
     ("OBSERVED_DEPLOYMENTS_MAX", "tests/pipeline/observed.rs", "only_the_newest_deployments_count"),
+    ("TOKEN_BYTES_MAX", "src/config/remote.rs", "a_token_is_one_line_of_signs"),
+    (
+        "CLIENT_FILES_UNASKED_BYTES",
+        "tests/remote/copies.rs",
+        "large_files_are_handed_in_where_they_are_wanted",
+    ),
 ];
 
 /// Limits of a file that is read whole by one of the bounded readers, which are tried below.
@@ -155,6 +161,11 @@ const NOT_TRIED: &[&str] = &[
     "COMMITS_WAITING_MAX",
     "WITNESS_CONNECTIONS_MAX",
     "WITNESS_WAIT_MILLISECONDS",
+    "CLIENT_WAIT_MILLISECONDS",
+    "CLIENT_ANSWER_BYTES_MAX",
+    "COPY_ENTRIES_AT_ONCE",
+    "SPOOLED_MAX",
+    "SPOOLED_BYTES_MAX",
     "FORK_BYTES_MAX",
     "MIRROR_STEP_BYTES",
     "BACKUP_MANIFEST_BYTES_MAX",

@@ -230,8 +230,6 @@ pub const OBSERVED_DEPLOYMENTS_MAX: usize = 20;
 /// Most connections of a server at a time: a team, its pipelines and its monitors, each with a
 /// connection or two, and far below the file handles that a process may have.
 pub const SERVER_CONNECTIONS_MAX: usize = 4_096;
-/// Most statements that are handed to a server in one request.
-pub const REQUEST_STATEMENTS_MAX: usize = 256;
 /// Largest content of a request that hands statements in, in bytes: they, their words, and the
 /// documents of large changes.
 pub const REQUEST_BYTES_MAX: usize = 64 * 1024 * 1024;
@@ -261,3 +259,21 @@ pub const WEBHOOK_ANSWER_BYTES_MAX: u64 = 64 * 1024;
 /// How long a monitor waits for each file of what it follows, in milliseconds: the largest bundle
 /// over a slow line.
 pub const MONITOR_WAIT_MILLISECONDS: u64 = 30_000;
+/// Longest token of a server's reader in bytes: ours have 43 characters; others' are longer.
+pub const TOKEN_BYTES_MAX: usize = 256;
+/// How long a client waits for a whole answer of a ledger's server, in milliseconds: a bundle of
+/// the largest entries over a slow line, or a commit behind many others.
+pub const CLIENT_WAIT_MILLISECONDS: u64 = 30_000;
+/// Largest answer of a ledger's server that a client reads, in bytes: a file of the side store.
+pub const CLIENT_ANSWER_BYTES_MAX: usize = SIDE_BLOB_BYTES_MAX;
+/// Most statements that are handed to a server in one request.
+pub const REQUEST_STATEMENTS_MAX: usize = 256;
+/// Bytes of files that a client hands in without asking which of them the server has.
+pub const CLIENT_FILES_UNASKED_BYTES: usize = 256 * 1024;
+/// Most entries that a copy of a ledger takes up at once: some 30 MB of memory.
+pub const COPY_ENTRIES_AT_ONCE: u64 = 16_384;
+/// Most files of statements that wait for their ledger that are looked at, the oldest first: what
+/// is beyond waits for the next time.
+pub const SPOOLED_MAX: usize = 1_000;
+/// Largest of them in bytes: a request with the documents of a large change.
+pub const SPOOLED_BYTES_MAX: usize = 128 * 1024 * 1024;

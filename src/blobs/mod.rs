@@ -5,13 +5,32 @@
 
 pub mod openings;
 
+use std::fmt::Debug;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use crate::base::digest::ContentDigest;
+use crate::base::digest::{Commitment, ContentDigest};
 use crate::base::limits::SIDE_BLOB_BYTES_MAX;
 use crate::ledger::store::StoreError;
+use crate::statement::commitment::Opening;
 use crate::store::durable::{self, Durable, MODE_PRIVATE, MODE_SHARED};
 use crate::store::files::{Disk, Files};
+
+/// Where files are that a folder does not have yet. What comes from there is not believed: it is
+/// known by its digest, or by what it opens.
+pub trait Elsewhere: Debug + Send + Sync {
+    /// The content with that digest, if it is there.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`].
+    fn blob(&self, digest: &ContentDigest) -> Result<Option<Vec<u8>>, StoreError>;
+
+    /// The opening of a commitment, if it is there and may be read.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    fn opening(&self, commitment: Commitment) -> Result<Option<Opening>, StoreError>;
+}
 
 /// The side store of a ledger.
 #[derive(Debug, Clone)]
@@ -19,6 +38,7 @@ pub struct Blobs<F = Disk> {
     files: Durable<F>,
     ledger: PathBuf,
     is_shared: bool,
+    elsewhere: Option<Arc<dyn Elsewhere>>,
 }
 
 impl Blobs {
@@ -39,7 +59,14 @@ impl Blobs {
 impl<F: Files> Blobs<F> {
     /// The same on another file system.
     pub fn over(files: F, ledger: &Path) -> Self {
-        Self { files: Durable(files), ledger: ledger.to_owned(), is_shared: false }
+        let files = Durable(files);
+        Self { files, ledger: ledger.to_owned(), is_shared: false, elsewhere: None }
+    }
+
+    /// The same, where what is not here yet is fetched from elsewhere and kept.
+    #[must_use]
+    pub fn backed_by(self, elsewhere: Arc<dyn Elsewhere>) -> Self {
+        Self { elsewhere: Some(elsewhere), ..self }
     }
 
     /// Keeps content durably and gives its digest. Keeping it again does nothing, but a damaged
@@ -58,7 +85,7 @@ impl<F: Files> Blobs<F> {
             self.files.create_shared_folder(folder)?;
         }
         self.files.create_folder_of(&self.ledger, &path)?;
-        if matches!(self.get(&digest), Ok(Some(_))) {
+        if matches!(self.get_here(&digest), Ok(Some(_))) {
             // Whoever wrote the file may have been killed before its name was durable.
             self.files.sync_folder_of(&path)?;
             return Ok(digest);
@@ -74,6 +101,22 @@ impl<F: Files> Blobs<F> {
     /// # Errors
     /// [`StoreError::Integrity`] where the file has other content, [`StoreError::Unavailable`].
     pub fn get(&self, digest: &ContentDigest) -> Result<Option<Vec<u8>>, StoreError> {
+        let here = self.get_here(digest)?;
+        let Some(elsewhere) = self.elsewhere.as_ref().filter(|_| here.is_none()) else {
+            return Ok(here);
+        };
+        let Some(content) = elsewhere.blob(digest)? else { return Ok(None) };
+        let found = ContentDigest::of(&content);
+        if found != *digest {
+            let why = format!("what was fetched has the digest {found}");
+            return Err(StoreError::integrity(format!("the file {digest}"), why));
+        }
+        self.put(&content)?;
+        Ok(Some(content))
+    }
+
+    /// The content that lies in the folder itself.
+    fn get_here(&self, digest: &ContentDigest) -> Result<Option<Vec<u8>>, StoreError> {
         let path = self.path(digest);
         let content = self.files.read(&path, SIDE_BLOB_BYTES_MAX)?;
         if let Some(content) = &content {

@@ -1,7 +1,9 @@
 //! Openings of commitments: optional files that may be deleted with every proof intact.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
+use super::Elsewhere;
 use crate::base::digest::Commitment;
 use crate::base::limits::OPENING_FILE_BYTES_MAX;
 use crate::ledger::store::StoreError;
@@ -15,6 +17,7 @@ pub struct Openings<F = Disk> {
     files: Durable<F>,
     ledger: PathBuf,
     is_withheld: bool,
+    elsewhere: Option<Arc<dyn Elsewhere>>,
 }
 
 impl Openings {
@@ -34,7 +37,18 @@ impl Openings {
 impl<F: Files> Openings<F> {
     /// The same on another file system.
     pub fn over(files: F, ledger: &Path) -> Self {
-        Self { files: Durable(files), ledger: ledger.to_owned(), is_withheld: false }
+        Self {
+            files: Durable(files),
+            ledger: ledger.to_owned(),
+            is_withheld: false,
+            elsewhere: None,
+        }
+    }
+
+    /// The same, where what is not here yet is fetched from elsewhere and kept.
+    #[must_use]
+    pub fn backed_by(self, elsewhere: Arc<dyn Elsewhere>) -> Self {
+        Self { elsewhere: Some(elsewhere), ..self }
     }
 
     fn path(&self, commitment: Commitment) -> PathBuf {
@@ -84,10 +98,16 @@ impl<F: Files> Openings<F> {
         if self.is_withheld {
             return Ok(None);
         }
-        let Some(bytes) = self.files.read(&self.path(commitment), OPENING_FILE_BYTES_MAX)? else {
-            return Ok(None);
-        };
         let what = || format!("the opening of {}", commitment.short());
+        let Some(bytes) = self.files.read(&self.path(commitment), OPENING_FILE_BYTES_MAX)? else {
+            let found = self.elsewhere.as_ref().map(|elsewhere| elsewhere.opening(commitment));
+            let Some(opening) = found.transpose()?.flatten() else { return Ok(None) };
+            if opening.commitment() != Some(commitment) {
+                return Err(StoreError::integrity(what(), "what was fetched opens another"));
+            }
+            self.put(&opening)?;
+            return Ok(Some(opening));
+        };
         let opening: Opening =
             serde_json::from_slice(&bytes).map_err(|error| StoreError::integrity(what(), error))?;
         if opening.commitment() == Some(commitment) {

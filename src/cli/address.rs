@@ -11,11 +11,12 @@ use super::pending::Pending;
 use crate::base::digest::RootHash;
 use crate::base::name::{MemberId, RepositoryName, WitnessName};
 use crate::base::position::TreeSize;
-use crate::config::{WitnessAddress, file_name_of};
+use crate::config::{Access, Token, WitnessAddress, file_name_of};
 use crate::git::Repository;
+use crate::http::client::Credentials;
 use crate::key::KeyId;
 use crate::session::{
-    self, LedgerKeyFile, MirrorPlace, Opening, Session, SessionError, SessionErrorKind,
+    self, LedgerKeyFile, MirrorPlace, Opening, Server, Session, SessionError, Spool,
 };
 use crate::statement::Seen;
 use crate::verify::trust::TrustRoot;
@@ -25,8 +26,12 @@ pub(crate) struct Address {
     /// What the ledger must be.
     pub(crate) trust: TrustRoot,
     folder: PathBuf,
+    /// The server that answers for the ledger, whose copy the folder is.
+    remote: Option<Remote>,
     ledger_key: LedgerKeyFile,
     seen: Option<PathBuf>,
+    /// Signed statements that wait for the ledger; none without a home folder.
+    spool: Option<Spool>,
     /// The mirror that acknowledgements wait for.
     mirror: Option<MirrorPlace>,
     witnesses: BTreeMap<WitnessName, WitnessAddress>,
@@ -37,14 +42,23 @@ pub(crate) struct Address {
     pub(crate) repository_name: Option<RepositoryName>,
 }
 
+/// A server, and what it is asked with.
+pub(crate) struct Remote {
+    url: String,
+    access: Access,
+}
+
+impl Remote {
+    fn server(&self) -> Result<Server, SessionError> {
+        let token = self.access.token.as_ref().map(Token::as_str);
+        let credentials = Credentials { token, roots: self.access.tls_roots.as_deref() };
+        Ok(Server::new(&self.url, credentials)?)
+    }
+}
+
 /// What is left to who cannot reach the ledger (`spec/verdict.md` section 9).
 pub(super) const WAY_OUT: &str =
     "in an emergency no ledger is needed: countersign override -m WHY -o FILE";
-
-/// Whether a ledger is not at hand, and nothing about it is wrong.
-pub(crate) fn is_away(error: &SessionError) -> bool {
-    matches!(error, SessionError::NoLedger { .. }) || error.kind() == SessionErrorKind::Unavailable
-}
 
 impl Address {
     /// Opens the ledger. `command` is what others are told who wait for it.
@@ -52,20 +66,33 @@ impl Address {
     /// # Errors
     /// Where there is none, it is in use, or something does not verify.
     pub(crate) fn open(&self, command: &str) -> Result<Session, SessionError> {
-        let mut session = Session::open(&Opening {
-            folder: &self.folder,
-            trust: &self.trust,
-            ledger_key: &self.ledger_key,
-            command,
-            seen: self.seen.as_deref(),
-        })?;
+        let opening = self.opening(command);
+        if let Some(remote) = &self.remote {
+            return Session::open_copy(&opening, remote.server()?);
+        }
+        let mut session = Session::open(&opening)?;
         if let Some(mirror) = &self.mirror {
             session.acknowledge_with(mirror.clone());
         }
         Ok(session)
     }
 
-    /// The ledger's folder.
+    fn opening<'a>(&'a self, command: &'a str) -> Opening<'a> {
+        Opening {
+            folder: &self.folder,
+            trust: &self.trust,
+            ledger_key: &self.ledger_key,
+            command,
+            seen: self.seen.as_deref(),
+        }
+    }
+
+    /// The URL of the server that answers for the ledger, where it is no folder of this machine.
+    pub(crate) fn url(&self) -> Option<&str> {
+        self.remote.as_ref().map(|remote| remote.url.as_str())
+    }
+
+    /// The ledger's folder, or that of its copy.
     pub(crate) fn folder(&self) -> &Path {
         &self.folder
     }
@@ -75,6 +102,11 @@ impl Address {
         &self.ledger_key
     }
 
+    /// Signed statements that wait for the ledger.
+    pub(crate) const fn spool(&self) -> Option<&Spool> {
+        self.spool.as_ref()
+    }
+
     /// The file of the newest tree that this user has seen.
     pub(crate) fn seen(&self) -> Option<&Path> {
         self.seen.as_deref()
@@ -82,9 +114,19 @@ impl Address {
 
     /// The desk of an opened ledger.
     pub(crate) fn desk(self, session: Session) -> Desk {
-        let Self { trust, repository, repository_name, seen, witnesses, pending, .. } = self;
+        let Self { trust, repository, repository_name, seen, spool, witnesses, pending, .. } = self;
         let approved = OnceCell::new();
-        Desk { session, trust, repository, repository_name, seen, approved, witnesses, pending }
+        Desk {
+            session,
+            trust,
+            repository,
+            repository_name,
+            seen,
+            spool,
+            approved,
+            witnesses,
+            pending,
+        }
     }
 
     /// The newest tree that this user has seen of the ledger; at least entry 0, which the trust
@@ -112,6 +154,19 @@ impl Address {
 }
 
 impl Context {
+    /// For commands that work on a ledger's own folder alone.
+    ///
+    /// # Errors
+    /// Where a server answers for the ledger, or settings cannot be read.
+    pub(crate) fn need_own_folder(&self, what: &str) -> Result<(), CliError> {
+        // A repository that cannot be read is told by who needs it.
+        let identity = self.repository_if_any().ok().flatten().as_ref().map(identity);
+        let choice = self.configuration()?.ledger(identity.as_ref());
+        let Some(url) = choice.ok().and_then(|choice| choice.value.url) else { return Ok(()) };
+        let message = format!("{what} works on the ledger's own folder, and {url} answers for it");
+        Err(CliError::usage(message).hint("run it on the machine that the ledger is on"))
+    }
+
     /// Where the ledger is, and what it must be, by settings alone.
     ///
     /// # Errors
@@ -125,14 +180,26 @@ impl Context {
             .as_ref()
             .and_then(|identity| configuration.repository(identity))
             .map(|settings| settings.value.name);
-        let (trust, _) = configuration.trust_root(choice.value.origin.as_ref())?;
+        let mut choice = choice.value;
+        let remote = match choice.url.take() {
+            None => None,
+            Some(url) => Some(Remote { access: configuration.access(&url)?, url }),
+        };
+        if let Some(remote) = remote.as_ref().filter(|_| choice.origin.is_none()) {
+            choice.origin = Some(remote.server()?.origin().map_err(SessionError::from)?);
+        }
+        let (trust, _) = configuration.trust_root(choice.origin.as_ref())?;
+        if remote.is_some() {
+            choice.folder = configuration.places().copy_folder(trust.origin());
+        }
         let folder = choice
-            .value
             .folder
             .ok_or_else(|| CliError::usage("there is no home folder to find the ledger in"))?;
         let ledger_key = ledger_key_file(&configuration, trust.origin())?;
-        let seen = self.seen_file(&trust);
-        let mirror = configuration.mirror(trust.origin()).filter(|mirror| mirror.is_sync);
+        let seen = self.state_of(&trust, "seen");
+        let spool = self.state_of(&trust, "spool").map(Spool::new);
+        let mirror = configuration.mirror(trust.origin());
+        let mirror = mirror.filter(|mirror| mirror.is_sync && remote.is_none());
         let mirror =
             mirror.map(|found| MirrorPlace { folder: found.folder, openings: found.openings });
         let witnesses = configuration.witnesses(trust.origin());
@@ -140,8 +207,10 @@ impl Context {
         Ok(Address {
             trust,
             folder,
+            remote,
             ledger_key,
             seen,
+            spool,
             mirror,
             witnesses,
             pending,
@@ -152,7 +221,12 @@ impl Context {
 
     /// Where the newest tree that this user has seen of a ledger is kept.
     pub(crate) fn seen_file(&self, trust: &TrustRoot) -> Option<PathBuf> {
-        let folder = self.environment.state_home.as_ref()?.join("countersign/seen");
+        self.state_of(trust, "seen")
+    }
+
+    /// Where something of a ledger is kept in the user's state folder.
+    fn state_of(&self, trust: &TrustRoot, what: &str) -> Option<PathBuf> {
+        let folder = self.environment.state_home.as_ref()?.join("countersign").join(what);
         Some(folder.join(format!("{}-{}", file_name_of(trust.origin()), trust.ledger().short())))
     }
 }

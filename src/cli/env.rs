@@ -49,6 +49,8 @@ pub struct Environment {
     pub trust: Option<PathBuf>,
     /// `COUNTERSIGN_KEY`: as `--key`, but absolute where it is a path.
     pub key: Option<String>,
+    /// `COUNTERSIGN_TOKEN`: what the ledger's server knows the user by.
+    pub token: Option<String>,
 }
 
 /// The variables of GitHub Actions that are read; each may be missing.
@@ -138,6 +140,7 @@ impl Environment {
             ledger: text("COUNTERSIGN_LEDGER"),
             trust: path("COUNTERSIGN_TRUST"),
             key: text("COUNTERSIGN_KEY"),
+            token: text("COUNTERSIGN_TOKEN"),
         })
     }
 
@@ -153,6 +156,7 @@ impl Environment {
         Places {
             user_config: self.config_home.clone(),
             user_data: self.data_home.clone(),
+            user_cache: self.cache_home.clone(),
             machine_config: self.machine_config.clone(),
             current: self.current_directory.clone(),
         }

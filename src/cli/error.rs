@@ -41,6 +41,10 @@ pub struct CliError {
     pub hints: Vec<String>,
     /// Two histories of one ledger, where that is what is wrong.
     pub fork: Option<Box<Fork>>,
+    /// Signed checkpoints that show what is wrong, and prove nothing by themselves.
+    pub notes: Vec<String>,
+    /// Whether what was handed in may have been taken up, or not.
+    pub is_unanswered: bool,
 }
 
 impl CliError {
@@ -48,7 +52,15 @@ impl CliError {
     pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
         let (message, causes, hints) = (message.into(), Vec::new(), Vec::new());
         let hint = usual_hint(kind, &message);
-        let this = Self { kind, message, causes, hints, fork: None };
+        let this = Self {
+            kind,
+            message,
+            causes,
+            hints,
+            fork: None,
+            notes: Vec::new(),
+            is_unanswered: false,
+        };
         hint.into_iter().fold(this, Self::hint)
     }
 
@@ -133,6 +145,9 @@ impl CliError {
             for checkpoint in [fork.older(), fork.newer()] {
                 ui.show(&checkpoint.note().to_string());
             }
+        }
+        for note in &self.notes {
+            ui.show(note);
         }
         for hint in &self.hints {
             ui.speak(Role::Strong, "  hint: ", hint);

@@ -82,8 +82,8 @@ pub struct GlobalFlags {
     /// Print details too
     #[arg(short, long, global = true)]
     pub verbose: bool,
-    /// Use this ledger; a value that starts with / or . is a folder
-    #[arg(long, value_name = "PATH|ORIGIN", global = true)]
+    /// Use this ledger: a folder (starts with / or .), a server's URL, or an origin
+    #[arg(long, value_name = "LEDGER", global = true)]
     pub ledger: Option<String>,
     /// Verify against this trust root
     #[arg(long, value_name = "FILE", global = true)]
@@ -132,6 +132,7 @@ impl Context {
             trust_variable: environment.trust,
             key_flag: flags.key,
             key_variable: environment.key,
+            token_variable: environment.token,
         };
         Ok(Configuration::load(self.environment.places(), given)?)
     }

@@ -38,6 +38,19 @@ pub struct LedgerSettings {
     pub witnesses: BTreeMap<WitnessName, WitnessAddress>,
     /// What a server answers for the ledger with, where this machine runs one.
     pub serve: Option<ServeSettings>,
+    /// The server that answers for the ledger, where it is not a folder of this machine.
+    pub remote: Option<RemoteSettings>,
+}
+
+/// A server that answers for a ledger, and what it is asked with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RemoteSettings {
+    /// Where it is: an `http://` or `https://` URL that ends in no slash.
+    pub url: String,
+    /// The file of the token, readable by the user alone.
+    pub token_file: Option<PathBuf>,
+    /// Certificates in PEM that its own is traced to, in place of the usual roots.
+    pub tls_roots: Option<PathBuf>,
 }
 
 /// Where a ledger's mirror lies.
@@ -123,6 +136,9 @@ struct LedgerTable {
     #[serde(default)]
     witness: BTreeMap<WitnessName, toml::Spanned<WitnessTable>>,
     serve: Option<ServeTable>,
+    url: Option<toml::Spanned<String>>,
+    token_file: Option<toml::Spanned<PathBuf>>,
+    tls_roots: Option<toml::Spanned<PathBuf>>,
 }
 
 #[derive(Deserialize)]
@@ -161,18 +177,21 @@ impl KeyChoice {
     }
 }
 
+/// A URL without what may be left out at its end; `None` where it is no `http://` or `https://`
+/// URL of printable ASCII, or has a query or a name and password.
+pub(super) fn clean_url(url: &str) -> Option<String> {
+    let rest = url.strip_prefix("https://").or_else(|| url.strip_prefix("http://"))?;
+    let is_url = !rest.is_empty()
+        && url.len() <= URL_BYTES_MAX
+        && url.bytes().all(|byte| byte.is_ascii_graphic() && !b"?#\"@".contains(&byte));
+    is_url.then(|| url.trim_end_matches('/').to_owned())
+}
+
 impl WitnessAddress {
     /// Both prefixes; where only one is said, it is both. `None` where one is no URL.
-    fn new(submission: String, monitoring: Option<String>) -> Option<Self> {
-        let clean = |url: String| {
-            let rest = url.strip_prefix("https://").or_else(|| url.strip_prefix("http://"))?;
-            let is_url = !rest.is_empty()
-                && url.len() <= URL_BYTES_MAX
-                && url.bytes().all(|byte| byte.is_ascii_graphic() && !b"?#\"".contains(&byte));
-            is_url.then(|| url.trim_end_matches('/').to_owned())
-        };
-        let submission = clean(submission)?;
-        let monitoring = monitoring.map_or(Some(submission.clone()), clean)?;
+    fn new(submission: &str, monitoring: Option<&str>) -> Option<Self> {
+        let submission = clean_url(submission)?;
+        let monitoring = monitoring.map_or(Some(submission.clone()), clean_url)?;
         Some(Self { submission, monitoring })
     }
 }
@@ -229,18 +248,35 @@ impl Settings {
                 (None, None) => None,
             };
             let (folder, trust) = (absolute(ledger.folder)?, absolute(ledger.trust)?);
+            let (token_file, tls_roots) =
+                (absolute(ledger.token_file)?, absolute(ledger.tls_roots)?);
+            let remote = match ledger.url {
+                Some(url) if folder.is_some() => {
+                    return Err(mistake(url.span().start, "the ledger has a folder and a url"));
+                }
+                Some(url) => {
+                    let start = url.span().start;
+                    let url = clean_url(url.get_ref())
+                        .ok_or_else(|| mistake(start, "the url is no http:// or https:// URL"))?;
+                    Some(RemoteSettings { url, token_file, tls_roots })
+                }
+                None if token_file.is_some() || tls_roots.is_some() => {
+                    return Err(mistake(0, "token_file and tls_roots go with a url"));
+                }
+                None => None,
+            };
             let mut witnesses = BTreeMap::new();
             for (name, table) in ledger.witness {
                 let start = table.span().start;
                 let table = table.into_inner();
-                let address = WitnessAddress::new(table.submission, table.monitoring);
+                let address = WitnessAddress::new(&table.submission, table.monitoring.as_deref());
                 let address = address.ok_or_else(|| {
                     mistake(start, "the address of a witness is no http:// or https:// URL")
                 })?;
                 witnesses.insert(name, address);
             }
             let serve = ledger.serve.map(|table| table.meant(text)).transpose()?;
-            let ledger = LedgerSettings { folder, trust, mirror, witnesses, serve };
+            let ledger = LedgerSettings { folder, trust, mirror, witnesses, serve, remote };
             settings.ledgers.insert(origin, ledger);
         }
         for table in file.repository {
@@ -303,6 +339,14 @@ pub(super) fn ledger_toml(origin: &Origin, ledger: &LedgerSettings) -> String {
         let _ = writeln!(text, "mirror_folder = {}", quote_path(&mirror.folder));
         if let Some(openings) = &mirror.openings {
             let _ = writeln!(text, "mirror_openings = {}", quote_path(openings));
+        }
+    }
+    if let Some(remote) = &ledger.remote {
+        let _ = writeln!(text, "url = {}", quote(&remote.url));
+        for (name, path) in [("token_file", &remote.token_file), ("tls_roots", &remote.tls_roots)] {
+            if let Some(path) = path {
+                let _ = writeln!(text, "{name} = {}", quote_path(path));
+            }
         }
     }
     for (name, address) in &ledger.witnesses {

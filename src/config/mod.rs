@@ -7,6 +7,7 @@
 mod durable;
 mod edit;
 mod file;
+mod remote;
 mod resolve;
 mod serve;
 mod trust;
@@ -15,9 +16,10 @@ use std::path::PathBuf;
 
 pub use edit::UserFile;
 pub use file::{
-    KeyChoice, LedgerSettings, MirrorSettings, RepositoryPlace, RepositorySettings, Settings,
-    WitnessAddress,
+    KeyChoice, LedgerSettings, MirrorSettings, RemoteSettings, RepositoryPlace, RepositorySettings,
+    Settings, WitnessAddress,
 };
+pub use remote::{Access, COPY_URL_FILE, Token};
 pub use resolve::{
     Configuration, Given, LedgerChoice, Places, RepositoryIdentity, Resolved, Source, file_name_of,
 };
@@ -102,6 +104,12 @@ pub enum ConfigError {
         kind: &'static str,
         /// The value.
         text: String,
+    },
+    /// What should be a token of a server is none.
+    #[error("{from} holds no token of a server")]
+    NoToken {
+        /// The file or variable.
+        from: Source,
     },
     /// There is no home folder, so the user has no files.
     #[error("there is no home folder: set HOME or XDG_CONFIG_HOME to an absolute path")]

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 
 use super::file::{
     KeyChoice, MirrorSettings, RepositoryPlace, RepositorySettings, Settings, WitnessAddress,
+    clean_url,
 };
 use super::serve::ServeSettings;
 use super::{ConfigError, durable};
@@ -23,6 +24,8 @@ pub struct Places {
     pub user_config: Option<PathBuf>,
     /// The user's data folder, absolute; `None` without a home folder.
     pub user_data: Option<PathBuf>,
+    /// The user's cache folder, absolute; `None` without a home folder.
+    pub user_cache: Option<PathBuf>,
     /// The machine's configuration folder.
     pub machine_config: PathBuf,
     /// Where relative paths of flags start.
@@ -46,6 +49,17 @@ impl Places {
     #[must_use]
     pub fn ledger_folder(&self, origin: &Origin) -> Option<PathBuf> {
         Some(self.user_data.as_ref()?.join("countersign").join(file_name_of(origin)))
+    }
+
+    /// Where the copy of a ledger lies that a server answers for.
+    #[must_use]
+    pub fn copy_folder(&self, origin: &Origin) -> Option<PathBuf> {
+        Some(self.copies()?.join(file_name_of(origin)))
+    }
+
+    /// Below it are the copies of ledgers.
+    pub(super) fn copies(&self) -> Option<PathBuf> {
+        Some(self.user_cache.as_ref()?.join("countersign"))
     }
 
     /// Where the user's pinned trust root lies unless settings say otherwise.
@@ -135,6 +149,8 @@ pub struct Given {
     pub key_flag: Option<String>,
     /// `COUNTERSIGN_KEY`.
     pub key_variable: Option<String>,
+    /// `COUNTERSIGN_TOKEN`.
+    pub token_variable: Option<String>,
 }
 
 /// What a repository is recognised by.
@@ -153,17 +169,20 @@ pub struct LedgerChoice {
     /// there says of itself: good enough to find a pinned trust root by, which then judges the
     /// ledger. `None` where it says nothing.
     pub origin: Option<Origin>,
-    /// The folder of the embedded ledger; `None` without a home folder.
+    /// The folder of the embedded ledger, or of the copy of one that a server answers for; `None`
+    /// without a home folder, and where the origin of a server's ledger is not known yet.
     pub folder: Option<PathBuf>,
+    /// The server that answers for the ledger; it ends in no slash.
+    pub url: Option<String>,
 }
 
 /// All settings that apply, read once.
 #[derive(Debug, Clone)]
 pub struct Configuration {
-    places: Places,
-    given: Given,
+    pub(super) places: Places,
+    pub(super) given: Given,
     /// The user's file before the machine's.
-    layers: Vec<(Source, Settings)>,
+    pub(super) layers: Vec<(Source, Settings)>,
 }
 
 /// Reads bytes as a settings file.
@@ -311,10 +330,13 @@ impl Configuration {
                 found.map(|(origin, _)| origin.clone())
             };
             let origin = self.layers.iter().find_map(named).or_else(|| origin_in(&folder));
-            LedgerChoice { origin, folder: Some(folder) }
+            LedgerChoice { origin, folder: Some(folder), url: None }
+        } else if text.contains("://") {
+            let url = clean_url(text).ok_or_else(|| refused(&source, "an http URL", text))?;
+            self.at_url(url)
         } else {
             match Origin::new(text) {
-                Ok(origin) if !text.contains("://") => self.at_origin(origin),
+                Ok(origin) => self.at_origin(origin),
                 _ => return Err(refused(&source, "a ledger origin or an absolute path", text)),
             }
         };
@@ -322,12 +344,18 @@ impl Configuration {
     }
 
     fn at_origin(&self, origin: Origin) -> LedgerChoice {
-        let folder = self
-            .layers
-            .iter()
-            .find_map(|(_, settings)| settings.ledgers.get(&origin)?.folder.clone());
-        let folder = folder.or_else(|| self.places.ledger_folder(&origin));
-        LedgerChoice { origin: Some(origin), folder }
+        // Of the folder and the server, the first file that says either has the say.
+        let named = self.layers.iter().find_map(|(_, settings)| {
+            let known = settings.ledgers.get(&origin)?;
+            let url = known.remote.as_ref().map(|remote| remote.url.clone());
+            (url.is_some() || known.folder.is_some()).then(|| (known.folder.clone(), url))
+        });
+        let (folder, url) = named.unwrap_or_default();
+        let folder = match &url {
+            Some(_) => self.places.copy_folder(&origin),
+            None => folder.or_else(|| self.places.ledger_folder(&origin)),
+        };
+        LedgerChoice { origin: Some(origin), folder, url }
     }
 
     /// The file of the trust root: flag, variable, settings, the user's pinned file, and the
@@ -388,7 +416,7 @@ impl Configuration {
 
 /// The origin that the checkpoint in a ledger's folder begins with. Whoever can write the folder
 /// has the say in it: it only tells which of the pinned trust roots is meant.
-fn origin_in(folder: &Path) -> Option<Origin> {
+pub(super) fn origin_in(folder: &Path) -> Option<Origin> {
     let path = folder.join("checkpoint");
     // To open a pipe waits for a writer.
     if !std::fs::metadata(&path).ok()?.is_file() {

@@ -74,7 +74,7 @@ impl Beside {
 }
 
 /// The files that a cover names.
-fn in_cover(cover: &Cover) -> impl Iterator<Item = ContentDigest> {
+pub(super) fn in_cover(cover: &Cover) -> impl Iterator<Item = ContentDigest> + use<'_> {
     let rows = cover.segments.iter();
     rows.flat_map(|row| {
         let changes = row.changes();

@@ -1,7 +1,8 @@
 //! Why a ledger cannot be worked with.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
+use super::copy::ServerError;
 use crate::base::digest::LeafHash;
 use crate::base::position::{EntryIndex, TreeSize};
 use crate::key::{SignatureError, SignerError};
@@ -9,6 +10,7 @@ use crate::ledger::append::{LedgerError, Refusal};
 use crate::ledger::fork::Fork;
 use crate::ledger::head::CHECKPOINT_FILE;
 use crate::ledger::store::StoreError;
+use crate::note::SignedNote;
 use crate::statement::StatementError;
 use crate::store::sled;
 use crate::verify::EntryError;
@@ -81,6 +83,36 @@ pub enum SessionError {
     /// The ledger has fewer entries than this user has seen of it.
     #[error("{0}")]
     SetBack(String),
+    /// The server has fewer entries than were read from it before.
+    #[error(
+        "the server at {url} was set back: it shows a tree that is only the beginning of the one \
+         that was read from it before"
+    )]
+    RolledBack {
+        /// The server.
+        url: String,
+        /// The checkpoint that was read before.
+        had: Box<SignedNote>,
+        /// The one that is shown now.
+        shown: Box<SignedNote>,
+    },
+    /// The ledger's server cannot be asked, or does not answer.
+    #[error(transparent)]
+    Server(#[from] ServerError),
+    /// No answer came, and what was handed in is kept until one does.
+    #[error("{error}")]
+    Waiting {
+        /// Why there is no answer.
+        error: Box<SessionError>,
+    },
+    /// The copy of a ledger that a server answers for is damaged.
+    #[error("{error}")]
+    DamagedCopy {
+        /// The copy.
+        folder: PathBuf,
+        /// What is wrong with it.
+        error: Box<SessionError>,
+    },
     /// The ledger has other entries than this user has seen of it.
     #[error("{0}")]
     Forked(String),
@@ -165,6 +197,7 @@ impl SessionError {
             Self::Signer(
                 SignerError::Locked | SignerError::TimedOut { .. } | SignerError::Unavailable(_),
             ) => SessionErrorKind::Unavailable,
+            Self::Server(error) if error.is_away() => SessionErrorKind::Unavailable,
             Self::NoLedger { .. }
             | Self::NoLedgerKey { .. }
             | Self::NoNextKey { .. }
@@ -174,6 +207,7 @@ impl SessionError {
             | Self::Refused(_)
             | Self::NoEntry { .. }
             | Self::Statement(_)
+            | Self::Server(_)
             | Self::Signer(_)
             | Self::Signature(_) => SessionErrorKind::Usage,
             Self::OtherLedger { .. }
@@ -182,6 +216,8 @@ impl SessionError {
             | Self::SetBack(_)
             | Self::Forked(_)
             | Self::Fork { .. }
+            | Self::RolledBack { .. }
+            | Self::DamagedCopy { .. }
             | Self::Entry(_)
             | Self::Store(StoreError::Integrity { .. })
             | Self::Ledger(LedgerError::Store(StoreError::Integrity { .. })) => {
@@ -191,8 +227,35 @@ impl SessionError {
             | Self::Store(StoreError::Unavailable { .. })
             | Self::Ledger(_)
             | Self::Forgetful(_) => SessionErrorKind::Unavailable,
-            Self::NotMirrored { error } => error.kind(),
+            Self::NotMirrored { error } | Self::Waiting { error } => error.kind(),
         }
+    }
+
+    /// What went wrong with a copy: where its own files are damaged, that they can be fetched
+    /// again.
+    pub(super) fn of_copy(folder: &Path, error: Self) -> Self {
+        match error {
+            Self::Store(StoreError::Integrity { .. })
+            | Self::Ledger(LedgerError::Store(StoreError::Integrity { .. })) => {
+                Self::DamagedCopy { folder: folder.to_owned(), error: Box::new(error) }
+            }
+            error => error,
+        }
+    }
+
+    /// Whether what was handed in may have been taken up, or not.
+    #[must_use]
+    pub const fn is_unanswered(&self) -> bool {
+        matches!(
+            self,
+            Self::Server(ServerError::Unanswered { .. }) | Self::Ledger(LedgerError::Unknown(_))
+        )
+    }
+
+    /// Whether the ledger is not at hand, and nothing about it is wrong.
+    #[must_use]
+    pub fn is_away(&self) -> bool {
+        matches!(self, Self::NoLedger { .. }) || self.kind() == SessionErrorKind::Unavailable
     }
 
     /// What to do next.
@@ -251,6 +314,22 @@ impl SessionError {
             | Self::Ledger(LedgerError::Store(StoreError::Integrity { what, why })) => {
                 damage_hint(what, why)?
             }
+            Self::Waiting { .. } => {
+                "it is kept, and the next command hands it in: what is in the ledger already stays \
+                 there once. By hand: countersign submit --spooled"
+            }
+            Self::RolledBack { .. } => {
+                "keep both checkpoints, and ask who runs the server: entries that were \
+                 acknowledged are gone there, or an older copy of it answers"
+            }
+            Self::DamagedCopy { folder, .. } => {
+                return Some(format!(
+                    "it is only a copy of what the server has: take it away, and it is fetched \
+                     again: rm -r {}",
+                    folder.display()
+                ));
+            }
+            Self::Server(error) => server_hint(error),
             Self::Store(_) | Self::Ledger(_) | Self::Statement(_) | Self::Signature(_) => {
                 return None;
             }
@@ -264,6 +343,23 @@ const SET_BACK: &str = "put the newest folder back, or: countersign ledger resto
 /// What to do with a ledger of which two copies were appended to.
 const FORKED: &str = "two copies were appended to: stop both, keep both, and go on with the one \
                       whose entries others rely on";
+
+/// What to do where the server gives no answer of use.
+const fn server_hint(error: &ServerError) -> &'static str {
+    match error {
+        ServerError::Away { .. } => "whether it is there: curl URL/healthz; then run it again",
+        ServerError::Unanswered { .. } => {
+            "hand the same in again: what is in the ledger already stays there once"
+        }
+        ServerError::Denied { .. } => {
+            "ask who runs it for a token that may read and words, and name its file in the \
+             settings (token_file), or set COUNTERSIGN_TOKEN"
+        }
+        ServerError::Refused { .. } => "nothing was taken up; mend it, and sign it anew",
+        ServerError::Strange { .. } => "is it the right URL? countersign serve answers at it",
+        ServerError::Credentials { .. } => "mend url, token_file or tls_roots in the settings",
+    }
+}
 
 /// What to do about damage of the ledger's own files.
 fn damage_hint(what: &str, why: &str) -> Option<&'static str> {

@@ -6,6 +6,7 @@
 pub mod backup;
 mod beside;
 pub mod check;
+mod copy;
 mod cosigned;
 mod error;
 mod folder;
@@ -21,6 +22,7 @@ mod restore;
 mod seen;
 mod signing;
 mod snapshot;
+mod spool;
 mod view_file;
 
 use std::path::Path;
@@ -38,6 +40,7 @@ use crate::ledger::append::{Ledger, LedgerError, Refusal};
 use crate::ledger::head::{check_newest, open_checkpoint};
 use crate::ledger::receipt::Receipt;
 use crate::ledger::store::{CheckpointFile as _, Store as _};
+use crate::note::SignedNote;
 use crate::note::checkpoint::VerifiedCheckpoint;
 use crate::note::key::NoteSigner;
 use crate::statement::commitment::EmailSalt;
@@ -49,11 +52,13 @@ use crate::store::sled::SledStore;
 use crate::verify::trust::TrustRoot;
 use crate::view::View;
 
+use self::copy::Copied;
 use self::cosigned::Cosigned;
 use self::keys::{check_key_of_size, check_trust, keys_by_size, ledger_keys, own_key, rotation_of};
 use self::seen::SeenFile;
 
 pub use self::beside::Beside;
+pub use self::copy::{Server, ServerError};
 pub use self::cosigned::CosignatureFolder;
 pub use self::error::{SessionError, SessionErrorKind};
 use self::folder::encode_salt;
@@ -65,6 +70,7 @@ pub use self::replay::{StoreLog, replay};
 pub use self::restore::{RestoreRequest, Restored, restore};
 pub use self::seen::{known_owner, newest_seen, remember_owner, seen_checkpoint};
 pub use self::signing::{sign, sign_again};
+pub use self::spool::{HandedIn, Spool, SpoolName, Spooled};
 
 /// An opened ledger.
 #[derive(Debug)]
@@ -88,6 +94,8 @@ pub struct Session {
     is_closed_at_the_end: bool,
     /// Whether what was said in words is shown to who reads.
     shows_words: bool,
+    /// Where the ledger itself is elsewhere.
+    copied: Option<Copied>,
 }
 
 /// What a session is opened with.
@@ -130,6 +138,18 @@ impl Session {
         let ledger_key = opening.ledger_key.read()?;
         let wait = Duration::from_millis(LOCK_WAIT_MILLISECONDS_MAX);
         let store = SledStore::open(opening.folder, opening.command, wait)?;
+        Self::over(opening, folder, store, ledger_key, None)
+    }
+
+    /// Opens what is in a store; `note` brings the cosignatures that others showed with its
+    /// checkpoint.
+    fn over(
+        opening: &Opening<'_>,
+        folder: LedgerFolder,
+        store: SledStore,
+        ledger_key: Option<NoteSigner>,
+        note: Option<&SignedNote>,
+    ) -> Result<Self, SessionError> {
         let Some(head) = store.head()? else {
             folder.check_unused()?;
             return Err(missing(opening)?);
@@ -184,7 +204,11 @@ impl Session {
             cosigned,
             is_closed_at_the_end: false,
             shows_words: true,
+            copied: None,
         };
+        if let Some(note) = note {
+            session.take_up_cosignatures(note)?;
+        }
         if remembered != session.size() {
             session.save_view();
         }
@@ -224,13 +248,24 @@ impl Session {
     /// Required files of the side store.
     #[must_use]
     pub fn blobs(&self) -> Blobs {
-        Blobs::new(self.folder.path())
+        let here = self.blobs_here();
+        match self.server() {
+            Some(server) => here.backed_by(server),
+            None => here,
+        }
     }
 
     /// Optional openings of commitments.
     #[must_use]
     pub fn openings(&self) -> Openings {
-        if self.shows_words { Openings::new(self.folder.path()) } else { Openings::withheld() }
+        if !self.shows_words {
+            return Openings::withheld();
+        }
+        let here = self.openings_here();
+        match self.server() {
+            Some(server) => here.backed_by(server),
+            None => here,
+        }
     }
 
     /// The number of entries.
@@ -294,11 +329,15 @@ impl Session {
         envelopes: &[Envelope],
         signatures: &dyn Signatures,
     ) -> Result<Vec<Result<Receipt, Refusal>>, SessionError> {
-        if self.ledger_key.is_none() {
+        let server = self.server();
+        if server.is_none() && self.ledger_key.is_none() {
             return Err(SessionError::NoLedgerKey { folder: self.folder.path().to_owned() });
         }
         if let Some(seen) = &mut self.seen {
             seen.settle().map_err(SessionError::Forgetful)?;
+        }
+        if let Some(server) = server {
+            return self.hand_in(&server, envelopes);
         }
         let mut receipts = Vec::with_capacity(envelopes.len());
         let mut rest = envelopes;
@@ -368,7 +407,8 @@ impl Session {
     }
 
     fn save_view(&mut self) {
-        if let Some(key) = &self.ledger_key {
+        let secret = self.copied.as_ref().map(|copied| &copied.secret);
+        if let Some(key) = secret.or(self.ledger_key.as_ref()) {
             let root = *self.checkpoint.root();
             self.remembered = view_file::save(&self.folder, key, &self.view, root, self.remembered);
         }

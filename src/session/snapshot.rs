@@ -27,6 +27,7 @@ impl Session {
             cosigned: self.cosigned.clone(),
             is_closed_at_the_end: true,
             shows_words: self.shows_words,
+            copied: self.copied.clone(),
         }
     }
 

@@ -13,7 +13,7 @@ use crate::cli::gate::checkout;
 use crate::cli::gate::files::{Asked, Files, answer_file};
 use crate::cli::gate::judge::{Inquiry, judge};
 use crate::cli::gate::key::PipelineKey;
-use crate::cli::gate::outcome::{Begun, abandon, carry_out};
+use crate::cli::gate::outcome::{abandon, carry_out};
 use crate::cli::gate::record::{Recorded, record};
 use crate::cli::gate::render;
 use crate::statement::words::Duty;
@@ -119,15 +119,13 @@ pub(crate) fn run(context: &mut Context, args: &Args) -> Result<ExitStatus, CliE
         return written.map(|()| status);
     };
     // Others may use the ledger while the deployment runs.
-    let deployment = judged.verdict.question;
     drop(desk);
-    let begun = Begun { question: deployment, decision: decision.1, started };
     // Whoever asked for proof gets none without: what had begun did not succeed.
     if let Err(error) = written {
-        abandon(context, &key, &begun);
+        abandon(context, &key, started);
         return Err(error);
     }
-    Ok(carry_out(context, &key, &begun, decision.0, &args.command))
+    Ok(carry_out(context, &key, started, Some(decision.0), &args.command))
 }
 
 fn is_bundle(file: &Path) -> bool {

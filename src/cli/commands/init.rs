@@ -98,6 +98,7 @@ struct Plan {
 
 /// Runs the command.
 pub(crate) fn run(context: &mut Context, args: &Args) -> Result<ExitStatus, CliError> {
+    context.need_own_folder("init")?;
     let configuration = context.configuration()?;
     let repository = context.repository()?;
     let plan = plan(context, &configuration, &repository, args)?;

@@ -46,6 +46,7 @@ struct Listening<'a> {
 
 /// Runs the command.
 pub(crate) fn run(context: &mut Context, args: &Args) -> Result<ExitStatus, CliError> {
+    context.need_own_folder("serve")?;
     let address = context.address()?;
     let configuration = context.configuration()?;
     let trust = address.trust.clone();

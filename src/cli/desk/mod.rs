@@ -5,6 +5,7 @@ mod held;
 mod keys;
 mod names;
 mod place;
+mod waiting;
 mod words;
 
 use std::cell::OnceCell;
@@ -12,7 +13,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use super::Context;
-use super::address::{WAY_OUT, is_away};
+use super::address::WAY_OUT;
 use super::error::CliError;
 use super::pending::Pending;
 use crate::base::name::{MemberId, RepositoryName, WitnessName};
@@ -23,7 +24,7 @@ use crate::git::{GitError, Repository};
 use crate::key::Signer;
 use crate::ledger::append::Refusal;
 use crate::ledger::receipt::Receipt;
-use crate::session::{Session, SessionError, sign};
+use crate::session::{Session, SessionError, Spool, sign};
 use crate::statement::Says;
 use crate::statement::envelope::Envelope;
 use crate::verify::trust::TrustRoot;
@@ -34,6 +35,7 @@ pub(crate) use self::held::Held;
 pub(crate) use self::keys::{gate_key_file, key_folder, ledger_key_file};
 pub(crate) use self::names::{Names, Profile};
 pub(crate) use self::place::environment;
+pub(crate) use self::waiting::{HAND_IN, told};
 pub(crate) use self::words::{keep_words, words_beside, words_of, write_signed};
 
 /// A repository, its ledger and the trust root, opened for one command.
@@ -48,6 +50,8 @@ pub(crate) struct Desk {
     pub(crate) repository_name: Option<RepositoryName>,
     /// The file of the newest tree that this user has seen.
     pub(in crate::cli) seen: Option<PathBuf>,
+    /// Signed statements that wait for the ledger; none without a home folder.
+    pub(in crate::cli) spool: Option<Spool>,
     /// The approvals of a repository, once they were read.
     pub(in crate::cli) approved: OnceCell<(RepositoryName, ApprovedForms)>,
     /// Where the witnesses are, by the names that the trust root gives them.
@@ -97,9 +101,13 @@ impl Context {
     pub(crate) fn desk(&mut self, command: &str) -> Result<Desk, CliError> {
         let address = self.address()?;
         match address.open(command) {
-            Ok(session) => Ok(address.desk(session)),
+            Ok(session) => {
+                let mut desk = address.desk(session);
+                self.hand_in_waiting(&mut desk);
+                Ok(desk)
+            }
             Err(error) => {
-                let is_away = is_away(&error);
+                let is_away = error.is_away();
                 let error = CliError::from(error);
                 Err(if is_away { error.hint(WAY_OUT) } else { error })
             }
@@ -173,10 +181,28 @@ impl Desk {
         now: Timestamp,
         envelopes: &[Envelope],
     ) -> Result<Vec<Result<Receipt, Refusal>>, SessionError> {
+        match self.append_now(now, envelopes) {
+            Err(error) if error.is_unanswered() => Err(self.keep_waiting(now, envelopes, error)),
+            other => other,
+        }
+    }
+
+    /// The same for what means nothing later: where no answer came it does not wait for one.
+    ///
+    /// # Errors
+    /// Where nothing could be appended, or that is not known.
+    pub(crate) fn append_now(
+        &mut self,
+        now: Timestamp,
+        envelopes: &[Envelope],
+    ) -> Result<Vec<Result<Receipt, Refusal>>, SessionError> {
         self.approved.take();
         let receipts = self.session.append(now, envelopes)?;
-        // Whether anybody cosigns it changes nothing about what is appended.
-        if let Ok(Some(gathering)) = self.gathering(Whom::Waiting, now) {
+        // Whether anybody cosigns it changes nothing about what is appended; where a server answers
+        // for the ledger, it asks the witnesses.
+        if !self.session.is_copy()
+            && let Ok(Some(gathering)) = self.gathering(Whom::Waiting, now)
+        {
             self.session.close_at_the_end();
             self.pending.put(gathering);
         }
@@ -206,6 +232,19 @@ impl Desk {
         envelopes: &[Envelope],
     ) -> Result<Vec<Receipt>, CliError> {
         let receipts = self.append(now, envelopes)?;
+        receipts.into_iter().map(|receipt| receipt.map_err(|refusal| (&refusal).into())).collect()
+    }
+
+    /// The same for what means nothing later, as [`Desk::append_now`].
+    ///
+    /// # Errors
+    /// As [`Desk::submit`].
+    pub(crate) fn submit_now(
+        &mut self,
+        now: Timestamp,
+        envelopes: &[Envelope],
+    ) -> Result<Vec<Receipt>, CliError> {
+        let receipts = self.append_now(now, envelopes)?;
         receipts.into_iter().map(|receipt| receipt.map_err(|refusal| (&refusal).into())).collect()
     }
 }

@@ -36,6 +36,10 @@ impl From<ConfigError> for CliError {
             ConfigError::NoLedger => this
                 .hint("name one with --ledger; if there is none yet: countersign init")
                 .hint("if others have one: take their trust root, countersign trust pin FILE"),
+            ConfigError::NoToken { .. } => this.hint(
+                "a token is one line of up to 256 letters, digits and signs: ask who runs the \
+                 server for another",
+            ),
             ConfigError::ManyLedgers(_) => this.hint("name one with --ledger"),
             ConfigError::Changed { .. } => this.hint("run the command again"),
             _ => this,
@@ -105,6 +109,10 @@ impl From<SessionError> for CliError {
         let mut this = Self::from_error(kind, &error);
         if let SessionError::Fork { fork, .. } = &error {
             this.fork = Some(fork.clone());
+        }
+        this.is_unanswered = error.is_unanswered();
+        if let SessionError::RolledBack { had, shown, .. } = &error {
+            this.notes = vec![had.to_string(), shown.to_string()];
         }
         match error.hint() {
             Some(hint) => this.hint(hint),

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use super::judge::Judged;
 use super::key::PipelineKey;
+use super::outcome::Begun;
 use crate::base::digest::{ContentDigest, StatementId};
 use crate::base::name::{RequestId, ToolName};
 use crate::base::position::EntryIndex;
@@ -25,7 +26,7 @@ pub(crate) struct Recorded {
     /// Whether an equal denial stood there already.
     pub(crate) is_repeated: bool,
     /// The deployment that began with it.
-    pub(crate) started: Option<StatementId>,
+    pub(crate) started: Option<Begun>,
     /// Its entry.
     pub(crate) deployment: Option<EntryIndex>,
 }
@@ -54,15 +55,25 @@ pub(crate) fn record(
     };
     let mut started = None;
     if begin {
-        let said = Says::Deployment(beginning(judged, id));
+        let deployment = beginning(judged, id);
+        let said = Says::Deployment(deployment.clone());
         let envelope = desk.sign(key.signer.as_ref(), &key.member, said)?;
-        started = Some(envelope.statement_id());
+        // What is told if this process ends before it knows better is kept first.
+        let running = Begun::new(desk, deployment, Some(envelope.statement_id()));
+        started = Some(running.expect_nothing(context.now(), desk, key)?);
         envelopes.push(envelope);
     }
     let mut entries = Vec::new();
     if !envelopes.is_empty() {
-        let receipts = desk.submit(context.now(), &envelopes)?;
-        entries.extend(receipts.iter().map(|receipt| receipt.index));
+        match desk.submit_now(context.now(), &envelopes) {
+            Ok(receipts) => entries.extend(receipts.iter().map(|receipt| receipt.index)),
+            Err(error) => {
+                if let Some(begun) = started.filter(|_| !error.is_unanswered) {
+                    begun.forget();
+                }
+                return Err(error);
+            }
+        }
     }
     let mut entries = entries.into_iter();
     let index = earlier.as_ref().map(VerifiedEntry::index).or_else(|| entries.next());

@@ -31,13 +31,15 @@ pub(super) fn run(
     command: &[OsString],
     folder: &Path,
     revision: &Revision,
-    decision: EntryIndex,
+    decision: Option<EntryIndex>,
     is_interactive: bool,
 ) -> Ended {
     let Some((program, arguments)) = command.split_first() else { return Ended::Exited(0) };
     let mut child = Command::new(program);
     child.args(arguments).current_dir(folder);
-    child.env("COUNTERSIGN_DECISION_ENTRY", decision.to_string());
+    if let Some(decision) = decision {
+        child.env("COUNTERSIGN_DECISION_ENTRY", decision.to_string());
+    }
     child.env("COUNTERSIGN_REVISION", revision.as_str());
     supervise(&mut child, is_interactive).map_or_else(Ended::NotStarted, ended)
 }

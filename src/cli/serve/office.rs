@@ -76,6 +76,7 @@ impl Office {
             repository: clone,
             repository_name: name,
             seen: None,
+            spool: None,
             approved: OnceCell::new(),
             witnesses: self.parts.witnesses.clone(),
             pending: Pending::default(),

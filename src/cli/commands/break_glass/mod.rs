@@ -10,7 +10,6 @@ use crate::base::limits::OVERRIDE_SPAN_MAX;
 use crate::base::name::{EnvironmentName, MemberId, RepositoryName, RequestId, ServiceName};
 use crate::base::time::Span;
 use crate::cli::Context;
-use crate::cli::address::is_away;
 use crate::cli::commands::gate::artifact;
 use crate::cli::desk::Held;
 use crate::cli::error::CliError;
@@ -80,7 +79,7 @@ pub(crate) fn run(context: &mut Context, args: &Args) -> Result<ExitStatus, CliE
             let held = Held::of("override", address.desk(session));
             here::run(context, args, why, held)
         }
-        Err(error) if is_away(&error) => away::run(context, args, why, &address, error),
+        Err(error) if error.is_away() => away::run(context, args, why, &address, error),
         Err(error) => Err(error.into()),
     }
 }

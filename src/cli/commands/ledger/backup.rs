@@ -48,6 +48,13 @@ pub(super) fn run(context: &mut Context, args: &Args) -> Result<ExitStatus, CliE
     let mut backup = None;
     loop {
         let session = address.open("ledger backup").map_err(refused)?;
+        if backup.is_none() {
+            // A copy has only what was read of it so far.
+            let mut bar = context.ui.bar();
+            let outcome = session.complete(&mut |done, of| bar.step("fetching", done, of));
+            bar.clear();
+            outcome.map_err(refused)?;
+        }
         let backup = match &mut backup {
             Some(backup) => backup,
             none => none.insert(Backup::begin(&session, &target).map_err(refused)?),

@@ -99,12 +99,27 @@ impl From<&MirrorChecked> for MirrorAnswer {
     }
 }
 
+/// Brings the copy of a ledger that a server answers for up to it, with every file.
+fn fetch(context: &mut Context) -> Result<(), CliError> {
+    let address = context.address()?;
+    let session = address.open("ledger check")?;
+    let mut bar = context.ui.bar();
+    let outcome = session.complete(&mut |done, of| bar.step("fetching", done, of));
+    bar.clear();
+    Ok(outcome?)
+}
+
 /// Opens nothing that a damaged ledger would refuse: trust root and folder are enough.
 pub(super) fn run(context: &mut Context, args: &Args) -> Result<ExitStatus, CliError> {
     let configuration = context.configuration()?;
     // The ledger is checked also where the repository around it is damaged.
     let repository = context.repository_if_any().ok().flatten();
-    let choice = configuration.ledger(repository.as_ref().map(identity).as_ref())?;
+    let mut choice = configuration.ledger(repository.as_ref().map(identity).as_ref())?;
+    if choice.value.url.is_some() {
+        fetch(context)?;
+        // By now it is known which ledger is behind the URL.
+        choice = configuration.ledger(repository.as_ref().map(identity).as_ref())?;
+    }
     let (trust, _) = configuration.trust_root(choice.value.origin.as_ref())?;
     let folder = choice
         .value

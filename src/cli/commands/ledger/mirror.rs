@@ -55,6 +55,11 @@ struct Answer<'a> {
 pub(super) fn run(context: &mut Context, args: &Args) -> Result<ExitStatus, CliError> {
     let address = context.address()?;
     let place = place(context, args, &address.trust)?;
+    if place.openings.is_some() && address.url().is_some() {
+        let message = "openings are mirrored where the ledger is: only there it is known what was \
+                       forgotten";
+        return Err(CliError::usage(message).hint("leave out --openings and mirror_openings"));
+    }
     let folder = LedgerFolder::new(address.folder());
     let origin = address.trust.origin().as_str().to_owned();
     // What the ledger's own checkpoint file was at the last round: to look is no lock.
@@ -62,7 +67,9 @@ pub(super) fn run(context: &mut Context, args: &Args) -> Result<ExitStatus, CliE
     loop {
         let newest = durable::read(&folder.path().join("checkpoint"), NOTE_BYTES_MAX);
         let newest = newest.ok().flatten();
-        if last.is_none() || newest != last || args.whole {
+        // What a server has is known once it is asked.
+        let is_elsewhere = address.url().is_some();
+        if last.is_none() || newest != last || args.whole || is_elsewhere {
             match round(&address, &place, &folder, args.whole) {
                 Ok(done) => {
                     tell(context, &origin, &place, &done, args.follow && last.is_some());

@@ -50,6 +50,9 @@ struct Answer<'a> {
 
 /// Runs the command. It needs trust root and folder, and no ledger that opens.
 pub(super) fn run(context: &mut Context, args: &Args) -> Result<ExitStatus, CliError> {
+    if args.to.is_none() {
+        context.need_own_folder("ledger restore without --to")?;
+    }
     let address = context.address()?;
     let resolve = |path: &Path| context.environment.resolve(path);
     let (from, into) = (resolve(&args.from), args.to.as_deref().map(resolve));

@@ -39,6 +39,7 @@ pub(crate) struct Args {
 
 /// Runs the command.
 pub(super) fn run(context: &mut Context, args: &Args) -> Result<ExitStatus, CliError> {
+    context.need_own_folder("roster forget")?;
     let desk = context.desk("roster forget")?;
     let (roster, size) = (desk.session.view().roster(), desk.session.size());
     let id = match MemberId::new(args.member.as_str()) {

@@ -2,6 +2,7 @@
 
 mod leave;
 mod parcel;
+mod spooled;
 mod take_up;
 
 use std::path::{Path, PathBuf};
@@ -31,14 +32,18 @@ use crate::statement::envelope::Envelope;
 #[command(after_help = "Examples:\n  countersign submit approval.json\n  \
     countersign submit - < approval.json\n  \
     countersign submit approval.json --inbox origin   leave it, or ask what became of it\n  \
-    countersign submit --inbox origin                 take up what was left")]
+    countersign submit --inbox origin                 take up what was left\n  \
+    countersign submit --spooled                      hand in what waits here")]
 pub(crate) struct Args {
     /// Envelopes; - is standard input
-    #[arg(required_unless_present = "inbox")]
+    #[arg(required_unless_present_any = ["inbox", "spooled"])]
     files: Vec<PathBuf>,
     /// Leave the files in the inbox of this remote; without a file, take up what was left
     #[arg(long, value_name = "REMOTE")]
     inbox: Option<String>,
+    /// Hand in what was signed while the ledger was away
+    #[arg(long, conflicts_with_all = ["files", "inbox"])]
+    spooled: bool,
 }
 
 /// What became of a file.
@@ -76,6 +81,9 @@ pub(crate) fn run(context: &mut Context, args: &Args) -> Result<ExitStatus, CliE
     if args.files.len() > COMMIT_ENTRIES_MAX {
         return Err(CliError::usage(format!("at most {COMMIT_ENTRIES_MAX} files at once"))
             .hint("hand them in in several goes"));
+    }
+    if args.spooled {
+        return spooled::run(context);
     }
     if let Some(remote) = &args.inbox {
         return match args.files.as_slice() {

@@ -1,0 +1,374 @@
+//! What a ledger's server is asked, over HTTP (`spec/server.md` sections 1 to 3). Nothing that it
+//! answers is believed here: who asks verifies.
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::sync::{Mutex, PoisonError};
+use std::thread::sleep;
+use std::time::Duration;
+
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use crate::base::digest::{Commitment, ContentDigest};
+use crate::base::limits::{
+    CLIENT_ANSWER_BYTES_MAX, CLIENT_WAIT_MILLISECONDS, ENTRY_BUNDLE_BYTES_MAX, NOTE_BYTES_MAX,
+    OPENING_FILE_BYTES_MAX,
+};
+use crate::base::name::Origin;
+use crate::blobs::Elsewhere;
+use crate::http::client::{Answer, Client, ClientError, Credentials};
+use crate::ledger::store::StoreError;
+use crate::merkle::tile::Tile;
+use crate::note::SignedNote;
+use crate::statement::commitment::{EmailSalt, Opening};
+
+/// How long is waited before what was not answered is asked again.
+const AGAIN_AFTER: [Duration; 2] = [Duration::from_millis(200), Duration::from_secs(1)];
+/// Longest pause that a server may ask for which a command makes; a longer one is told.
+const PAUSE_SECONDS_MAX: u64 = 5;
+
+/// Why a server gave no answer of use.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ServerError {
+    /// Nobody answers, or the server says that it cannot at present. What was handed in was not
+    /// taken up.
+    #[error("the ledger's server at {url} cannot be reached: {why}")]
+    Away {
+        /// The server.
+        url: String,
+        /// Why.
+        why: String,
+    },
+    /// The connection broke after something was handed in.
+    #[error("the server at {url} gave no answer ({why}): it may have taken it up, or not")]
+    Unanswered {
+        /// The server.
+        url: String,
+        /// Why.
+        why: String,
+    },
+    /// A token is missing, unknown, or not enough.
+    #[error("the server at {url} does not let {who} read {what}")]
+    Denied {
+        /// The server.
+        url: String,
+        /// `this token`, or `anybody without a token`.
+        who: &'static str,
+        /// What was asked for.
+        what: &'static str,
+    },
+    /// The server does not take what was handed in.
+    #[error("the server at {url} refused it: {why}")]
+    Refused {
+        /// The server.
+        url: String,
+        /// Why.
+        why: String,
+    },
+    /// What answers is no ledger's server, or not one that is understood.
+    #[error("what {url} answered is not what a ledger's server answers: {why}")]
+    Strange {
+        /// The server.
+        url: String,
+        /// What is wrong.
+        why: String,
+    },
+    /// What the server is to be asked with is of no use.
+    #[error("the server at {url} cannot be asked: {why}")]
+    Credentials {
+        /// The server.
+        url: String,
+        /// What is wrong.
+        why: String,
+    },
+}
+
+impl ServerError {
+    /// Whether another try may do: nobody answered.
+    #[must_use]
+    pub const fn is_away(&self) -> bool {
+        matches!(self, Self::Away { .. } | Self::Unanswered { .. })
+    }
+}
+
+/// A ledger's server.
+pub struct Server {
+    client: Client,
+    url: String,
+    has_token: bool,
+    /// What it said that it does not have; asked once a command.
+    missing: Mutex<BTreeSet<[u8; 32]>>,
+}
+
+impl fmt::Debug for Server {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "Server({})", self.url)
+    }
+}
+
+/// What the server says of what was handed in: one answer of an inbox for each statement.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Answers {
+    answers: Vec<Box<RawValue>>,
+}
+
+/// What the server says where it does not answer.
+#[derive(Deserialize)]
+struct Complaint {
+    error: String,
+    why: String,
+}
+
+impl Server {
+    /// The server at a URL that ends in no slash.
+    ///
+    /// # Errors
+    /// [`ServerError::Credentials`].
+    pub fn new(url: &str, credentials: Credentials<'_>) -> Result<Self, ServerError> {
+        let wrong = |why: String| ServerError::Credentials { url: url.to_owned(), why };
+        if credentials.token.is_some() && !is_private(url) {
+            let why = "the token would be sent for all to read: the url must begin with https://";
+            return Err(wrong(why.to_owned()));
+        }
+        let wait = Duration::from_millis(CLIENT_WAIT_MILLISECONDS);
+        let client = Client::with(wait, CLIENT_ANSWER_BYTES_MAX as u64, credentials)
+            .map_err(|error| wrong(error.to_string()))?;
+        let has_token = credentials.token.is_some();
+        Ok(Self { client, url: url.to_owned(), has_token, missing: Mutex::default() })
+    }
+
+    /// Where it is.
+    #[must_use]
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// The newest checkpoint, as it is served.
+    ///
+    /// # Errors
+    /// [`ServerError`].
+    pub fn checkpoint(&self) -> Result<SignedNote, ServerError> {
+        let bytes = self.need("checkpoint", "the ledger", NOTE_BYTES_MAX)?;
+        SignedNote::parse(&bytes).map_err(|error| self.strange(error.to_string()))
+    }
+
+    /// Which ledger the server says that it answers for: it only tells which trust root is meant.
+    ///
+    /// # Errors
+    /// [`ServerError`].
+    pub fn origin(&self) -> Result<Origin, ServerError> {
+        let note = self.checkpoint()?;
+        let line = note.text().lines().next().unwrap_or_default();
+        Origin::new(line).map_err(|error| self.strange(error.to_string()))
+    }
+
+    /// The entries of a tile of level 0, in a bundle.
+    ///
+    /// # Errors
+    /// [`ServerError`].
+    pub fn bundle(&self, tile: Tile) -> Result<Vec<u8>, ServerError> {
+        self.need(&tile.bundle_path(), "the ledger", ENTRY_BUNDLE_BYTES_MAX)
+    }
+
+    /// A tile of hashes.
+    ///
+    /// # Errors
+    /// [`ServerError`].
+    pub fn tile(&self, tile: Tile) -> Result<Vec<u8>, ServerError> {
+        self.need(&tile.path(), "the ledger", tile.bytes_count())
+    }
+
+    /// The salt of e-mail digests, without which nobody can tell who wrote a commit.
+    ///
+    /// # Errors
+    /// [`ServerError`].
+    pub fn salt(&self) -> Result<EmailSalt, ServerError> {
+        let bytes = self.need("v1/salt", "what is said in words", 32)?;
+        let bytes = bytes.try_into().map_err(|_| self.strange("a salt of another length"))?;
+        Ok(EmailSalt::from_bytes(bytes))
+    }
+
+    /// Whether the server has a file of the side store.
+    ///
+    /// # Errors
+    /// [`ServerError`].
+    pub fn has_blob(&self, digest: &ContentDigest) -> Result<bool, ServerError> {
+        let url = format!("{}/{}", self.url, blob_path(digest));
+        match self.again(|| self.client.head(&url))?.status {
+            200 => Ok(true),
+            404 => Ok(false),
+            status => Err(self.complaint(status, "the ledger", &[])),
+        }
+    }
+
+    /// Hands in a request of statements; one answer for each, not yet verified. What is not
+    /// answered is handed in again, the same bytes: the ledger knows a statement again.
+    ///
+    /// # Errors
+    /// [`ServerError`].
+    pub fn hand_in(&self, body: &[u8]) -> Result<Vec<String>, ServerError> {
+        let url = format!("{}/v1/statements", self.url);
+        let mut may_have_arrived = false;
+        let mut post = || {
+            let answer = self.client.post(&url, "application/json", body);
+            may_have_arrived |= answer.as_ref().is_err_and(ClientError::may_have_arrived);
+            answer
+        };
+        let answer = match self.again(&mut post) {
+            Err(ServerError::Away { url, why }) if may_have_arrived => {
+                return Err(ServerError::Unanswered { url, why });
+            }
+            other => other?,
+        };
+        if answer.status != 200 {
+            return Err(self.complaint(answer.status, "the ledger", &answer.body));
+        }
+        let answers: Answers = serde_json::from_slice(&answer.body)
+            .map_err(|error| self.strange(error.to_string()))?;
+        Ok(answers.answers.into_iter().map(|one| one.get().to_owned()).collect())
+    }
+
+    /// What is at a path, which must be there.
+    fn need(&self, path: &str, what: &'static str, max: usize) -> Result<Vec<u8>, ServerError> {
+        let url = format!("{}/{path}", self.url);
+        let answer = self.again(|| self.client.get(&url))?;
+        match answer.status {
+            200 if answer.body.len() <= max => Ok(answer.body),
+            200 => Err(self.strange(format!("/{path} is larger than {max} bytes"))),
+            404 => Err(self.strange(format!("there is no /{path}"))),
+            status => Err(self.complaint(status, what, &answer.body)),
+        }
+    }
+
+    /// What is at a path; none where there is nothing, or the token may not read it.
+    fn find(&self, path: &str, name: [u8; 32]) -> Result<Option<Vec<u8>>, ServerError> {
+        if self.missing.lock().unwrap_or_else(PoisonError::into_inner).contains(&name) {
+            return Ok(None);
+        }
+        let url = format!("{}/{path}", self.url);
+        let answer = self.again(|| self.client.get(&url))?;
+        match answer.status {
+            200 => Ok(Some(answer.body)),
+            401 | 403 | 404 | 410 => {
+                self.missing.lock().unwrap_or_else(PoisonError::into_inner).insert(name);
+                Ok(None)
+            }
+            status => Err(self.complaint(status, "the ledger", &answer.body)),
+        }
+    }
+
+    /// Asks once more, and again, where no answer came or the server asked for a short pause.
+    fn again(
+        &self,
+        mut ask: impl FnMut() -> Result<Answer, ClientError>,
+    ) -> Result<Answer, ServerError> {
+        let away = |why: String| ServerError::Away { url: self.url.clone(), why };
+        let mut pauses = AGAIN_AFTER.iter();
+        loop {
+            let (why, asked_for) = match ask() {
+                Ok(answer) if matches!(answer.status, 429 | 502..=504) => {
+                    let why = complained(&answer.body)
+                        .unwrap_or_else(|| format!("it answers {}", answer.status));
+                    (why, answer.retry_after_seconds.unwrap_or_default())
+                }
+                Ok(answer) => return Ok(answer),
+                Err(error) => (error.to_string(), 0),
+            };
+            match pauses.next() {
+                Some(pause) if asked_for <= PAUSE_SECONDS_MAX => {
+                    sleep((*pause).max(Duration::from_secs(asked_for)));
+                }
+                _ => return Err(away(why)),
+            }
+        }
+    }
+
+    fn complaint(&self, status: u16, what: &'static str, body: &[u8]) -> ServerError {
+        let url = self.url.clone();
+        let why = complained(body).unwrap_or_else(|| format!("it answers {status}"));
+        match status {
+            401 | 403 => {
+                let who = if self.has_token { "this token" } else { "anybody without a token" };
+                ServerError::Denied { url, who, what }
+            }
+            400 | 413 | 415 => ServerError::Refused { url, why },
+            408 | 500..=599 => ServerError::Away { url, why },
+            _ => ServerError::Strange { url, why },
+        }
+    }
+
+    fn strange(&self, why: impl Into<String>) -> ServerError {
+        ServerError::Strange { url: self.url.clone(), why: why.into() }
+    }
+}
+
+impl Elsewhere for Server {
+    fn blob(&self, digest: &ContentDigest) -> Result<Option<Vec<u8>>, StoreError> {
+        Ok(self.find(&blob_path(digest), *digest.as_bytes())?)
+    }
+
+    fn opening(&self, commitment: Commitment) -> Result<Option<Opening>, StoreError> {
+        let found = self.find(&format!("v1/openings/{commitment}"), *commitment.as_bytes())?;
+        let Some(bytes) = found.filter(|bytes| bytes.len() <= OPENING_FILE_BYTES_MAX) else {
+            return Ok(None);
+        };
+        let what = || format!("an opening of {}", self.url);
+        serde_json::from_slice(&bytes)
+            .map(Some)
+            .map_err(|error| StoreError::integrity(what(), error))
+    }
+}
+
+impl From<ServerError> for StoreError {
+    fn from(error: ServerError) -> Self {
+        Self::unavailable("the ledger's server", error)
+    }
+}
+
+/// Whether nobody on the way reads what is sent: encrypted, or within this machine.
+fn is_private(url: &str) -> bool {
+    let Some(rest) = url.strip_prefix("http://") else { return true };
+    let authority = rest.split('/').next().unwrap_or_default();
+    let host = match authority.strip_prefix('[') {
+        Some(rest) => rest.split(']').next().unwrap_or_default(),
+        None => authority.split(':').next().unwrap_or_default(),
+    };
+    host == "localhost"
+        || host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
+}
+
+fn blob_path(digest: &ContentDigest) -> String {
+    let text = digest.to_string();
+    format!("blobs/{}/{}", &text[..2], &text[2..])
+}
+
+/// What a server says that it cannot do, in its words.
+fn complained(body: &[u8]) -> Option<String> {
+    let complaint: Complaint = serde_json::from_slice(body).ok()?;
+    let said = format!("{} ({})", complaint.why, complaint.error);
+    Some(said.chars().take(300).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_token_is_sent_only_where_nobody_reads_it() {
+        for (url, is_good) in [
+            ("https://ledger.example", true),
+            ("http://127.0.0.1:8080", true),
+            ("http://localhost/x", true),
+            ("http://[::1]:1", true),
+            ("http://ledger.example", false),
+            ("http://localhost.example", false),
+            ("http://127.0.0.1.example", false),
+        ] {
+            assert_eq!(is_private(url), is_good, "{url}");
+            let credentials = Credentials { token: Some("t"), roots: None };
+            assert_eq!(Server::new(url, credentials).is_ok(), is_good, "{url}");
+        }
+    }
+}

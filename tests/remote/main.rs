@@ -1,0 +1,15 @@
+//! A ledger that a server answers for, as commands see it (`spec/server.md` section 7), and what is
+//! done where it is away (`spec/away.md`): over real
+//! sockets, with the program itself.
+
+#![cfg(feature = "server")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests are tests")]
+#![allow(clippy::disallowed_methods, reason = "files of a test need not survive a crash")]
+
+#[path = "../common/mod.rs"]
+mod common;
+mod commands;
+mod copies;
+mod ends;
+mod serving;
+mod shown;

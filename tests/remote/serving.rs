@@ -1,0 +1,72 @@
+//! `countersign serve` as a process, which a test may kill at any moment.
+
+use std::fs;
+use std::io::{BufRead as _, BufReader, Read as _};
+use std::process::{Child, Stdio};
+
+use serde_json::Value;
+
+use crate::common::Stage;
+
+/// Lets everybody read, in the settings.
+const OPEN: &str = "\n[ledger.\"localhost/shop\".serve]\nreading = \"open\"\nwords = \"open\"\n";
+
+/// A running server; killed with the value.
+pub(crate) struct Serving {
+    child: Child,
+    pub(crate) url: String,
+}
+
+impl Serving {
+    /// Starts one for the stage's ledger, open to everybody, on a port of its own.
+    pub(crate) fn start(stage: &Stage) -> Self {
+        let settings = stage.home().join(".config/countersign/config.toml");
+        let text = fs::read_to_string(&settings).unwrap();
+        if !text.contains(OPEN) {
+            fs::write(&settings, format!("{text}{OPEN}")).unwrap();
+        }
+        Self::start_at(stage, "127.0.0.1:0")
+    }
+
+    /// Starts one again, at an address where one was before.
+    pub(crate) fn start_at(stage: &Stage, address: &str) -> Self {
+        let mut command = stage.command(["serve", "--json", "--listen", address]);
+        command.env("COUNTERSIGN_LEDGER", stage.ledger());
+        command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        let mut talk = child.stderr.take().unwrap();
+        // What it logs is read, so that it never waits for who reads it.
+        let log = std::thread::spawn(move || {
+            let mut bytes = Vec::new();
+            let _ = talk.read_to_end(&mut bytes);
+            String::from_utf8_lossy(&bytes).into_owned()
+        });
+        let (mut text, mut out) = (String::new(), BufReader::new(child.stdout.take().unwrap()));
+        loop {
+            if let Ok(said) = serde_json::from_str::<Value>(&text) {
+                return Self { child, url: said["url"].as_str().unwrap().to_owned() };
+            }
+            if out.read_line(&mut text).unwrap() == 0 {
+                panic!("the server ended: {text}{}", log.join().unwrap());
+            }
+        }
+    }
+
+    /// `127.0.0.1:PORT`.
+    pub(crate) fn address(&self) -> String {
+        self.url.strip_prefix("http://").unwrap().to_owned()
+    }
+
+    /// SIGKILL.
+    pub(crate) fn kill(mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+}
+
+impl Drop for Serving {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
