@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::{fs, io, process};
+use std::{fs, io, process, thread};
 
 use super::files::{Disk, Files, NewFile};
 use crate::ledger::store::StoreError;
@@ -11,6 +11,9 @@ use crate::ledger::store::StoreError;
 pub const MODE_SHARED: u32 = 0o644;
 /// Permissions of a file that its owner alone may read.
 pub const MODE_PRIVATE: u32 = 0o600;
+
+/// Files or folders that are synced at the same time: the two or three of one small update.
+const SYNCS_AT_ONCE: usize = 4;
 
 /// Tells apart temporary files that one process writes at a time.
 static TEMPORARY: AtomicU64 = AtomicU64::new(0);
@@ -226,6 +229,43 @@ pub fn replace(path: &Path, bytes: &[u8], mode: u32) -> Result<(), StoreError> {
 /// [`StoreError::Unavailable`].
 pub fn replace_unnamed(path: &Path, bytes: &[u8], mode: u32) -> Result<(), StoreError> {
     Durable(Disk).replace_unnamed(path, bytes, mode)
+}
+
+/// As [`replace_unnamed`] for several files, in any order and some at a time: what waits for the
+/// disk together waits once.
+///
+/// # Errors
+/// [`StoreError::Unavailable`]; some of the files are there then, each whole.
+pub fn replace_together(files: &[(PathBuf, Vec<u8>)], mode: u32) -> Result<(), StoreError> {
+    together(files, |(path, bytes)| replace_unnamed(path, bytes, mode))
+}
+
+/// As [`sync_folder`] for several folders, some at a time.
+///
+/// # Errors
+/// [`StoreError::Unavailable`].
+pub fn sync_folders(folders: &[PathBuf]) -> Result<(), StoreError> {
+    together(folders, |folder| sync_folder(folder))
+}
+
+/// Does each of these, on some threads; gives the first failure.
+fn together<T: Sync>(
+    items: &[T],
+    each: impl Fn(&T) -> Result<(), StoreError> + Sync,
+) -> Result<(), StoreError> {
+    let part = items.len().div_ceil(SYNCS_AT_ONCE);
+    if part == 0 || items.len() == 1 {
+        return items.iter().try_for_each(each);
+    }
+    let each = &each;
+    let outcomes: Vec<_> = thread::scope(|scope| {
+        let run = |part: &'_ [T]| part.iter().try_for_each(each);
+        let started: Vec<_> =
+            items.chunks(part).map(|part| scope.spawn(move || run(part))).collect();
+        started.into_iter().map(thread::ScopedJoinHandle::join).collect()
+    });
+    let ended = || StoreError::unavailable("a file", "the thread that wrote it ended early");
+    outcomes.into_iter().try_for_each(|outcome| outcome.unwrap_or_else(|_| Err(ended())))
 }
 
 /// Replaces or creates a file that may be lost, but never torn: for what can be made anew.

@@ -85,7 +85,7 @@ pub(crate) fn run(context: &mut Context, args: &Args) -> Result<ExitStatus, CliE
                 context.ui.warn(&error.to_string());
                 ExitStatus::Unavailable
             }
-            Err(error) => return Err(error.into()),
+            Err(error) => return Err(of_round(error)),
         };
         let delivered = deliver(context, &mut monitor, webhook.as_ref())?;
         if args.once {
@@ -97,7 +97,10 @@ pub(crate) fn run(context: &mut Context, args: &Args) -> Result<ExitStatus, CliE
 
 /// The trust root that is named, or pinned.
 fn trust(context: &Context, file: Option<&Path>) -> Result<TrustRoot, CliError> {
-    let Some(file) = file else { return Ok(context.address()?.trust) };
+    let Some(file) = file else {
+        let pinned = context.address().map(|address| address.trust);
+        return pinned.map_err(|error| error.hint("who has the file of a trust root: --trust FILE"));
+    };
     let bytes = context.read(file, SETTINGS_BYTES_MAX)?;
     TrustRoot::parse(&bytes).map_err(|error| {
         CliError::usage(format!("{} is no trust root", file.display()))
@@ -147,6 +150,12 @@ fn deliver(
         delivered.waiting
     ));
     Ok(ExitStatus::Unavailable)
+}
+
+fn of_round(error: SessionError) -> CliError {
+    let is_away = error.kind() == SessionErrorKind::Unavailable;
+    let error = CliError::from(error);
+    if is_away { error.hint("what was verified before is kept; run it again later") } else { error }
 }
 
 fn of_folder(error: SessionError) -> CliError {

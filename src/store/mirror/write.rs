@@ -48,21 +48,25 @@ impl Update {
         folder: &Path,
         bytes_max: usize,
     ) -> Result<bool, StoreError> {
-        let mut folders = BTreeSet::new();
+        let (mut folders, mut new) = (BTreeSet::new(), Vec::new());
         let mut bytes_written = 0;
         while bytes_written < bytes_max
             && let Some(file) = self.files.next()
         {
             let bytes = file.read(store, self.checkpoint.size())?;
             let path = folder.join(file.path());
-            if put(&path, &bytes)? {
-                self.written += 1;
-                bytes_written += bytes.len();
-            }
             // A name may be there whose folder was not synced before the process ended.
             folders.extend(path.parent().map(Path::to_path_buf));
+            if !is_there(&path, &bytes)? {
+                self.written += 1;
+                bytes_written += bytes.len();
+                new.push((path, bytes));
+            }
         }
-        folders.iter().try_for_each(|folder| durable::sync_folder(folder))?;
+        let folders: Vec<_> = folders.into_iter().collect();
+        folders.iter().try_for_each(|folder| durable::create_shared_folder(folder))?;
+        durable::replace_together(&new, MODE_SHARED)?;
+        durable::sync_folders(&folders)?;
         Ok(self.files.peek().is_none())
     }
 
@@ -90,19 +94,15 @@ impl Update {
     }
 }
 
-/// Writes a file that is not there, without syncing its folder; gives whether it was not.
-fn put(path: &Path, bytes: &[u8]) -> Result<bool, StoreError> {
+/// Whether a file is there; another one in its place is never replaced.
+fn is_there(path: &Path, bytes: &[u8]) -> Result<bool, StoreError> {
     match durable::read(path, bytes.len()) {
-        Ok(Some(found)) if found == bytes => return Ok(false),
-        Ok(None) => {}
-        Ok(Some(_)) | Err(StoreError::Integrity { .. }) => {
-            return Err(StoreError::integrity(path.display().to_string(), "is another"));
+        Ok(found) if found.as_deref().is_none_or(|found| found == bytes) => Ok(found.is_some()),
+        Ok(_) | Err(StoreError::Integrity { .. }) => {
+            Err(StoreError::integrity(path.display().to_string(), "is another"))
         }
-        Err(error) => return Err(error),
+        Err(error) => Err(error),
     }
-    path.parent().map_or(Ok(()), durable::create_shared_folder)?;
-    durable::replace_unnamed(path, bytes, MODE_SHARED)?;
-    Ok(true)
 }
 
 /// The folders of the partial tiles that a tree of `old` entries ended in and one of `new` has in
