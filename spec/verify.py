@@ -1,36 +1,41 @@
 #!/usr/bin/env python3
 """A second verifier of countersign, written from the documents beside it and nothing else.
 
-    python spec/verify.py FILE... --trust trust.toml [--since CHECKPOINT] [--json] [--now TIME]
-    python spec/verify.py --vectors spec/vectors       run every vector
-    python spec/verify.py --self-test                  check the arithmetic of this file itself
+    python spec/verify.py FILE... --trust trust.toml [--since WHAT] [--json] [--now TIME]
 
-It needs Python 3.11 and the package `cryptography`, of which it uses one function: the check of
-one Ed25519 signature. It reads files, and neither writes one nor opens a connection. Exit status:
-0 yes, 1 no, 2 no answer (wrong usage, bad input), 3 something that should verify does not.
+FILE is a proof or checkpoint (proof.md) or a bundle (bundle.md); WHAT is an older checkpoint, or of
+bundles that follow each other `baseline` or the entry that they begin at. Exit status: 0 yes, 1 no,
+2 no answer (wrong usage, bad input), 3 something that should verify does not.
 
-The sections follow the documents: keys, statements, ledger, proofs, settings, change, policy,
-marks, governance, verdict, bundle. Each function names the section that it implements.
+It needs Python 3.11 and the package `cryptography`, of which it uses one function: the check of one
+Ed25519 signature. It reads files; it writes none and opens no connection. Of objects with SHA-1 ids
+it computes the ids without collision detection: that is the other verifier's alone.
+
+The sections below stand in the order in which the documents build on each other, and each function
+names the section that it implements. `verify_vectors.py` runs it on every vector.
 """
 
 import argparse
 import base64
+import contextlib
 import datetime
 import functools
 import hashlib
 import hmac
 import itertools
 import json
-import os
+import pathlib
 import re
 import sys
 import tomllib
+import typing
 import unicodedata
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 INTEGER_MAX = 2**53 - 1
+MIB = 1 << 20
 
 
 class BadInput(Exception):
@@ -55,42 +60,49 @@ def sha256(*parts):
     return hashlib.sha256(b"".join(parts)).digest()
 
 
-# ---- Encodings (ledger.md, Conventions; statement.md, Conventions) -------------------------------
+def ascends(values):
+    """Whether a list is sorted and nothing stands in it twice."""
+    return all(a < b for a, b in itertools.pairwise(values))
 
 
-def base64_strict(text):
+def distinct(values):
+    return len(set(values)) == len(values)
+
+
+# ==== Encodings: ledger.md, Conventions; statement.md, Conventions and section 2 ==================
+
+
+def unbase64(text):
     """RFC 4648 section 4 with padding and zero spare bits: one spelling a value (w)."""
-    need(re.fullmatch(r"[A-Za-z0-9+/]*={0,2}", text) and len(text) % 4 == 0, "not base64")
-    value = base64.b64decode(text)
-    need(base64.b64encode(value).decode() == text, "base64 with spare bits")
+    try:
+        value = base64.b64decode(text, validate=True)
+    except (ValueError, TypeError):
+        raise BadInput("not base64") from None
+    need(tobase64(value) == text, "another spelling of base64")
     return value
 
 
-def base64_handed_in(text):
-    """Standard with padding, or URL-safe with or without it (statement.md section 1)."""
-    if "+" in text or "/" in text or text.endswith("="):
-        if "-" in text or "_" in text:
-            need("+" not in text and "/" not in text, "two alphabets")
-            text = text.replace("-", "+").replace("_", "/")
-        return base64_strict(text)
-    return base64_strict(text.replace("-", "+").replace("_", "/") + "=" * (-len(text) % 4))
+def tobase64(value):
+    return base64.b64encode(value).decode()
 
 
-def decimal(text, most=INTEGER_MAX):
+def decimal(text):
     """A decimal without sign or leading zero."""
-    need(re.fullmatch(r"0|[1-9][0-9]{0,18}", text), "not a decimal")
-    need(int(text) <= most, "a decimal that is too large")
+    need(re.fullmatch(r"0|[1-9][0-9]{0,15}", text) and int(text) <= INTEGER_MAX, "not a decimal")
     return int(text)
+
+
+def utf8(data):
+    try:
+        return data.decode("utf-8")
+    except UnicodeDecodeError:
+        raise BadInput("not UTF-8") from None
 
 
 def json_strict(data):
     """statement.md section 2: one object, and no two readers see two meanings."""
     need(data[:1] == b"{" and data[-1:] == b"}", "not one JSON object")
-    try:
-        text = data.decode("utf-8")
-    except UnicodeDecodeError:
-        raise BadInput("not UTF-8") from None
-    depth = 0
+    text, depth = utf8(data), 0
     for bracket in re.findall(rb"[\[\]{}]", re.sub(rb'"(?:[^"\\]|\\.)*"', b"", data, flags=re.S)):
         depth += 1 if bracket in b"[{" else -1  # nesting is bounded before anything is built
         need(depth <= 16, "nested too deep")
@@ -99,65 +111,110 @@ def json_strict(data):
         need(len({name for name, _ in pairs}) == len(pairs), "a member twice")
         return dict(pairs)
 
-    def integer(digits):
-        need(len(digits) <= 16 and digits.isdigit() and int(digits) <= INTEGER_MAX,
-             "not an integer")
+    def whole(digits):
+        need(digits.isdigit() and len(digits) <= 16 and int(digits) <= INTEGER_MAX, "no integer")
         return int(digits)
-
-    def refuse(_):
-        raise BadInput("not an integer")
-
     try:
-        value = json.loads(text, object_pairs_hook=members, parse_int=integer, parse_float=refuse,
-                           parse_constant=refuse)
-    except (json.JSONDecodeError, RecursionError):
+        value = json.loads(text, object_pairs_hook=members, parse_int=whole, parse_float=decimal,
+                           parse_constant=decimal)
+        if "\\u" in text:  # a lone surrogate can only come of an escape
+            spell(value)
+    except (json.JSONDecodeError, RecursionError, UnicodeEncodeError):
         raise BadInput("not JSON") from None
-    if "\\u" in text:  # a lone surrogate can only come of an escape
-        try:
-            json.dumps(value, ensure_ascii=False).encode("utf-8")
-        except UnicodeEncodeError:
-            raise BadInput("a lone surrogate") from None
     return value
 
 
-# ---- Keys and signatures (keys.md) ---------------------------------------------------------------
+def spell(value):
+    """The one spelling of what is written by programs (statement.md 1, bundle.md 1)."""
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+# ==== Shapes: what the tables of the documents say of JSON and TOML ===============================
+
+
+def kind(rule):
+    """A kind: takes a value out of JSON or TOML, and gives it where the rule holds of it."""
+    def check(value):
+        need(rule(value), "a value of another kind")
+        return value
+    return check
+
+
+def text(pattern):
+    compiled = re.compile(pattern, re.S)
+    return kind(lambda v: isinstance(v, str) and compiled.fullmatch(v))
+
+
+def one_of(*allowed):
+    return kind(lambda v: any(type(v) is type(a) and v == a for a in allowed))
+
+
+def integer(least, most):
+    return kind(lambda v: type(v) is int and least <= v <= most)
+
+
+def kind_of(word):
+    """A kind as a shape has it: a name of KINDS, `<shape>`, or `a|b`, one of these words. Behind it
+    `*` is a list that ascends, `!` one that says nothing twice, `+` any of 1 to 100 items, and `~`
+    any of 1 to 200,000; another number of items stands behind that."""
+    match = re.fullmatch(r"(.+)([*!+~])(?:([0-9]+)-([0-9]+))?", word)
+    if not match:
+        name = word.strip("<>")
+        return KINDS.get(word) or (one_of(*word.split("|")) if name == word
+                                   else lambda value: SHAPES[name](value))
+    item, order = kind_of(match[1]), {"*": ascends, "!": distinct}.get(match[2], lambda _: True)
+    least, most = int(match[3] or 1), int(match[4] or (200_000 if match[2] == "~" else 100))
+
+    def check(value):
+        need(isinstance(value, list) and least <= len(value) <= most, "a list of another length")
+        read = [item(v) for v in value]
+        need(order(read), "a list in another order")
+        return read
+    return check
+
+
+def shape(name, members):
+    """An object with these members, each with its kind; those with `?` may be left out."""
+    pairs = [member.split() for member in members.split(", ")]
+    kinds = {member.rstrip("?"): kind_of(word) for member, word in pairs}
+    required = {member for member, _ in pairs if not member.endswith("?")}
+
+    def check(value):
+        need(isinstance(value, dict), f"no object where {name} belongs")
+        need(required <= value.keys() <= kinds.keys(), f"other members of {name}")
+        read = {member: kinds[member](value[member]) for member in kinds if member in value}
+        need(all(rule(read) for rule in RULES.get(name, [])), f"against a rule of {name}")
+        return read
+    return check
+
+
+KINDS = {}   # the kinds of single values, by the names that they have in shapes
+SHAPES = {}  # the kinds of objects
+RULES = {}   # what must hold of an object beside its shape: the numbered rules of the documents
+
+
+def shapes(lines):
+    """Takes up shapes: a name, and behind it the members."""
+    for line in re.sub(r"\n +", " ", lines.strip()).split("\n"):
+        name, members = line.split(maxsplit=1)
+        SHAPES[name] = shape(name, members)
+
+
+# ==== Keys and signatures: keys.md ================================================================
 
 P = 2**255 - 19
 ORDER = 2**252 + 27742317777372353535851937790883648493
-D = -121665 * pow(121666, -1, P) % P
-ROOT_OF_MINUS_ONE = pow(2, (P - 1) // 4, P)
-
-
-def point(encoded):
-    """keys.md section 2: the point with these bytes; None for a second spelling or none at all."""
-    y = int.from_bytes(encoded, "little")
-    sign, y = y >> 255, y & (2**255 - 1)
-    if y >= P:
-        return None
-    u, v = (y * y - 1) % P, (D * y * y + 1) % P
-    x = u * pow(v, 3, P) * pow(u * pow(v, 7, P), (P - 5) // 8, P) % P
-    if v * x * x % P == -u % P:
-        x = x * ROOT_OF_MINUS_ONE % P
-    if v * x * x % P != u or (x == 0 and sign):
-        return None
-    return (P - x if x & 1 != sign else x), y
-
-
-def small_order(x, y):
-    """keys.md section 2: eight times the point is the neutral element (three doublings)."""
-    z = 1
-    for _ in range(3):
-        a, b, c = x * x % P, y * y % P, 2 * z * z % P
-        e, g, h = ((x + y) ** 2 - a - b) % P, (b - a) % P, (-a - b) % P
-        f = (g - c) % P
-        x, y, z = e * f % P, g * h % P, f * g % P
-    return x == 0 and y == z
+D = -121665 * pow(121666, -1, P)
+Y8 = 0x05fc536d880238b13933c6d305acdfd5f098eff289f4c345b027b2c28f95e826  # of a point of order 8
 
 
 @functools.lru_cache(4096)
 def good_point(encoded):
-    found = point(encoded)
-    return found is not None and not small_order(*found)
+    """keys.md section 2: the one spelling of a point, and not one of the eight of small order."""
+    y = int.from_bytes(encoded, "little") & (2**255 - 1)
+    if y >= P or y in (0, 1, P - 1, Y8, P - Y8):
+        return False
+    return pow((y * y - 1) * (D * y * y + 1), (P - 1) // 2, P) == 1  # x squared is a square
 
 
 def ed25519_holds(key, message, signature):
@@ -178,36 +235,35 @@ class Key:
     """keys.md section 2: a public key in the line of OpenSSH, exactly."""
 
     def __init__(self, line):
+        need(isinstance(line, str) and len(line) <= 16384, "no key line")
         algorithm, _, encoded = line.partition(" ")
-        need(algorithm in ("ssh-ed25519", "sk-ssh-ed25519@openssh.com"), "another kind of key")
-        need(len(line) <= 16384, "a key line that is too long")
-        blob = base64_strict(encoded)
-        fields, rest = [], blob
+        blob, fields = unbase64(encoded), []
+        rest = blob
         while rest:
-            length = int.from_bytes(rest[:4], "big")
-            need(len(rest) >= 4 + length and len(rest) >= 4, "a key that is cut off")
-            fields.append(rest[4:4 + length])
-            rest = rest[4 + length:]
-        self.security = algorithm.startswith("sk-")
-        need(len(fields) == (3 if self.security else 2), "a key with other fields")
-        need(fields[0] == algorithm.encode() and len(fields[1]) == 32, "a key of another algorithm")
-        self.key, self.application = fields[1], fields[2] if self.security else None
-        if self.security:
-            need(re.fullmatch(rb"ssh:[\x21-\x7e]{0,251}", self.application), "another application")
+            size = int.from_bytes(rest[:4], "big")
+            need(len(rest) >= 4 + size, "a key that is cut off")
+            fields.append(rest[4:4 + size])
+            rest = rest[4 + size:]
+        self.is_security = algorithm == "sk-ssh-ed25519@openssh.com"
+        need(self.is_security or algorithm == "ssh-ed25519", "another kind of key")
+        need(len(fields) == 2 + self.is_security and fields[0] == algorithm.encode()
+             and len(fields[1]) == 32, "other fields of a key")
+        self.key, self.application = fields[1], fields[-1]
+        need(not self.is_security or re.fullmatch(rb"ssh:[\x21-\x7e]{0,251}", self.application),
+             "another application")
         need(good_point(self.key), "no key of Ed25519")
-        self.line = line
-        self.name = "SHA256:" + base64.b64encode(sha256(blob)).decode().rstrip("=")
+        self.name = "SHA256:" + tobase64(sha256(blob)).rstrip("=")
 
     def holds(self, message, signature):
         """keys.md section 4; the form is told by the key's type, never by a length."""
-        if self.security != ("sk" in signature):
+        if self.is_security != ("sk" in signature):
             return False
-        if not self.security:
-            return ed25519_holds(self.key, message, signature["sig"])
+        if not self.is_security:
+            return ed25519_holds(self.key, message, unbase64(signature["sig"]))
         sk = signature["sk"]
         counted = bytes([sk["flags"]]) + sk["counter"].to_bytes(4, "big")
         signed = sha256(self.application) + counted + sha256(message)
-        return ed25519_holds(self.key, signed, sk["sig"])
+        return ed25519_holds(self.key, signed, unbase64(sk["sig"]))
 
 
 PRESENCE = ["no_touch", "touch_claimed", "touch"]
@@ -218,390 +274,312 @@ def presence(signature):
     return "touch_claimed" if "sk" in signature and signature["sk"]["flags"] & 1 else "no_touch"
 
 
-# ---- Statements (statement.md) -------------------------------------------------------------------
+# ==== Statements: statement.md ====================================================================
 
-PAYLOAD_TYPE = "application/vnd.in-toto+json"
-
-
-def text_of(pattern, why):
-    """A type: text that matches as a whole."""
-    compiled = re.compile(pattern)
-
-    def check(value):
-        need(isinstance(value, str) and compiled.fullmatch(value), why)
-        return value
-    return check
-
-
-def word(*words):
-    def check(value):
-        need(isinstance(value, str) and value in words, "another word")
-        return value
-    return check
-
-
-def integer(least, most):
-    def check(value):
-        need(type(value) is int and least <= value <= most, "another number")
-        return value
-    return check
-
-
-def exact(wanted):
-    def check(value):
-        need(value == wanted and type(value) is type(wanted), "another value")
-        return value
-    return check
-
-
-def items(kind, least=1, most=100, key=None):
-    """A list of 1 to 100 items; where `key` is given, sorted by it and nothing twice."""
-    def check(value):
-        need(isinstance(value, list) and least <= len(value) <= most, "a list of another length")
-        read = [kind(item) for item in value]
-        if key:
-            order = [key(item) for item in read]
-            need(all(a < b for a, b in itertools.pairwise(order)), "a list that is not sorted")
-        return read
-    return check
-
-
-def table(**fields):
-    """An object with these members: `name=type` must be there, `name_=type` may be."""
-    types = {name.removesuffix("_"): kind for name, kind in fields.items()}
-    required = {name for name in fields if not name.endswith("_")}
-
-    def check(value):
-        need(isinstance(value, dict), "no object")
-        need(value.keys() <= types.keys() and required <= value.keys(), "other members")
-        return {name: kind(value[name]) for name, kind in types.items() if name in value}
-    return check
-
-
-def by_itself(value):
-    return value.encode() if isinstance(value, str) else value
-
-
-def by_itself_text(value):
-    need(isinstance(value, str), "not a text")
-    return value
-
-
-def bytes_of_64(value):
-    need(isinstance(value, str) and len(base64_strict(value)) == 64, "not a signature")
-    return value
-
-
-# statement.md section 6: names.
-PLAIN = r"[a-z0-9][a-z0-9._-]*"
-PARTS = rf"(?=.{{1,100}}\Z){PLAIN}(/{PLAIN})*"
-DIGEST = text_of(r"[0-9a-f]{64}", "not a digest")
-MEMBER = LEVEL = text_of(rf"(?=.{{1,100}}\Z){PLAIN}", "not a name")
-TEAM = REPOSITORY = SERVICE = ENVIRONMENT = text_of(PARTS, "not a name")
-REVISION = text_of(r"[0-9a-f]{40}|[0-9a-f]{64}", "not a revision")
-TOKEN = text_of(r"""[^"'\\`\x00-\x20\x7f-\U0010ffff]{1,200}""", "not a token")
-TOOL = text_of(r"(?=[\x20-\x7e]{1,100}\Z)[^ ]+( [^ ]+)*", "not a tool")
-ORIGIN = text_of(r"""[^+"'\\`\x00-\x20\x7f-\U0010ffff]{1,100}""", "not an origin")
-FINGERPRINT = text_of(r"SHA256:[A-Za-z0-9+/]{42}[AEIMQUYcgkosw048]", "not a fingerprint")
-LEDGER_KEY = text_of(r"[\x21-\x7e]{1,255}", "not a verifier key")
-NONCE = text_of(r"[0-9a-f]{32}", "not a nonce")
-ENTRY = SIZE = TIME = integer(0, INTEGER_MAX)
 ASSISTANCE = ["none", "assisted", "generated"]
 DUTIES = ["review", "declare", "build", "decide", "deploy", "override", "observe"]
-KINDS = ["human", "bot", "agent", "service"]
-ENTRY_REFERENCE = table(index=ENTRY, leaf=DIGEST)
-
-
-def REFERENCE(value):
-    need(isinstance(value, str) and len(value) <= 255 and value.startswith("refs/"), "no reference")
-    need(re.fullmatch(r'[\x21-\x7e]+', value)
-         and not re.search(r'[~^:?*\[\\"]|\.\.|@\{|\.$', value),
-         "not a reference")
-    for part in value.split("/"):
-        need(part and not part.startswith(".") and not part.endswith(".lock"), "not a reference")
-    return value
-
-
-def AUTHOR(value):
-    need(isinstance(value, dict) and len(value) == 1, "not an author")
-    return table(member=MEMBER)(value) if "member" in value else table(email=DIGEST)(value)
-
-
-def POLICY_TEXT(value):
-    need(isinstance(value, str) and len(value.encode()) <= 24576, "not a policy text")
-    return value
-
-
-def KEY_LINE(value):
-    need(isinstance(value, str), "not a key")
-    return Key(value).line
-
-
-def EMBEDDED(value):
-    need(isinstance(value, str) and 1 <= len(base64_strict(value)) <= 24576, "not a file")
-    return value
-
-
-def sorted_list(kind, key=by_itself):
-    return items(kind, key=key)
-
-
-DIGESTS = sorted_list(DIGEST)
-TEAMS = sorted_list(TEAM)
-
-OPERATIONS = {  # statement.md section 4.1
-    "set_member": table(member=MEMBER, kind=word(*KINDS), level_=LEVEL, teams_=TEAMS,
-                        duties_=sorted_list(word(*DUTIES), DUTIES.index), operator_=MEMBER,
-                        profile_=DIGEST, emails_=DIGESTS),
-    "retire_member": table(member=MEMBER, reason_=DIGEST),
-    "add_key": table(member=MEMBER, key=KEY_LINE, attestation_=DIGEST),
-    "revoke_key": table(key=FINGERPRINT, cause=word("retired", "leaked"), since_=ENTRY),
-    "set_admins": table(admins=sorted_list(MEMBER), threshold=integer(1, 100)),
-    "rotate_ledger_key": table(ledger_key=LEDGER_KEY),
-    "lift": table(entry=ENTRY_REFERENCE, reason=DIGEST),
-    "confirm_clock": table(until=TIME),
-    "set_policy": table(text=POLICY_TEXT),
-    "set_baseline": table(service=SERVICE, environment=ENVIRONMENT,
-                          accepted=lambda v: v if v == "none" else REVISION(v),
-                          replaces_=ENTRY, reason_=DIGEST),
-    "delegate": table(service=MEMBER, below=LEVEL, teams_=TEAMS),
-    "end_delegation": table(service=MEMBER),
+PAYLOAD_TYPE = "application/vnd.in-toto+json"
+PLAIN = r"[a-z0-9][a-z0-9._-]*"
+KINDS |= {  # Section 6, and what the tables say of single values.
+    "NAME": text(rf"(?=.{{1,100}}\Z){PLAIN}"),
+    "PARTS": text(rf"(?=.{{1,100}}\Z){PLAIN}(/{PLAIN})*"),
+    "DIGEST": text(r"[0-9a-f]{64}"), "NONCE": text(r"[0-9a-f]{32}"),
+    "REVISION": text(r"[0-9a-f]{40}|[0-9a-f]{64}"),
+    "ACCEPTED": text(r"none|[0-9a-f]{40}|[0-9a-f]{64}"),
+    "REFERENCE": text(r"(?=.{1,255}\Z)(?!.*(\.\.|@\{|\.\Z|\.lock(/|\Z)))refs"
+                      r"(/(?!\.)[!#-)+-.0-9;->@-Z\]_-}]+)+"),
+    "TOKEN": text(r"""[^"'\\`\x00-\x20\x7f-\U0010ffff]{1,200}"""),
+    "TOOL": text(r"(?=[\x20-\x7e]{1,100}\Z)[^ ]+( [^ ]+)*"),
+    "ORIGIN": text(r"""[^+"'\\`\x00-\x20\x7f-\U0010ffff]{1,100}"""),
+    "FINGERPRINT": text(r"SHA256:[A-Za-z0-9+/]{42}[AEIMQUYcgkosw048]"),
+    "LEDGER_KEY": text(r"[\x21-\x7e]{1,255}"), "KEY": kind(Key), "TRUE": one_of(True),
+    "ENTRY": integer(0, INTEGER_MAX), "TIME": integer(0, INTEGER_MAX),
+    "SIZE": integer(0, INTEGER_MAX), "COUNT": integer(1, 100),
+    "BYTE": integer(0, 255), "COUNTER": integer(0, 2**32 - 1),
+    "BASE64": kind(lambda v: unbase64(v) is not None),
+    "HASH": kind(lambda v: len(unbase64(v)) == 32), "SIG": kind(lambda v: len(unbase64(v)) == 64),
+    "FILE": kind(lambda v: 1 <= len(unbase64(v)) <= 24576),
+    "PAYLOAD": kind(lambda v: len(unbase64(v)) <= 40960),
+    "TEXT": text(".*"), "OBJECT": kind(lambda v: isinstance(v, dict)), "ANY": kind(lambda _: True),
+}
+shapes("""
+envelope         payload PAYLOAD, payloadType application/vnd.in-toto+json,
+                 signatures <signature>+1-64
+signature        keyid FINGERPRINT, sig? SIG, sk? <sk>
+sk               sig SIG, flags BYTE, counter COUNTER
+shell            _type https://in-toto.io/Statement/v1, subject ANY, predicateType TEXT,
+                 predicate OBJECT
+predicate        ledger? DIGEST, by NAME, nonce NONCE, seen? <seen>, says OBJECT,
+                 annotations? OBJECT
+seen             size SIZE, root DIGEST
+reference        index ENTRY, leaf DIGEST
+governance       genesis? <genesis>, base? DIGEST, operations <operation>+1-500
+genesis          origin ORIGIN, ledger_key LEDGER_KEY, salt DIGEST
+set_member       member NAME, kind human|bot|agent|service, level? NAME, teams? PARTS*,
+                 duties? review|declare|build|decide|deploy|override|observe+, operator? NAME,
+                 profile? DIGEST, emails? DIGEST*
+retire_member    member NAME, reason? DIGEST
+add_key          member NAME, key KEY, attestation? DIGEST
+revoke_key       key FINGERPRINT, cause retired|leaked, since? ENTRY
+set_admins       admins NAME*, threshold COUNT
+rotate_ledger_key  ledger_key LEDGER_KEY
+lift             entry <reference>, reason DIGEST
+confirm_clock    until TIME
+set_policy       text TEXT
+set_baseline     service PARTS, environment PARTS, accepted ACCEPTED, replaces? ENTRY,
+                 reason? DIGEST
+delegate         service NAME, below NAME, teams? PARTS*
+end_delegation   service NAME
+change           change DIGEST, repository PARTS, base? REVISION, head REVISION, target REFERENCE,
+                 step? DIGEST, authors? <author>+, request? TOKEN, predecessor? DIGEST,
+                 assistance? none|assisted|generated, tools? TOOL*
+author           member? NAME, email? DIGEST
+approval         verdict approve|reject|withdraw, subject_type change|artifact, rows <row>+,
+                 withdraws? <reference>, comment? DIGEST, checklist? <answer>+
+answer           item TOOL, answer DIGEST
+row              hash DIGEST, repository? PARTS, target? REFERENCE, service? PARTS, base? REVISION,
+                 head? REVISION, assistance_seen? none|assisted|generated,
+                 shown none|summary|diff|interdiff, supersedes? DIGEST
+build            artifact DIGEST, repository PARTS, revision REVISION, provenance? DIGEST,
+                 embedded? FILE
+decision         service PARTS, environment PARTS, repository PARTS, revision REVISION,
+                 artifacts? DIGEST*, verdict allow|deny, mode observe|enforce, start? ENTRY,
+                 newest? ENTRY, policy ENTRY, trust DIGEST, reasons? TOKEN*, cover? DIGEST,
+                 overrides? DIGEST*, program TOOL
+deployment       service PARTS, environment PARTS, revision REVISION, artifacts? DIGEST*,
+                 decision? DIGEST, overrides? DIGEST*, started? DIGEST,
+                 outcome started|succeeded|failed|unknown, trigger? TOKEN, run? TOKEN
+override         service PARTS, environment PARTS, repository PARTS, revision REVISION,
+                 artifacts? DIGEST*, claimed TIME, expires TIME, reason DIGEST, incident? TOKEN,
+                 drill? TRUE
+""")
+OF_CHANGE = {"repository", "target", "head", "assistance_seen"}
+RULES |= {  # Sections 1 and 4.
+    "signature": [lambda v: ("sig" in v) != ("sk" in v)],
+    "governance": [lambda v: ("genesis" in v) != ("base" in v)],
+    "set_member": [lambda v: ascends(map(DUTIES.index, v.get("duties", [])))],
+    "revoke_key": [lambda v: "since" not in v or v["cause"] == "leaked"],
+    "set_admins": [lambda v: v["threshold"] <= len(v["admins"])],
+    "seen": [lambda v: v["size"] > 0],
+    "set_policy": [lambda v: len(v["text"].encode()) <= 24576],
+    "set_baseline": [lambda v: ("replaces" in v) == ("reason" in v)],
+    "change": [  # with the member `step` it is a landing
+        lambda v: ("authors" in v) == ("assistance" in v) == ("step" not in v),
+        lambda v: "step" not in v or not v.keys() & {"request", "predecessor", "tools"},
+        lambda v: "tools" not in v or v["assistance"] != "none",
+        lambda v: ascends(("email" in a, *a.values()) for a in v.get("authors", []))],
+    "author": [lambda v: len(v) == 1],
+    "approval": [
+        lambda v: ("withdraws" in v) == (v["verdict"] == "withdraw"),
+        lambda v: distinct([row["hash"] for row in v["rows"]]),
+        lambda v: all(("service" in row) == (v["subject_type"] == "artifact") for row in v["rows"]),
+        lambda v: ascends(answer["item"] for answer in v.get("checklist", []))],
+    "row": [lambda v: v.keys() >= OF_CHANGE if "service" not in v
+            else not v.keys() & {*OF_CHANGE, "base"}],
+    "build": [lambda v: "embedded" not in v
+              or v.get("provenance") == sha256(unbase64(v["embedded"])).hex()],
+    "decision": [
+        lambda v: ("reasons" in v) == (v["verdict"] == "deny"),
+        lambda v: v["verdict"] == "deny" or "start" in v and "cover" in v and "overrides" not in v],
+    "deployment": [lambda v: "started" not in v or v["outcome"] != "started",
+                   lambda v: "overrides" not in v or not v.keys() & {"decision", "started"}],
+    "override": [lambda v: 0 < v["expires"] - v["claimed"] <= 86_400_000],
 }
 
 
 def operation(value):
+    """An operation as its name and what it says."""
     need(isinstance(value, dict) and len(value) == 1, "not an operation")
-    (name, body), = value.items()
+    (name, said), = value.items()
     need(name in OPERATIONS, "an unknown operation")
-    body = OPERATIONS[name](body)
-    need("since" not in body or body["cause"] == "leaked", "since of what did not leak")
-    need(("replaces" in body) == ("reason" in body) or name != "set_baseline",
-         "a baseline's reason")
-    need(name != "set_admins" or body["threshold"] <= len(body["admins"]), "a threshold too high")
-    return name, body
+    return name, SHAPES[name](said)
 
 
-ROW = table(hash=DIGEST, repository_=REPOSITORY, target_=REFERENCE, service_=SERVICE,
-            base_=REVISION,
-            head_=REVISION, assistance_seen_=word(*ASSISTANCE),
-            shown=word("none", "summary", "diff", "interdiff"), supersedes_=DIGEST)
-PLACE = {"service": SERVICE, "environment": ENVIRONMENT, "revision": REVISION,
-         "artifacts_": DIGESTS}
-
-def DECLARATION_OR_LANDING(value):
-    """statement.md section 4.2: with the member `step` it is a landing."""
-    return (LANDING if isinstance(value, dict) and "step" in value else DECLARATION)(value)
+SAID = ("governance", "change", "approval", "build", "decision", "deployment", "override")
+OPERATIONS = (
+    "set_member", "retire_member", "add_key", "revoke_key", "set_admins", "rotate_ledger_key",
+    "lift", "confirm_clock", "set_policy", "set_baseline", "delegate", "end_delegation")
+SHAPES["operation"] = operation
 
 
-LANDING = table(change=DIGEST, repository=REPOSITORY, base_=REVISION, head=REVISION,
-                target=REFERENCE, step=DIGEST)
-DECLARATION = table(change=DIGEST, repository=REPOSITORY, base_=REVISION, head=REVISION,
-                    target=REFERENCE,
-                    authors=sorted_list(AUTHOR, lambda a: ("email" in a, *a.values())),
-                    request_=TOKEN, predecessor_=DIGEST, assistance=word(*ASSISTANCE),
-                    tools_=sorted_list(TOOL))
-SAYS = {  # statement.md sections 4.1 to 4.7
-    "governance": table(genesis_=table(origin=ORIGIN, ledger_key=LEDGER_KEY, salt=DIGEST),
-                        base_=DIGEST, operations=items(operation, 1, 500)),
-    "change": DECLARATION_OR_LANDING,
-    "approval": table(verdict=word("approve", "reject", "withdraw"),
-                      subject_type=word("change", "artifact"), rows=items(ROW),
-                      withdraws_=ENTRY_REFERENCE, comment_=DIGEST,
-                      checklist_=sorted_list(table(item=TOOL, answer=DIGEST), lambda c: c["item"])),
-    "build": table(artifact=DIGEST, repository=REPOSITORY, revision=REVISION, provenance_=DIGEST,
-                   embedded_=EMBEDDED),
-    "decision": table(**PLACE, repository=REPOSITORY, verdict=word("allow", "deny"),
-                      mode=word("observe", "enforce"), start_=ENTRY, newest_=ENTRY, policy=ENTRY,
-                      trust=DIGEST, reasons_=sorted_list(TOKEN), cover_=DIGEST, overrides_=DIGESTS,
-                      program=TOOL),
-    "deployment": table(**PLACE, decision_=DIGEST, overrides_=DIGESTS, started_=DIGEST,
-                        outcome=word("started", "succeeded", "failed", "unknown"), trigger_=TOKEN,
-                        run_=TOKEN),
-    "override": table(**PLACE, repository=REPOSITORY, claimed=TIME, expires=TIME, reason=DIGEST,
-                      incident_=TOKEN, drill_=exact(True)),
-}
-
-
-def check_said(kind, says):
-    """statement.md section 4: the numbered rules below each table."""
-    has = says.keys().__contains__
-    if kind == "governance":
-        need(has("genesis") != has("base"), "exactly one of genesis and base")
-    elif kind == "change":
-        need(not has("tools") or says.get("assistance") != "none", "tools without assistance")
-    elif kind == "approval":
-        need(has("withdraws") == (says["verdict"] == "withdraw"), "withdraws what")
-        need(len({row["hash"] for row in says["rows"]}) == len(says["rows"]), "a subject twice")
-        change = {"repository", "target", "head", "assistance_seen"}
-        for row in says["rows"]:
-            if says["subject_type"] == "change":
-                need(change <= row.keys() and "service" not in row, "a row of another type")
-            else:
-                need("service" in row and not (change | {"base"}) & row.keys(),
-                     "a row of another type")
-    elif kind == "build" and has("embedded"):
-        file = base64_strict(says["embedded"])
-        need(says.get("provenance") == sha256(file).hex(), "another file")
-    elif kind == "decision":
-        allow = says["verdict"] == "allow"
-        need(has("reasons") != allow, "reasons of an allow, or none of a deny")
-        need(not allow or has("start") and has("cover") and not has("overrides"),
-             "an allow without")
-    elif kind == "deployment":
-        need(not has("started") or says["outcome"] != "started", "the start of a start")
-        need(not has("overrides") or not has("decision") and not has("started"),
-             "overrides besides")
-    elif kind == "override":
-        need(0 < says["expires"] - says["claimed"] <= 86_400_000, "an override of another length")
-
-
-def subjects_of(kind, predicate):
+def subjects_of(kind, ledger, says):
     """statement.md section 3: subjects follow from what is said."""
-    says = predicate["says"]
-    def subject(name, key, value):
-        return {"name": name, "digest": {key: value}}
     if kind == "governance":
-        named = predicate.get("ledger") or sha256(says["genesis"]["ledger_key"].encode()).hex()
-        return [subject("ledger", "sha256", named)]
-    if kind == "change":
-        return [subject("change", "countersignChange1", says["change"])]
-    if kind == "approval":
+        named = ledger or sha256(says["genesis"]["ledger_key"].encode()).hex()
+        found = [("ledger", "sha256", named)]
+    elif kind == "change":
+        found = [("change", "countersignChange1", says["change"])]
+    elif kind == "approval":
         key = "countersignChange1" if says["subject_type"] == "change" else "sha256"
-        return [subject(says["subject_type"], key, row["hash"]) for row in says["rows"]]
-    if kind == "build":
-        return [subject("artifact", "sha256", says["artifact"])]
-    artifacts = [subject("artifact", "sha256", digest) for digest in says.get("artifacts", [])]
-    return [subject("revision", "gitCommit", says["revision"]), *artifacts]
+        found = [(says["subject_type"], key, row["hash"]) for row in says["rows"]]
+    elif kind == "build":
+        found = [("artifact", "sha256", says["artifact"])]
+    else:
+        found = [("revision", "gitCommit", says["revision"])]
+        found += [("artifact", "sha256", digest) for digest in says.get("artifacts", [])]
+    return [{"name": name, "digest": {key: value}} for name, key, value in found]
 
 
 class Statement:
-    """statement.md section 8, steps 7 to 9: what a payload says."""
+    """statement.md section 3, and section 8, steps 7 to 9: what a payload says."""
 
     def __init__(self, payload):
-        shell = json_strict(payload)
-        need(shell.keys() == {"_type", "subject", "predicateType", "predicate"}, "another shell")
-        need(shell["_type"] == "https://in-toto.io/Statement/v1", "another statement type")
-        match = isinstance(shell["predicateType"], str) and re.fullmatch(
-            r"urn:countersign:([a-z]+):v1", shell["predicateType"])
-        need(match and match[1] in SAYS, "an unknown kind")
-        self.kind = match[1]
-        predicate = table(ledger_=DIGEST, by=MEMBER, nonce=NONCE,
-                          seen_=table(size=integer(1, INTEGER_MAX), root=DIGEST),
-                          says=SAYS[self.kind], annotations_=table_of_anything)(shell["predicate"])
-        self.says, self.by = predicate["says"], predicate["by"]
-        check_said(self.kind, self.says)
+        shell = SHAPES["shell"](json_strict(payload))
+        self.kind = shell["predicateType"].removeprefix("urn:countersign:").removesuffix(":v1")
+        need(shell["predicateType"] == f"urn:countersign:{self.kind}:v1" and self.kind in SAID,
+             "an unknown kind")
+        predicate = SHAPES["predicate"](shell["predicate"])
+        self.by, self.says = predicate["by"], SHAPES[self.kind](predicate["says"])
         self.ledger, self.seen = predicate.get("ledger"), predicate.get("seen")
-        first = "genesis" in self.says
-        need((self.ledger is None) == first and (self.seen is None) == first, "ledger and seen")
-        need(shell["subject"] == subjects_of(self.kind, predicate), "other subjects")
+        is_first = "genesis" in self.says
+        need((self.ledger is None) == (self.seen is None) == is_first, "ledger and seen")
+        need(shell["subject"] == subjects_of(self.kind, self.ledger, self.says), "other subjects")
 
 
-def table_of_anything(value):
-    need(isinstance(value, dict), "no object")
-    return value
-
-
-def pae(payload):
-    """statement.md section 1: the bytes that every signature is over."""
-    kind = PAYLOAD_TYPE.encode()
-    return b"DSSEv1 %d %s %d %s" % (len(kind), kind, len(payload), payload)
+def pae(kind, payload):
+    """statement.md section 1: the bytes that a signature is over."""
+    return b"DSSEv1 %d %s %d %s" % (len(kind), kind.encode(), len(payload), payload)
 
 
 class Envelope:
-    """statement.md section 8, steps 1 to 5. `canonical`: the one form of a leaf is wanted."""
+    """statement.md section 8, steps 1 to 5, of an envelope in its canonical form."""
 
-    def __init__(self, data, canonical):
-        if not canonical:
-            data = data.strip(b"\t\n\x0c\r ")
-        need(len(data) <= 131070, "an envelope that is too large")
-        shell = json_strict(data)
-        need(shell.keys() == {"payload", "payloadType", "signatures"}, "other members")
-        need(shell["payloadType"] == PAYLOAD_TYPE, "another payload type")
-        decode = base64_strict if canonical else base64_handed_in
-
-        def binary(value):
-            need(isinstance(value, str), "not base64")
-            return decode(value)
-
-        def signature(value):
-            value = table(keyid=FINGERPRINT, sig_=binary, sk_=table(
-                sig=binary, flags=integer(0, 255), counter=integer(0, 2**32 - 1)))(value)
-            need(("sig" in value) != ("sk" in value), "one of sig and sk")
-            need(len(value["sig"] if "sig" in value else value["sk"]["sig"]) == 64, "not 64 bytes")
-            return value
-
-        self.payload = binary(shell["payload"])
-        need(len(self.payload) <= 40960, "a payload that is too large")
-        self.signatures = items(signature, 1, 64)(shell["signatures"])
-        self.pae = pae(self.payload)
+    def __init__(self, data):
+        read = SHAPES["envelope"](json_strict(data))
+        need(spell(read) == data, "another spelling than the canonical one")
+        self.payload, self.signatures = unbase64(read["payload"]), read["signatures"]
+        self.pae = pae(PAYLOAD_TYPE, self.payload)
         self.identity = sha256(self.pae).hex()
-        need(not canonical or self.canonical() == data, "another spelling than the canonical one")
-
-    def canonical(self):
-        """statement.md section 1, canonical form."""
-        def encode(value):
-            return base64.b64encode(value).decode()
-        def signature(s):
-            if "sig" in s:
-                return {"keyid": s["keyid"], "sig": encode(s["sig"])}
-            return {"keyid": s["keyid"], "sk": {**s["sk"], "sig": encode(s["sk"]["sig"])}}
-        return json.dumps({"payload": encode(self.payload), "payloadType": PAYLOAD_TYPE,
-                           "signatures": [signature(s) for s in self.signatures]},
-                          separators=(",", ":")).encode()
 
 
-# ---- Notes, checkpoints, tree (ledger.md sections 1 to 4) ----------------------------------------
+# ==== Leaves, tree, notes: ledger.md sections 1 to 4 ==============================================
 
 
-def key_id(name, typed_key):
-    return sha256(name.encode() + b"\n" + typed_key)[:4]
+class Leaf:
+    """ledger.md section 1: an entry's bytes; `read` gives it what is in its envelope as well."""
+
+    def __init__(self, data, index=None, proof=()):
+        need(len(data) <= 65535 and re.fullmatch(rb"[\x21-\x5b\x5d-\x7e]+", data), "not a leaf")
+        match = re.fullmatch(rb'\{"time":([0-9]{1,16}),"prev":"([A-Za-z0-9+/]{43}=)",'
+                             rb'"envelope":(\{.*\})\}', data)
+        need(match, "not a leaf")
+        json_strict(data)
+        self.time, self.prev = decimal(match[1].decode()), unbase64(match[2].decode())
+        self.inside, self.hash = match[3], sha256(b"\0", data)
+        self.index, self.proof, self.is_leaked = index, proof, False
+
+    def read(self):
+        envelope = Envelope(self.inside)
+        self.signatures, self.pae = envelope.signatures, envelope.pae
+        self.identity, self.key = envelope.identity, envelope.signatures[0]["keyid"]
+        statement = Statement(envelope.payload)
+        self.kind, self.by, self.says = statement.kind, statement.by, statement.says
+        self.ledger, self.seen = statement.ledger, statement.seen
+        return self
 
 
-def note_name(name):
-    """ledger.md section 3, rule 5: the name of a key."""
+def node_hash(left, right):
+    return sha256(b"\x01", left, right)
+
+
+def split_of(size):
+    """ledger.md section 2: the largest power of two below a size."""
+    return 1 << (size - 1).bit_length() - 1
+
+
+def root_by_inclusion(index, size, leaf, proof):
+    """RFC 6962 section 2.1.1: the root that leads from a leaf, by exactly these hashes."""
+    need(0 <= index < size, "a position outside of the tree", Tampered)
+    if size == 1:
+        need(not proof, "too many hashes", Tampered)
+        return leaf
+    need(proof, "too few hashes", Tampered)
+    split, *rest, top = split_of(size), *proof
+    if index < split:
+        return node_hash(root_by_inclusion(index, split, leaf, rest), top)
+    return node_hash(top, root_by_inclusion(index - split, size - split, leaf, rest))
+
+
+def roots_of_growth(old, size, proof, old_root):
+    """RFC 6962 section 2.1.2: the roots of the first `old` entries and of all that a proof leads
+    to; `old_root` is known where these are the whole older tree, and has then no hash."""
+    if old == size:
+        need(len(proof) == (old_root is None), "another number of hashes", Tampered)
+        found = proof[0] if old_root is None else old_root
+        return found, found
+    need(proof, "too few hashes", Tampered)
+    split, *rest, top = split_of(size), *proof
+    if old <= split:
+        first, second = roots_of_growth(old, split, rest, old_root)
+        return first, node_hash(second, top)
+    first, second = roots_of_growth(old - split, size - split, rest, None)
+    return node_hash(top, first), node_hash(top, second)
+
+
+def check_growth(old, old_root, size, root, proof):
+    """ledger.md section 2: the larger tree begins with the smaller one."""
+    need(old <= size, "from a larger tree", Tampered)
+    if old == 0:
+        need(not proof, "too many hashes", Tampered)
+    else:
+        found = roots_of_growth(old, size, proof, old_root)
+        need(found == (old_root, root), "it leads to another root", Tampered)
+
+
+def is_note_name(name):
+    """ledger.md section 3, rule 5."""
     return 1 <= len(name.encode()) <= 255 and not any(
         c.isspace() or c == "+" or unicodedata.category(c) == "Cc" for c in name)
 
 
 class NoteKey:
-    """ledger.md section 3 and proof.md section 2: a verifier key, `NAME+ID+BASE64`."""
+    """ledger.md section 3, proof.md section 2: a verifier key of type 1 (log) or 4 (witness)."""
 
-    def __init__(self, text, algorithm):
-        name, _, rest = text.partition("+")
+    def __init__(self, line, algorithm):
+        self.name, _, rest = line.partition("+")
         identifier, _, encoded = rest.partition("+")
-        typed = base64_strict(encoded)
-        need(note_name(name), "no name")
-        need(len(typed) == 33 and typed[0] == algorithm, "another kind of verifier key")
-        need(identifier == key_id(name, typed).hex(), "another key id")
-        need(good_point(typed[1:]), "no key of Ed25519")
-        self.name, self.key, self.id, self.text = name, typed[1:], key_id(name, typed), text
+        typed = unbase64(encoded)
+        self.key, self.id = typed[1:], sha256(self.name.encode(), b"\n", typed)[:4]
+        need(is_note_name(self.name) and identifier == self.id.hex(), "another name or key id")
+        need(len(typed) == 33 and typed[0] == algorithm and good_point(self.key), "another kind")
 
 
 class Note:
-    """ledger.md section 3: a signed note, taken apart. Lines of strangers are kept and ignored."""
+    """ledger.md section 3: a signed note, taken apart. Lines of strangers are passed over."""
 
     def __init__(self, data):
         need(len(data) <= 65536, "a note that is too large")
-        try:
-            whole = data.decode("utf-8")
-        except UnicodeDecodeError:
-            raise BadInput("not UTF-8") from None
+        whole = utf8(data)
         need(not re.search(r"[\x00-\x09\x0b-\x1f]", whole), "a control character in a note")
-        split = whole.rfind("\n\n")
-        need(split >= 0 and whole.endswith("\n"), "not a signed note")
-        self.text, lines = whole[:split + 1], whole[split + 2:].split("\n")[:-1]
-        need(1 <= len(lines) <= 100, "no signature line, or too many")
-        self.lines = []
-        for line in lines:
+        head, found, lines = whole.rpartition("\n\n")
+        need(found and whole.endswith("\n"), "not a signed note")
+        self.text, self.lines = head + "\n", []
+        for line in lines.split("\n")[:-1]:
             match = re.fullmatch("\u2014 ([^ +]+) ([^ ]+)", line)
-            need(match and note_name(match[1]), "not a signature line")
-            blob = base64_strict(match[2])
+            need(match and is_note_name(match[1]), "not a signature line")
+            blob = unbase64(match[2])
             need(len(blob) > 4, "a signature that is too short")
             self.lines.append((match[1], blob[:4], blob[4:]))
+        need(1 <= len(self.lines) <= 100, "no signature line, or too many")
 
     def by(self, key):
         """The first line of this key, or None."""
         return next((s for name, i, s in self.lines if (name, i) == (key.name, key.id)), None)
+
+    def cosigned_at(self, key):
+        """proof.md section 2: the witness's time in seconds; None without a line of it (ab, ac)."""
+        line = self.by(key)
+        if line is None:
+            return None
+        seconds, signature = int.from_bytes(line[:8], "big"), line[8:]
+        need(len(line) == 72 and seconds < 2**63
+             and ed25519_holds(key.key, self.cosigned(seconds), signature),
+             f"the cosignature of {key.name} does not verify", Tampered)
+        return seconds
+
+    def cosigned(self, seconds):
+        """proof.md section 2: what a witness signs."""
+        return f"cosignature/v1\ntime {seconds}\n{self.text}".encode()
 
 
 class Checkpoint(Note):
@@ -611,287 +589,183 @@ class Checkpoint(Note):
         super().__init__(data)
         lines = self.text.split("\n")[:-1]
         need(len(lines) >= 3 and lines[0] and all(lines[3:]), "not a checkpoint")
-        self.origin, self.size, root = lines[0], decimal(lines[1]), base64_strict(lines[2])
-        need(len(root) == 32, "not a root hash")
-        self.root = root
-        need(self.size > 0 or root == sha256(b""), "another root of no entries")
-
-
-def cosignature_message(seconds, text):
-    """proof.md section 2."""
-    return f"cosignature/v1\ntime {seconds}\n{text}".encode()
-
-
-def cosigned_at(key, note):
-    """proof.md section 2: the witness's time in seconds, or None without a line of it (ab, ac)."""
-    signature = note.by(key)
-    if signature is None:
-        return None
-    need(len(signature) == 72, "a cosignature of another length", Tampered)
-    seconds = int.from_bytes(signature[:8], "big")
-    need(seconds < 2**63 and ed25519_holds(
-        key.key, cosignature_message(seconds, note.text), signature[8:]),
-        f"the cosignature of {key.name} does not verify", Tampered)
-    return seconds
-
-
-def leaf_hash(leaf):
-    return sha256(b"\x00", leaf)
-
-
-def node_hash(left, right):
-    return sha256(b"\x01", left, right)
-
-
-def tree_root(hashes):
-    """ledger.md section 2: RFC 6962 section 2.1 over leaf hashes."""
-    if len(hashes) < 2:
-        return hashes[0] if hashes else sha256(b"")
-    split = 1 << (len(hashes) - 1).bit_length() - 1
-    return node_hash(tree_root(hashes[:split]), tree_root(hashes[split:]))
-
-
-def root_by_inclusion(index, size, leaf, proof):
-    """RFC 6962 section 2.1.1: the root that a proof with the right number of hashes has."""
-    need(0 <= index < size, "a position outside of the tree", Tampered)
-    node, last, result = index, size - 1, leaf
-    for sibling in proof:
-        need(last > 0, "too many hashes", Tampered)
-        if node & 1 or node == last:
-            result = node_hash(sibling, result)
-            while not node & 1 and node:
-                node, last = node >> 1, last >> 1
-        else:
-            result = node_hash(result, sibling)
-        node, last = node >> 1, last >> 1
-    need(last == 0, "too few hashes", Tampered)
-    return result
-
-
-def check_growth(old_size, old_root, size, root, proof):
-    """RFC 6962 section 2.1.2: the larger tree begins with the smaller one."""
-    need(old_size <= size, "from a larger tree", Tampered)
-    if old_size == size or old_size == 0:
-        need(not proof and (old_size < size or old_root == root), "another tree", Tampered)
-        return
-    need(proof, "too few hashes", Tampered)
-    hashes = list(proof)
-    if old_size & (old_size - 1) == 0:
-        hashes.insert(0, old_root)
-    node, last = old_size - 1, size - 1
-    while node & 1:
-        node, last = node >> 1, last >> 1
-    first = second = hashes[0]
-    for sibling in hashes[1:]:
-        need(last > 0, "too many hashes", Tampered)
-        if node & 1 or node == last:
-            first, second = node_hash(sibling, first), node_hash(sibling, second)
-            while not node & 1 and node:
-                node, last = node >> 1, last >> 1
-        else:
-            second = node_hash(second, sibling)
-        node, last = node >> 1, last >> 1
-    need(last == 0, "too few hashes", Tampered)
-    need(first == old_root and second == root, "leads to another root", Tampered)
-
-
-class Leaf:
-    """ledger.md section 1: one entry's bytes."""
-
-    def __init__(self, data):
-        need(len(data) <= 65535, "a leaf that is too large")
-        need(re.fullmatch(rb"[\x21-\x5b\x5d-\x7e]+", data), "a byte that no leaf has")
-        match = re.fullmatch(rb'\{"time":(0|[1-9][0-9]{0,15}),"prev":"([A-Za-z0-9+/]{43}=)",'
-                             rb'"envelope":(\{.*\})\}', data)
-        need(match, "not a leaf")
-        self.time, self.prev = decimal(match[1].decode()), base64_strict(match[2].decode())
-        self.envelope_bytes = match[3]
-        json_strict(data)
-        self.hash = leaf_hash(data)
-
-    def read(self):
-        """The envelope, and the statement in it."""
-        envelope = Envelope(self.envelope_bytes, canonical=True)
-        return envelope, Statement(envelope.payload)
+        self.origin, self.size, self.root = lines[0], decimal(lines[1]), unbase64(lines[2])
+        need(len(self.root) == 32, "not a root hash")
+        need(self.size > 0 or self.root == sha256(b""), "another root of no entries")
 
 
 PROOF_HEAD = b"c2sp.org/tlog-proof@v1\n"
 
 
 class Proof:
-    """ledger.md section 4 and proof.md sections 1 and 4: the parts of the file."""
+    """proof.md sections 1 and 4: the parts of a file."""
 
     def __init__(self, data):
-        self.growth = data.startswith(b"old ")
-        need(len(data) <= (69632 if self.growth else 163840), "a proof that is too large")
+        self.is_growth = data.startswith(b"old ")
+        need(len(data) <= (69632 if self.is_growth else 163840), "a proof that is too large")
         head, found, note = data.partition(b"\n\n")
         need(found, "no empty line")
-        lines = [line.decode("ascii", "replace") for line in head.split(b"\n")]
-        self.extra = None
-        if not self.growth:
+        lines, self.extra = head.decode("ascii", "replace").split("\n"), None
+        if not self.is_growth:
             need(lines.pop(0) + "\n" == PROOF_HEAD.decode(), "another first line")
             if lines and lines[0].startswith("extra "):
-                self.extra = base64_strict(lines.pop(0)[6:])
-                need(self.extra, "an empty extra line")
-                need(len(self.extra) <= 65535, "an extra line that is too long")
-        first = "old " if self.growth else "index "
-        need(lines and lines[0].startswith(first), f"no line {first}")
-        self.number = decimal(lines.pop(0)[len(first):])
-        self.hashes = [base64_strict(line) for line in lines]
-        need(len(self.hashes) <= 63 and all(len(h) == 32 for h in self.hashes), "not hashes")
+                self.extra = unbase64(lines.pop(0)[6:])
+                need(0 < len(self.extra) <= 65535, "an extra line of another length")
+        name = "old " if self.is_growth else "index "
+        need(lines and lines[0].startswith(name), f"no line {name}")
+        self.number = decimal(lines.pop(0).removeprefix(name))
+        self.hashes = [unbase64(line) for line in lines]
+        need(len(lines) <= 63 and all(len(h) == 32 for h in self.hashes), "not hashes")
         self.checkpoint = Checkpoint(note)
 
 
-# ---- Trust root (settings.md section 2) and quorum (proof.md section 3) --------------------------
+# ==== Trust root: settings.md section 2. Quorum, verifying: proof.md sections 3 and 5 =============
 
 
 def toml_strict(data, most):
-    """TOML 1.0 in UTF-8 with at most so many bytes."""
+    """TOML 1.0 in UTF-8 of at most so many bytes."""
     need(len(data) <= most, "a text that is too long")
     try:
-        return tomllib.loads(data.decode("utf-8"))
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError, ValueError):
+        return tomllib.loads(utf8(data))
+    except (tomllib.TOMLDecodeError, RecursionError, ValueError):
         raise BadInput("not TOML") from None
+
+
+UNITS = {"s": 1000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
+DAY = UNITS["d"]
+
+
+def duration(value):
+    """policy.md section 1, in milliseconds (l)."""
+    need(isinstance(value, str) and re.fullmatch(r"[1-9][0-9]{0,3}[smhd]", value), "no duration")
+    return int(value[:-1]) * UNITS[value[-1]]
+
+
+KINDS |= {"LABEL": text(r"[a-z0-9._-]{1,100}"), "DURATION": duration, "ONE": one_of(1),
+          "NEED": lambda v: (one_of("any", "all") if isinstance(v, str) else integer(1, 64))(v)}
+shapes("""
+trust_root       version ONE, origin ORIGIN, ledger DIGEST, ledger_key TEXT, admins FINGERPRINT!,
+                 quorum? LABEL, max_age? DURATION, witness? <witness>+1-32, group? <group>+1-32
+witness          name LABEL, key TEXT
+group            name LABEL, members LABEL!1-64, need NEED
+""")
 
 
 class TrustRoot:
     """settings.md section 2."""
 
     def __init__(self, data):
-        root = toml_strict(data, 65536)
-        name = text_of(r"[a-z0-9._-]{1,100}", "not a name")
-        text = text_of(r".*", "not a text")
-        witness = table(name=name, key=text)
-        group = table(name=name, members=items(name, 1, 64),
-                      need=lambda v: v if v in ("any", "all") else integer(1, 64)(v))
-        root = table(version=exact(1), origin=ORIGIN, ledger=DIGEST, ledger_key=text,
-                     admins=items(FINGERPRINT), quorum_=name, witness_=items(witness, 1, 32),
-                     group_=items(group, 1, 32), max_age_=duration)(root)
-        self.digest = sha256(data).hex()
+        root = SHAPES["trust_root"](toml_strict(data, 65536))
         self.origin, self.ledger = root["origin"], root["ledger"]
         self.max_age = root.get("max_age")
         self.key = NoteKey(root["ledger_key"], 1)
         need(self.key.name == self.origin, "a key of another name than the origin")
-        need(len(set(root["admins"])) == len(root["admins"]), "an admin twice")
-        self.admins = root["admins"]
-        self.witnesses = {w["name"]: NoteKey(w["key"], 4) for w in root.get("witness", [])}
-        self.groups = {g["name"]: g for g in root.get("group", [])}
-        names = [named["name"] for named in root.get("witness", []) + root.get("group", [])]
+        witnesses, groups = root.get("witness", []), root.get("group", [])
+        self.witnesses = {w["name"]: NoteKey(w["key"], 4) for w in witnesses}
+        self.groups = {g["name"]: g for g in groups}
+        names = [named["name"] for named in witnesses + groups]
         need(len(set(names)) == len(names) and "none" not in names, "a name twice, or none")
-        keys = [key.key for key in self.witnesses.values()] + [self.key.key]
-        need(len(set(keys)) == len(keys), "one public key under two names")
-        known, used = set(self.witnesses), set()
-        for entry in self.groups.values():
-            members = entry["members"]
-            need(set(members) <= known and not used & set(members), "a member unknown or used")
-            need(len(set(members)) == len(members), "a member twice")
-            need(entry["need"] in ("any", "all") or entry["need"] <= len(members),
-                 "too many needed")
-            used |= set(members)
-            known.add(entry["name"])
-        need("quorum" in root or not names, "no quorum")
-        self.quorum = root.get("quorum", "none")
-        need(self.quorum == "none" or self.quorum in known, "a quorum that is not there")
+        keys = {key.key for key in [self.key, *self.witnesses.values()]}
+        need(len(keys) == 1 + len(witnesses), "one public key under two names")
+        free = set(self.witnesses)  # what may still become a member
+        for group in groups:
+            members, wanted = group["members"], group["need"]
+            need(set(members) <= free, "a member that is unknown, or one already")
+            need(wanted in ("any", "all") or wanted <= len(members), "too many needed")
+            free = free - set(members) | {group["name"]}
+        self.quorum = root.get("quorum", "" if names else "none")
+        need(self.quorum in ["none", *names], "no quorum, or one that is not there")
 
     def quorum_holds(self, cosigned, name=None):
         """proof.md section 3, rule 5; `cosigned`: the names of witnesses that hold."""
         name = name or self.quorum
-        if name == "none":
-            return True
-        if name in self.witnesses:
-            return name in cosigned
-        group = self.groups[name]
-        wanted = {"any": 1, "all": len(group["members"])}.get(group["need"], group["need"])
-        return sum(self.quorum_holds(cosigned, member) for member in group["members"]) >= wanted
+        if name not in self.groups:
+            return name == "none" or name in cosigned
+        members, wanted = self.groups[name]["members"], self.groups[name]["need"]
+        held = sum(self.quorum_holds(cosigned, member) for member in members)
+        return held >= {"any": 1, "all": len(members)}.get(wanted, wanted)
 
 
 class Known:
     """proof.md section 5: trees and keys of the ledger that are known by now."""
 
     def __init__(self, trust):
-        self.trust = trust
-        self.trees = {}
+        self.trust, self.trees = trust, {}
         self.keys = [(0, trust.key)]  # from trees of so many entries on
         self.join(0, sha256(b""))
         self.join(1, bytes.fromhex(trust.ledger))
 
     def join(self, size, root):
+        """Step 2."""
         need(self.trees.setdefault(size, root) == root, "the ledger has two histories", Tampered)
-
-    def key_of(self, size):
-        return [key for since, key in self.keys if since <= size][-1]
-
-    def check_origin(self, note):
-        """Step 3, what decides first."""
-        need(note.origin == self.trust.origin, f"it is of {note.origin}: name its trust root")
 
     def check_signature(self, note):
         """Step 3."""
-        key = self.key_of(note.size)
+        _, _, key = max((since, n, key) for n, (since, key) in enumerate(self.keys)
+                        if since <= note.size)
         signature = note.by(key)
         need(signature, "not signed by any known key", No)
         need(ed25519_holds(key.key, note.text.encode(), signature),
              f"the signature of {key.name} does not verify", Tampered)
 
-    def check_witnesses(self, note):
-        """Steps 6 and 7: the witnesses that cosigned, by name, with their times."""
-        times = {name: cosigned_at(key, note) for name, key in self.trust.witnesses.items()}
-        self.join(note.size, note.root)
+    def cosigned(self, note):
+        """Step 6: the times of the known witnesses that cosigned, by their names."""
+        times = {name: note.cosigned_at(key) for name, key in self.trust.witnesses.items()}
         return {name: at for name, at in times.items() if at is not None}
 
-    def learn(self, index, statement):
-        """(ae) A key that an entry brings, for trees of more than `index` + 1 entries."""
-        for name, body in statement.says["operations"] if statement.kind == "governance" else []:
+    def learn(self, leaf):
+        """(ae) A key that an entry brings signs trees of more than its index + 1 entries."""
+        for name, said in leaf.says["operations"] if leaf.kind == "governance" else []:
             if name == "rotate_ledger_key":
-                self.keys.append((index + 2, NoteKey(body["ledger_key"], 1)))
-                self.keys.sort(key=lambda pair: pair[0])
+                self.keys.append((leaf.index + 2, NoteKey(said["ledger_key"], 1)))
 
 
-def verify_proof(data, known, shown=False):
+def verify_proof(data, known):
     """proof.md section 5: a report of what the file proves."""
-    trust = known.trust
-    proof = None
-    if data.startswith((PROOF_HEAD, b"old ")):
-        proof = Proof(data)
-        note = proof.checkpoint
-    else:
-        note = Checkpoint(data)
-    report = {"proves": "checkpoint" if proof is None else "growth" if proof.growth else "entry",
-              "checkpoint": {"size": note.size, "root": note.root.hex()}}
-    learned, leaf = None, None
-    known.check_origin(note)
-    if proof and not proof.growth:
+    trust, leaf = known.trust, None
+    is_proof = data.startswith((PROOF_HEAD, b"old "))
+    proof = Proof(data) if is_proof else None
+    note = proof.checkpoint if proof else Checkpoint(data)
+    report = {"proves": "checkpoint", "checkpoint": {"size": note.size, "root": note.root.hex()}}
+    need(note.origin == trust.origin, f"it is of {note.origin}: name its trust root")
+    if proof and not proof.is_growth:
         need(proof.extra, "no leaf in the extra line")
-        try:
-            leaf = Leaf(proof.extra)
-        except BadInput as error:
-            raise Tampered(f"what it holds is no entry: {error}") from None
+        with as_tampered("what it holds is no entry"):
+            leaf = Leaf(proof.extra, proof.number)
     known.check_signature(note)
     if leaf:
-        try:
-            envelope, statement = leaf.read()
-        except BadInput as error:
-            raise Tampered(f"what it holds is no statement: {error}") from None
-        index, ledger = proof.number, bytes.fromhex(trust.ledger)
-        need(root_by_inclusion(index, note.size, leaf.hash, proof.hashes) == note.root,
-             "the proof leads to another root", Tampered)
-        own = leaf.hash if index == 0 else bytes.fromhex(statement.ledger or "")
-        need(own == ledger and (index != 1 or leaf.prev == ledger), "another ledger's", Tampered)
-        report["entry"] = {"index": index, "leaf": leaf.hash.hex(), "statement": envelope.identity,
-                           "kind": statement.kind, "by": statement.by, "time": utc(leaf.time)}
-        learned = (index, statement)
+        with as_tampered("what it holds is no statement"):
+            leaf.read()
+        found = root_by_inclusion(leaf.index, note.size, leaf.hash, proof.hashes)
+        need(found == note.root, "the proof leads to another root", Tampered)
+        named = leaf.ledger if leaf.index else leaf.hash.hex()
+        need(named == trust.ledger and (leaf.index != 1 or leaf.prev.hex() == named),
+             "it is another ledger's", Tampered)
+        report |= {"proves": "entry", "entry": {
+            "index": leaf.index, "leaf": leaf.hash.hex(), "statement": leaf.identity,
+            "kind": leaf.kind, "by": leaf.by, "time": utc(leaf.time)}}
     elif proof:
-        report["since"] = proof.number
+        report |= {"proves": "growth", "since": proof.number}
         need(proof.number in known.trees, f"it starts at {proof.number} entries: of which tree?")
         check_growth(proof.number, known.trees[proof.number], note.size, note.root, proof.hashes)
-    times = known.check_witnesses(note)
+    times = known.cosigned(note)
+    known.join(note.size, note.root)
     report["witnesses"] = [{"name": n, "time": utc(t * 1000)} for n, t in times.items()]
-    report["answer"] = "YES" if trust.quorum_holds(times) else "NO"
-    if report["answer"] == "NO":
-        report["refused"] = f"{len(times)} of {len(trust.witnesses)} witnesses cosigned it"
-    elif learned:
-        known.learn(*learned)
-    return report
+    if not trust.quorum_holds(times):
+        refused = f"{len(times)} of {len(trust.witnesses)} witnesses cosigned it"
+        return {"answer": "NO", "refused": refused, **report}
+    if leaf:
+        known.learn(leaf)
+    return {"answer": "YES", **report}
+
+
+@contextlib.contextmanager
+def as_tampered(what):
+    """What is wrong within is an integrity failure of this name."""
+    try:
+        yield
+    except (BadInput, Tampered) as error:
+        raise Tampered(f"{what}: {error}") from None
 
 
 def utc(milliseconds):
@@ -904,58 +778,41 @@ def utc(milliseconds):
     return at.strftime("%Y-%m-%dT%H:%M:%S") + fraction + "Z"
 
 
-# ---- Change documents (change.md) ----------------------------------------------------------------
+# ==== Change documents: change.md =================================================================
 
 CHANGE_HEAD = b"countersign change v1\n"
-ABSENT = (b"000000", b"-")
+SIDE = (rb"000000 -|(?:100644|100755|120000) [0-9a-f]{64}"
+        rb"|160000 git-sha1:[0-9a-f]{40}|160000 git-sha256:[0-9a-f]{64}")
+ROW = re.compile(rb"(%s) (%s) (.*)" % (SIDE, SIDE), re.S)
+ABSENT = b"000000 -"
+MODE = slice(0, 6)
+CONTENT = slice(7, None)
 
 
 def check_path(path):
-    """change.md, Format, rule 4."""
-    need(1 <= len(path) <= 4096 and b"\0" not in path, "not a path")
+    """Format, rule 4."""
+    need(len(path) <= 4096 and b"\0" not in path, "not a path")
     need(not {b"", b".", b".."} & set(path.split(b"/")), "not a path")
-
-
-def check_side(side):
-    """change.md, Format: `side`."""
-    mode, content = side
-    blob = mode in (b"100644", b"100755", b"120000") and re.fullmatch(rb"[0-9a-f]{64}", content)
-    link = mode == b"160000" and re.fullmatch(
-        rb"git-sha1:[0-9a-f]{40}|git-sha256:[0-9a-f]{64}", content)
-    need(blob or link or side == ABSENT, "not a side")
-
-
-def read_side(text):
-    """A side as a document writes it: mode, a space, content."""
-    side = tuple(text.split(b" "))
-    need(len(side) == 2, "not a side")
-    check_side(side)
-    return side
+    return path
 
 
 def read_document(data):
-    """change.md, Format: rows as {path: (old side, new side)}, a side being (mode, content)."""
-    need(len(data) <= 256 << 20 and data.startswith(CHANGE_HEAD), "not a change document")
-    need(data == CHANGE_HEAD or data.endswith(b"\0"), "a document that is cut off")
-    rows, last = {}, None
-    for row in data[len(CHANGE_HEAD):].split(b"\0")[:-1]:
-        fields = row.split(b" ", 4)
-        need(len(fields) == 5, "not a row")
-        old, new, path = tuple(fields[:2]), tuple(fields[2:4]), fields[4]
-        check_side(old)
-        check_side(new)
-        check_path(path)
-        need(last is None or last < path, "rows that are not sorted")
-        need(old != new, "a row of no difference")
-        rows[path], last = (old, new), path
-    need(len(rows) <= 1_000_000, "too many rows")
+    """Format: rows as {path: (old side, new side)}; a side is mode, space and content."""
+    need(len(data) <= 256 * MIB and data.startswith(CHANGE_HEAD), "not a change document")
+    *lines, end = data[len(CHANGE_HEAD):].split(b"\0")
+    need(not end and len(lines) <= 1_000_000, "a document that is cut off, or too long")
+    rows = {}
+    for line in lines:
+        match = ROW.fullmatch(line)
+        need(match and match[1] != match[2], "not a row")
+        rows[check_path(match[3])] = (match[1], match[2])
+    need(len(rows) == len(lines) and ascends(list(rows)), "rows that are not sorted")
     return rows
 
 
 def write_document(rows):
-    """change.md, Format."""
-    return CHANGE_HEAD + b"".join(
-        b" ".join((*rows[path][0], *rows[path][1], path)) + b"\0" for path in sorted(rows))
+    """Format."""
+    return CHANGE_HEAD + b"".join(b"%s %s %s\0" % (*rows[path], path) for path in sorted(rows))
 
 
 def change_hash(rows):
@@ -963,7 +820,7 @@ def change_hash(rows):
 
 
 def compose(documents):
-    """change.md, Composition. None: they are not consecutive."""
+    """Composition. None: they are not consecutive."""
     sides = {}
     for rows in documents:
         for path, (old, new) in rows.items():
@@ -974,464 +831,394 @@ def compose(documents):
     return {path: pair for path, pair in sides.items() if pair[0] != pair[1]}
 
 
-def fold_path(path):
-    """change.md, Facts, Folding (finding 24)."""
-    def fold_part(part):
-        try:
-            text = part.decode("utf-8")
-        except UnicodeDecodeError:
-            return part.lower()
-        folded = unicodedata.normalize("NFD", text).casefold()
-        return unicodedata.normalize("NFC", folded).encode()
-    return b"/".join(map(fold_part, path.split(b"/")))
-
-
 def opaque_reason(content):
-    """change.md, Facts: why nobody can read this content in a difference; None: they can."""
+    """Facts beside the document: why nobody can read it in a difference; None: they can."""
     heads = (b"version https://git-lfs.github.com/spec/",
-             b"version https://hawser.github.com/spec/",
-             b"version http://git-media.io/v/")
+             b"version https://hawser.github.com/spec/", b"version http://git-media.io/v/")
     if len(content) < 1024 and content.startswith(heads):
         return "lfs-pointer"
     if b"\0" in content:
         return "binary"
-    return "too-long" if content.count(b"\n") > 10_000 or len(content) > 1 << 20 else None
+    return "too-long" if content.count(b"\n") > 10_000 or len(content) > MIB else None
 
 
-def link_target(path, text):
-    """change.md, Format: the path that a symbolic link's text leads to; None: none."""
-    if text.startswith(b"/") or len(text) > 4096:
+def link_target(path, link):
+    """Format: the path that a symbolic link's text leads to; None: none."""
+    if link.startswith(b"/") or len(link) > 4096:
         return None
     parts = path.split(b"/")[:-1]
-    for part in text.split(b"/"):
+    for part in link.split(b"/"):
         if part == b"..":
             if not parts:
                 return None
             parts.pop()
         elif part not in (b"", b"."):
             parts.append(part)
-    target = b"/".join(parts)
     try:
-        check_path(target)
+        return check_path(b"/".join(parts))
     except BadInput:
         return None
-    return target
 
 
-# ---- Certificates of carried sign-offs (change.md, Carried) --------------------------------------
+# ---- Carried ----
 
-CARRY_HEAD = b"countersign carry v1\n"
+CERTIFICATE = re.compile(rb"countersign carry v1\napproved ([0-9a-f]{64})\nlanded ([0-9a-f]{64})\n")
+EDIT = re.compile(rb"([am]) (0|[1-9][0-9]{0,7}) (0|[1-9][0-9]{0,7}) (0|[1-9][0-9]{0,7})\n")
 
 
 def read_certificate(data):
-    """change.md, Carried, Certificate: both hashes, and {path: [(side, first, removed, bytes)]}."""
-    limit = 16 << 20
-    need(len(data) <= limit, "a certificate that is too large")
-    match = re.match(CARRY_HEAD + rb"approved ([0-9a-f]{64})\nlanded ([0-9a-f]{64})\n", data)
-    need(match, "not a certificate")
-    at, files, edits, last, total = match.end(), {}, None, None, 0
-    edit = re.compile(rb"([am]) (0|[1-9][0-9]{0,7}) (0|[1-9][0-9]{0,7}) (0|[1-9][0-9]{0,7})\n")
+    """Certificate: approved and landed hash, and {path: [(side, first, removed, bytes)]}."""
+    limit, head = 16 * MIB, CERTIFICATE.match(data)
+    need(head and len(data) <= limit, "not a certificate")
+    at, paths, edits, files = head.end(), [], None, {}
     while at < len(data):
         if data.startswith(b"f ", at):
             end = data.find(b"\0", at)
             need(end >= 0, "a path that does not end")
-            path = data[at + 2:end]
-            check_path(path)
-            need(last is None or last < path, "files that are not sorted")
-            need(len(files) < 10_000, "too many files")
-            edits = files[path] = []
-            last, at = path, end + 1
+            paths.append(check_path(data[at + 2:end]))
+            edits = files[paths[-1]] = []
+            at = end + 1
             continue
-        match = edit.match(data, at)
+        match = EDIT.match(data, at)
         need(match and edits is not None, "not an edit")
-        side, (first, removed, size) = match[1], (int(match[n]) for n in (2, 3, 4))
+        first, removed, size = (int(match[n]) for n in (2, 3, 4))
         at = match.end() + size
         inserted = data[match.end():at]
         need(at <= len(data) and (removed or size), "an edit that is cut off or empty")
         need(first <= limit and removed <= limit, "an edit beyond what a file can have")
         need(b"\0" not in inserted, "a NUL in an edit")
         if edits:
-            before = edits[-1]
-            need(first > before[1] + before[2], "edits that touch")
-            need(not before[3] or before[3].endswith(b"\n"), "an edit that ends within a line")
-        edits.append((side, first, removed, inserted))
-        total += 1
-    need(total <= 1_000_000, "too many edits")
+            _, before, gone, text = edits[-1]
+            need(first > before + gone, "edits that touch")
+            need(not text or text.endswith(b"\n"), "an edit that ends within a line")
+        edits.append((match[1], first, removed, inserted))
+    need(ascends(paths), "files that are not sorted")
+    need(len(files) <= 10_000 and sum(map(len, files.values())) <= 1_000_000, "too many edits")
     for edits in files.values():
         need({side for side, *_ in edits} == {b"a", b"m"}, "edits of one side only")
-    return match_hex(data), files
-
-
-def match_hex(certificate):
-    """The approved and the landed hash that a certificate names."""
-    lines = certificate.split(b"\n", 3)
-    return lines[1][9:].decode(), lines[2][7:].decode()
-
-
-def lines_of(content):
-    return content.splitlines(keepends=True) if b"\r" not in content and not re.search(
-        rb"[\x0b\x0c\x1c-\x1e\x85]", content) else re.findall(rb"[^\n]*\n|[^\n]+", content)
+    return head[1].decode(), head[2].decode(), files
 
 
 def apply_edits(lines, edits):
-    result, at = [], 0
+    made, at = [], 0
     for _, first, removed, inserted in edits:
-        result += lines[at:first] + [inserted]
+        made += [*lines[at:first], inserted]
         at = first + removed
-    return b"".join(result + lines[at:])
+    return b"".join(made + lines[at:])
+
+
+def check_edits(edits, content, gap, wanted):
+    """Check, steps 5 to 8: the fewest unchanged lines between edits of both sides. `wanted`: the
+    digests of T, O and R."""
+    need(b"\0" not in content, "a NUL in B")
+    lines, closest = re.findall(rb"[^\n]*\n|[^\n]+", content), None
+    for _, first, removed, inserted in edits:
+        need(first + removed <= len(lines), "an edit is beyond the end")
+        is_at_end = first + removed == len(lines)
+        need(not inserted or inserted.endswith(b"\n") or is_at_end, "an edit would join a line")
+        need(first < len(lines) or content[-1:] in (b"", b"\n"), "an edit would join a line")
+    for (side, first, removed, _), (other, after, _, _) in itertools.pairwise(edits):
+        if side != other:
+            between = after - first - removed
+            need(between >= max(gap, 1), f"only {between} unchanged lines between edits")
+            closest = between if closest is None else min(closest, between)
+    for digest, sides in zip(wanted, (b"a", b"m", b"am"), strict=True):
+        made = apply_edits(lines, [e for e in edits if e[0] in sides])
+        need(sha256(made).hex().encode() == digest, "the edits make another content")
+    return closest
 
 
 def check_carried(approved, landed, certificate, gap, content_of, landed_side):
-    """change.md, Carried, Check: what is carried, or BadInput with the reason why nothing is.
-
-    `content_of(hex digest)` gives bytes or None; `landed_side(path)` gives the side of the landed
-    tree, or None where it is not known."""
-    need(approved and landed, "one of the changes is empty")
-    hashes, files = read_certificate(certificate)
-    hash_a, hash_l = change_hash(approved), change_hash(landed)
-    need(hash_a != hash_l, "the changes are the same")
-    need(hashes == (hash_a, hash_l), "certificate of another change")
-    equal, there, edited, closest, used, total = 0, [], [], None, set(), 0
+    """Check: what is carried, or BadInput with the reason why nothing is. `content_of(digest)`
+    gives bytes or None; `landed_side(path)` the side of the landed tree, or None."""
+    need(approved and landed and approved != landed, "one of the changes is empty, or both are one")
+    *hashes, files = read_certificate(certificate)
+    need(hashes == [change_hash(approved), change_hash(landed)], "certificate of another change")
+    exact, there, edited, gaps, total = 0, [], [], [], 0
     for path in sorted(approved.keys() | landed.keys()):
         need(path in approved, "landed, and is no part of what was approved")
         if path not in landed:
-            side = landed_side(path)
-            need(side is not None, "it is not known what is there")
-            need(side == approved[path][1], "approved, and neither landed so nor there")
+            need(landed_side(path) == approved[path][1], "approved, and neither landed nor there")
             there.append(path)
-            continue
-        if approved[path] == landed[path]:
-            equal += 1
-            continue
-        (base, target), (other, result) = approved[path], landed[path]
-        modes = {base[0], target[0], other[0], result[0]}
-        need(len(modes) == 1 and modes <= {b"100644", b"100755"}, "not one mode of a file")
-        need(path in files, "the certificate has no edits of it")
-        used.add(path)
-        content = content_of(base[1].decode())
-        need(content is not None, "B is not at hand")
-        total += len(content)
-        need(len(content) <= 16 << 20 and total <= 256 << 20, "B is too large")
-        need(sha256(content).hex().encode() == base[1] and b"\0" not in content, "B is another")
-        lines, edits = lines_of(content), files[path]
-        for _, first, removed, inserted in edits:
-            need(first + removed <= len(lines), "an edit is beyond the end")
-            at_end = first + removed == len(lines)
-            need(not inserted or inserted.endswith(b"\n") or at_end, "an edit would join a line")
-            open_end = lines and not lines[-1].endswith(b"\n")
-            need(not (open_end and first == len(lines)), "an edit would join a line")
-        for before, after in itertools.pairwise(edits):
-            if before[0] != after[0]:
-                between = after[1] - before[1] - before[2]
-                need(between >= max(gap, 1), f"only {between} unchanged lines between edits")
-                closest = between if closest is None else min(closest, between)
-        for wanted, side in ((target, b"a"), (other, b"m"), (result, b"am")):
-            made = apply_edits(lines, [e for e in edits if e[0] in side])
-            need(sha256(made).hex().encode() == wanted[1], "the edits make another content")
-        edited.append(path)
-    need(used == files.keys(), "the certificate has edits of a path that needs none")
-    return {"exact": equal, "there": there, "edited": edited, "closest_lines": closest}
+        elif approved[path] == landed[path]:
+            exact += 1
+        else:
+            (base, target), (other, result) = approved[path], landed[path]
+            modes = {side[MODE] for side in (base, target, other, result)}
+            need(len(modes) == 1 and modes <= {b"100644", b"100755"}, "not one mode of a file")
+            need(path in files, "the certificate has no edits of it")
+            content = content_of(base[CONTENT].decode())
+            need(content is not None and sha256(content).hex().encode() == base[CONTENT], "no B")
+            total += len(content)
+            need(len(content) <= 16 * MIB and total <= 256 * MIB, "B is too large")
+            wanted = [side[CONTENT] for side in (target, other, result)]
+            gaps.append(check_edits(files[path], content, gap, wanted))
+            edited.append(path)
+    need(set(edited) == files.keys(), "the certificate has edits of a path that needs none")
+    closest = min((g for g in gaps if g is not None), default=None)
+    return {"exact": exact, "there": there, "edited": edited, "closest_lines": closest}
 
 
-# ---- Reading git (change.md, Reading a document out of git; Steps and chains) --------------------
+# ---- Reading a document out of git; Steps and chains ----
 
 
-def git_id(kind, data, length=40):
-    """change.md, Reading, rule 3: an object's id, in the format of ids of this length."""
-    header = b"%s %d\0" % (kind.encode(), len(data))
-    return (hashlib.sha1 if length == 40 else hashlib.sha256)(header + data).hexdigest()
+def git_id(data, digits):
+    """Rule 3: the id of an object, in the format of ids of so many digits."""
+    return (hashlib.sha1 if digits == 40 else hashlib.sha256)(data).hexdigest()
 
 
 IGNORED_BY_HFS = re.compile("[\u200c-\u200f\u202a-\u202e\u206a-\u206f\ufeff]")
 
 
 def is_dot_git(name):
-    """change.md, Reading, rule 4: `.git` on NTFS or HFS+."""
-    for part in name.split(b"\\"):
-        stem = part.split(b":")[0].rstrip(b" .").lower()
-        if stem in (b".git", b"git~1"):
-            return True
+    """Rule 4: `.git` on NTFS or HFS+."""
+    stems = [part.split(b":")[0].rstrip(b" .").lower() for part in name.split(b"\\")]
     folded = IGNORED_BY_HFS.sub("", name.decode("utf-8", "surrogateescape")).lower()
-    return folded == ".git"
+    return bool({b".git", b"git~1"} & set(stems)) or folded == ".git"
 
 
 TREE_ENTRY = re.compile(rb"(40000|100644|100664|100755|120000|160000) ([^\0]*)\0")
 
 
 def read_tree(data, id_bytes=20):
-    """change.md, Reading, rule 4: {name: (mode, id)}."""
-    need(len(data) <= 16 << 20, "a tree that is too large", Tampered)
-    entries, last, at = {}, None, 0
+    """Rule 4: {name: (mode, id)}."""
+    need(len(data) <= 16 * MIB, "a tree that is too large", Tampered)
+    entries, order, at = {}, [], 0
     while at < len(data):
         match = TREE_ENTRY.match(data, at)
         need(match and match.end() + id_bytes <= len(data), "not a tree", Tampered)
         mode, name = match[1], match[2]
-        oid = data[match.end():match.end() + id_bytes]
         at = match.end() + id_bytes
+        oid = data[match.end():at]
         need(any(oid), "the null id in a tree", Tampered)
-        need(name not in (b"", b".", b"..") and b"/" not in name and not is_dot_git(name),
-             "a name that no tree may have", Tampered)
-        order = name + b"/" if mode == b"40000" else name
-        need((last is None or last < order) and name not in entries, "not git's order", Tampered)
-        last = order
+        need(name not in (b"", b".", b"..") and b"/" not in name and not is_dot_git(name)
+             and name not in entries, "a name that no tree may have, or twice", Tampered)
+        order.append(name + b"/" if mode == b"40000" else name)
         entries[name] = (b"100644" if mode == b"100664" else mode, oid.hex())
+    need(ascends(order), "not git's order", Tampered)
     return entries
 
 
 def identity(text):
-    """change.md, Steps and chains: name and address; None: there is no address."""
-    name, found, rest = text.partition(b"<")
-    address, closed, _ = rest.partition(b">")
-    if not found or not closed:
-        return None
-    return name.strip(b" \t"), address.strip(b" \t")
+    """Steps and chains: name and address; None: there is no address."""
+    match = re.match(rb"([^<]*)<([^>]*)>", text)
+    return match and (match[1].strip(b" \t"), match[2].strip(b" \t"))
 
 
 class Commit:
-    """change.md, Reading, rule 5."""
+    """Rule 5."""
 
     def __init__(self, data):
-        need(len(data) <= 1 << 20, "a commit that is too large", Tampered)
         head, _, self.message = data.partition(b"\n\n")
-        need(b"\0" not in head, "a NUL in the headers of a commit", Tampered)
-        match = re.match(rb"tree ([0-9a-f]{40}|[0-9a-f]{64})\n"
-                         rb"((?:parent (?:[0-9a-f]{40}|[0-9a-f]{64})\n)*)"
-                         rb"author ([^\n]*)\ncommitter ([^\n]*)(?:\n|\Z)", head)
-        need(match, "not a commit", Tampered)
-        rest = head[match.end():]
-        need(not re.search(rb"^(tree|parent|author|committer)( |$)", rest, re.M), "a header twice",
-             Tampered)
+        oid = rb"[0-9a-f]{40}|[0-9a-f]{64}"
+        match = re.match(rb"tree (%s)\n((?:parent (?:%s)\n)*)author ([^\n]*)\n"
+                         rb"committer ([^\n]*)(?:\n|\Z)" % (oid, oid), head)
+        need(match and len(data) <= MIB and b"\0" not in head, "not a commit", Tampered)
+        again = re.search(rb"^(tree|parent|author|committer)( |$)", head[match.end():], re.M)
+        need(not again, "a header twice", Tampered)
         self.tree = match[1].decode()
-        self.parents = [line[7:].decode() for line in match[2].split(b"\n") if line]
+        self.parents = [line[7:].decode() for line in match[2].split(b"\n")[:-1]]
         need(len(self.parents) <= 1000, "too many parents", Tampered)
         self.author, self.committer = identity(match[3]), identity(match[4])
         self.co_authors = co_authors(self.message)
 
 
-def trailers(message):
-    """change.md, Steps and chains (p): any line that begins with a key and a colon."""
-    for line in message.split(b"\n"):
-        match = re.match(rb"([A-Za-z0-9-]+)[ \t]*:(.*)", line.removesuffix(b"\r"), re.S)
-        if match:
-            yield match[1].lower(), match[2].strip(b" \t\r\n\x0b\x0c")
-
-
 def co_authors(message):
-    found = [identity(value) for key, value in trailers(message) if key == b"co-authored-by"]
+    """Steps and chains (p): any line that begins with the key and a colon."""
+    lines = [line.removesuffix(b"\r") for line in message.split(b"\n")]
+    named = [re.match(rb"co-authored-by[ \t]*:(.*)", line, re.S | re.I) for line in lines]
+    found = [identity(match[1].strip(b" \t\r\n\x0b\x0c")) for match in named if match]
     return [author for author in found if author]
 
 
-# ---- Policy (policy.md) --------------------------------------------------------------------------
+# ==== Policy: policy.md ===========================================================================
 
 INVISIBLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u00ad\u061c\u200b-\u200f\u2028-\u202e"
                        "\u2060-\u206f\ufeff\U000e0000-\U000e007f]")
-UNITS = {"s": 1000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
-DAY = UNITS["d"]
-
-
-def duration(value):
-    """policy.md section 1, in milliseconds (l)."""
-    need(isinstance(value, str) and re.fullmatch(r"[1-9][0-9]{0,3}[smhd]", value), "not a duration")
-    return int(value[:-1]) * UNITS[value[-1]]
 
 
 def pattern(value):
-    """policy.md section 4, rules 1 and 3."""
+    """Section 4, rules 1 and 3."""
     need(isinstance(value, str) and 1 <= len(value.encode()) <= 1024, "not a pattern")
     need(not re.search(r"[\[\]{}\\\x00-\x1f\x7f-\x9f]|^!", value), "not a pattern")
     for segment in value.split("/"):
         need(segment not in ("", ".", "..") and ("**" not in segment or segment == "**"),
-             "no pattern")
+             "not a segment of a pattern")
     return value
 
 
-def fold_policy(path):
-    """policy.md section 1, the folded form of a path. (change.md folds otherwise: NFD first.)"""
+def fold(path):
+    """Section 1, the folded form of a path. (change.md folds otherwise: NFD first.)"""
     try:
-        return unicodedata.normalize("NFC", unicodedata.normalize(
-            "NFC", path.decode("utf-8")).casefold()).encode()
+        composed = unicodedata.normalize("NFC", path.decode("utf-8"))
+        return unicodedata.normalize("NFC", composed.casefold()).encode()
     except UnicodeDecodeError:
         return path.lower()
 
 
 @functools.lru_cache(4096)
-def compiled(folded, value):
-    """policy.md section 4, rules 1 and 2: a pattern as an expression over bytes."""
-    value = fold_policy(value.encode()) if folded else value.encode()
-    segments = value.split(b"/")
-    parts = []
-    for segment in segments:
-        if segment == b"**":
-            parts.append(rb"(?:[^/]*/)*")
-        else:
-            parts.append(b"".join({b"*": rb"[^/]*", b"?": rb"[^/]"}.get(c, re.escape(c))
-                                  for c in re.findall(rb"(?s).", segment)) + b"/")
-    return re.compile(b"".join(parts), re.S)
+def compiled(value):
+    """Section 4, rules 1 and 2: a pattern as an expression over bytes that end in `/`."""
+    wild, parts = {b"*": rb"[^/]*", b"?": rb"[^/]"}, b""
+    for segment in value.split(b"/"):
+        letters = [wild.get(c, re.escape(c)) for c in re.findall(rb"(?s).", segment)]
+        parts += rb"(?:[^/]*/)*" if segment == b"**" else b"".join(letters) + b"/"
+    return re.compile(parts, re.S)
 
 
-def matches(value, path, folded=False):
-    """policy.md section 4, rules 2, 4 and 5: exactly, or with `folded` exactly or folded."""
-    if compiled(False, value).fullmatch(path + b"/"):
-        return True
-    return folded and bool(compiled(True, value).fullmatch(fold_policy(path) + b"/"))
+def matches(value, path, is_folded=False):
+    """Section 4, rules 2, 4 and 5: exactly, or with `is_folded` exactly or folded."""
+    value = value.encode()
+    return bool(compiled(value).fullmatch(path + b"/")
+                or is_folded and compiled(fold(value)).fullmatch(fold(path) + b"/"))
 
 
-def unique(kind, most=100, least=0, key=lambda v: v):
-    """A list of a policy: at most 100 items, nothing twice."""
-    def check(value):
-        read = items(kind, least, most)(value)
-        need(len({key(v) for v in read}) == len(read), "a list that says something twice")
-        return read
-    return check
-
-
-def boolean(value):
-    need(isinstance(value, bool), "not a boolean")
-    return value
-
-
-def named(key, value):
-    """A table of names, each with a table."""
+def names_to(shape):
+    """A table of names, each with a table of this shape."""
     def check(found):
         need(isinstance(found, dict), "no table")
-        return {key(name): value(item) for name, item in found.items()}
+        return {KINDS["PARTS"](name): SHAPES[shape](value) for name, value in found.items()}
     return check
 
 
-SCHEME = r"(?=.{1,1024}\Z)[A-Za-z][A-Za-z0-9+.-]*:"
-REPOSITORY_URI = text_of(SCHEME + r"//[\x21-\x7e]+", "no URI of a repository")
-URI = text_of(SCHEME + r"[\x21-\x7e]+", "no URI")
-CARRY = word("clean", "never")
-TOUCH = word("touch", "attested")
-MODE = word("observe", "enforce")
+URI = r"(?=.{1,1024}\Z)[A-Za-z][A-Za-z0-9+.-]*:%s[\x21-\x7e]+"
+KINDS |= {
+    "PATTERN": pattern, "URI": text(URI % ""), "URI_OF_REPOSITORY": text(URI % "//"),
+    "BOOL": one_of(True, False), "GAP": integer(1, 1000),
+    "TITLE": kind(lambda v: text(r"[^\x00-\x1f\x7f]+")(v) and len(v.encode()) <= 100),
+    "ENVIRONMENTS": names_to("environment"), "SERVICES": names_to("service"),
+    "REPOSITORIES": names_to("repository"),
+}
+shapes("""
+policy           version ONE, levels? NAME!0-20, defaults? <defaults>, override? <terms>,
+                 environment? ENVIRONMENTS, repository? REPOSITORIES, service? SERVICES,
+                 rule? <rule>+0-500
+defaults         undeclared? none|assisted|generated,
+                 unproved_authors? add-one|lowest-level|accept, approval_ttl? DURATION,
+                 rollback_within? DURATION, carry? clean|never, carry_gap? GAP,
+                 weaken_delay? DURATION, exempt? PATTERN!0-100, allow_collisions? BOOL,
+                 decision_ttl? DURATION, key_cooling? DURATION
+terms            longest? DURATION, debt_due? DURATION, presence? touch|attested
+environment      mode? observe|enforce
+repository       uri URI_OF_REPOSITORY
+service          repository PARTS, branch? REFERENCE, paths? PATTERN!, artifact? required|optional,
+                 builders? NAME!0-100, artifact_uri? URI, mode? observe|enforce
+rule             name TITLE, when? <when>, require? <need>+0-100, checklist? TOOL!0-100,
+                 presence? touch|attested, carry? clean|never
+need             level? NAME, team? PARTS, count? COUNT
+when             assistance? none|assisted|generated!, author_below? NAME,
+                 author_kind? human|bot|agent|service|unknown|tool!, paths? PATTERN!,
+                 paths_outside? PATTERN!, environments? PARTS!, services? PARTS!, opaque? TRUE,
+                 collision? TRUE, artifact? TRUE
+""")
+RULES["policy"] = [lambda v: distinct([rule["name"] for rule in v.get("rule", [])])]
+RULES["terms"] = [lambda v: v.get("longest", 0) <= DAY]
 LEAST_PRESENCE = {None: 0, "touch": 1, "attested": 2}
-CONDITIONS = {
-    "assistance": unique(word(*ASSISTANCE), least=1), "author_below": LEVEL,
-    "author_kind": unique(word(*KINDS, "unknown", "tool"), least=1),
-    "paths": unique(pattern, least=1), "paths_outside": unique(pattern, least=1),
-    "environments": unique(ENVIRONMENT, least=1), "services": unique(SERVICE, least=1),
-    "opaque": exact(True), "collision": exact(True), "artifact": exact(True)}
-POLICY = table(
-    version=exact(1), levels_=unique(LEVEL, 20),
-    defaults_=table(
-        undeclared_=word(*ASSISTANCE), unproved_authors_=word("add-one", "lowest-level", "accept"),
-        approval_ttl_=duration, rollback_within_=duration, carry_=CARRY,
-        carry_gap_=integer(1, 1000),
-        weaken_delay_=duration, exempt_=unique(pattern), allow_collisions_=boolean,
-        decision_ttl_=duration, key_cooling_=duration),
-    override_=table(longest_=duration, debt_due_=duration, presence_=TOUCH),
-    environment_=named(ENVIRONMENT, table(mode_=MODE)),
-    repository_=named(REPOSITORY, table(uri=REPOSITORY_URI)),
-    service_=named(SERVICE, table(repository=REPOSITORY, branch_=REFERENCE,
-                                  paths_=unique(pattern, least=1),
-                                  artifact_=word("required", "optional"), builders_=unique(MEMBER),
-                                  artifact_uri_=URI, mode_=MODE)),
-    rule_=items(table(name=text_of(r"[^\x00-\x1f\x7f]+", "not a name"),
-                      when_=table(**{name + "_": kind for name, kind in CONDITIONS.items()}),
-                      require_=items(table(level_=LEVEL, team_=TEAM, count_=integer(1, 100)), 0),
-                      checklist_=unique(TOOL), presence_=TOUCH, carry_=CARRY), 0, 500))
 DEFAULTS = {"undeclared": "generated", "unproved_authors": "add-one", "approval_ttl": 90 * DAY,
             "rollback_within": 30 * DAY, "carry": "clean", "carry_gap": 1, "weaken_delay": DAY,
             "exempt": [], "allow_collisions": False, "decision_ttl": UNITS["h"], "key_cooling": DAY}
+OVERRIDE = {"longest": 4 * UNITS["h"], "debt_due": DAY, "presence": None}
 
 
-def check_integers(text):
-    """policy.md section 2, rule 2: integers are plain digits; the reader below does not tell."""
+def check_text(policy):
+    """Section 2, rules 1 to 3, as far as the reader of TOML below does not tell."""
+    need(not INVISIBLE.search(policy), "a character that a reader does not see")
+    need(all(line.count(".") <= 1000 for line in policy.split("\n")), "too many dots in a line")
     strings = r'"""(?:\\.|[^\\])*?"{3,5}|' r"'''.*?'{3,5}" r'|"(?:\\.|[^"\\\n])*"|' r"'[^'\n]*'"
-    bare = re.sub(strings + r"|#[^\n]*", '""', text, flags=re.S)
+    bare = re.sub(strings + r"|#[^\n]*", '""', policy, flags=re.S)
     for value in re.findall(r"=[ \t]*([+-]?[0-9][^\s,}\]]*)", bare):
         need(re.fullmatch(r"[0-9]+", value), "an integer in another spelling")
 
 
-class Policy:
-    """policy.md sections 2 and 3."""
+def texts_in(value):
+    """Every text in what TOML gives, names as well."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict | list):
+        for item in [*value, *value.values()] if isinstance(value, dict) else value:
+            yield from texts_in(item)
 
-    def __init__(self, text):
-        data = text.encode("utf-8")
-        need(not INVISIBLE.search(text), "a character that a reader does not see")
-        need(all(line.count(".") <= 1000 for line in text.split("\n")), "too many dots in a line")
-        raw = toml_strict(data, 24576)
-        check_integers(text)
-        def visible(value):
-            if isinstance(value, str):
-                need(not INVISIBLE.search(value), "a character that a reader does not see")
-            elif isinstance(value, dict | list):
-                for item in [*value, *value.values()] if isinstance(value, dict) else value:
-                    visible(item)
-        visible(raw)
-        raw = POLICY(raw)
-        self.text = text
+
+class Policy:
+    """Sections 2 and 3, with what is left out filled in."""
+
+    def __init__(self, policy):
+        check_text(policy)
+        raw = toml_strict(policy.encode(), 24576)
+        need(not any(map(INVISIBLE.search, texts_in(raw))), "an escape that a reader does not see")
+        raw = SHAPES["policy"](raw)
         self.levels = raw.get("levels", [])
         self.defaults = DEFAULTS | raw.get("defaults", {})
-        self.override = {"longest": 4 * UNITS["h"], "debt_due": DAY} | raw.get("override", {})
-        need(self.override["longest"] <= DAY, "override.longest above a day")
+        self.override = OVERRIDE | raw.get("override", {})
         self.environments, self.services = raw.get("environment", {}), raw.get("service", {})
         self.rules, self.repositories = raw.get("rule", []), raw.get("repository", {})
-        names = [rule["name"] for rule in self.rules]
-        need(len(set(names)) == len(names), "a rule's name twice")
         for rule in self.rules:
-            need(len(rule["name"].encode()) <= 100, "a rule's name that is too long")
-            when, wanted = rule.setdefault("when", {}), rule.setdefault("require", [])
-            for ask in wanted:
-                ask.setdefault("count", 1)
-            levels = [n["level"] for n in wanted if "level" in n]
+            when, asks = rule.setdefault("when", {}), rule.setdefault("require", [])
+            levels = [ask["level"] for ask in asks if "level" in ask]
             levels += [when["author_below"]] if "author_below" in when else []
             need(set(levels) <= set(self.levels), "a level that is not listed")
-            need(set(when.get("environments", [])) <= self.environments.keys(), "an environment")
-            need(set(when.get("services", [])) <= self.services.keys(), "a service")
-            need(sum(n["count"] for n in wanted) <= 100, "more than 100 people")
+            need(self.environments.keys() >= set(when.get("environments", [])), "an environment")
+            need(self.services.keys() >= set(when.get("services", [])), "a service")
+            need(sum(ask.setdefault("count", 1) for ask in asks) <= 100, "more than 100 people")
 
     def environment(self, name):
-        """policy.md section 3, Environments: the listed name that matches best, or None."""
+        """Section 3, Environments: the listed name that matches best, or None."""
         found = [e for e in self.environments if name == e or name.startswith(e + "/")]
         return max(found, key=len, default=None)
 
+    def mode_of(self, environment):
+        return self.environments[self.environment(environment)].get("mode", "observe")
+
     def mode(self, service, environment):
-        listed = self.environments.get(self.environment(environment), {})
-        return self.services[service].get("mode") or listed.get("mode", "observe")
+        return self.services[service].get("mode") or self.mode_of(environment)
 
     def rank(self, level):
         """The place of a level; below all for none and for one that is not listed."""
         return self.levels.index(level) if level in self.levels else -1
 
 
-BUILT_IN = 'version = 1\n[environment.production]\nmode = "observe"\n'
+BUILT_IN = Policy('version = 1\n[environment.production]\nmode = "observe"\n')
+
+
+# ---- Section 6: assessment ----
 
 
 def strongest(*assistances):
     return max((a for a in assistances if a), key=ASSISTANCE.index, default=None)
 
 
-def below(policy, author, level):
-    """policy.md section 6, step 3."""
-    claimed = author["standing"] == "claimed" and policy.defaults["unproved_authors"] != "accept"
-    return claimed or policy.rank(author["level"]) < policy.rank(level)
-
-
-def rule_matches(policy, rule, facts, assistance):
-    """policy.md section 3, conditions, and section 6, step 4."""
-    when, people = rule["when"], [a for a in facts["authors"] if a["kind"] != "tool"]
+def matching_rules(policy, facts, people, assistance):
+    """Steps 3 and 4, by the conditions of section 3."""
     paths = [row["path"] for row in facts["paths"]]
-    if ("artifact" in when) != facts["artifact"]:
-        return False
+    accepts = policy.defaults["unproved_authors"] == "accept"
+
+    def is_below(author, level):
+        is_claimed = author["standing"] == "claimed" and not accepts
+        return is_claimed or policy.rank(author["level"]) < policy.rank(level)
     tests = {
         "assistance": lambda v: assistance in v,
-        "author_below": lambda v: not people or any(below(policy, a, v) for a in people),
+        "author_below": lambda v: not people or any(is_below(a, v) for a in people),
         "author_kind": lambda v: any(a["kind"] in v for a in facts["authors"]),
         "paths": lambda v: any(matches(p, path, True) for p in v for path in paths),
-        "paths_outside": lambda v: any(not any(matches(p, path) for p in v) for path in paths),
-        "environments": lambda v: any(facts["environment"] == e or facts["environment"].startswith(
-            e + "/") for e in v),
+        "paths_outside": lambda v: not all(any(matches(p, path) for p in v) for path in paths),
+        "environments": lambda v: any(f"{facts['environment']}/".startswith(f"{e}/") for e in v),
         "services": lambda v: facts["service"] in v,
-        "opaque": lambda v: any(row["opaque"] for row in facts["paths"]),
-        "collision": lambda v: facts["collision"],
-        "artifact": lambda v: facts["artifact"]}
-    return all(tests[name](value) for name, value in when.items())
+        "opaque": lambda _: any(row["opaque"] for row in facts["paths"]),
+        "collision": lambda _: facts["collision"],
+        "artifact": lambda _: True}
+    return [rule for rule in policy.rules if ("artifact" in rule["when"]) == facts["artifact"]
+            and all(tests[name](value) for name, value in rule["when"].items())]
+
+
+def needs_of(rule):
+    """Step 7."""
+    wishes = rule.get("checklist") or "presence" in rule or rule.get("carry") == "never"
+    return rule["require"] or ([{"count": 1}] if wishes else [])
 
 
 def fill(needs, people):
-    """policy.md section 6, step 10: a maximum matching, earlier needs first. `needs`: pairs of a
-    count and the people who could fill a place of it. Who fills each need."""
+    """Step 10: a maximum matching, earlier needs first. `needs`: pairs of a count and the people
+    who could fill a place of it. Gives who fills each need."""
     places = [(n, able) for n, (count, able) in enumerate(needs) for _ in range(count)]
     holder = {}
 
@@ -1449,707 +1236,698 @@ def fill(needs, people):
             for n in range(len(needs))]
 
 
-def needs_of(rule):
-    """policy.md section 6, step 7."""
-    wishes = rule.get("checklist") or "presence" in rule or rule.get("carry") == "never"
-    return rule["require"] or ([{"count": 1}] if wishes else [])
+def assess_rule(policy, rule, asks, counted, proof_is_missing):
+    """Steps 9 to 11, of one rule, or of the floor (`rule` is None): what is asked and missing, and
+    the sign-offs that do not count for it."""
+    wishes, requirements = rule or {}, []
+    never = "never" in (policy.defaults["carry"], wishes.get("carry"))
+    least = LEAST_PRESENCE[wishes.get("presence")]
+
+    def failing(s):
+        """The wishes that a sign-off leaves open, in the order of step 9."""
+        wanted = {"CARRY_REFUSED": not s["carried"] or not never,
+                  "NEEDS_TOUCH": PRESENCE.index(s["presence"]) >= least,
+                  "NEEDS_CHECKLIST": set(wishes.get("checklist", [])) <= set(s["answered"])}
+        return [code for code, holds in wanted.items() if not holds]
+
+    def able(ask, without=None):
+        """Who could fill a place, by sign-offs that leave open nothing but one wish: member and
+        entry of the newest exact one, else of the newest."""
+        order = sorted(counted, key=lambda s: (not s["carried"], s["entry"]))
+        return {s["member"]: s["entry"] for s in order if set(failing(s)) <= {without}
+                and ("level" not in ask or policy.rank(s["level"]) >= policy.rank(ask["level"]))
+                and ("team" not in ask or ask["team"] in s["teams"])}
+
+    def filling(without=None):
+        everybody = sorted({s["member"] for s in counted})
+        return fill([(ask["count"], able(ask, without)) for ask in asks], everybody)
+    filled = filling()
+    for number, (ask, people) in enumerate(zip(asks, filled, strict=True)):
+        missing = ask["count"] - len(people)
+        code = ("NEEDS_TEAM" if "team" in ask else
+                "NEEDS_LEVEL" if "level" in ask else "NEEDS_SIGN_OFF")
+        if rule is None and proof_is_missing and missing == 1:
+            code = "UNKNOWN_AUTHOR"
+        elif missing:
+            code = next((wish for wish in ("CARRY_REFUSED", "NEEDS_CHECKLIST", "NEEDS_TOUCH")
+                         if len(filling(wish)[number]) > len(people)), code)
+        requirements.append({
+            "rule": wishes.get("name"), "need": ask, "code": code, "missing": missing,
+            "filled_by": people, "sign_offs": [able(ask)[member] for member in people]})
+    return requirements, [(s["entry"], failing(s)[0], wishes.get("name"))
+                          for s in counted if failing(s)]
 
 
 def assess(policy, facts, sign_offs):
-    """policy.md section 6: what is asked of a segment or artifact, and what is missing."""
-    denials = []
-    if policy.environment(facts["environment"]) is None:
-        denials.append("UNKNOWN_ENVIRONMENT")
-    if facts["service"] not in policy.services:
-        denials.append("UNKNOWN_SERVICE")
-    if facts["collision"] and not policy.defaults["allow_collisions"]:
-        denials.append("PATH_COLLISION")
-    authors = facts["authors"]
+    """What is asked of a segment or artifact, and what is missing."""
+    defaults, service = policy.defaults, policy.services.get(facts["service"])
+    authors, paths, is_artifact = facts["authors"], facts["paths"], facts["artifact"]
     people = [a for a in authors if a["kind"] != "tool"]
+    denials = [code for code, denies in (
+        ("UNKNOWN_ENVIRONMENT", policy.environment(facts["environment"]) is None),
+        ("UNKNOWN_SERVICE", service is None),
+        ("PATH_COLLISION", facts["collision"] and not defaults["allow_collisions"])) if denies]
     assistance = strongest(
-        facts["declared"] or policy.defaults["undeclared"], facts["detected"],
+        facts["declared"] or defaults["undeclared"], facts["detected"],
         "generated" if any(a["kind"] == "agent" for a in authors) else None,
         "assisted" if len(people) < len(authors) else None)
-    matching = [r for r in policy.rules if rule_matches(policy, r, facts, assistance)]
-    exempt = (not facts["artifact"] and not matching and not facts["collision"]
-              and bool(facts["paths"]) and all(
-                  not row["opaque"] and any(matches(p, row["path"])
-                                            for p in policy.defaults["exempt"])
-                  for row in facts["paths"]))
-    nobody = not people and not facts["artifact"]
-    claimed = nobody or any(a["standing"] == "claimed" for a in people)
-    add_one = policy.defaults["unproved_authors"] == "add-one" and claimed
-
+    rules = matching_rules(policy, facts, people, assistance)
+    is_exempt = bool(paths) and not (is_artifact or rules or facts["collision"]) and all(
+        not row["opaque"] and any(matches(p, row["path"]) for p in defaults["exempt"])
+        for row in paths)
     not_counted, counted = [], []
-    members = {a["member"] for a in authors if a["member"]}
     for s in sign_offs:
-        code = ("IS_AUTHOR" if s["member"] in members else
-                "EXPIRED" if s["age"] >= policy.defaults["approval_ttl"] else
-                "SAW_LESS_ASSISTANCE" if ASSISTANCE.index(s["assistance_seen"]) < ASSISTANCE.index(
-                    assistance) else None)
+        saw = ASSISTANCE.index(s["assistance_seen"])
+        code = ("IS_AUTHOR" if s["member"] in [a["member"] for a in authors] else
+                "EXPIRED" if s["age"] >= defaults["approval_ttl"] else
+                "SAW_LESS_ASSISTANCE" if saw < ASSISTANCE.index(assistance) else None)
         if code:
             not_counted.append((s["entry"], code, None))
         else:
             counted.append(s)
-
+    is_claimed = any(a["standing"] == "claimed" for a in people) or not (people or is_artifact)
+    adds_one = is_claimed and defaults["unproved_authors"] == "add-one"
     groups = []
-    if not exempt and (matching or not facts["artifact"]):
-        groups.append((None, [{"count": 2 if add_one else 1}]))
-    inside = facts["artifact"] or "paths" not in policy.services.get(facts["service"], {}) or any(
-        matches(p, row["path"], True) for p in policy.services[facts["service"]]["paths"]
-        for row in facts["paths"])
-    for rule in matching if inside else []:
-        groups.append((rule, needs_of(rule)))
-
+    if rules or not (is_exempt or is_artifact):
+        groups.append((None, [{"count": 2 if adds_one else 1}]))
+    if is_artifact or "paths" not in (service or {}) or any(
+            matches(p, row["path"], True) for p in service["paths"] for row in paths):
+        groups += [(rule, needs_of(rule)) for rule in rules]
     requirements = []
     for rule, asks in groups:
-        wishes = rule or {}
-        never = "never" in (policy.defaults["carry"], wishes.get("carry"))
-        least = LEAST_PRESENCE[wishes.get("presence")]
-        def failing(s):
-            """The wishes of this rule that a sign-off leaves open, in the order of step 9."""
-            return [code for code, fails in (
-                ("CARRY_REFUSED", s["carried"] and never),
-                ("NEEDS_TOUCH", PRESENCE.index(s["presence"]) < least),
-                ("NEEDS_CHECKLIST", not set(wishes.get("checklist", [])) <= set(s["answered"])))
-                if fails]
-        for s in counted:
-            if failing(s):
-                not_counted.append((s["entry"], failing(s)[0], wishes.get("name")))
-
-        def able(ask, without=()):
-            """Who could fill a place, by sign-offs that leave open nothing but `without`: member
-            and entry of the newest exact one, else of the newest."""
-            order = sorted(counted, key=lambda s: (not s["carried"], s["entry"]))
-            return {s["member"]: s["entry"] for s in order if set(failing(s)) <= set(without)
-                    and ("level" not in ask or policy.rank(s["level"]) >= policy.rank(ask["level"]))
-                    and ("team" not in ask or ask["team"] in s["teams"])}
-        everybody = sorted({s["member"] for s in counted})
-        def filling(without=()):
-            return fill([(ask["count"], able(ask, without)) for ask in asks], everybody)
-        filled = filling()
-        for number, ask in enumerate(asks):
-            missing = ask["count"] - len(filled[number])
-            code = "NEEDS_TEAM" if "team" in ask else "NEEDS_LEVEL" if "level" in ask else \
-                "UNKNOWN_AUTHOR" if rule is None and add_one and missing == 1 else "NEEDS_SIGN_OFF"
-            if missing and code != "UNKNOWN_AUTHOR":
-                code = next((wish for wish in ("CARRY_REFUSED", "NEEDS_CHECKLIST", "NEEDS_TOUCH")
-                             if len(filling([wish])[number]) > len(filled[number])), code)
-            requirements.append({
-                "rule": wishes.get("name"), "need": ask, "code": code, "missing": missing,
-                "filled_by": filled[number],
-                "sign_offs": [able(ask)[member] for member in filled[number]]})
+        found, failing = assess_rule(policy, rule, asks, counted, adds_one)
+        requirements += found
+        not_counted += failing
     missing = any(r["missing"] for r in requirements)
-    return {"assistance": assistance, "exempt": exempt, "denials": denials,
+    return {"assistance": assistance, "exempt": is_exempt, "denials": denials,
             "not_counted": sorted(not_counted, key=lambda n: n[0]), "requirements": requirements,
             "satisfied": not missing and not denials}
 
 
-# ---- Marks of AI assistance (marks.md) -----------------------------------------------------------
-
-
-@functools.cache
-def marks_table():
-    """marks.md section 2: the rows of marks.tsv, by kind, in their order."""
-    rows = {}
-    here = os.path.dirname(os.path.abspath(__file__))
-    for line in open(os.path.join(here, "..", "src", "change", "marks.tsv"), "rb"):
-        if line.strip() and not line.startswith(b"#"):
-            kind, value, *_ = line.rstrip(b"\n").split(b"\t")
-            rows.setdefault(kind.decode(), []).append(value)
-    return rows
-
-
-def tool_address(address):
-    """marks.md section 3: `tool` for `address` and `github`, `flagged` for `flagged-address`."""
-    address, table = address.lower(), marks_table()
-    if len(address) > 320:
-        return None
-    account = re.fullmatch(rb"(?:[0-9]+\+)?([^@]+)@users\.noreply\.github\.com", address)
-    if address in table["address"] or account and account[1] in table["github"]:
-        return "tool"
-    return "flagged" if address in table["flagged-address"] else None
-
-
-def names_tool(value):
-    """marks.md section 3, `value`, `value-guarded` and `anchor`."""
-    table = marks_table()
-    for name in table["value"]:
-        if value.startswith(name) and not re.match(rb"[a-z0-9]", value[len(name):]):
-            return True
-    for name in table["value-guarded"]:
-        rest = value[len(name):]
-        if value.startswith(name) and not re.match(rb"[a-z0-9]", rest):
-            word = re.match(rb" +([^ ]+)", rest)
-            if not rest.strip() or re.match(rb"[:/(\[<,+;@]", rest.lstrip(b" ")) or word and (
-                    re.search(rb"[0-9]", word[1]) or word[1] in table["follower"]):
-                return True
-    return value.startswith(b"https://") and b" " not in value and (
-        value.rpartition(b"#")[2] in table["anchor"] and b"#" in value)
-
-
-def detected(commit):
-    """marks.md section 4: `generated`, `assisted`, or None where there is no mark."""
-    table = marks_table()
-    if commit.author and tool_address(commit.author[1]) == "tool":
-        return "generated"
-    for who in (commit.author, commit.committer):
-        if who and (tool_address(who[1]) or who[0].lower().endswith(tuple(table["name-end"]))):
-            return "assisted"
-    lines = [line.removesuffix(b"\r") for line in commit.message[:1 << 20].lower().split(b"\n")]
-    if lines[0].startswith(tuple(table["subject"])):
-        return "assisted"
-    said, at = {}, 0
-    while at < len(lines):
-        line, at = lines[at], at + 1
-        trailer = re.match(rb"([a-z0-9-]{1,64}) *:(.*)", line, re.S)
-        if not trailer:
-            plain = line.lstrip(b" ")
-            head = re.match(rb"[\x80-\xff ]{0,16}", line)[0]
-            rest = line[len(head):]
-            if (plain or head) and (rest.startswith(tuple(table["body"])) or rest in table["line"]
-                                    or head.strip(b" ") == "\U0001f916".encode()
-                                    and rest.startswith(tuple(table["robot"]))):
-                return "assisted"
-            continue
-        key, value = trailer[1], trailer[2]
-        while at < len(lines) and lines[at][:1] in (b" ", b"\t"):
-            value, at = value + b" " + lines[at].strip(), at + 1
-        value = value.strip()[:1024]
-        addresses = re.findall(rb"<([^<>]*@[^<>]*)>", value) or (
-            [value] if re.fullmatch(rb"[^ <>]+@[^ <>]+", value) else [])
-        if key.endswith(b"-by") and key not in table["bystander"]:
-            if any(tool_address(a.strip()) for a in addresses):
-                return "assisted"
-        empty = value in (b"", b"0", b"-", b"no", b"none", b"false", b"n/a")
-        if key in table["key"] and not empty:
-            return "assisted"
-        if (key + b": " + value).startswith(tuple(table["key-value"])):
-            return "assisted"
-        if key in table["said"] and not addresses and names_tool(value):
-            return "assisted"
-        if key == b"co-authored-by" and not addresses:
-            for name in table["value"] + table["value-guarded"]:
-                words = value[len(name):].split()
-                numbers = [bool(re.search(rb"[0-9]", w)) for w in words]
-                model = all(n or w in table["follower"] for n,
-                            w in zip(numbers, words, strict=True))
-                if value.startswith(name + b" ") and any(numbers) and model:
-                    return "assisted"
-        said.setdefault(key, []).append(value)
-    if b"model" in said and b"agent" in said and any(
-            names_tool(value) for value in said[b"model"] + said[b"agent"]):
-        return "assisted"
-    return None
-
-
-# ---- Governance, folded (ledger.md section 12) ---------------------------------------------------
-
-
-class View:
-    """Roster, keys, admins, policies and lifts, as they follow from the governance entries."""
-
-    def __init__(self):
-        self.members = {}      # id -> [(entry, what is said of it, or None: retired)]
-        self.keys = {}         # fingerprint -> {"key", "owners", "revocations"}
-        self.admins, self.threshold = [], 0
-        self.policies = []     # (entry, time, Policy)
-        self.lifts = {}        # index of a reject -> entry that lifts it
-        self.delegations = {}  # service -> what is said
-        self.ledger_keys = []  # (entry, NoteKey)
-        self.base = None       # leaf hash of the newest governance entry
-        self.origin = None
-        self.times = []        # (entry, time) of each governance entry
-
-    # Questions.
-
-    def member(self, name, entry):
-        """What is said of a member when entry `entry` comes; None: no member then."""
-        said = [body for e, body in self.members.get(name, []) if e < entry]
-        return said[-1] if said else None
-
-    def owner(self, fingerprint, entry):
-        """Whose key it is when entry `entry` comes."""
-        owners = [o[2] for o in self.keys.get(fingerprint, {"owners": []})["owners"]
-                  if o[0] < entry]
-        return owners[-1] if owners else None
-
-    def revoked(self, fingerprint, entry):
-        """Whether the key is revoked when entry `entry` comes."""
-        return any(e < entry for e, _, _ in self.keys[fingerprint]["revocations"])
-
-    def leaked_at(self, fingerprint, entry):
-        """Whether what it signed at `entry` was signed under a leaked key, as is known now."""
-        return any(cause == "leaked" and since <= entry
-                   for _, cause, since in self.keys[fingerprint]["revocations"])
-
-    def cools_since(self, fingerprint, entry):
-        """ledger.md 12.5: the time from which a further key cools; None for a first one."""
-        owners = [o for o in self.keys[fingerprint]["owners"] if o[0] < entry]
-        enrolled, time, member, further = owners[-1]
-        return time if enrolled > 0 and further else None
-
-    def can_sign(self, name, entry):
-        return any(self.owner(f, entry) == name and not self.revoked(f, entry) for f in self.keys)
-
-    # Folding.
-
-    def govern(self, index, time, leaf, envelope, statement):
-        """Admits one governance entry (12.2 to 12.4) and folds it, or refuses."""
-        says, genesis = statement.says, statement.says.get("genesis")
-        self.times.append((index, time))
-        need(bool(genesis) == (index == 0), "entry 0, and no other, begins a ledger")
-        need(genesis or says["base"] == self.base, "on another base")
-        before = None if genesis else self.snapshot()
-        if genesis:
-            self.origin = genesis["origin"]
-            self.ledger_keys = [(0, self.new_ledger_key(genesis["ledger_key"]))]
-        policy = self.policies[-1][2] if self.policies else Policy(BUILT_IN)
-        later = [Policy(body["text"]) for name, body in says["operations"] if name == "set_policy"]
-        judged = later[-1] if later else policy
-        reduces, gives, delegated = True, set(), True
-        delegation = self.delegations.get(statement.by)
-        for name, body in says["operations"]:
-            self.check_operation(index, name, body, judged)
-            reduces &= self.reduces(name, body, policy)
-            if name in ("set_member", "add_key") and not self.reduces(name, body, policy):
-                gives.add(body["member"])
-            delegated &= bool(delegation) and self.within(delegation, name, body, policy)
-            self.do(index, time, name, body)
-            policy = self.policies[-1][2] if self.policies else policy
-        self.check_state(judged, says["operations"])
-        self.check_signers(index, envelope, statement, before, reduces, gives, delegated)
-        self.base = leaf.hex()
-
-    def snapshot(self):
-        """What signers are judged by: admins, threshold, and who could sign."""
-        return list(self.admins), self.threshold
-
-    def new_ledger_key(self, text):
-        key = NoteKey(text, 1)
-        need(key.name == self.origin, "a ledger key of another name")
-        need(all(key.key != old.key for _, old in self.ledger_keys), "a ledger key that was had")
-        return key
-
-    def check_operation(self, index, name, body, judged):
-        """12.2, rules 1 to 9, as far as governance alone tells."""
-        now = index + 1
-        if name == "set_member":
-            kinds = [b["kind"] for _, b in self.members.get(body["member"], []) if b]
-            need(not kinds or kinds[0] == body["kind"], "another kind than before")
-            for other in self.members:
-                said = self.member(other, now)
-                if said and other != body["member"]:
-                    need(not set(said.get("emails", [])) & set(body.get("emails", [])),
-                         "an address")
-            need(body["kind"] != "agent" or "operator" in body, "an agent without operator")
-            ever = [b["kind"] for _, b in self.members.get(body.get("operator"), []) if b]
-            need("operator" not in body or ever[:1] == ["human"], "no human operator")
-        elif name == "retire_member":
-            need(self.member(body["member"], now), "no member")
-        elif name == "add_key":
-            need(self.member(body["member"], now), "no member")
-            fingerprint = Key(body["key"]).name
-            if fingerprint in self.keys:
-                need(not self.keys[fingerprint]["revocations"], "a key that was revoked")
-                need(self.owner(fingerprint, now) != body["member"], "a key that is enrolled")
-        elif name == "revoke_key":
-            need(body["key"] in self.keys, "no such key")
-            need(body["cause"] == "leaked" or not self.revoked(body["key"], now), "revoked already")
-            need(body["cause"] == "retired" or body.get("since", index + 1) <= index, "since when")
-        elif name == "rotate_ledger_key":
-            need(self.ledger_keys[-1][0] < index, "two keys in one statement")
-            self.new_ledger_key(body["ledger_key"])
-        elif name == "lift":
-            need(body["entry"]["index"] not in self.lifts, "lifted already")
-        elif name == "set_baseline":
-            need(body["service"] in judged.services, "a service that no policy lists")
-            need(judged.environment(body["environment"]), "an environment that no policy lists")
-        elif name == "delegate":
-            said = self.member(body["service"], now)
-            need(said and said["kind"] == "service", "no service")
-        elif name == "end_delegation":
-            need(body["service"] in self.delegations, "no delegation")
-
-    def do(self, index, time, name, body):
-        """What an operation does."""
-        if name == "set_member":
-            self.members.setdefault(body["member"], []).append((index, body))
-        elif name == "retire_member":
-            self.members[body["member"]].append((index, None))
-            self.delegations.pop(body["member"], None)
-        elif name == "add_key":
-            key = Key(body["key"])
-            further = any(o[2] == body["member"] for k in self.keys.values() for o in k["owners"])
-            known = self.keys.setdefault(key.name, {"key": key, "owners": [], "revocations": []})
-            known["owners"].append((index, time, body["member"], further))
-        elif name == "revoke_key":
-            since = body.get("since", index)
-            self.keys[body["key"]]["revocations"].append((index, body["cause"], since))
-        elif name == "set_admins":
-            self.admins, self.threshold = body["admins"], body["threshold"]
-        elif name == "rotate_ledger_key":
-            self.ledger_keys.append((index, NoteKey(body["ledger_key"], 1)))
-        elif name == "lift":
-            self.lifts[body["entry"]["index"]] = index
-        elif name == "set_policy":
-            self.policies.append((index, time, Policy(body["text"])))
-        elif name == "delegate":
-            self.delegations[body["service"]] = body
-        elif name == "end_delegation":
-            del self.delegations[body["service"]]
-
-    def present(self):
-        return {name: said[-1][1] for name, said in self.members.items() if said[-1][1]}
-
-    def able_admins(self, admins):
-        """Those who are present humans with a key in force."""
-        present, forever = self.present(), 2**60
-        return {a for a in admins if a in present and present[a]["kind"] == "human"
-                and self.can_sign(a, forever)}
-
-    def check_state(self, policy, operations):
-        """12.2, rule 10."""
-        need(self.threshold and len(self.able_admins(self.admins)) >= self.threshold, "admins")
-        present = self.present()
-        levels = [m["level"] for m in present.values() if "level" in m]
-        levels += [d["below"] for d in self.delegations.values()]
-        need(set(levels) <= set(policy.levels), "a level that no policy lists")
-        if any(name == "set_admins" for name, _ in operations):
-            need(all(a in present and present[a]["kind"] == "human" for a in self.admins),
-                 "an admin")
-
-    def reduces(self, name, body, policy):
-        """12.3: whether an operation only reduces, on what those before it left."""
-        if name in ("retire_member", "revoke_key", "end_delegation"):
-            return True
-        said = self.present().get(body.get("member")) if name == "set_member" else None
-        if not said or said == body:
-            return False
-        lost = set(said.get("duties", [])) - set(body.get("duties", []))
-        return (all(said.get(k) == body.get(k) for k in ("kind", "operator", "profile", "emails"))
-                and policy.rank(body.get("level")) <= policy.rank(said.get("level"))
-                and set(body.get("teams", [])) <= set(said.get("teams", []))
-                and set(body.get("duties", [])) <= set(said.get("duties", []))
-                and lost <= {"review", "decide", "deploy"})
-
-    def within(self, delegation, name, body, policy):
-        """12.4: whether a delegated service may do it."""
-        def in_reach(member, said):
-            return (said["kind"] == "human" and member not in self.admins
-                    and policy.rank(said.get("level")) < policy.rank(delegation["below"]))
-        member = body.get("member")
-        ever = [said for _, said in self.members.get(member, []) if said]
-        if name == "set_member":
-            last = ever[-1] if ever else {}
-            duties = set(body.get("duties", [])) | set(last.get("duties", []))
-            return (in_reach(member, body) and (not ever or in_reach(member, last))
-                    and "operator" not in body and duties <= {"review"}
-                    and set(body.get("teams", [])) <= set(last.get("teams", [])) | set(
-                        delegation.get("teams", []))
-                    and set(last.get("emails", [])) <= set(body.get("emails", [])))
-        if name == "retire_member":
-            return in_reach(member, ever[-1])
-        if name == "add_key":
-            return (in_reach(member, ever[-1]) and Key(body["key"]).name not in self.keys
-                    and not any(o[2] == member for k in self.keys.values() for o in k["owners"]))
-        return False
-
-    def check_signers(self, index, envelope, statement, before, reduces, gives, delegated):
-        """12.3 and 12.4: who signed, and whether they suffice."""
-        at = index if before else 1
-        signers = []
-        for signature in envelope.signatures:
-            name = signature["keyid"]
-            owner = self.owner(name, at)
-            need(owner and not self.revoked(name, at), "a key that is nobody's")
-            need(self.keys[name]["key"].holds(envelope.pae, signature), "a signature")
-            signers.append(owner)
-        need(len(set(signers)) == len(signers) and statement.by in signers, "another signer")
-        admins, threshold = before or (self.admins, len(self.admins))
-        if before and delegated and signers == [statement.by] and statement.by not in admins:
-            return
-        need(set(signers) <= set(admins), "a signature of somebody who is no admin")
-        need(all(self.member(s, at) for s in signers), "a signature of somebody who left")
-        need(len(signers) >= (1 if before and reduces else threshold), "too few signatures")
-        for admin in gives & set(admins) if before else ():
-            others = {a for a in admins if a != admin and self.can_sign_before(a, index)}
-            wanted = min(threshold, len(others))
-            need(len(set(signers) & others) >= wanted, "too few signatures of others")
-
-    def can_sign_before(self, admin, index):
-        return bool(self.member(admin, index)) and self.can_sign(admin, index)
-
-
-# ---- What weakens (policy.md section 7) ----------------------------------------------------------
-
-
-def asks_less(new, old):
-    """policy.md section 7: whether anything makes the newer policy less strict than the older."""
-    rank = {level: n for n, level in enumerate(new.levels)}
-    for one, other in itertools.combinations(old.levels, 2):
-        if one not in rank or other not in rank or rank[one] > rank[other]:
-            return True
-    if set(old.levels) - rank.keys():
-        return True
-    a, b = old.defaults, new.defaults
-    strict = ["accept", "lowest-level", "add-one"]
-    listed = [r["when"]["assistance"] for r in new.rules if "assistance" in r["when"]]
-    if (ASSISTANCE.index(b["undeclared"]) < ASSISTANCE.index(a["undeclared"])
-            or strict.index(b["unproved_authors"]) < strict.index(a["unproved_authors"])
-            or (a["carry"], b["carry"]) == ("never", "clean") or b["carry_gap"] < a["carry_gap"]
-            or any(b[k] > a[k] for k in ("approval_ttl", "rollback_within", "decision_ttl"))
-            or any(b[k] < a[k] for k in ("weaken_delay", "key_cooling"))
-            or set(b["exempt"]) - set(a["exempt"])
-            or b["allow_collisions"] and not a["allow_collisions"]
-            or a["undeclared"] != b["undeclared"] and any(
-                a["undeclared"] in v and b["undeclared"] not in v for v in listed)):
-        return True
-    a, b = old.override, new.override
-    if (b["longest"] > a["longest"] or b["debt_due"] > a["debt_due"]
-            or LEAST_PRESENCE[b.get("presence")] < LEAST_PRESENCE[a.get("presence")]):
-        return True
-    names = {n for n in old.environments | new.environments
-             if old.environment(n) and new.environment(n)}
-    for name in names:
-        modes = [p.environments[p.environment(name)].get("mode", "observe") for p in (old, new)]
-        if modes == ["enforce", "observe"]:
-            return True
-    if any(old.repositories[name] != new.repositories[name]
-           for name in old.repositories.keys() & new.repositories.keys()):
-        return True
-    for name in old.services.keys() & new.services.keys():
-        a, b = old.services[name], new.services[name]
-        if ((a["repository"], a.get("branch", MAIN)) != (b["repository"], b.get("branch", MAIN))
-                or a.get("artifact") == "required" != b.get("artifact")
-                or set(b.get("builders", [])) - set(a.get("builders", []))
-                or a.get("builders") and not b.get("builders")
-                or "paths" in b and ("paths" not in a or set(a["paths"]) - set(b["paths"]))):
-            return True
-        for environment in names:
-            if (old.mode(name, environment), new.mode(name, environment)) == ("enforce", "observe"):
-                return True
-    if any(not any(covers_rule(new, n, old, o) for n in new.rules) for o in old.rules):
-        return True
-    for kind, one, other in (("environments", old.environments, new.environments),
-                             ("services", old.services, new.services)):
-        for name in other.keys() - one.keys() - names:
-            if any(kind in r["when"] and name not in r["when"][kind] for r in new.rules):
-                return True
-            if other[name].get("mode", "observe" if other is new.environments
-                               else None) == "observe":
-                return True
-    return False
-
+# ---- Section 7: what weakens ----
 
 MAIN = "refs/heads/main"
 
 
-def covers_rule(new, n, old, o):
-    """policy.md section 7, rule 6: the newer rule plainly asks as much as the older."""
+def asks_less(new, old):
+    """Whether anything makes the newer policy less strict than the older."""
+    return any(itertools.chain(less_in_general(new, old), less_in_places(new, old), (
+        not any(asks_as_much(new, n, o) for n in new.rules) for o in old.rules)))
+
+
+def less_in_general(new, old):
+    """Points 1 to 3, as truth values."""
+    for one, other in itertools.combinations(old.levels, 2):
+        yield new.rank(one) > new.rank(other)
+    yield not set(old.levels) <= set(new.levels)
+    a, b = old.defaults, new.defaults
+    strict = ["accept", "lowest-level", "add-one"]
+    yield ASSISTANCE.index(b["undeclared"]) < ASSISTANCE.index(a["undeclared"])
+    yield strict.index(b["unproved_authors"]) < strict.index(a["unproved_authors"])
+    yield (a["carry"], b["carry"]) == ("never", "clean")
+    yield any(b[k] > a[k] for k in ("approval_ttl", "rollback_within", "decision_ttl"))
+    yield any(b[k] < a[k] for k in ("carry_gap", "weaken_delay", "key_cooling"))
+    yield bool(set(b["exempt"]) - set(a["exempt"]))
+    yield b["allow_collisions"] and not a["allow_collisions"]
+    listed = [r["when"]["assistance"] for r in new.rules if "assistance" in r["when"]]
+    yield any(a["undeclared"] in v and b["undeclared"] not in v for v in listed)
+    a, b = old.override, new.override
+    yield any(b[k] > a[k] for k in ("longest", "debt_due"))
+    yield LEAST_PRESENCE[b["presence"]] < LEAST_PRESENCE[a["presence"]]
+
+
+def less_in_places(new, old):
+    """Points 4, 5 and 7, as truth values."""
+    loosened = ("enforce", "observe")
+    names = [n for n in old.environments | new.environments
+             if old.environment(n) and new.environment(n)]
+    yield any((old.mode_of(name), new.mode_of(name)) == loosened for name in names)
+    for name in old.repositories.keys() & new.repositories.keys():
+        yield old.repositories[name] != new.repositories[name]
+    for name in old.services.keys() & new.services.keys():
+        a, b = old.services[name], new.services[name]
+        yield (a["repository"], a.get("branch", MAIN)) != (b["repository"], b.get("branch", MAIN))
+        yield a.get("artifact") == "required" != b.get("artifact")
+        builders = set(b.get("builders", [])), set(a.get("builders", []))
+        yield bool(builders[0] - builders[1]) or bool(builders[1]) and not builders[0]
+        yield "paths" in b and not set(a.get("paths", [None])) <= set(b["paths"])
+        yield any((old.mode(name, e), new.mode(name, e)) == loosened for e in names)
+    environments = new.environments.keys() - old.environments.keys() - set(names)
+    services = new.services.keys() - old.services.keys()
+    for kind, fresh in (("environments", environments), ("services", services)):
+        yield any(not fresh <= set(r["when"].get(kind, fresh)) for r in new.rules)
+    yield any(new.mode_of(name) == "observe" for name in environments)
+    yield any(new.services[name].get("mode") == "observe" for name in services)
+
+
+def asks_as_much(new, n, o):
+    """Point 6: the newer rule plainly asks as much as the older."""
     for name, value in n["when"].items():
         if name not in o["when"]:
             return False
         was = o["when"][name]
         if name == "author_below":
-            if new.rank(value) < new.rank(was):
-                return False
-        elif isinstance(value, list) and not (
-                set(value) <= set(was) if name == "paths_outside" else set(was) <= set(value)):
+            holds = new.rank(value) >= new.rank(was)
+        elif name == "paths_outside":
+            holds = set(value) <= set(was)
+        else:
+            holds = not isinstance(value, list) or set(was) <= set(value)
+        if not holds:
             return False
-    if ("artifact" in n["when"]) != ("artifact" in o["when"]):
-        return False
+
     def able(ask):
-        return {i for i, other in enumerate(needs_of(n))
+        return {number for number, other in enumerate(needs_of(n))
                 if ask.get("team") in (None, other.get("team"))
                 and other["count"] >= ask["count"]
                 and ("level" not in ask or new.rank(other.get("level")) >= new.rank(ask["level"]))}
     used = fill([(1, able(ask)) for ask in needs_of(o)], range(len(needs_of(n))))
-    return (all(used) and set(o.get("checklist", [])) <= set(n.get("checklist", []))
+    return (all(used) and ("artifact" in n["when"]) == ("artifact" in o["when"])
+            and set(o.get("checklist", [])) <= set(n.get("checklist", []))
             and LEAST_PRESENCE[n.get("presence")] >= LEAST_PRESENCE[o.get("presence")]
             and (o.get("carry") != "never" or n.get("carry") == "never"))
 
 
-# ---- The verdict (verdict.md) --------------------------------------------------------------------
+# ==== Marks of AI assistance: marks.md ============================================================
 
+
+@functools.cache
+def marks():
+    """Sections 2 to 4: the patterns of marks.tsv by kind, and expressions that they make."""
+    rows = {}
+    file = pathlib.Path(__file__).resolve().parent.parent / "src" / "change" / "marks.tsv"
+    for line in file.read_bytes().splitlines():
+        if line.strip() and not line.startswith(b"#"):
+            kind, value, *_ = line.split(b"\t")
+            rows.setdefault(kind.decode(), []).append(re.escape(value))
+    any_of = {kind: b"(?:%s)" % b"|".join(values) for kind, values in rows.items()}
+    github = rb"(?:[0-9]+\+)?%s@users\.noreply\.github\.com" % any_of["github"]
+    model = rb"(?:\S*[0-9]\S*|%s)(?=\s|\Z)" % any_of["follower"]
+    name, guarded = any_of["value"], any_of["value-guarded"]
+    guarded_said = rb"%s(?![a-z0-9])(?:\s*\Z| *[:/(\[<,+;@]| +%s)" % (guarded, model)
+    anchored = rb"https://[^ ]*#%s\Z" % any_of["anchor"]
+    head = rb"[\x80-\xff ]{0,16}"
+    return {kind: re.compile(expression, re.S) for kind, expression in {
+        **any_of,
+        "tool": rb"%s|%s" % (any_of["address"], github),
+        "said-value": rb"%s(?![a-z0-9])|%s|%s" % (name, guarded_said, anchored),
+        "model": rb"(?:%s|%s) (?=.*[0-9])(?:\s*%s)+\s*\Z" % (name, guarded, model),
+        "line": rb"%s(?:%s|%s\Z)" % (head, any_of["body"], any_of["line"]),
+        "robot": rb" *%s *%s" % ("\U0001f916".encode(), any_of["robot"]),
+        "name-end": rb".*%s\Z" % any_of["name-end"]}.items()}
+
+
+def tool_address(address):
+    """Section 3: `tool` for `address` and `github`, `flagged` for `flagged-address`."""
+    address = address.lower()
+    if len(address) > 320:
+        return None
+    flagged = "flagged" if marks()["flagged-address"].fullmatch(address) else None
+    return "tool" if marks()["tool"].fullmatch(address) else flagged
+
+
+def is_marked(key, value):
+    """Section 4, step 3: whether a trailer is a mark."""
+    addresses = re.findall(rb"<([^<>]*@[^<>]*)>", value)
+    if re.fullmatch(rb"[^ <>]+@[^ <>]+", value):
+        addresses = [value]
+    is_empty = value in (b"", b"0", b"-", b"no", b"none", b"false", b"n/a")
+    wrote = key.endswith(b"-by") and not marks()["bystander"].fullmatch(key)
+    return bool(
+        wrote and any(tool_address(address.strip()) for address in addresses)
+        or marks()["key"].fullmatch(key) and not is_empty
+        or marks()["key-value"].match(key + b": " + value)
+        or not addresses and marks()["said"].fullmatch(key) and marks()["said-value"].match(value)
+        or not addresses and key == b"co-authored-by" and marks()["model"].match(value))
+
+
+def detected(commit):
+    """Section 4: `generated`, `assisted`, or None where there is no mark."""
+    if commit.author and tool_address(commit.author[1]) == "tool":
+        return "generated"
+    people = [who for who in (commit.author, commit.committer) if who]
+    lines = [line.removesuffix(b"\r") for line in commit.message[:MIB].lower().split(b"\n")][::-1]
+    if marks()["subject"].match(lines[-1]) or any(
+            tool_address(address) or marks()["name-end"].match(name.lower())
+            for name, address in people):
+        return "assisted"
+    pair = {b"model": [], b"agent": []}
+    while lines:
+        line = lines.pop()
+        trailer = re.match(rb"([a-z0-9-]{1,64}) *:(.*)", line, re.S)
+        if not trailer:
+            if marks()["line"].match(line) or marks()["robot"].match(line):
+                return "assisted"
+            continue
+        key, value = trailer.groups()
+        while lines and lines[-1][:1] in (b" ", b"\t"):
+            value += b" " + lines.pop().strip()
+        value = value.strip()[:1024]
+        if is_marked(key, value):
+            return "assisted"
+        pair.get(key, []).append(value)
+    is_pair = all(pair.values()) and any(map(marks()["said-value"].match, sum(pair.values(), [])))
+    return "assisted" if is_pair else None
+
+
+# ==== Governance, folded: ledger.md section 12 ====================================================
+
+FOREVER = 2**60
+
+
+class View:
+    """Roster, keys, admins, policies and lifts, as they follow from the governance entries. What is
+    asked `at` an entry is what was so when that entry came."""
+
+    def __init__(self):
+        self.members = {}      # id -> [(entry, what is said of it, or None: retired)]
+        self.keys = {}         # fingerprint -> Key
+        self.owners = {}       # fingerprint -> [(entry, time, member, is a further key of theirs)]
+        self.revocations = {}  # fingerprint -> [(entry, leaked since, or never)]
+        self.admins, self.threshold = [], 0
+        self.policies = []     # (entry, time, Policy)
+        self.lifts = {}        # index of a reject -> entry that lifts it
+        self.delegations = {}  # service -> what is said
+        self.used = set()      # fingerprints that signed governance
+        self.ledger_keys = []  # (entry, NoteKey)
+        self.base = None       # leaf hash of the newest governance entry
+        self.times = []        # (entry, time) of each governance entry
+
+    def member(self, name, at):
+        """What is said of a member; None: no member then."""
+        return next((said for e, said in reversed(self.members.get(name, [])) if e < at), None)
+
+    def ever(self, name):
+        """All that was ever said of a member, oldest first."""
+        return [said for _, said in self.members.get(name, []) if said]
+
+    def has_duty(self, name, duty, at):
+        return duty in (self.member(name, at) or {}).get("duties", [])
+
+    def owner(self, fingerprint, at):
+        owners = [member for e, _, member, _ in self.owners.get(fingerprint, []) if e < at]
+        return owners[-1] if owners else None
+
+    def is_revoked(self, fingerprint, at):
+        return any(e < at for e, _ in self.revocations[fingerprint])
+
+    def is_leaked(self, fingerprint, entry):
+        """Whether what it signed at an entry was signed under a leaked key, as is known now."""
+        return any(since <= entry for _, since in self.revocations[fingerprint])
+
+    def cools_since(self, fingerprint, at):
+        """12.5: the time from which a further key cools; None for a first one."""
+        entry, time, _, is_further = [o for o in self.owners[fingerprint] if o[0] < at][-1]
+        return time if entry > 0 and is_further else None
+
+    def had_key(self, member):
+        return any(o[2] == member for owners in self.owners.values() for o in owners)
+
+    def can_sign(self, name, at):
+        return bool(self.member(name, at)) and any(
+            self.owner(f, at) == name and not self.is_revoked(f, at) for f in self.keys)
+
+    def newest_policy(self):
+        return self.policies[-1][2] if self.policies else BUILT_IN
+
+    def govern(self, leaf):
+        """Admits one governance entry (12.1 to 12.4) and folds it, or refuses."""
+        index, says = leaf.index, leaf.says
+        operations, genesis = says["operations"], says.get("genesis")
+        self.times.append((index, leaf.time))
+        need(bool(genesis) == (index == 0), "entry 0, and no other, begins a ledger")
+        need(says.get("base") == self.base, "on another base")
+        admins, threshold = self.admins, self.threshold
+        delegation = self.delegations.get(leaf.by)
+        if genesis:
+            self.ledger_keys = [(0, NoteKey(genesis["ledger_key"], 1))]
+            need(self.ledger_keys[0][1].name == genesis["origin"], "a key of another name")
+        policies = [Policy(said["text"]) for name, said in operations if name == "set_policy"]
+        before = self.newest_policy()
+        judged = policies[-1] if policies else before
+        only_reduces, gives, is_within = True, set(), True
+        for name, said in operations:
+            reduces = self.reduces(name, said)
+            only_reduces &= reduces
+            if name in ("set_member", "add_key") and not reduces:
+                gives.add(said["member"])
+            is_within &= self.is_within(delegation, name, said)
+            self.do(leaf, name, said, judged)
+        self.check_state(before, judged, operations)
+        signers = self.signers(leaf, 1 if genesis else index)
+        if genesis:
+            need(sorted(signers) == self.admins, "not the signatures of every admin")
+        elif not is_within or signers != [leaf.by] or leaf.by in admins:
+            need(set(signers) <= set(admins) and all(self.member(s, index) for s in signers),
+                 "a signature of somebody who is no admin, or left")
+            need(len(signers) >= (1 if only_reduces else threshold), "too few signatures")
+            for admin in gives & set(admins):  # 12.3, rule 4
+                others = {a for a in admins if a != admin and self.can_sign(a, index)}
+                enough = min(threshold, len(others))
+                need(len(others & set(signers)) >= enough, "too few signatures of others")
+        self.base = leaf.hash.hex()
+        self.used |= {signature["keyid"] for signature in leaf.signatures}
+
+    def signers(self, leaf, at):
+        """12.3: whose signatures these are; each is good and of somebody else."""
+        for signature in leaf.signatures:
+            name = signature["keyid"]
+            need(self.owner(name, at) and not self.is_revoked(name, at), "a key that is nobody's")
+            need(self.keys[name].holds(leaf.pae, signature), "a signature does not verify")
+        found = [self.owner(signature["keyid"], at) for signature in leaf.signatures]
+        need(len(set(found)) == len(found) and leaf.by in found, "a signer twice, or another")
+        return found
+
+    def do(self, leaf, name, said, judged):
+        """12.2, rules 1 to 9, as far as governance alone tells; and what an operation does."""
+        index, member, service = leaf.index, said.get("member"), said.get("service")
+        now = index + 1
+        if name == "set_member":
+            need(all(s["kind"] == said["kind"] for s in self.ever(member)), "another kind")
+            others = [self.member(other, now) or {} for other in self.members if other != member]
+            taken = {email for other in others for email in other.get("emails", [])}
+            need(not taken & set(said.get("emails", [])), "somebody else's address")
+            operators = [s["kind"] for s in self.ever(said.get("operator"))]
+            need("human" in operators if "operator" in said else said["kind"] != "agent",
+                 "no human operator")
+            self.members.setdefault(member, []).append((index, said))
+        elif name == "retire_member":
+            need(self.member(member, now), "no member")
+            self.members[member].append((index, None))
+            self.delegations.pop(member, None)
+        elif name == "add_key":
+            key = Key(said["key"])
+            need(self.member(member, now), "no member")
+            need(not self.revocations.get(key.name), "a key that was revoked")
+            need(key.name not in self.used and self.owner(key.name, now) != member,
+                 "a key that is enrolled, and the same member's or in use")
+            enrolled = index, leaf.time, member, self.had_key(member)
+            self.keys[key.name] = key
+            self.owners.setdefault(key.name, []).append(enrolled)
+            self.revocations.setdefault(key.name, [])
+        elif name == "revoke_key":
+            key, since, is_leak = said["key"], said.get("since"), said["cause"] == "leaked"
+            need(key in self.keys and (is_leak or not self.is_revoked(key, now)), "no such key")
+            need(not is_leak or since is not None and since <= index, "leaked since when")
+            self.revocations[key].append((index, since if is_leak else FOREVER))
+        elif name == "set_admins":
+            self.admins, self.threshold = said["admins"], said["threshold"]
+        elif name == "rotate_ledger_key":
+            key, (last, first) = NoteKey(said["ledger_key"], 1), self.ledger_keys[-1]
+            need(last < index and key.name == first.name, "two keys at once, or of another name")
+            need(all(key.key != old.key for _, old in self.ledger_keys), "a key that it had")
+            self.ledger_keys.append((index, key))
+        elif name == "lift":
+            need(said["entry"]["index"] not in self.lifts, "lifted already")
+            self.lifts[said["entry"]["index"]] = index
+        elif name == "set_policy":
+            self.policies.append((index, leaf.time, Policy(said["text"])))
+        elif name == "set_baseline":
+            need(service in judged.services and judged.environment(said["environment"]),
+                 "a place that no policy lists")
+        elif name == "delegate":
+            need((self.member(service, now) or {}).get("kind") == "service", "no service")
+            self.delegations[service] = said
+        elif name == "end_delegation":
+            need(self.delegations.pop(service, None), "no delegation")
+
+    def check_state(self, before, policy, operations):
+        """12.2, rule 10."""
+        def is_human(name):
+            return (self.member(name, FOREVER) or {}).get("kind") == "human"
+        able = [a for a in self.admins if is_human(a) and self.can_sign(a, FOREVER)]
+        need(self.threshold and len(able) >= self.threshold, "too few admins who can sign")
+        present = filter(None, (self.member(name, FOREVER) for name in self.members))
+        levels = {said["level"] for said in present if "level" in said}
+        levels |= {said["below"] for said in self.delegations.values()}
+        need(levels <= set(policy.levels), "a level that no policy lists")
+        order = [level for level in before.levels if level in levels]
+        need(order == sorted(order, key=policy.rank), "levels in use that change places")
+        need(all(map(is_human, self.admins)) or not any(n == "set_admins" for n, _ in operations),
+             "an admin who is no present human")
+
+    def reduces(self, name, said):
+        """12.3: whether an operation only reduces, on what those before it left."""
+        if name in ("retire_member", "revoke_key", "end_delegation"):
+            return True
+        was, policy = self.member(said.get("member"), FOREVER), self.newest_policy()
+        if name != "set_member" or not was or was == said:
+            return False
+        duties, had = set(said.get("duties", [])), set(was.get("duties", []))
+        return (all(was.get(k) == said.get(k) for k in ("kind", "operator", "profile", "emails"))
+                and policy.rank(said.get("level")) <= policy.rank(was.get("level"))
+                and set(said.get("teams", [])) <= set(was.get("teams", []))
+                and duties <= had <= duties | {"review", "decide", "deploy"})
+
+    def is_within(self, delegation, name, said):
+        """12.4: whether a delegated service may do it."""
+        member, policy = said.get("member"), self.newest_policy()
+        was = (self.ever(member) or [None])[-1]  # as it was said last, retired or not
+
+        def in_reach(said):
+            return (said["kind"] == "human" and member not in self.admins
+                    and set(said.get("duties", [])) <= {"review"}
+                    and policy.rank(said.get("level")) < policy.rank(delegation["below"]))
+        if not delegation or name not in ("set_member", "retire_member", "add_key"):
+            return False
+        if name == "retire_member":
+            return bool(was) and in_reach(was)
+        if name == "add_key":
+            return (bool(was) and in_reach(was) and not self.had_key(member)
+                    and Key(said["key"]).name not in self.keys)
+        was = was or {"kind": "human"}
+        teams = {*was.get("teams", []), *delegation.get("teams", [])}
+        others = [self.ever(other)[-1] for other in self.members if other != member]
+        taken = {email for other in others for email in other.get("emails", [])}
+        emails = set(said.get("emails", []))
+        return (in_reach(said) and in_reach(was) and "operator" not in said
+                and set(said.get("teams", [])) <= teams
+                and set(was.get("emails", [])) <= emails and not emails & taken)
+
+
+# ==== The verdict: verdict.md =====================================================================
+
+CLAIMED, ATTESTED, PROVED = range(3)
 STANDINGS = ["claimed", "attested", "proved"]
+NOBODY = ("nobody", "")
 
 
 class Step:
-    """One step, or everything as one step (verdict.md section 4): what changed, and by whom."""
+    """One step, or everything as one step (section 4): what changed, and by whom."""
 
     def __init__(self, case, given):
-        self.rows = case.document(given["document"])
-        self.hash = given["document"]
-        self.last = given["commit"]
-        self.ids = given.get("commits", [])
-        mechanical = set(given.get("mechanical", []))
-        facts = {base64.b64decode(f["path"]): f for f in given.get("facts", [])}
+        self.rows, self.hash = case.documents[given["document"]], given["document"]
+        self.last, self.ids = given["commit"], given.get("commits", [])
+        facts = {unbase64(f["path"]): f for f in given.get("facts", [])}
         self.opaque = {path for path, fact in facts.items() if "opaque" in fact}
-        self.links = {path: [base64.b64decode(t) for t in fact.get("targets", [])]
-                      for path, fact in facts.items()}
-        self.colliding = {base64.b64decode(p) for p in given.get("colliding", [])}
+        self.opaque |= {path for path, row in self.rows.items() if is_more_than_text(*row)}
+        self.links = {target for path, fact in facts.items() if path in self.rows
+                      for target in map(unbase64, fact.get("targets", []))}
+        self.colliding = set(map(unbase64, given.get("colliding", [])))
         self.authors, self.detected = set(), None
-        for commit_id in self.ids:
-            commit = case.commits[commit_id]
-            wrote = [] if commit_id in mechanical else [commit.author]
+        for name in self.ids:
+            commit = case.commits[name]
+            wrote = [] if name in given.get("mechanical", []) else [commit.author]
             self.detected = strongest(self.detected, detected(commit) if wrote else None)
             for who in wrote + commit.co_authors:
-                self.authors.add(case.who(who[1]) if who else ("nobody", ""))
+                self.authors.add(case.who(who[1]) if who else NOBODY)
+
+
+def is_more_than_text(old, new):
+    """Section 5, point 3: a link, a submodule, or a file that became executable."""
+    modes = {old[MODE], new[MODE]}
+    return bool(modes & {b"120000", b"160000"}) or (
+        new[MODE] == b"100755" and old[MODE] != b"100755")
 
 
 class Segment:
-    """A run of steps, judged as one change (verdict.md section 5)."""
+    """A run of steps judged as one change under one policy (section 5)."""
 
-    def __init__(self, case, steps, rows):
-        self.case, self.rows = case, rows
-        self.hash = change_hash(rows)
+    def __init__(self, case, policy, steps, rows, is_of_chain=True):
+        self.case, self.policy, self.rows, self.hash = case, policy, rows, change_hash(rows)
         self.all_steps, self.steps = steps, [s for s in steps if s.rows]
-        self.first, self.last = steps[0].last, steps[-1].last
-        self.carried = {}  # approved hash -> what evidence says, where a certificate holds
-        for item in case.evidence.get("carried", []):
-            if item["landed"] == self.hash and item["landing"] == self.last:
-                self.carried[item["approved"]] = item
-        self.answers = {}
+        self.first, self.last, self.is_of_chain = steps[0].last, steps[-1].last, is_of_chain
+        self.carried = {  # approved hash -> what evidence says, where a certificate holds
+            item["approved"]: item for item in case.evidence.get("carried", [])
+            if (item["landed"], item["landing"]) == (self.hash, self.last)}
+        self.facts = self.find_facts()
+        self.assessment, self.sign_offs, self.rejects, self.is_covered = self.judge()
 
-    # Facts (section 5, points 1 to 3).
-
-    def declarations(self, hashes, repository):
-        """Of each signer and change the newest declaration."""
-        newest = {}
-        for change in hashes:
-            for entry in self.case.declarations.get(change, []):
-                if entry.statement.says["repository"] == repository:
-                    newest[entry.statement.by, change] = entry
-        return sorted(newest.values(), key=lambda e: e.index)
-
-    def facts(self, policy):
-        case, view, size = self.case, self.case.view, self.case.size
-        repository = policy.services[case.service]["repository"]
-        everybody = set().union(*(s.authors for s in self.steps)) if self.steps else set()
-        found, declared, as_detected, undeclared = {}, [], [], False
-        for step in self.steps:
-            standing = {who: "claimed" for who in step.authors}
-
-            def raise_to(who, level, standing=standing):
-                if STANDINGS.index(level) >= STANDINGS.index(standing.get(who, "claimed")):
-                    standing[who] = level
-            counting = []
-            own = {self.hash, *self.carried}
-            for entry in self.declarations({step.hash, *own}, repository):
-                says, by = entry.statement.says, entry.statement.by
-                wrote = everybody if says["change"] in own else step.authors
-                me, member = ("member", by), view.member(by, size)
-                named = {case.author(a) for a in says["authors"]}
-                had_duty = "declare" in (view.member(by, entry.index) or {}).get("duties", [])
-                has_duty = member and "declare" in member.get("duties", []) and had_duty
-                if entry.leaked or not has_duty and not (member and me in wrote):
-                    if me in named and member and not entry.leaked:
-                        raise_to(me, "proved" if member["kind"] in ("human", "agent")
-                                 else "claimed")
-                        as_detected.append(says["assistance"])
-                    elif me in wrote or had_duty or entry.leaked:
-                        as_detected.append(says["assistance"])
-                        for who in named:
-                            if who[0] == "member":
-                                raise_to(who, "claimed")
-                    continue
-                counting.append(says["assistance"])
-                for who in named | ({me} & wrote):
-                    if who == me:
-                        raise_to(who, "proved" if member["kind"] in ("human", "agent")
-                                 else "claimed")
-                    else:
-                        raise_to(who, "attested" if member["kind"] == "service" else "claimed")
-            undeclared |= not counting
-            declared += counting
-            for who in list(standing):
-                said = view.member(who[1], size) if who[0] == "member" else None
-                if said and said.get("operator") and said["kind"] == "agent":
-                    if view.member(said["operator"], size):
-                        raise_to(("member", said["operator"]), standing[who])
-                    else:
-                        standing[who] = "claimed"
-                elif who[0] == "member" and not said:
-                    standing[who] = "claimed"
-            for who, level in (standing or {("nobody", ""): "claimed"}).items():
-                found[who] = min(found.get(who, "proved"), level, key=STANDINGS.index)
-        authors = []
-        for (sort, name), level in sorted(found.items()):
-            said = view.member(name, size) if sort == "member" else None
-            kind = {"member": None, "tool": "tool"}.get(sort, "unknown") or (
-                said or case.last_said(name))["kind"]
-            authors.append({"member": name if sort == "member" else None, "kind": kind,
-                            "level": (said or {}).get("level"), "standing": level})
-        marks = [s.detected for s in self.all_steps]
-        opaque = set().union(*(s.opaque for s in self.steps)) if self.steps else set()
-        paths = [{"path": p, "opaque": p in opaque} for p in sorted(self.rows)]
-        links = sorted({target for s in self.steps for path, found in s.links.items()
-                        if path in self.rows for target in found})
-        return {
-            "service": case.service, "environment": case.environment, "authors": authors,
-            "declared": None if undeclared else strongest(*declared),
-            "detected": strongest(*marks, *as_detected, *(declared if undeclared else [])),
-            "paths": paths + [{"path": p, "opaque": False} for p in links],
-            "collision": any(p in self.rows for s in self.steps for p in s.colliding),
-            "artifact": False}
-
-    # Words (points 4 to 7).
-
-    def words(self, policy, above=-1):
-        """Sign-offs that count so far, and rejects that stand: [(index, change)]."""
+    def judge(self, above=-1):
+        """What the policy makes of the words on it, approvals up to an entry left out."""
         changes = {self.hash: None, **self.carried}
-        entries = sorted((e for c in changes for e in self.case.words.get(c, [])
-                          if c == self.hash or self.hears(c, e)), key=lambda e: e.index)
-        return self.case.listen(policy, self, changes, entries, above)
-
-    def hears(self, change, entry):
-        """Point 7: of a carried change a reject is heard where this change has all of its paths."""
-        if entry.statement.says["verdict"] != "reject":
-            return True
-        return set(self.case.document(change)) <= self.rows.keys()
-
-    def judge(self, policy, above=-1):
-        """The assessment of this segment under one policy, and the rejects that stand on it."""
-        key = (id(policy), above)
-        if key not in self.answers:
-            sign_offs, rejects = self.words(policy, above)
-            self.answers[key] = (assess(policy, self.facts(policy), sign_offs), rejects)
-        return self.answers[key]
+        sign_offs, rejects = self.case.listen(self.policy, changes, self, above)
+        assessment = assess(self.policy, self.facts, sign_offs)
+        is_covered = not self.rows or assessment["satisfied"] and not rejects
+        return assessment, sign_offs, rejects, is_covered
 
     def codes(self):
-        """Why it is not covered: the codes of the newest policy under which it is not."""
-        codes = set()
-        for policy in self.case.policies if self.rows else []:
-            assessment, rejects = self.judge(policy)
-            codes = {r["code"] for r in assessment["requirements"] if r["missing"]}
-            codes |= set(assessment["denials"]) | ({"REJECTED"} if rejects else set())
-            if codes:
-                break
-        if len(self.all_steps) > 1:
-            for step in self.steps:
-                if set(step.rows) & self.rows.keys() and self.case.single(step).rejected():
-                    codes.add("REJECTED")
-        return codes
+        """Why it is not covered."""
+        missing = {r["code"] for r in self.assessment["requirements"] if r["missing"]}
+        rejected = {"REJECTED"} if self.rejects else set()
+        return set() if self.is_covered else missing | {*self.assessment["denials"]} | rejected
 
-    def rejected(self):
-        return [r for policy in self.case.policies for r in self.judge(policy)[1]]
+    # Points 1 to 3: facts.
 
-    def approvals(self):
-        """The entries of the sign-offs that filled a requirement of the newest policy."""
-        requirements = self.judge(self.case.policies[0])[0]["requirements"] if self.rows else []
-        return sorted({entry for r in requirements for entry in r["sign_offs"]})
+    def declarations(self, changes):
+        """Of each signer and change the newest declaration."""
+        repository = self.policy.services[self.case.service]["repository"]
+        newest = {(e.by, change): e for change in changes
+                  for e in self.case.about.get(("change", change), [])
+                  if e.says["repository"] == repository}
+        return [newest[key] for key in sorted(newest)]
+
+    def declared(self, step):
+        """What declarations make of one step: the standing of its authors, the assistances that
+        count, and those that count as if they were detected."""
+        case, view, size = self.case, self.case.view, self.case.size
+        standing, counting, as_detected, own_words = {}, [], [], []
+        for who in step.authors:
+            case.add_author(standing, who, CLAIMED)
+        wrote, everybody, own = set(standing), {}, {self.hash, *self.carried}
+        for who in set().union(*(s.authors for s in self.steps)):
+            case.add_author(everybody, who, CLAIMED)
+        for entry in self.declarations({step.hash, *own}):
+            me, member = ("member", entry.by), view.member(entry.by, size)
+            change, assistance = entry.says["change"], entry.says["assistance"]
+            kind = member["kind"] if member else None
+            named = set(filter(None, map(case.author, entry.says["authors"])))
+            is_author = change == step.hash and me in wrote or change in own and me in everybody
+            if member and not entry.is_leaked and (
+                    is_author or view.has_duty(entry.by, "declare", size)):
+                counting.append(assistance)
+                for who in named:
+                    is_attested = kind == "service" and who != me
+                    case.add_author(standing, who, ATTESTED if is_attested else CLAIMED)
+                if me in standing:
+                    case.add_author(standing, me, case.own_word(entry.by))
+            elif is_author or entry.is_leaked or view.has_duty(entry.by, "declare", entry.index):
+                as_detected.append(assistance)
+                for who in named:
+                    if who[0] == "member":
+                        case.add_author(standing, who, CLAIMED)
+            elif me in named:
+                as_detected.append(assistance)
+                own_words.append(me)
+        if not standing:
+            standing[NOBODY] = CLAIMED
+        for who in own_words:
+            case.add_author(standing, who, case.own_word(who[1]))
+        return standing, counting, as_detected
+
+    def find_facts(self):
+        case, found, declared, as_detected, is_declared = self.case, {}, [], [], True
+        for step in self.steps:
+            standing, counting, seen = self.declared(step)
+            is_declared &= bool(counting)
+            declared += counting
+            as_detected += seen
+            for who, level in standing.items():
+                found[who] = min(found.get(who, PROVED), level)
+        authors = []
+        for (sort, name), level in sorted(found.items()):
+            is_member = sort == "member"
+            said = case.view.member(name, case.size) if is_member else None
+            kind = case.view.ever(name)[-1]["kind"] if is_member else (
+                "tool" if sort == "tool" else "unknown")
+            authors.append({"member": name if is_member else None, "kind": kind,
+                            "level": (said or {}).get("level"), "standing": STANDINGS[level]})
+        opaque = {path for path, row in self.rows.items() if is_more_than_text(*row)}.union(
+            *(s.opaque for s in self.steps))
+        paths = set(self.rows).union(*(s.rows.keys() | s.links for s in self.steps))
+        left = {path for path, (_, new) in self.rows.items() if new != ABSENT}
+        return {
+            "service": case.service, "environment": case.environment, "authors": authors,
+            "declared": strongest(*declared) if is_declared else None,
+            "detected": strongest(*(s.detected for s in self.all_steps), *as_detected,
+                                  *([] if is_declared else declared)),
+            "paths": [{"path": p, "opaque": p in opaque} for p in sorted(paths)],
+            "collision": bool(left & self.all_steps[-1].colliding), "artifact": False}
+
+
+class Chain:
+    """The steps judged under one policy: every step, run and the whole chain (section 4, step 4).
+    A span (i, j) is the steps from i up to j."""
+
+    def __init__(self, case, policy):
+        self.case, self.policy, self.steps, self.runs = case, policy, case.steps, {}
+        for i, j in case.spans:
+            rows = compose([s.rows for s in self.steps[i:j]])
+            if rows is not None:
+                self.runs[i, j] = Segment(case, policy, self.steps[i:j], rows)
+        for (i, j), run in self.runs.items():
+            if j - i > 1 and any(self.runs[k, k + 1].rejects and not self.takes_back(
+                    (i, j), k) for k in range(i, j)):
+                run.is_covered = False
+        self.unanswered = self.find_unanswered()
+
+    def takes_back(self, span, k):
+        """Whether a run has no path of one of its steps."""
+        i, j = span
+        return i <= k < j and j - i > 1 and not self.runs[span].rows.keys() & self.steps[k].rows
+
+    def has_rejected_step(self):
+        """Whether a reject stands on a step that no covered run took back."""
+        return any(self.runs[k, k + 1].rejects and not any(
+            run.is_covered and self.takes_back(span, k) for span, run in self.runs.items())
+            for k in range(len(self.steps)))
+
+    def cut(self):
+        """The segments, the shortest first from the start on; where they do not cover the chain,
+        as far as they do."""
+        n, coverable = len(self.steps), {len(self.steps)}
+        covered = [span for span, run in self.runs.items() if run.is_covered]
+        for i in range(n - 1, -1, -1):
+            if any(a == i and b in coverable for a, b in covered):
+                coverable.add(i)
+        segments, i = [], 0
+        while i < n:
+            fits = [b for a, b in covered if a == i and (b in coverable or 0 not in coverable)]
+            j = min(fits, default=i + 1)
+            segments.append(self.runs[i, j])
+            i = j
+        return segments
+
+    def find_unanswered(self):
+        """Rejects on runs, and those read up to a commit that a step brings in, without answer."""
+        found = []
+        for (i, j), run in self.runs.items():
+            newest = max((index for index, _ in run.rejects), default=None)
+            longer = [s for s in self.runs if s[0] <= i and j <= s[1] and s != (i, j)]
+            if j - i > 1 and newest is not None and not self.is_answered(newest, run.rows, longer):
+                found.append(newest)
+        for change in [name for kind, name in self.case.about if kind == "approval"]:
+            for index, _ in self.case.standing_rejects(self.policy, change):
+                heads = [row.get("head") for row in self.case.entries[index].says["rows"]
+                         if row["hash"] == change]
+                at = [k for k, step in enumerate(self.steps) if set(heads) & set(step.ids)][:1]
+                for k in at if not any(
+                        run.hash == change and span[1] - 1 in at
+                        for span, run in self.runs.items()) else []:
+                    around = [span for span in self.runs if span[0] <= k < span[1]]
+                    if not self.is_answered(index, self.steps[k].rows, around):
+                        found.append(index)
+        return found
+
+    def is_answered(self, index, rows, spans):
+        """Whether one of these runs is signed off above a reject, or what it is on is gone."""
+        for span in spans:
+            run = self.runs[span]
+            later = set().union(*(s.rows for s in self.steps[span[1]:]))
+            if run.is_covered and (not rows.keys() & (run.rows.keys() | later)
+                                   or run.rows and run.judge(index)[3]):
+                return True
+        return False
 
 
 def moment(evidence):
-    """verdict.md section 1: now."""
+    """Section 1: now."""
     return max(evidence["question"]["time"], evidence["newest_time"])
 
 
 def policies_to_pass(view, evidence):
-    """verdict.md section 4, step 1: the newest policy, and those that hold beside it."""
+    """Section 4, step 1: the newest policy, and those that hold beside it."""
     known = [p for p in view.policies if p[0] < evidence["size"]]
-    service, environment = (evidence["question"][k] for k in ("service", "environment"))
+    service, environment = evidence["question"]["service"], evidence["question"]["environment"]
     need(known, "POLICY_MISSING")
     newest = known[-1][2]
     need(service in newest.services, "UNKNOWN_SERVICE")
@@ -2164,472 +1942,383 @@ def policies_to_pass(view, evidence):
 
 
 def points_of(evidence, policies):
-    """verdict.md section 3, 5: the points of the place, oldest first; of a cell without any those
-    of its group, unless a policy names the cell."""
+    """Section 3, 5: the points of the place, oldest first; of a cell without any those of its
+    group, unless a policy names the cell. Gives the environment as well that they are of."""
     settled = {s["environment"]: s.get("points", []) for s in evidence.get("settled", [])}
-    environment = evidence["question"]["environment"]
-    named = any(environment in p.environments or environment in r["when"].get("environments", [])
-                for p in policies for r in p.rules or [{"when": {}}])
-    group = [] if named else settled.get(environment.split("/")[0])
-    return settled.get(environment) or group or []
+    own = evidence["question"]["environment"]
+    names_it = not policies or any(own in p.environments or any(
+        own in rule["when"].get("environments", []) for rule in p.rules) for p in policies)
+    group = own if names_it or settled.get(own) else own.split("/")[0]
+    return settled.get(group, []), group
 
 
 class Case:
-    """A verdict at `size` and `now`, on a view and on evidence (verdict.md section 2)."""
+    """A verdict on evidence, at its size and moment (section 2)."""
 
-    def __init__(self, view, evidence, entries, documents, covers, commits, salt, points, start):
-        self.view, self.evidence, self.commits = view, evidence, commits
+    def __init__(self, view, evidence, entries, documents, covers, commits, salt, start):
+        self.view, self.evidence, self.commits, self.salt = view, evidence, commits, salt
         self.documents, self.all_covers = documents, covers
-        self.points, self.start = points, start
+        self.start = start
         question = evidence["question"]
         self.service, self.environment = question["service"], question["environment"]
         self.revision, self.artifacts = question["revision"], question.get("artifacts", [])
-        self.size = evidence["size"]
-        self.now = moment(evidence)
-        self.salt = salt
-        self.singles = {}
-        self.declarations, self.words, self.builds, self.overrides = {}, {}, {}, []
-        for entry in entries:
-            if entry.index >= self.size:
-                continue
-            kind, says = entry.statement.kind, entry.statement.says
-            if kind == "change" and "step" not in says:
-                self.declarations.setdefault(says["change"], []).append(entry)
-            elif kind == "approval":
-                for row in says["rows"]:
-                    self.words.setdefault(row["hash"], []).append(entry)
-            elif kind == "build":
-                self.builds.setdefault(says["artifact"], []).append(entry)
-            elif kind == "override":
-                self.overrides.append(entry)
-        self.entries = {entry.index: entry for entry in entries}
+        self.size, self.now = evidence["size"], moment(evidence)
+        self.entries = {entry.index: entry for entry in entries if entry.index < self.size}
+        self.about = {}  # (kind, change or artifact) -> entries; overrides are about None
+        for entry in self.entries.values():
+            says = entry.says
+            for name in [row["hash"] for row in says.get("rows", [])] or [
+                    says.get("change", says.get("artifact"))]:
+                if "step" not in says:
+                    self.about.setdefault((entry.kind, name), []).append(entry)
         self.policies = policies_to_pass(view, evidence)
-        newest = self.policies[0]
-        self.repository = newest.services[self.service]["repository"]
+        self.points, _ = points_of(evidence, self.policies)
         self.steps = [Step(self, s) for s in evidence.get("steps", [])]
+        self.spans = self.find_spans()
         self.covers = [(c, covers.get(c.get("cover"))) for c in evidence.get("covers", [])]
-        self.runs, self.built = {}, False
+        self.places, self.is_built = self.find_places(), False
 
-    def document(self, digest):
-        """The rows of a change document that the evidence names."""
-        return self.documents[digest]
-
-    # Who is who (section 5, point 1).
+    # Section 5, point 1: who is who.
 
     def who(self, address):
         """An address of a commit as an author: a member, a tool, or somebody unknown."""
-        folded = bytes(c + 32 if 65 <= c <= 90 else c for c in address)
+        folded = address.lower()
         digest = hmac.new(self.salt, folded, hashlib.sha256).hexdigest()
-        found = self.by_email(digest)
-        if found:
-            return ("member", found)
-        return ("tool", digest) if tool_address(folded) == "tool" else ("email", digest)
+        sort = "tool" if tool_address(folded) == "tool" else "email"
+        return self.by_email(digest) or (sort, digest)
 
     def by_email(self, digest):
-        """The member who has an address at size; else the one who had it last."""
-        last = None
-        for name in self.view.members:
-            said = self.view.member(name, self.size)
-            if said and digest in said.get("emails", []):
-                return name
-            for entry, body in self.view.members[name]:
-                if entry < self.size and body and digest in body.get("emails", []):
-                    last = max(last or (-1, ""), (entry, name))
-        return last and last[1]
+        """The member who has an address; else the one who had it last."""
+        had = []
+        for name, said in self.view.members.items():
+            if digest in (self.view.member(name, self.size) or {}).get("emails", []):
+                return "member", name
+            had += [(entry, name) for entry, body in said
+                    if body and digest in body.get("emails", [])]
+        return ("member", max(had)[1]) if had else None
 
     def author(self, named):
-        if "member" in named:
-            return ("member", named["member"])
-        found = self.by_email(named["email"])
-        return ("member", found) if found else ("email", named["email"])
+        """Whom a declaration names; None for an address that is nobody's."""
+        if "email" in named:
+            return self.by_email(named["email"])
+        return ("member" if self.view.ever(named["member"]) else "gone"), named["member"]
 
-    def last_said(self, name):
-        said = [body for e, body in self.view.members.get(name, []) if body and e < self.size]
-        return said[-1] if said else {"kind": "unknown"}
+    def own_word(self, name):
+        """How well a member's own signature proves that they wrote something."""
+        return PROVED if self.view.ever(name)[-1]["kind"] in ("human", "agent") else CLAIMED
 
-    # Words (section 5, points 4 to 7).
+    def add_author(self, standing, who, level):
+        """Takes up an author, and whoever answers for an agent."""
+        now, answers = True, who
+        if who[0] == "member":
+            now, last = self.view.member(who[1], self.size), self.view.ever(who[1])[-1]
+            answers = "member", last["operator"] if last["kind"] == "agent" else who[1]
+            is_there = bool(self.view.member(answers[1], self.size))
+            level = level if now and is_there else CLAIMED
+            answers = answers if is_there else who
+        for one in {who, answers}:
+            standing[one] = max(level, standing.get(one, CLAIMED))
 
-    def listen(self, policy, segment, changes, entries, above):
-        """`changes`: {hash: None for the change itself, or what carries the other one here}."""
-        view, size = self.view, self.size
-        service = policy.services[self.service]
-        sign_offs, rejects = {}, {}
-        for entry in entries:
-            says, by = entry.statement.says, entry.statement.by
-            rows = [row for row in says["rows"] if row["hash"] in changes]
-            rows.sort(key=lambda row: changes[row["hash"]] is not None)
-            row, verdict = rows[0], says["verdict"]
-            standing = rejects.setdefault(by, {})
+    # Section 5, points 4 to 7: words.
+
+    def words(self, name):
+        return self.about.get(("approval", name), [])
+
+    def listen(self, policy, changes, segment=None, above=-1, subject="change"):
+        """`changes`: {hash: None for what is judged itself, or what carries another here}. Gives
+        the sign-offs, and the rejects that stand as entry and change."""
+        view, service = self.view, policy.services[self.service]
+        place = {"change": (service["repository"], service.get("branch", MAIN)),
+                 "artifact": (self.service, None)}[subject]
+        words = [(entry, row, carrying) for change, carrying in changes.items()
+                 for entry in self.words(change) for row in entry.says["rows"]
+                 if row["hash"] == change and entry.says["subject_type"] == subject]
+        said = {}  # of each member the approvals and the rejects so far
+        for entry, row, carrying in sorted(words, key=lambda w: (w[0].index, w[2] is None)):
+            verdict, change = entry.says["verdict"], row["hash"]
+            approvals, rejects = said.setdefault(entry.by, ([], {}))
+            is_good = not entry.is_leaked and not self.cools(entry, [policy])
             if verdict == "reject":
-                sign_offs[by] = []
-                standing.update({entry.index: r["hash"] for r in rows[:1]})
-                continue
-            named = says.get("withdraws", {}).get("index")
-            if verdict == "approve" or named in standing:
-                cools = view.cools_since(entry.key, entry.index)
-                if entry.leaked or cools is not None and (
-                        self.now - cools < policy.defaults["key_cooling"]):
-                    continue
-            if verdict == "withdraw":
-                sign_offs[by] = []
-                standing.pop(named, None)
-                continue
-            if says["subject_type"] == "artifact":
-                if row["service"] != self.service:
-                    continue
-            elif (row["repository"], row["target"]) != (
-                    service["repository"], service.get("branch", MAIN)):
-                continue
-            change, carrying = row["hash"], changes[row["hash"]]
-            if segment and self.spent(segment, change, carrying, entry.index):
-                continue
-            rejects[by] = {i: c for i, c in standing.items() if carrying and c != change}
-            then, member = view.member(by, entry.index), view.member(by, size)
-            if not all(m and m["kind"] == "human" and "review" in m.get("duties", [])
-                       for m in (then, member)):
-                continue
-            if carrying and (carrying["gap"] is not None and carrying["gap"] < policy.defaults[
-                    "carry_gap"] or not carrying.get("grounded")):
-                continue
-            levels = [then.get("level"), member.get("level")]
-            sign_offs.setdefault(by, []).append({
-                "entry": entry.index, "member": by,
-                "level": min(levels, key=policy.rank) if None not in levels else None,
-                "teams": sorted(set(then.get("teams", [])) & set(member.get("teams", []))),
-                "presence": presence(entry.envelope.signatures[0]),
-                "answered": [c["item"] for c in says.get("checklist", [])],
-                "assistance_seen": row.get("assistance_seen", "generated"),
-                "carried": carrying is not None, "change": change,
-                "age": self.age(segment, change, carrying, entry)})
-        stand = [(i, c) for found in rejects.values() for i, c in found.items()
-                 if not view.lifts.get(i, size) < size]
-        return [s for found in sign_offs.values() for s in found
-                if s["entry"] > above], sorted(stand)
+                approvals.clear()
+                if not carrying or self.documents[change].keys() <= segment.rows.keys():
+                    rejects[change] = entry
+            elif verdict == "withdraw":
+                named = entry.says["withdraws"]
+                taken = [c for c, e in rejects.items()
+                         if (e.index, e.hash.hex()) == (named["index"], named["leaf"])]
+                if not rejects or taken and is_good:
+                    approvals.clear()
+                    for c in taken:
+                        del rejects[c]
+            elif is_good and entry.index > above and place == (
+                    row.get("repository", row.get("service")), row.get("target")):
+                if carrying:
+                    rejects.pop(change, None)
+                else:
+                    rejects.clear()
+                is_used_up = segment and self.is_spent(segment, change, carrying, entry.index)
+                if not is_used_up and (not carrying or "grounded" in carrying):
+                    approvals.append((entry, row, carrying))
+        sign_offs = [self.sign_off(policy, segment, *word)
+                     for approvals, _ in said.values() for word in approvals]
+        return list(filter(None, sign_offs)), [
+            (entry.index, change) for _, rejects in said.values()
+            for change, entry in rejects.items() if entry.index not in view.lifts]
 
-    def landings(self, cover, change, carrying):
-        """The last commits at which a cover has a change."""
-        found = [row["last"] for row in cover["segments"] if row["change"] == change or any(
-            c["change"] == change for c in row["carried"])]
-        return found, found + [row["last"] for row in cover["contained"] if row["change"] == change]
+    def sign_off(self, policy, segment, entry, row, carrying):
+        """Points 5 to 7: an approval as the policy sees it; None where it does not count."""
+        then, now = self.view.member(entry.by, entry.index), self.view.member(entry.by, self.size)
+        gap = carrying["gap"] if carrying else None
+        if not all(m and m["kind"] == "human" and "review" in m.get("duties", [])
+                   for m in (then, now)) or gap is not None and gap < policy.defaults["carry_gap"]:
+            return None
+        levels = [then.get("level"), now.get("level")]
+        return {
+            "entry": entry.index, "member": entry.by,
+            "level": min(levels, key=policy.rank) if None not in levels else None,
+            "teams": set(then.get("teams", [])) & set(now.get("teams", [])),
+            "presence": presence(entry.signatures[0]),
+            "answered": [c["item"] for c in entry.says.get("checklist", [])],
+            "assistance_seen": row.get("assistance_seen", "generated"),
+            "carried": carrying is not None, "change": row["hash"],
+            "age": self.age(segment, row["hash"], entry)}
 
-    def spent(self, segment, change, carrying, index):
+    def cools(self, entry, policies):
+        """Point 5: whether a further key is too young under one of these policies."""
+        since = self.view.cools_since(entry.key, entry.index)
+        cooling = max(policy.defaults["key_cooling"] for policy in policies)
+        return since is not None and self.now - since < cooling
+
+    def landings(self, cover, change):
+        """The last commits at which a cover has a change: in its rows, and in those contained."""
+        rows = [row["last"] for row in cover["segments"]
+                if change in [row["change"], *(c["change"] for c in row["carried"])]]
+        return rows, rows + [r["last"] for r in cover["contained"] if r["change"] == change]
+
+    def is_spent(self, segment, change, carrying, index):
         """Point 4, and for carried ones point 7."""
         for item, cover in self.covers:
-            landed = item.get("landed")
-            if landed is not None and index < landed:
-                if cover is None:
-                    return True
-                if any(last != segment.last for last in self.landings(cover, change, carrying)[1]):
-                    return True
-        if carrying is None:
-            return False
-        order = {step.last: n for n, step in enumerate(self.steps)}
-        here = order.get(segment.last)
-        if any(run.hash == change and run.last != segment.last for run in self.all_runs()):
-            return True
-        return here is not None and any(
-            item["approved"] == change and order.get(item["landing"], here) < here
-            for item in self.evidence.get("carried", []))
+            if index < item.get("landed", -1) and (cover is None or any(
+                    last != segment.last for last in self.landings(cover, change)[1])):
+                return True
+        return carrying is not None and self.lands_elsewhere(segment, change)
 
-    def age(self, segment, change, carrying, entry):
+    def find_places(self):
+        """Where in the chain each change lands: first and last step, and whether exactly."""
+        places, n = [], len(self.steps)
+        spans = {(i, j) for i, j in self.evidence.get("runs", []) if i <= j < n}
+        for i, j in spans | {(i, i) for i in range(n)} | ({(0, n - 1)} if n else set()):
+            rows = compose([s.rows for s in self.steps[i:j + 1]])
+            if rows:
+                landed = change_hash(rows), self.steps[j].last
+                places.append((i, j, landed[0], True))
+                places += [(i, j, c["approved"], False) for c in self.evidence.get("carried", [])
+                           if (c["landed"], c["landing"]) == landed]
+        return places
+
+    def lands_elsewhere(self, segment, change):
+        """Point 7: whether another landing of the chain uses up what is carried to a segment."""
+        if not segment.is_of_chain:
+            return False
+        order = [step.last for step in self.steps]
+        first, last = order.index(segment.first), order.index(segment.last)
+        return any(c == change and (j < first or is_exact and last < i)
+                   for i, j, c, is_exact in self.places)
+
+    def age(self, segment, change, entry):
         """Point 6."""
         ends = [self.now]
         for item, cover in self.covers if segment else ():
-            deployed = item.get("deployed")
-            if deployed and cover and deployed["entry"] > entry.index:
-                if segment.last in self.landings(cover, change, carrying)[0]:
-                    ends.append(deployed["time"])
+            deployed = item.get("deployed", {"entry": -1})
+            if cover and deployed["entry"] > entry.index and (
+                    segment.last in self.landings(cover, change)[0]):
+                ends.append(deployed["time"])
         return max(0, min(ends) - entry.time)
 
-    # Segments (section 4, steps 3 and 4).
-
-    def single(self, step):
-        """A step as a segment of its own."""
-        if id(step) not in self.singles:
-            self.singles[id(step)] = self.segment([step], step.rows)
-        return self.singles[id(step)]
-
-    def segment(self, steps, rows):
-        return Segment(self, steps, rows)
-
-    def run(self, first, end):
-        """The steps from `first` up to `end` as a segment."""
-        if (first, end) not in self.runs:
-            if end - first == 1:
-                self.runs[first, end] = self.single(self.steps[first])
-            else:
-                rows = compose([s.rows for s in self.steps[first:end]])
-                self.runs[first, end] = self.segment(self.steps[first:end], rows)
-        return self.runs[first, end]
-
-    def spans(self):
-        """Every step, the runs of which somebody speaks, and the whole chain."""
-        n = len(self.steps)
-        spoken = {(i, j + 1) for i, j in self.evidence.get("runs", []) if i <= j < n}
-        return sorted(spoken | {(i, i + 1) for i in range(n)} | ({(0, n)} if n else set()))
-
-    def all_runs(self):
-        return [self.run(i, j) for i, j in self.spans()]
-
-    def cut(self):
-        """The segments of the chain, whether they cover it, and why not."""
-        n, spans = len(self.steps), self.spans()
-        best = {n: []}
-        for i in range(n - 1, -1, -1):
-            for _, j in [s for s in spans if s[0] == i and s[1] - i <= 32]:
-                if j in best and not self.run(i, j).codes():
-                    best[i] = [self.run(i, j), *best[j]]
-                    break
-        if 0 in best:
-            return best[0], set()
-        if n and not self.run(0, n).codes():
-            return [self.run(0, n)], set()
-        segments, codes, i = [], set(), 0
-        while i < n:
-            ends = [j for a, j in spans if a == i and j - i <= 32 and not self.run(i, j).codes()]
-            j = min(ends, default=i + 1)
-            segments.append(self.run(i, j))
-            codes |= self.run(i, j).codes()
-            i = j
-        return segments, codes
-
-    def standing_rejects(self, change):
+    def standing_rejects(self, policy, change):
         """Rejects that stand on a change, whatever it landed as."""
-        found = set()
-        for policy in self.policies:
-            entries = self.words.get(change, [])
-            found |= set(self.listen(policy, None, {change: None}, entries, -1)[1])
-        return sorted(found)
+        return self.listen(policy, {change: None})[1]
 
-    def unanswered_rejects(self, answering=None):
-        """Section 4, step 4: rejects on runs, and those that were read up to a commit brought in.
-        `answering`: the whole difference, which alone may answer then."""
-        denied, spans = [], self.spans()
-        hashes = {span: self.run(*span).hash for span in spans}
-        for i, j in spans:
-            if j - i > 1:
-                for index, _ in self.run(i, j).rejected():
-                    if not self.answered(index, (i, j), self.run(i, j).rows, strictly=True):
-                        denied.append(index)
-        for change in self.words:
-            for index, _ in self.standing_rejects(change):
-                row = next(r for r in self.entries[index].statement.says["rows"]
-                           if r["hash"] == change)
-                for k, step in enumerate(self.steps):
-                    if row.get("head") in step.ids and not any(
-                            hashes[i, j] == change for i, j in spans if j == k + 1):
-                        if not self.answered(index, (k, k + 1), step.rows, strictly=False):
-                            denied.append(index)
-        return denied
+    # Section 4, step 2: the start.
 
-    def answered(self, index, span, rows, strictly):
-        for i, j in self.spans():
-            if i <= span[0] and span[1] <= j and (not strictly or (i, j) != span):
-                segment = self.run(i, j)
-                if segment.codes():
-                    continue
-                if segment.rows and self.covered_above(segment, index):
-                    return True
-                later = set().union(*(s.rows for s in self.steps[j:]))
-                if not set(rows) & (segment.rows.keys() | later):
-                    return True
-        return False
+    def find_start(self, newest):
+        """The start, and why not."""
+        within = min(p.defaults["rollback_within"] for p in self.policies)
+        position = self.evidence["position"]
+        if newest is None:
+            return None, {"BASELINE_MISSING"}
+        if position == "behind":
+            found = [p for p in self.points if "decision" in p and self.now - p["time"] < within
+                     and (p["revision"], p.get("artifacts", [])) == (self.revision, self.artifacts)]
+            return (found[-1], set()) if found else (None, {"DIVERGED"})
+        if position == "diverged":
+            is_late = self.now - self.start["time"] >= within
+            return self.start, ({"DIVERGED"} if is_late else set()) | self.undoes(newest)
+        is_start = position == "linear" or position == "from_root" and "revision" not in newest
+        return (newest, set()) if is_start else (None, {"DIVERGED"})
 
-    def covered_above(self, segment, index):
-        return all(segment.judge(policy, index)[0]["satisfied"] for policy in self.policies)
-
-    # Start (section 4, step 2).
-
-    def within_rollback(self, point):
-        return self.now - point["time"] < min(p.defaults["rollback_within"] for p in self.policies)
-
-    def doubts(self, start):
+    def doubts(self, policy, start):
         """Step 2c: why a start is not undoubted."""
         evidence, codes = self.evidence, set()
-        if "decision" in start:
-            cover = self.all_covers.get(evidence.get("cover"))
-            if cover is None:
-                return {"DIVERGED"}
-            for row in cover["segments"]:
-                for index in row["approvals"]:
-                    if index in self.entries and self.entries[index].leaked:
-                        codes.add("KEY_REVOKED")
-            changes = {row["change"] for row in cover["segments"]} | set(
-                evidence.get("start_changes", []))
-            if any(self.standing_rejects(change) for change in changes):
-                codes.add("REJECTED")
-        live = self.document(evidence["live"]["document"]) if "live" in evidence else {}
-        difference = self.document(evidence["difference"])
-        for item in evidence.get("returning", []):
-            if not self.standing_rejects(item["change"]):
-                continue
-            rows = self.document(item["change"]) if item.get("kept") else None
-            if rows is None:
-                if item.get("in_start"):
-                    codes.add("REJECTED")
-                continue
-            for path, (_, made) in rows.items():
-                if path not in live:
-                    continue
-                at_start, at_newest = live[path]
-                revision = difference[path][1] if path in difference else at_start
-                if at_newest not in (at_start, revision) and (
-                        at_start == made or item.get("in_start")):
-                    codes.add("REJECTED")
-        return codes
+        if evidence["position"] not in ("behind", "diverged") or "decision" not in (start or {}):
+            return codes
+        cover = self.all_covers.get(evidence.get("cover"))
+        if cover is None:
+            return {"DIVERGED"}
+        good = {i for i, entry in self.entries.items() if not entry.is_leaked}
+        if any(not good.issuperset(row["approvals"]) for row in cover["segments"]):
+            codes.add("KEY_REVOKED")
+        changes = {c["change"] for row in cover["segments"] for c in [row, *row["carried"]]}
+        changes |= {*evidence.get("start_changes", []), *(
+            item["change"] for item in evidence.get("returning", []) if self.comes_back(item))}
+        rejected = any(self.standing_rejects(policy, change) for change in changes)
+        return codes | ({"REJECTED"} if rejected else set())
+
+    def undone(self):
+        """The paths that are live and the revision has otherwise, each with the start's side."""
+        if "live" not in self.evidence:
+            return {}
+        difference = self.documents[self.evidence["difference"]]
+        live = self.documents[self.evidence["live"]["document"]]
+        return {path: at_start for path, (at_start, at_newest) in live.items()
+                if difference.get(path, (None, at_start))[1] != at_newest}
+
+    def comes_back(self, item):
+        """Step 2c: whether a start brings a rejected change back."""
+        if "kept" not in item or "live" not in self.evidence:
+            return "in_start" in item
+        made = {path: new for path, (_, new) in self.documents[item["change"]].items()}
+        return any(path in made and ("in_start" in item or made[path] == at_start)
+                   for path, at_start in self.undone().items())
+
+    def undoes(self, newest):
+        """Step 2d, ATTACKS 1."""
+        holding = [s for s in self.steps if newest.get("revision") in s.ids]
+        is_dropped = holding and self.undone().keys() - holding[0].rows.keys()
+        return {"UNDOES_SETTLED"} if is_dropped else set()
+
+    # Section 4: the verdict.
+
+    def find_spans(self):
+        """Every step, the runs of which somebody speaks, the whole chain; shorter ones first."""
+        n = len(self.steps)
+        spoken = {(i, j + 1) for i, j in self.evidence.get("runs", []) if i <= j < n and j - i < 32}
+        spans = spoken | {(i, i + 1) for i in range(n)} | ({(0, n)} if n else set())
+        return sorted(spans, key=lambda span: (span[1] - span[0], span))
+
+    def judge_whole(self, chain):
+        """Step 2e: the whole difference as one segment, which may answer what no run answers."""
+        whole = Step(self, self.evidence["whole"])
+        segment = Segment(self, chain.policy, [whole], whole.rows, is_of_chain=False)
+        newest = max(chain.unanswered, default=-1)
+        segment.is_covered &= not chain.has_rejected_step() and segment.judge(newest)[3]
+        return [segment]
 
     def answer(self):
-        """Section 4: the verdict."""
-        evidence, position = self.evidence, self.evidence["position"]
-        points, codes = self.points, set()
-        newest = points[-1] if points else None
-        start, segments = newest, []
-        modes = [p.mode(self.service, self.environment) for p in self.policies]
-        mode = "enforce" if "enforce" in modes else "observe"
-        if newest is None:
-            codes.add("BASELINE_MISSING")
-        elif position == "behind":
-            found = [p for p in points if p.get("revision") == self.revision and sorted(
-                p.get("artifacts", [])) == sorted(self.artifacts) and self.within_rollback(p)]
-            start = found[-1] if found else None
-            codes |= self.doubts(start) if found else {"DIVERGED"}
-        elif position == "diverged":
-            start = self.start
-            codes |= self.doubts(start) if self.within_rollback(start) else {"DIVERGED"}
-        elif position == "unrelated":
-            start = None
-            codes.add("DIVERGED")
-        if self.steps:
-            rows = compose([s.rows for s in self.steps])
-            if rows is None or change_hash(rows) != evidence["difference"]:
-                codes.add("COMPOSITION_MISMATCH")
-            else:
-                segments, found = self.cut()
-                codes |= found
-                if self.unanswered_rejects():
-                    codes.add("REJECTED")
-                codes |= self.undoes(position, newest)
-        if codes and "whole" in evidence and newest and "COMPOSITION_MISMATCH" not in codes:
-            whole = Step(self, evidence["whole"])
-            segment = self.segment([whole], whole.rows)
-            rejected = any(self.single(s).rejected() for s in self.steps)
-            if not segment.codes() and not rejected:
-                codes, segments, start = set(), [segment], newest
-        codes |= self.judge_artifacts()
-        result = {
-            "answer": "deny" if codes else "allow", "mode": mode,
-            "start": start and start["entry"]["index"], "newest": newest
-            and newest["entry"]["index"],
-            "policy": [p for p in self.view.policies if p[0] < self.size][-1][0],
-            "overrides": [], "cover": None}
-        if codes:
-            given, wanted = self.overriding()
-            if given and len(given) < wanted:
-                codes.add("DEBT_OVERDUE")
-            elif given and "COMPOSITION_MISMATCH" not in codes:
-                result["overrides"] = sorted(given)
+        newest = self.points[-1] if self.points else None
+        start, codes = self.find_start(newest)
+        rows = compose([s.rows for s in self.steps])
+        if rows is None or change_hash(rows) != self.evidence["difference"]:
+            codes = codes | {"COMPOSITION_MISMATCH"}
+        chains = [Chain(self, policy) for policy in self.policies]
+        for chain in chains:
+            codes = codes | self.doubts(chain.policy, start)
+            codes |= {"REJECTED"} if chain.unanswered else set()
+        segments = merged([chain.cut() for chain in chains])
+        whole = merged([self.judge_whole(c) for c in chains]) if "whole" in self.evidence else []
+        holds = not codes and all(s.is_covered for s in segments)
+        if (whole and all(s.is_covered for s in whole) and not holds and newest
+                and "COMPOSITION_MISMATCH" not in codes):
+            codes, segments, start = set(), whole, newest
+        codes = codes.union(self.judge_artifacts(), *(s.codes() for s in segments))
+        modes = {p.mode(self.service, self.environment) for p in self.policies}
+        mode, overrides, cover = "enforce" if "enforce" in modes else "observe", [], None
+        if not codes:
+            cover = sha256(spell(self.cover(segments, chains[0]))).hex()
         else:
-            result["cover"] = sha256(self.write_cover(segments)).hex()
-        result["reasons"] = sorted(codes)
-        return result
+            given, wanted = self.overrides_in_force(), self.overrides_needed()
+            if 0 < len(given) < wanted:
+                codes.add("DEBT_OVERDUE")
+            elif mode == "enforce" and "COMPOSITION_MISMATCH" not in codes:
+                overrides = sorted(given)
+        return {
+            "verdict": "deny" if codes else "allow", "reasons": sorted(codes), "cover": cover,
+            "mode": mode, "overrides": overrides,
+            "start": start and start["entry"]["index"],
+            "newest": newest and newest["entry"]["index"],
+            "policy": [p for p in self.view.policies if p[0] < self.size][-1][0]}
 
-    def undoes(self, position, newest):
-        """Step 2d, ATTACKS 1."""
-        if position != "diverged" or "live" not in self.evidence:
-            return set()
-        holding = [s for s in self.steps if newest["revision"] in s.ids]
-        live = self.document(self.evidence["live"]["document"])
-        difference = self.document(self.evidence["difference"])
-        for path, (at_start, at_newest) in live.items():
-            revision = difference[path][1] if path in difference else at_start
-            if holding and revision != at_newest and path not in holding[0].rows:
-                return {"UNDOES_SETTLED"}
-        return set()
-
-    # Artifacts (section 6).
+    # Section 6: artifacts.
 
     def judge_artifacts(self):
-        codes, view, size = set(), self.view, self.size
+        codes = set()
         for policy in self.policies:
             service = policy.services[self.service]
-            required = service.get("artifact") == "required"
-            if required and not self.artifacts:
-                codes.add("ARTIFACT_REQUIRED")
+            is_required = service.get("artifact") == "required"
             for digest in self.artifacts:
-                sources, counts = set(), False
-                for entry in self.builds.get(digest, []):
-                    by, says = entry.statement.by, entry.statement.says
-                    had = "build" in (view.member(by, entry.index) or {}).get("duties", [])
-                    if by not in service["builders"] if service.get("builders") else not had:
-                        continue
-                    sources.add((says["repository"], says["revision"]))
-                    has = "build" in (view.member(by, size) or {}).get("duties", [])
-                    counts = counts or has and not entry.leaked and not view.revoked(entry.key,
-                                                                                     size)
-                self.built |= policy is self.policies[0] and bool(sources)
+                builds = [e for e in self.about.get(("build", digest), []) if (
+                    e.by in service["builders"] if service.get("builders")
+                    else self.view.has_duty(e.by, "build", e.index))]
+                sources = {(e.says["repository"], e.says["revision"]) for e in builds}
+                counts = any(self.view.has_duty(e.by, "build", self.size) and not (
+                    e.is_leaked or self.view.is_revoked(e.key, self.size)) for e in builds)
+                self.is_built |= policy is self.policies[0] and bool(sources)
                 if sources - {(service["repository"], self.revision)}:
                     codes.add("BUILD_CONTRADICTS")
-                elif required and not counts:
+                elif is_required and not counts:
                     codes.add("BUILD_UNKNOWN")
             facts = {"service": self.service, "environment": self.environment, "authors": [],
                      "declared": None, "detected": None, "paths": [], "collision": False,
                      "artifact": True}
-            for digest in self.artifacts or [None]:
-                entries = self.words.get(digest, [])
-                sign_offs, rejects = self.listen(policy, None, {digest: None}, entries, -1)
-                found = assess(policy, facts, sign_offs)
-                if digest is None:
-                    codes |= {"ARTIFACT_REQUIRED"} if found["requirements"] else set()
-                    continue
-                codes |= {r["code"] for r in found["requirements"] if r["missing"]}
+            for digest in self.artifacts:
+                sign_offs, rejects = self.listen(policy, {digest: None}, subject="artifact")
+                asked = assess(policy, facts, sign_offs)["requirements"]
+                codes |= {r["code"] for r in asked if r["missing"]}
                 codes |= {"REJECTED"} if rejects else set()
+            if not self.artifacts and (is_required or assess(policy, facts, [])["requirements"]):
+                codes.add("ARTIFACT_REQUIRED")
         return codes
 
-    # Overrides (section 9).
+    # Section 9: overrides and debts.
 
-    def overriding(self):
-        """The overrides in force, one a member, by identity; and how many are needed."""
-        view, size, given = self.view, self.size, {}
-        for entry in self.overrides:
-            says, by = entry.statement.says, entry.statement.by
+    def overrides_in_force(self):
+        """The identities of the overrides in force: of each member the one that lasts longest."""
+        view, found = self.view, {}
+        repository = self.policies[0].services[self.service]["repository"]
+        asked = (self.service, self.environment, repository, self.revision, self.artifacts)
+        longest = min(p.override["longest"] for p in self.policies)
+        least = max(LEAST_PRESENCE[p.override["presence"]] for p in self.policies)
+        for entry in self.about.get(("override", None), []):
+            says, until = entry.says, min(entry.says["expires"], entry.says["claimed"] + longest)
             place = (says["service"], says["environment"], says["repository"], says["revision"],
                      says.get("artifacts", []))
-            if "drill" in says or place != (self.service, self.environment, self.repository,
-                                            self.revision, self.artifacts):
-                continue
-            longest = min(p.override["longest"] for p in self.policies)
-            least = max(LEAST_PRESENCE[p.override.get("presence")] for p in self.policies)
-            cools = view.cools_since(entry.key, entry.index)
-            cooling = max(p.defaults["key_cooling"] for p in self.policies)
-            if (says["claimed"] <= self.now < min(says["expires"], says["claimed"] + longest)
-                    and all(m and m["kind"] == "human" and "override" in m.get("duties", [])
-                            for m in (view.member(by, entry.index), view.member(by, size)))
-                    and not view.revoked(entry.key, size)
-                    and (cools is None or self.now - cools >= cooling)
-                    and PRESENCE.index(presence(entry.envelope.signatures[0])) >= least):
-                given[by] = entry.envelope.identity
-        return set(given.values()), self.overrides_needed()
+            if (place == asked and "drill" not in says and says["claimed"] <= self.now < until
+                    and self.may_override(entry.by, entry.index)
+                    and self.may_override(entry.by, self.size)
+                    and not view.is_revoked(entry.key, self.size)
+                    and not self.cools(entry, self.policies)
+                    and PRESENCE.index(presence(entry.signatures[0])) >= least):
+                newer = until, entry.index, entry.identity
+                found[entry.by] = max(newer, found.get(entry.by, newer))
+        return {identity for _, _, identity in found.values()}
+
+    def may_override(self, name, at):
+        said = self.view.member(name, at)
+        return said and said["kind"] == "human" and "override" in said.get("duties", [])
 
     def overrides_needed(self):
         """One; while a debt is overdue three, or as many as there could be."""
         due = min(p.override["debt_due"] for p in self.policies)
-        overdue = [d for s in self.evidence.get("settled", []) for d in s.get("owed", [])
-                   if self.counts(d, s.get("points", []), due)]
-        if not overdue:
-            return 1
-        since = min(d["since"] for d in overdue) - 30 * DAY
-        view, most = self.view, 0
-        for number, (entry, _) in enumerate(view.times):
-            until = view.times[number + 1][1] if number + 1 < len(view.times) else self.now
-            if until >= since and entry < self.size:
-                holders = [m for m in view.members if self.could_override(m, entry + 1)]
-                most = max(most, len(holders))
-        return min(3, max(1, most))
-
-    def could_override(self, name, entry):
-        said = self.view.member(name, entry)
-        return said and said["kind"] == "human" and "override" in said.get("duties", []) and (
-            self.view.can_sign(name, entry))
+        overdue = [debt["since"] for s in self.evidence.get("settled", [])
+                   for debt in s.get("owed", []) if self.counts(debt, s.get("points", []), due)]
+        most = 1
+        times = [t for t in self.view.times if t[0] < self.size]
+        for (entry, _), (_, until) in itertools.pairwise([*times, (self.size, self.now)]):
+            if overdue and until >= min(overdue) - 30 * DAY:
+                most = max(most, sum(bool(
+                    self.may_override(name, entry + 1) and self.view.can_sign(name, entry + 1))
+                    for name in self.view.members))
+        return min(3, most)
 
     def counts(self, debt, points, due):
         """Whether a debt makes overriding harder: it is overdue, or was when it ended."""
@@ -2640,307 +2329,112 @@ class Case:
             earlier = {q.get("revision") for q in points
                        if q["entry"]["index"] < p["entry"]["index"]}
             if p["revision"] not in earlier:
-                return p["time"] >= debt["since"] + due and self.now - p["time"] < 30 * DAY
+                covers = [cover for item, cover in self.covers if cover
+                          and item.get("ended") == p["entry"]["index"]]
+                is_paid = any(row["last"] == debt["revision"]
+                              for cover in covers for row in cover["segments"])
+                return (not is_paid and p["time"] >= debt["since"] + due
+                        and self.now - p["time"] < 30 * DAY)
         return self.now >= debt["since"] + due
 
-    # The cover (section 8).
+    # Section 8: the cover.
 
-    def write_cover(self, segments):
-        rows, taken = [], set()
+    def is_approved(self, change):
+        return any(e.says["verdict"] == "approve" and e.says["subject_type"] == "change"
+                   for e in self.words(change))
+
+    def cover(self, segments, chain):
+        rows, named = [], set()
         for s in segments:
-            approvals = s.approvals()
-            standing = {}
-            for policy in self.policies if s.rows else []:
-                for sign_off in s.words(policy)[0]:
-                    if sign_off["carried"]:
-                        standing[sign_off["change"]] = s.carried[sign_off["change"]]["certificate"]
-            used = any(self.sign_off_carried(s, e) for e in approvals)
+            asked = s.assessment["requirements"]
+            approvals = sorted({entry for r in asked for entry in r["sign_offs"]})
+            carried = {o["change"] for o in s.sign_offs if o["carried"]}
+            exact = {o["entry"] for o in s.sign_offs if not o["carried"]}
             rows.append({"change": s.hash, "first": s.first, "last": s.last, "approvals": approvals,
-                         "match": "carried" if used else "exact",
-                         "carried": [{"change": c, "certificate": standing[c]}
-                                     for c in sorted(standing)]})
-            taken.add((s.hash, s.first, s.last))
-        named = {(c["change"], r["first"], r["last"]) for r in rows for c in r["carried"]} | taken
-        contained = set()
-        for run in [*(self.all_runs() if self.steps else []), *segments]:
-            if run.rows:
-                contained |= {(change, run.first, run.last) for change in (run.hash, *run.carried)
-                              if self.anybody_approved(change)}
-        contained -= named
-        contained = [dict(zip(("change", "first", "last"), c, strict=True))
-                     for c in sorted(contained)]
-        return json.dumps({"type": "countersign cover v1", "segments": rows,
-                           "contained": contained},
-                          separators=(",", ":")).encode()
-
-    def sign_off_carried(self, segment, index):
-        rows = self.entries[index].statement.says["rows"]
-        return all(row["hash"] != segment.hash for row in rows)
-
-    def anybody_approved(self, change):
-        return any(e.statement.says["verdict"] == "approve" for e in self.words.get(change, []))
+                         "match": "exact" if exact.issuperset(approvals) else "carried",
+                         "carried": [{"change": c, "certificate": s.carried[c]["certificate"]}
+                                     for c in sorted(carried)]})
+            named |= {(change, s.first, s.last) for change in (s.hash, *carried)}
+        contained = {(change, run.first, run.last) for run in chain.runs.values()
+                     for change in (run.hash, *run.carried) if self.is_approved(change) and (
+                         change == run.hash or not self.lands_elsewhere(run, change))}
+        return {"type": "countersign cover v1", "segments": rows, "contained": [
+            {"change": change, "first": first, "last": last}
+            for change, first, last in sorted(contained - named)]}
 
 
-COVER = table(type=exact("countersign cover v1"),
-              segments=items(table(change=DIGEST, first=REVISION, last=REVISION,
-                                   approvals=items(ENTRY, 0, 10**6, key=by_itself),
-                                   match=word("exact", "carried"),
-                                   carried=items(table(change=DIGEST, certificate=DIGEST), 0, 10**6,
-                                                 key=lambda c: c["change"])), 0, 10**6),
-              contained=items(table(change=DIGEST, first=REVISION, last=REVISION), 0, 10**6,
-                              key=lambda c: tuple(c.values())))
+def merged(judged):
+    """Section 4, step 4: segments as each policy has them, the newest first; where an older one
+    asks for more, what it found is shown."""
+    shown = judged[0]
+    for other in judged[1:]:
+        if all(s.is_covered for s in shown) and not all(s.is_covered for s in other):
+            shown = other
+        elif len(shown) == len(other):
+            shown = [o if s.is_covered and not o.is_covered else s
+                     for s, o in zip(shown, other, strict=True)]
+    return shown
 
 
-# ---- Bundles (bundle.md) -------------------------------------------------------------------------
+# ==== Bundles: bundle.md ==========================================================================
 
 BUNDLE_HEAD = b'{"type":"countersign bundle v1"'
-MANY = 200_000
-
-
-def bytes_of(value):
-    need(isinstance(value, str), "not base64")
-    return base64_strict(value)
-
-
-def base64_of(value):
-    bytes_of(value)
-    return value
-
-
-def hash_of(value):
-    need(len(bytes_of(value)) == 32, "not a hash")
-    return value
-
-
-def path_of(value):
-    check_path(bytes_of(value))
-    return value
-
-
-def many(kind, key=None, most=MANY):
-    return items(kind, 1, most, key)
-
-
-POINT = table(entry=ENTRY_REFERENCE, time=TIME, revision_=REVISION, artifacts_=many(DIGEST),
-              decision_=ENTRY_REFERENCE, cover_=DIGEST)
-OWED = table(entry=ENTRY_REFERENCE, deployments=items(ENTRY_REFERENCE, 0, MANY), since=TIME,
-             revision=REVISION, members=items(MEMBER, 0, MANY), overrides=items(ENTRY, 0, MANY))
-STEP = table(commit=REVISION, parent_=REVISION, document=DIGEST, commits_=many(REVISION),
-             mechanical_=many(REVISION),
-             facts_=many(table(path=path_of, opaque_=word("submodule", "lfs-pointer", "binary",
-                                                          "too-long"), targets_=many(path_of))),
-             colliding_=many(path_of))
-EVIDENCE = table(
-    ledger=DIGEST, decision_=ENTRY_REFERENCE, previous_=DIGEST,
-    question=table(service=SERVICE, environment=ENVIRONMENT, revision=REVISION,
-                   artifacts_=many(DIGEST), time=TIME),
-    size=SIZE, newest_time=TIME,
-    settled_=many(table(environment=ENVIRONMENT, points_=many(POINT), owed_=many(OWED))),
-    position=word("linear", "from_root", "behind", "diverged", "unrelated"), start_=ENTRY,
-    steps_=many(STEP), difference=DIGEST, whole_=STEP,
-    runs_=many(items(ENTRY, 2, 2)), cover_=DIGEST, start_changes_=many(DIGEST),
-    returning_=many(table(change=DIGEST, kept_=exact(True), in_start_=exact(True))),
-    live_=table(document=DIGEST, commits_=many(table(commit=REVISION, title=by_itself_text))),
-    covers_=many(table(deployed_=table(entry=ENTRY, time=TIME), landed_=ENTRY, cover_=DIGEST)),
-    carried_=many(table(approved=DIGEST, landed=DIGEST, landing=REVISION, grounded_=exact(True),
-                        certificate=DIGEST,
-                        sides_=many(table(path=path_of, side=by_itself_text)))),
-    entries=items(ENTRY, 0, 100_000))
-BUNDLE = table(type=exact("countersign bundle v1"), checkpoint=by_itself_text,
-               entries=items(table(index=ENTRY, leaf=base64_of, proof_=many(hash_of)), 0, 100_000),
-               salt_=hash_of, evidence=EVIDENCE,
-               attestation_=table(keyid=FINGERPRINT, sig_=bytes_of_64, sk_=table(
-                   sig=bytes_of_64, flags=integer(0, 255), counter=integer(0, 2**32 - 1))),
-               blobs_=many(base64_of), objects_=many(base64_of))
-
-
-class Entry:
-    """An entry of a bundle: a leaf with what it holds."""
-
-    def __init__(self, item):
-        self.index = item["index"]
-        leaf = Leaf(bytes_of(item["leaf"]))
-        self.time, self.prev, self.hash = leaf.time, leaf.prev, leaf.hash
-        self.envelope, self.statement = leaf.read()
-        self.key, self.leaked = self.envelope.signatures[0]["keyid"], False
-        self.proof = [bytes_of(h) for h in item.get("proof", [])]
-
-
-class step_of:
-    """Gives what goes wrong within it the code of a step of bundle.md section 4."""
-
-    def __init__(self, code):
-        self.code = code
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, kind, error, trace):
-        if isinstance(error, (BadInput, Tampered)):
-            raise Tampered(f"{self.code}: {error}") from error
-
-
-def verify_bundle(data, known, now):
-    """bundle.md section 4."""
-    trust = known.trust
-    with step_of("FORM"):
-        need(len(data) <= 256 << 20, "a bundle that is too large")
-        bundle = BUNDLE(json_strict(data))
-        need(spell(bundle) == data, "another spelling")
-        signature, evidence = bundle.get("attestation"), bundle["evidence"]
-        origin = bundle["checkpoint"].split("\n")[0]
-        blobs = [bytes_of(b) for b in bundle.get("blobs", [])]
-        objects = [bytes_of(o) for o in bundle.get("objects", [])]
-    need(origin == trust.origin, f"it is of {origin}; the trust root is of {trust.origin}")
-    size, question = evidence["size"], evidence["question"]
-    with step_of("ENTRY"):
-        indexes = [e["index"] for e in bundle["entries"]]
-        need(indexes == evidence["entries"] == sorted(set(indexes)), "other entries")
-        entries = [Entry(item) for item in bundle["entries"]]
-    by_index = {e.index: e for e in entries}
-    with step_of("OTHER_LEDGER"):
-        need(entries and entries[0].index == 0, "no entry 0")
-        need(entries[0].hash.hex() == trust.ledger == evidence["ledger"], "another entry 0")
-        for e in entries:
-            need(e.index == 0 or e.statement.ledger == trust.ledger, "for another ledger")
-            before = by_index.get(e.index - 1)
-            need(not before or e.prev == before.hash, "prev is another's")
-    view = View()
-    with step_of("GOVERNANCE"):
-        for e in entries:
-            if e.statement.kind == "governance":
-                need(e.index < size, "governance above what the gate had seen")
-                view.govern(e.index, e.time, e.hash, e.envelope, e.statement)
-    with step_of("CHECKPOINT"):
-        note = Checkpoint(bundle["checkpoint"].encode())
-        need(note.origin == trust.origin, "another origin")
-        keys = [k for i, k in view.ledger_keys if i == 0 or note.size > i + 1]
-        key = trust.key if len(keys) == 1 else keys[-1]
-        signed = note.by(key)
-        need(signed and ed25519_holds(key.key, note.text.encode(), signed), "not signed")
-    with step_of("WITNESS"):
-        times = {name: cosigned_at(key, note) for name, key in trust.witnesses.items()}
-        times = {name: at for name, at in times.items() if at is not None}
-    with step_of("PROOF"):
-        need(size <= note.size, "a smaller tree")
-        for e in entries:
-            found = root_by_inclusion(e.index, note.size, e.hash, e.proof)
-            need(found == note.root, "another root")
-    with step_of("FORK"):
-        known.join(note.size, note.root)
-        for e in entries:
-            if e.statement.seen:
-                known.join(e.statement.seen["size"], bytes.fromhex(e.statement.seen["root"]))
-    with step_of("ENTRY"):
-        for e in entries:
-            if e.statement.kind != "governance":
-                need(len(e.envelope.signatures) == 1, "several signatures")
-                need(view.owner(e.key, e.index) == e.statement.by, "a key of somebody else")
-                need(view.keys[e.key]["key"].holds(e.envelope.pae, e.envelope.signatures[0]),
-                     "a signature does not verify")
-                e.leaked = view.leaked_at(e.key, e.index)
-    with step_of("SALT"):
-        need(("salt" in bundle) == bool(objects), "a salt without objects, or none with them")
-        salt = base64.b64decode(bundle.get("salt", ""))
-        wanted = entries[0].statement.says["genesis"]["salt"]
-        need(not salt or sha256(b"countersign email salt v1\0", salt).hex() == wanted, "a salt")
-    decision = None
-    with step_of("DECISION"):
-        need("decision" in evidence or signature is None, "an attestation without decision")
-        if "decision" in evidence:
-            decision = by_index.get(evidence["decision"]["index"])
-            need(decision and decision.statement.kind == "decision" and decision.index >= size
-                 and decision.hash.hex() == evidence["decision"]["leaf"], "no such decision")
-            need(decision.statement.seen["size"] == size, "it saw another size")
-            says = decision.statement.says
-            need(decision.time == question["time"], "it was made at another time")
-            need(all(says.get(k) == question.get(k) for k in (
-                "service", "environment", "revision", "artifacts")), "it is about something else")
-            gate = view.member(decision.statement.by, size) or {}
-            need("decide" in gate.get("duties", []), "by somebody without the duty")
-            need(not view.revoked(decision.key, size), "under a key that was revoked")
-    with step_of("ATTESTATION"):
-        need(not decision or signature, "no attestation")
-        need(not signature or ("sig" in signature) != ("sk" in signature), "one of sig and sk")
-        if decision:
-            text = spell(evidence)
-            kind = b"application/vnd.countersign.evidence.v1+json"
-            message = b"DSSEv1 %d %s %d %s" % (len(kind), kind, len(text), text)
-            name = signature["keyid"]
-            need(view.owner(name, decision.index) == decision.statement.by, "somebody else's key")
-            need(not view.revoked(name, decision.index), "a key that was revoked")
-            need(view.keys[name]["key"].holds(message, decoded(signature)), "it does not verify")
-    with step_of("BLOB"):
-        digests = [sha256(b).hex() for b in blobs]
-        need(digests == sorted(set(digests)), "blobs that are not sorted")
-        blobs = Asked(zip(digests, blobs, strict=True))
-    with step_of("OBJECT"):
-        objects = read_objects(objects, len(question["revision"]))
-        commits = {c: Commit(objects.of(b"commit", c)) for s in steps_of(evidence)
-                   for c in s.get("commits", [])}
-    with step_of("CHAIN"):
-        try:
-            points = points_of(evidence, policies_to_pass(view, evidence))
-        except BadInput:  # an unknown place has no points of its own
-            points = points_of(evidence, [])
-        start = check_chain(evidence, commits, points)
-    with step_of("START"):
-        check_points(evidence, by_index, points[-1:] + ([start] if start else []))
-    with step_of("BLOB"):
-        documents, covers = read_blobs(evidence, blobs)
-    with step_of("CARRIED"):
-        check_certificates(evidence, documents, blobs)
-    with step_of("BLOB"):
-        need(blobs.asked == blobs.keys(), "a blob that nobody asks for")
-    full = any(kind == b"tree" for kind, _ in objects.values())
-    with step_of("OBJECT"):
-        if full:
-            check_full(evidence, documents, objects)
-        need(objects.asked == objects.keys(), "an object that nobody asks for")
-    built = False
-    try:
-        case = Case(view, evidence, entries, documents, covers, commits, salt, points, start)
-        found = case.answer()
-        built = case.built
-    except BadInput as error:  # a place that no policy lists (policy.md section 8)
-        found = {"reasons": [str(error)], "start": start and start["entry"]["index"]}
-    with step_of("OTHER_ANSWER"):
-        if decision:
-            says = decision.statement.says
-            said = {"answer": says["verdict"], **{k: says.get(k) for k in (
-                "mode", "start", "newest", "policy", "cover")},
-                "reasons": says.get("reasons", []), "overrides": says.get("overrides", [])}
-            need(said == found, f"it says {said}, and it is {found}")
-    reasons = set(found["reasons"])
-    reasons |= set() if decision else {"UNATTESTED"}
-    reasons |= set() if trust.quorum_holds(times) else {"QUORUM"}
-    if trust.max_age is not None and now - question["time"] >= trust.max_age:
-        reasons.add("STALE")
-    return {"proves": ("full" if full else "compact") + " verdict", "origin": trust.origin,
-            "answer": "NO" if reasons else "YES", "reasons": sorted(reasons), "size": size,
-            "lines": lines(evidence, commits, found["start"] is not None and start, full,
-                           built)}
-
-
-def spell(value):
-    """bundle.md section 1: the one spelling."""
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
+KINDS |= {"PATH": kind(lambda v: check_path(unbase64(v))), "V1": one_of("countersign bundle v1"),
+          "COVER_V1": one_of("countersign cover v1")}
+shapes("""
+bundle           type V1, checkpoint TEXT, entries <entry>+0-100000, salt? HASH,
+                 evidence <evidence>, attestation? <attestation>, blobs? BASE64~, objects? BASE64~
+attestation      keyid FINGERPRINT, sig? SIG, sk? <sk>
+entry            index ENTRY, leaf BASE64, proof? HASH~
+evidence         ledger DIGEST, decision? <reference>, previous? DIGEST, question <question>,
+                 size SIZE, newest_time TIME, settled? <place>~,
+                 position linear|from_root|behind|diverged|unrelated, start? ENTRY, steps? <step>~,
+                 difference DIGEST, whole? <step>, runs? ENTRY+2-2~, cover? DIGEST,
+                 start_changes? DIGEST*1-200000, returning? <returning>~, live? <live>,
+                 covers? <earlier>~,
+                 carried? <carried>~, entries ENTRY+0-100000
+question         service PARTS, environment PARTS, revision REVISION, artifacts? DIGEST~, time TIME
+place            environment PARTS, points? <point>~, owed? <owed>~
+point            entry <reference>, time TIME, revision? REVISION, artifacts? DIGEST~,
+                 decision? <reference>, cover? DIGEST
+owed             entry <reference>, deployments <reference>~0-200000, since TIME, revision REVISION,
+                 members NAME~0-200000, overrides ENTRY~0-200000
+step             commit REVISION, parent? REVISION, document DIGEST, commits? REVISION~,
+                 mechanical? REVISION*1-200000, facts? <fact>~, colliding? PATH~
+fact             path PATH, opaque? submodule|lfs-pointer|binary|too-long, targets? PATH~
+returning        change DIGEST, kept? TRUE, in_start? TRUE
+live             document DIGEST, commits? <titled>~
+titled           commit REVISION, title TEXT
+earlier          deployed? <deployed>, landed? ENTRY, ended? ENTRY, cover? DIGEST
+deployed         entry ENTRY, time TIME
+carried          approved DIGEST, landed DIGEST, landing REVISION, grounded? TRUE,
+                 certificate DIGEST, sides? <side>~
+side             path PATH, side TEXT
+cover            type COVER_V1, segments <segment>~0-200000, contained <contained>~0-200000
+segment          change DIGEST, first REVISION, last REVISION, approvals ENTRY*0-200000,
+                 match exact|carried, carried <from>~0-200000
+from             change DIGEST, certificate DIGEST
+contained        change DIGEST, first REVISION, last REVISION
+""")
+RULES["evidence"] = [lambda v: ascends(place["environment"] for place in v.get("settled", [])),
+                     lambda v: ascends(item["change"] for item in v.get("returning", []))]
+RULES["step"] = [lambda v: ascends(unbase64(fact["path"]) for fact in v.get("facts", [])),
+                 lambda v: ascends(map(unbase64, v.get("colliding", [])))]
+RULES["segment"] = [lambda v: ascends(c["change"] for c in v["carried"])]
+RULES["cover"] = [lambda v: ascends(tuple(c.values()) for c in v["contained"])]
 
 
 class Asked(dict):
     """Blobs or objects by name, which remembers what was asked for."""
 
-    def __init__(self, *arguments):
-        super().__init__(*arguments)
+    def __init__(self, found):
+        super().__init__(found)
         self.asked = set()
-
-    def get(self, name, default=None):
-        self.asked |= {name} & self.keys()
-        return super().get(name, default)
 
     def must(self, name):
         need(name in self, f"{name} is missing")
-        return self.get(name)
+        self.asked.add(name)
+        return self[name]
 
     def of(self, kind, name):
         """The content of a git object of this kind."""
@@ -2949,318 +2443,464 @@ class Asked(dict):
         return content
 
 
-def decoded(value):
-    """The signature of an attestation as an envelope's."""
-    if "sig" in value:
-        return {**value, "sig": base64_strict(value["sig"])}
-    return {**value, "sk": {**value["sk"], "sig": base64_strict(value["sk"]["sig"])}}
-
-
 def steps_of(evidence):
     return evidence.get("steps", []) + ([evidence["whole"]] if "whole" in evidence else [])
 
 
-def read_objects(objects, length):
-    """Step 12: objects by id. (No collision detection here: a tool for that refuses more.)"""
-    found, last = Asked(), None
-    for data in objects:
+def verify_bundle(data, trust, now):
+    """Section 4: the report, and what a lineage needs to know."""
+    known = Known(trust)
+    with as_tampered("FORM"):
+        bundle = SHAPES["bundle"](json_strict(data))
+        need(spell(bundle) == data, "another spelling")
+    evidence = bundle["evidence"]
+    size, question = evidence["size"], evidence["question"]
+    with as_tampered("CHECKPOINT"):
+        note = Checkpoint(bundle["checkpoint"].encode())
+    need(note.origin == trust.origin, f"it is of {note.origin}: name its trust root")
+    with as_tampered("ENTRY"):
+        entries = [Leaf(unbase64(e["leaf"]), e["index"], list(map(unbase64, e.get("proof", []))))
+                   .read() for e in bundle["entries"]]
+        need(evidence["entries"] == [e.index for e in entries], "other entries")
+        need(ascends(evidence["entries"]), "entries that do not ascend")
+    by_index = {e.index: e for e in entries}
+    view = check_entries(bundle, entries, by_index, trust)
+    with as_tampered("CHECKPOINT"):
+        keys = [key for at, key in view.ledger_keys if at == 0 or note.size > at + 1]
+        key = trust.key if len(keys) == 1 else keys[-1]
+        need(ed25519_holds(key.key, note.text.encode(), note.by(key) or b""), "not signed")
+    with as_tampered("WITNESS"):
+        times = known.cosigned(note)
+    with as_tampered("PROOF"):
+        need(size <= note.size, "a smaller tree")
+        for e in entries:
+            found = root_by_inclusion(e.index, note.size, e.hash, e.proof)
+            need(found == note.root, "another root")
+    with as_tampered("FORK"):
+        known.join(note.size, note.root)
+        for e in entries:
+            if e.seen:
+                known.join(e.seen["size"], bytes.fromhex(e.seen["root"]))
+    with as_tampered("ENTRY"):
+        for e in entries:
+            if e.kind != "governance":
+                need(len(e.signatures) == 1 and view.owner(e.key, e.index) == e.by,
+                     "several signatures, or a key of somebody else")
+                need(view.keys[e.key].holds(e.pae, e.signatures[0]), "it does not verify")
+                e.is_leaked = view.is_leaked(e.key, e.index)
+    with as_tampered("SALT"):
+        salt = unbase64(bundle.get("salt", ""))
+        need(("salt" in bundle) == ("objects" in bundle), "a salt goes with objects")
+        committed = entries[0].says["genesis"]["salt"]
+        need(not salt or sha256(b"countersign email salt v1\0", salt).hex() == committed, "another")
+    decision = check_decision(bundle, view, by_index)
+    with as_tampered("BLOB"):
+        blobs = Asked({sha256(b).hex(): b for b in map(unbase64, bundle.get("blobs", []))})
+        need(ascends(list(blobs)) and len(blobs) == len(bundle.get("blobs", [])), "not sorted")
+    with as_tampered("OBJECT"):
+        objects = read_objects(bundle.get("objects", []), len(question["revision"]))
+        commits = {c: Commit(objects.of(b"commit", c)) for s in steps_of(evidence)
+                   for c in s.get("commits", [])}
+    with as_tampered("CHAIN"):
+        points, environment = points_of(evidence, [p for _, _, p in view.policies[-1:]])
+        start = check_chain(evidence, commits, points)
+    with as_tampered("START"):
+        for point in [*points[-1:], *([start] if start else [])]:
+            check_point(point, (question["service"], environment), by_index, size)
+    with as_tampered("BLOB"):
+        documents, covers = read_blobs(evidence, blobs)
+    with as_tampered("CARRIED"):
+        for item in evidence.get("carried", []):
+            item["gap"] = check_certificate(item, evidence, documents, blobs)
+    with as_tampered("BLOB"):
+        need(blobs.asked == blobs.keys(), "a blob that nobody asks for")
+    is_full = any(kind == b"tree" for kind, _ in objects.values())
+    with as_tampered("OBJECT"):
+        if is_full:
+            check_full(evidence, documents, objects)
+        need(objects.asked == objects.keys(), "an object that nobody asks for")
+    is_built = False
+    try:
+        case = Case(view, evidence, entries, documents, covers, commits, salt, start)
+        found, is_built = case.answer(), case.is_built
+    except BadInput as error:  # a place that no policy lists (policy.md section 8)
+        found = {"reasons": [str(error)], "start": start and start["entry"]["index"]}
+    with as_tampered("OTHER_ANSWER"):
+        if decision:
+            said = {"reasons": [], "overrides": []} | decision.says
+            need(all(said.get(k) == found.get(k) for k in (
+                "verdict", "mode", "start", "newest", "policy", "reasons", "overrides", "cover")),
+                f"it says {said}, and it is {found}")
+    reasons = {*found["reasons"], *([] if decision else ["UNATTESTED"])}
+    reasons |= set() if trust.quorum_holds(times) else {"QUORUM"}
+    if decision and trust.max_age is not None and now - question["time"] >= trust.max_age:
+        reasons.add("STALE")
+    start = start if found["start"] is not None else None
+    report = {"answer": "NO" if reasons else "YES", "reasons": sorted(reasons),
+              "proves": ("full" if is_full else "compact") + " verdict", "origin": trust.origin,
+              "size": size, "lines": lines(evidence, commits, start, is_full, is_built),
+              "note": "ids of 40 digits are SHA-1, computed here without collision detection"}
+    return report, Link(sha256(data).hex(), evidence.get("previous"), question, start, decision,
+                        by_index.get((start or {}).get("decision", {}).get("index")))
+
+
+def check_entries(bundle, entries, by_index, trust):
+    """Steps 3 and 4: the view."""
+    evidence, view = bundle["evidence"], View()
+    with as_tampered("OTHER_LEDGER"):
+        need(0 in by_index, "no entry 0")
+        need(entries[0].hash.hex() == trust.ledger == evidence["ledger"], "another entry 0")
+        for e in entries:
+            need(e.index == 0 or e.ledger == trust.ledger, "for another ledger")
+            before = by_index.get(e.index - 1)
+            need(not before or e.prev == before.hash, "prev is another's")
+    with as_tampered("GOVERNANCE"):
+        for e in entries:
+            if e.kind == "governance":
+                need(e.index < evidence["size"], "governance above what the gate had seen")
+                view.govern(e)
+    return view
+
+
+def check_decision(bundle, view, by_index):
+    """Steps 10 and 11: the entry of the decision, or None."""
+    evidence, signature = bundle["evidence"], bundle.get("attestation")
+    named, question = evidence.get("decision"), evidence["question"]
+    with as_tampered("DECISION"):
+        need(named or signature is None, "an attestation without decision")
+        if not named:
+            return None
+        decision = by_index.get(named["index"])
+        need(decision and decision.kind == "decision" and decision.index >= evidence["size"]
+             and decision.hash.hex() == named["leaf"], "no such decision")
+        need(decision.seen["size"] == evidence["size"], "it saw another size")
+        about = ("service", "environment", "revision", "artifacts")
+        need(decision.time == question["time"] and all(
+            decision.says.get(k) == question.get(k) for k in about), "it is about something else")
+        need(view.has_duty(decision.by, "decide", evidence["size"])
+             and not view.is_revoked(decision.key, evidence["size"]), "a gate without duty or key")
+    with as_tampered("ATTESTATION"):
+        need(signature and ("sig" in signature) != ("sk" in signature), "no attestation")
+        name = signature["keyid"]
+        need(view.owner(name, decision.index) == decision.by
+             and not view.is_revoked(name, decision.index), "somebody else's key, or a revoked one")
+        message = pae("application/vnd.countersign.evidence.v1+json", spell(evidence))
+        need(view.keys[name].holds(message, signature), "it does not verify")
+    return decision
+
+
+def read_objects(objects, digits):
+    """Step 12: git objects by id."""
+    found = []
+    for data in map(unbase64, objects):
         match = re.match(rb"(commit|tree|blob) (0|[1-9][0-9]{0,11})\0", data)
         need(match and int(match[2]) == len(data) - match.end(), "not an object")
-        name = (hashlib.sha1 if length == 40 else hashlib.sha256)(data).hexdigest()
-        need(last is None or last < name, "objects that are not sorted")
-        last, found[name] = name, (match[1], data[match.end():])
-    return found
+        found.append((git_id(data, digits), (match[1], data[match.end():])))
+    need(ascends([name for name, _ in found]), "objects that are not sorted")
+    return Asked(found)
 
 
 def check_chain(evidence, commits, points):
     """Step 14: the start."""
-    steps, position, question = evidence.get("steps",
-                                             []), evidence["position"], evidence["question"]
+    question, position, steps = (evidence.get(k) for k in ("question", "position", "steps"))
     start = points[-1] if points else None
     need(("start" in evidence) == (position == "diverged"), "a start")
-    if "whole" in evidence:
-        whole = evidence["whole"]
-        need(start and whole.get("parent") == start.get("revision")
-             and whole["commit"] == question["revision"], "the whole is of something else")
+    whole = evidence.get("whole")
+    need(not whole or start and whole["commit"] == question["revision"]
+         and whole.get("parent") == start.get("revision"), "the whole is of something else")
+    named = [p for p in points if p["entry"]["index"] == evidence.get("start")]
     if position == "diverged":
-        found = [p for p in points if p["entry"]["index"] == evidence["start"]]
-        need(found, "a start that is no point")
-        start = found[0]
+        need(named, "a start that is no point")
+        start = named[0]
     elif position == "behind":
-        for p in points:
-            if "decision" in p and p.get("revision") == question["revision"] and (
-                    p.get("artifacts") == question.get("artifacts")):
-                start = p
+        same = [p for p in points if "decision" in p and all(
+            p.get(k) == question.get(k) for k in ("revision", "artifacts"))]
+        start = same[-1] if same else start
     if position in ("behind", "unrelated"):
         need(not steps, "steps without a chain")
         return start
-    first = None if position == "from_root" else (start or {}).get("revision")
-    need(position != "from_root" or steps, "no step from the root")
-    need(position == "from_root" or first, "no start")
-    for step in steps:
-        need(step.get("parent") == first, "a step that does not follow")
-        first, ids = step["commit"], step.get("commits", [])
-        need(ids[:1] == [first] and len(set(ids)) == len(ids), "another first commit")
-        own = commits[first]
-        need(own.parents[:1] == [p for p in [step.get("parent")] if p], "another parent")
-        reached, left = set(), list(own.parents[1:])
-        while left:
-            commit = left.pop()
-            if commit in ids and commit not in reached:
-                reached.add(commit)
-                left += commits[commit].parents
+    at = None if position == "from_root" else (start or {}).get("revision")
+    need(steps if position == "from_root" else at, "no start, or no step from the root")
+    for step in steps or []:
+        ids = step.get("commits", [])
+        need(step.get("parent") == at, "a step that does not follow")
+        at = step["commit"]
+        need(ids[:1] == [at] and len(set(ids)) == len(ids), "another first commit, or one twice")
+        first, *further = commits[at].parents or [None]
+        need(first == step.get("parent"), "another first parent")
+        reached = set()
+        while further:
+            name = further.pop()
+            if name in ids and name not in reached:
+                reached.add(name)
+                further += commits[name].parents
         need(reached == set(ids[1:]), "a commit out of nowhere")
-    need(first == question["revision"], "another revision")
+    need(at == question["revision"], "another revision")
     return start
 
 
-def check_points(evidence, by_index, points):
+def check_point(point, place, by_index, size):
     """Step 15."""
-    question = evidence["question"]
-    places = {question["environment"], question["environment"].split("/")[0]}
-    for p in points:
-        entry = by_index.get(p["entry"]["index"])
-        need(entry and entry.index < evidence["size"], "a point that is not there")
-        need(entry.hash.hex() == p["entry"]["leaf"] and entry.time == p["time"], "another entry")
-        says = entry.statement.says
-        if "decision" not in p:
-            need(entry.statement.kind == "governance" and any(
-                name == "set_baseline" and body["service"] == question["service"]
-                and body["environment"] in places
-                and body["accepted"] == p.get("revision", "none")
-                for name, body in says["operations"]), "no baseline")
-            continue
-        decision = by_index.get(p["decision"]["index"])
-        need(decision and decision.hash.hex() == p["decision"]["leaf"], "no decision")
-        said = decision.statement.says
-        need(entry.statement.kind == "deployment" and decision.statement.kind == "decision"
-             and decision.index < entry.index, "no deployment, or no decision")
-        need(says["outcome"] in ("started", "succeeded") and "started" not in says
-             and says.get("decision") == decision.envelope.identity and said["verdict"] == "allow"
-             and said["cover"] == p.get("cover"), "no deployment of it")
-        for name in ("service", "environment", "revision", "artifacts"):
-            need(says.get(name) == said.get(name), "a decision of another place")
-        need(says["revision"] == p.get("revision") and says.get("artifacts") == p.get("artifacts")
-             and says["service"] == question["service"] and says["environment"] in places,
-             "a point of something else")
+    entry, decision = (by_index.get(point.get(k, {}).get("index")) for k in ("entry", "decision"))
+    need(entry and entry.index < size and entry.time == point["time"]
+         and entry.hash.hex() == point["entry"]["leaf"], "a point that is not there")
+    if "decision" not in point:
+        need(entry.kind == "governance" and point.keys() <= {"entry", "time", "revision"} and any(
+            name == "set_baseline" and (said["service"], said["environment"]) == place
+            and said["accepted"] == point.get("revision", "none")
+            for name, said in entry.says["operations"]), "no baseline")
+        return
+    need(decision and decision.hash.hex() == point["decision"]["leaf"], "no decision")
+    need(entry.kind == "deployment" and decision.kind == "decision"
+         and decision.index < entry.index, "no deployment, or no decision")
+    says, said = entry.says, decision.says
+    need(says["outcome"] in ("started", "succeeded") and "started" not in says
+         and says.get("decision") == decision.identity and said["verdict"] == "allow"
+         and said["cover"] == point.get("cover"), "no deployment of it")
+    need(all((d["service"], d["environment"]) == place and all(
+        d.get(k) == point.get(k) for k in ("revision", "artifacts")) for d in (says, said)),
+        "a point of something else")
 
 
 def read_blobs(evidence, blobs):
     """Step 16: the documents and the covers that the evidence names, by digest."""
     names = [s["document"] for s in steps_of(evidence)] + [evidence["difference"]]
     names += [evidence["live"]["document"]] if "live" in evidence else []
-    names += [r["change"] for r in evidence.get("returning", []) if r.get("kept")]
+    names += [r["change"] for r in evidence.get("returning", []) if "kept" in r]
     names += [c["approved"] for c in evidence.get("carried", [])]
-    documents = {name: read_document(blobs.must(name)) for name in names}
     for item in evidence.get("carried", []):
         read_certificate(blobs.must(item["certificate"]))
-    named = [c["cover"] for c in [*evidence.get("covers", []), evidence] if "cover" in c]
-    return documents, {name: COVER(json_strict(blobs.must(name))) for name in named}
+    covers = [c["cover"] for c in [*evidence.get("covers", []), evidence] if "cover" in c]
+    return ({name: read_document(blobs.must(name)) for name in names},
+            {name: SHAPES["cover"](json_strict(blobs.must(name))) for name in covers})
 
 
-def check_certificates(evidence, documents, blobs):
-    """Step 17; remembers the gap that each certificate shows."""
-    steps = evidence.get("steps", [])
-    for item in evidence.get("carried", []):
-        sides = {bytes_of(s["path"]): read_side(s["side"].encode()) for s in item.get("sides", [])}
-        landed = next((documents[s["document"]] for s in steps_of(evidence)
-                       if s["document"] == item["landed"]), None)
-        if landed is None and item["landed"] == evidence["difference"]:
-            landed = documents[item["landed"]]
+def check_certificate(item, evidence, documents, blobs):
+    """Step 17: the fewest unchanged lines between edits of both sides that a certificate shows."""
+    def matched(side):
+        need(re.fullmatch(SIDE, side), "not a side")
+        return side
+    sides = {unbase64(s["path"]): matched(s["side"].encode()) for s in item.get("sides", [])}
+    steps, landed = evidence.get("steps", []), documents.get(item["landed"])
+    if item["landed"] not in [s["document"] for s in steps_of(evidence)] + [evidence["difference"]]:
         ends = [n for n, s in enumerate(steps) if s["commit"] == item["landing"]]
-        for first in range(ends[0], -1, -1) if landed is None and ends else ():
-            rows = compose([documents[s["document"]] for s in steps[first:ends[0] + 1]])
-            if rows is not None and change_hash(rows) == item["landed"]:
-                landed = rows
-                break
-        need(landed is not None, "what landed is nowhere")
-        certificate = blobs.must(item["certificate"])
-        shown = check_carried(documents[item["approved"]], landed, certificate, 1, blobs.get,
-                              sides.get)
-        item["gap"] = shown["closest_lines"]
+        runs = [compose([documents[s["document"]] for s in steps[first:end + 1]])
+                for end in ends[:1] for first in range(end)]
+        landed = next((r for r in runs if r is not None and change_hash(r) == item["landed"]), None)
+    need(landed is not None, "what landed is nowhere")
+    shown = check_carried(documents[item["approved"]], landed, blobs.must(item["certificate"]), 1,
+                          blobs.must, sides.get)
+    return shown["closest_lines"]
 
 
-def tree_rows(objects, old, new, prefix=b""):
-    """change.md, Reading a document out of git: the rows between two trees of a full bundle."""
+# ---- Section 5 ----
+
+
+def tree_rows(objects, old, new):
+    """change.md, Reading a document out of git, rule 6: the rows between two trees; and the
+    contents of their blobs by digest."""
+    rows, contents, left = {}, {}, [(old, new, b"")]
+
     def entries(name):
         return read_tree(objects.of(b"tree", name), len(name) // 2) if name else {}
-    def side(entry):
-        if entry is None:
+
+    def side(mode, name):
+        if mode in (None, b"40000"):
             return ABSENT
-        mode, name = entry
         if mode == b"160000":
-            return mode, (b"git-sha1:" if len(name) == 40 else b"git-sha256:") + name.encode()
-        return mode, sha256(objects.of(b"blob", name)).hex().encode()
-    before, after, rows = entries(old), entries(new), {}
-    for name in before.keys() | after.keys():
-        pair = before.get(name), after.get(name)
-        if pair[0] == pair[1]:
-            continue
-        folders = [e[1] if e and e[0] == b"40000" else None for e in pair]
-        if any(folders):
-            rows |= tree_rows(objects, *folders, prefix + name + b"/")
-        files = [side(e if e and e[0] != b"40000" else None) for e in pair]
-        if files[0] != files[1]:
-            rows[prefix + name] = tuple(files)
-    return rows
+            return b"160000 git-sha%d:%s" % (1 if len(name) == 40 else 256, name.encode())
+        content = objects.of(b"blob", name)
+        digest = sha256(content).hex().encode()
+        contents[digest] = content
+        return mode + b" " + digest
+    while left:
+        old, new, folder = left.pop()
+        before, after = entries(old), entries(new)
+        for name in before.keys() | after.keys():
+            pair = before.get(name, (None, None)), after.get(name, (None, None))
+            if pair[0] == pair[1]:
+                continue
+            folders = [oid if mode == b"40000" else None for mode, oid in pair]
+            if any(folders):
+                left.append((*folders, folder + name + b"/"))
+            sides = side(*pair[0]), side(*pair[1])
+            if sides[0] != sides[1]:
+                rows[folder + name] = sides
+    return rows, contents
 
 
-def facts_of(objects, rows):
-    """bundle.md section 5: what a full bundle shows of its paths: {path: (why opaque, targets)}."""
-    blobs = {sha256(c).hex().encode(): c for kind, c in objects.values() if kind == b"blob"}
+def facts_of(rows, contents):
+    """What nobody can read, and where links lead: {path: (why, targets)}, the new side first."""
     facts = {}
     for path, sides in rows.items():
-        reasons, targets = [], set()
-        for mode, digest in reversed(sides):
-            if mode == b"160000":
+        reasons, targets = [], []
+        for side in reversed(sides):
+            content = contents.get(side[CONTENT])
+            if side[MODE] == b"160000":
                 reasons.append("submodule")
-            elif mode != ABSENT[0]:
-                reasons.append(opaque_reason(blobs[digest]))
-            if mode == b"120000":
-                targets.add(link_target(path, blobs[digest]))
-        why, targets = next(filter(None, reasons), None), sorted(targets - {None})
+            elif content is not None:
+                reasons.append(opaque_reason(content))
+                targets += [link_target(path, content)] if side[MODE] == b"120000" else []
+        why = next(filter(None, reasons), None)
+        targets = [target for target in dict.fromkeys(targets) if target]
         if why or targets:
             facts[path] = (why, targets)
     return facts
 
 
 def check_full(evidence, documents, objects):
-    """Step 19: documents and facts are made anew from the trees."""
+    """Documents and facts are made anew from the trees."""
+    def tree(name):
+        return Commit(objects.of(b"commit", name)).tree if name else None
     for step in steps_of(evidence):
-        old = Commit(objects.of(b"commit", step["parent"])).tree if "parent" in step else None
-        rows = tree_rows(objects, old, Commit(objects.of(b"commit", step["commit"])).tree)
+        rows, contents = tree_rows(objects, tree(step.get("parent")), tree(step["commit"]))
         need(rows == documents[step["document"]], "another document")
-        said = {bytes_of(f["path"]): (f.get("opaque"), [bytes_of(t) for t in f.get("targets", [])])
+        said = {unbase64(f["path"]): (f.get("opaque"), list(map(unbase64, f.get("targets", []))))
                 for f in step.get("facts", [])}
         said = {path: fact for path, fact in said.items() if path in rows}
-        need(facts_of(objects, rows) == said, "other facts")
-    if evidence.get("steps"):
-        rows = compose([documents[s["document"]] for s in evidence["steps"]])
-        need(rows == documents[evidence["difference"]], "the steps do not add up")
+        need(facts_of(rows, contents) == said, "other facts")
+    rows = compose([documents[s["document"]] for s in evidence.get("steps", [])])
+    need(rows == documents[evidence["difference"]], "the steps do not add up")
 
 
-def lines(evidence, commits, start, full, built):
-    """bundle.md section 5: what each line rests on, as pairs of a code and a word."""
-    steps = evidence.get("steps", [])
-    shown, gaps, before = {c for s in steps for c in s.get("commits", [])}, False, set()
-    line = {s["commit"] for s in steps} | ({start["revision"]} if start and "revision" in start
-                                           else set())
+def lines(evidence, commits, start, is_full, is_built):
+    """What each line rests on."""
+    steps, whole, is_complete = evidence.get("steps", []), "whole" in evidence, True
+    known = {start["revision"]} if start and "revision" in start else set()
     for step in steps:
-        for commit in step.get("commits", []):
-            gaps |= not set(commits[commit].parents) <= shown | line
-    proved = [("ENTRIES", True), ("GOVERNANCE", True), ("SIGN_OFFS", True)]
-    proved += [("DECISION", True)] if "decision" in evidence else []
-    proved += [("CHAIN", True), ("AUTHORS", True)] if steps else []
-    if steps_of(evidence):
-        proved += [("BROUGHT_IN", not gaps and "whole" not in evidence)]
-        proved += [("CHANGES", full), ("DIFFERENCE", full), ("FACTS", full), ("MERGES", False)]
-    if evidence["position"] not in ("linear", "from_root"):
-        proved += [("POSITION", False)]
-    if evidence.get("carried"):
-        proved += [("CARRIED", True), ("GROUND", False)]
-    proved += [("START", True)] if start else []
-    proved += [("ARTIFACTS", False)] if built else []
-    proved += [(code, False) for code in (
+        known |= set(step["commits"])
+        is_complete &= all(known.issuperset(commits[c].parents) for c in step["commits"])
+    is_off = evidence["position"] not in ("linear", "from_root")
+    held = [("ENTRIES", True, True), ("GOVERNANCE", True, True), ("SIGN_OFFS", True, True),
+            ("DECISION", True, "decision" in evidence), ("CHAIN", True, steps),
+            ("AUTHORS", True, steps), ("BROUGHT_IN", is_complete and not whole, steps or whole)]
+    held += [(code, is_full, steps or whole) for code in ("CHANGES", "DIFFERENCE", "FACTS")]
+    held += [("MERGES", False, steps or whole), ("POSITION", False, is_off),
+             ("CARRIED", True, "carried" in evidence), ("GROUND", False, "carried" in evidence),
+             ("START", True, start), ("ARTIFACTS", False, is_built)]
+    held += [(code, False, True) for code in (
         "NO_REJECT", "NO_WITHDRAWAL", "NO_REVOCATION", "NO_DEMOTION", "NEWEST_POLICY",
         "NO_DECLARATION", "NOT_SPENT", "NO_DEBT", "NEWEST_START", "TIME", "COMPLETE")]
-    proved += [("BEFORE", False)] if start else []
-    return [{"code": code, "rests": "proved" if held else "attested"} for code, held in proved]
+    held += [("BEFORE", False, start)]
+    return [{"code": code, "rests": "proved" if is_proved else "attested"}
+            for code, is_proved, is_there in held if is_there]
 
 
-# ---- Command line --------------------------------------------------------------------------------
+# ---- Section 6 ----
+
+
+class Link(typing.NamedTuple):
+    """What a lineage needs to know of a bundle."""
+    digest: str
+    previous: str | None
+    question: dict
+    start: dict | None
+    decision: Leaf | None
+    decision_of_start: Leaf | None
+
+    def follows(self, before):
+        """Point 2."""
+        named, asked, start = self.decision_of_start, self.question, self.start
+        if not before.decision or not named or named.kind != "decision" or any(
+                asked[k] != before.question[k] for k in ("service", "environment")):
+            return False
+        return named.hash == before.decision.hash or named.says.get("start") == (
+            before.decision.says.get("start")) and all(
+                start.get(k) == before.question.get(k) for k in ("revision", "artifacts"))
+
+
+def lineage(links, since):
+    """A report on bundles that shall lead from `baseline` or an entry without a gap."""
+    for number, link in enumerate(links):
+        before = links[number - 1] if number else None
+        if before and link.start and link.previous not in (None, before.digest):
+            return {"answer": "TAMPERED", "since": since, "reasons": ["PREVIOUS"],
+                    "refused": f"bundle {number} names another bundle as the one before"}
+        holds = link.start and (
+            link.follows(before) if before else
+            "decision" not in link.start if since == "baseline" else
+            link.start["entry"]["index"] == decimal(since.lstrip("#")))
+        if not holds:
+            return {"answer": "NO", "since": since, "reasons": ["GAP"],
+                    "refused": f"something is missing before bundle {number}"}
+    return {"answer": "YES", "since": since, "reasons": []}
+
+
+# ==== Command line ================================================================================
+
+
+def answered(verify, *arguments):
+    """What a verifier says of one file, whether it holds or not."""
+    try:
+        return verify(*arguments)
+    except Tampered as error:
+        return {"answer": "TAMPERED", "refused": str(error)}
+    except No as error:
+        return {"answer": "NO", "refused": str(error)}
+
+
+def verify_proofs(contents, trust, since):
+    """Reports on proofs, each of which makes its tree known to the next (proof.md section 5)."""
+    known = Known(trust)
+    if since:
+        older = verify_proof(pathlib.Path(since).read_bytes(), known)
+        need(older["answer"] == "YES", "--since is not witnessed enough")
+    return [answered(verify_proof, data, known) for data in contents]
+
+
+def verify_bundles(contents, trust, since, now):
+    """Reports on bundles, and on their lineage where it is asked for and all of them hold."""
+    need(not since or re.fullmatch("baseline|#?[0-9]{1,16}", since), "since which entry?")
+    links = []
+
+    def verify(data):
+        report, link = verify_bundle(data, trust, now)
+        links.append(link)
+        return report
+    reports = [answered(verify, data) for data in contents]
+    for report in reports:
+        if report["answer"] == "TAMPERED":
+            report["reasons"] = [report["refused"].split(":")[0]]
+    is_asked = since and len(links) == len(reports)
+    return reports, lineage(links, since) if is_asked else None
 
 
 def main(arguments):
     parser = argparse.ArgumentParser(prog="verify.py", description=__doc__.split("\n")[0])
-    parser.add_argument("files", nargs="*", metavar="FILE")
-    parser.add_argument("--trust", metavar="FILE", help="the trust root")
-    parser.add_argument("--since", metavar="CHECKPOINT", help="an older checkpoint that is known")
+    parser.add_argument("files", nargs="+", metavar="FILE")
+    parser.add_argument("--trust", required=True, metavar="FILE", help="the trust root")
+    parser.add_argument("--since", metavar="WHAT", help="an older checkpoint that is known; "
+                        "of bundles: baseline, or the entry that they begin at")
     parser.add_argument("--json", action="store_true", help="answer in JSON")
-    parser.add_argument("--now", metavar="TIME", help="judge ages at this time (RFC 3339)")
-    parser.add_argument("--vectors", metavar="DIR", help="run every vector below this folder")
-    parser.add_argument("--self-test", action="store_true", help="check this file's arithmetic")
+    parser.add_argument("--now", metavar="TIME", type=datetime.datetime.fromisoformat,
+                        default=datetime.datetime.now(datetime.UTC),
+                        help="judge ages at this time (RFC 3339)")
     options = parser.parse_args(arguments)
-    if options.vectors:
-        sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-        sys.modules.setdefault("verify", sys.modules[__name__])
-        return __import__("verify_vectors").run_vectors(options.vectors)
-    if options.self_test:
-        return self_test()
-    if not options.files or not options.trust:
-        parser.error("FILE and --trust are needed")
-    reports, status = [], 0
-    at = datetime.datetime.fromisoformat(options.now) if options.now else datetime.datetime.now(
-        datetime.UTC)
-    now = int(at.timestamp() * 1000)
+    chain = None
     try:
-        known = Known(TrustRoot(open(options.trust, "rb").read()))
-        if options.since:
-            need(verify_proof(open(options.since, "rb").read(), known)["answer"] == "YES",
-                 "--since")
-        contents = [open(name, "rb").read() for name in options.files]
-        for name, data in zip(options.files, contents, strict=True):
-            try:
-                report = {"file": name, **verify_file(data, known, now)}
-                status = max(status, {"YES": 0, "NO": 1}[report["answer"]])
-            except Tampered as error:
-                report, status = {"file": name, "answer": "TAMPERED", "refused": str(error)}, 3
-                if data.startswith(BUNDLE_HEAD):
-                    report["reasons"] = [str(error).split(":")[0]]
-            except No as error:
-                report = {"file": name, "answer": "NO", "refused": str(error)}
-                status = max(status, 1)
-            reports.append(report)
+        trust = TrustRoot(pathlib.Path(options.trust).read_bytes())
+        contents = [pathlib.Path(name).open("rb").read(256 * MIB + 1) for name in options.files]
+        need(all(len(data) <= 256 * MIB for data in contents), "a file above 256 MiB")
+        bundles = [data for data in contents if data.startswith(BUNDLE_HEAD)]
+        if bundles:
+            need(len(bundles) == len(contents), "bundles and proofs are verified apart")
+            now = int(options.now.timestamp() * 1000)
+            reports, chain = verify_bundles(bundles, trust, options.since, now)
+        else:
+            reports = verify_proofs(contents, trust, options.since)
     except (BadInput, OSError) as error:
         print(f"verify.py: error: {error}", file=sys.stderr)
         return 2
+    answers = {"files": [{"file": name, **report} for name, report in zip(
+        options.files, reports, strict=True)], **({"lineage": chain} if chain else {})}
     if options.json:
-        print(json.dumps({"files": reports}, indent=2))
+        print(json.dumps(answers, indent=2))
     else:
-        for report in reports:
-            print(report["answer"], report["file"], report.get("refused", ""), sep="  ")
-    return status
-
-
-def verify_file(data, known, now):
-    if data.startswith(BUNDLE_HEAD):
-        return verify_bundle(data, known, now)
-    return verify_proof(data, known)
-
-
-def self_test():
-    """The arithmetic of this file on values that are published elsewhere."""
-    key = bytes.fromhex("d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a")
-    signature = bytes.fromhex(  # RFC 8032 section 7.1
-        "e5564300c360ac729086e2cc806e828a84877f1eb8e5d974d873e06522490155"
-        "5fb8821590a33bacc61e39701cf9b46bd25bf5f0595bbe24655141438e7a100b")
-    high = int.from_bytes(signature[32:], "little") + ORDER
-    high_s = signature[:32] + high.to_bytes(32, "little")
-    checks = {
-        "a signature of RFC 8032": ed25519_holds(key, b"", signature),
-        "another message": not ed25519_holds(key, b"x", signature),
-        "S above the order": not ed25519_holds(key, b"", high_s),
-        "keys of small order": not any(good_point(bytes([n]) + bytes(31)) for n in (0, 1)),
-        "a key of small order": not good_point(bytes.fromhex(
-            "c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a")),
-        "a second spelling": not good_point((P + 3).to_bytes(32, "little")),
-        "the root of no entries": tree_root([]) == sha256(b""),
-        "PAE": pae(b"{}") == b"DSSEv1 28 application/vnd.in-toto+json 2 {}",
-    }
-    leaves = [leaf_hash(bytes([n])) for n in range(9)]
-    for size in range(1, 10):  # every proof is that of one tree, index and size
-        root = tree_root(leaves[:size])
-        for index in range(size):
-            proof, low, high = [], 0, size
-            while high - low > 1:
-                split = low + (1 << (high - low - 1).bit_length() - 1)
-                left = index < split
-                proof.insert(0, tree_root(leaves[split:high] if left else leaves[low:split]))
-                low, high = (low, split) if left else (split, high)
-            held = root_by_inclusion(index, size, leaves[index], proof) == root
-            checks["inclusion"] = checks.get("inclusion", True) and held
-    for name, good in checks.items():
-        print("ok" if good else "WRONG", name)
-    return 0 if all(checks.values()) else 1
+        for report in [*answers["files"], *([{"file": "lineage", **chain}] if chain else [])]:
+            why = report.get("refused") or ", ".join(report.get("reasons", []))
+            print(report["answer"], report["file"], why, report.get("note", ""), sep="  ")
+    return max({"YES": 0, "NO": 1, "TAMPERED": 3}[report["answer"]]
+               for report in [*reports, *([chain] if chain else [])])
 
 
 if __name__ == "__main__":

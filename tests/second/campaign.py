@@ -5,6 +5,7 @@
     campaign.py policies PROGRAM COUNT SEED     mutated policies
     campaign.py assessments PROGRAM COUNT SEED  cases of `policy test`
     campaign.py bundles PROGRAM COUNT SEED      mutated bundles, attested and not
+    campaign.py governance PROGRAM COUNT SEED   random governance and witnesses, as bundles
 
 Each prints one line with its figures, and exits 1 where the two differ in anything: the answer, the
 exit status, a reason code, an assessment. PROGRAM is the program; needs the package cryptography.
@@ -24,6 +25,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 SPEC = os.path.join(HERE, "..", "..", "spec")
 sys.path[:0] = [SPEC, HERE]
 
+import ledgers  # noqa: E402
 import verify  # noqa: E402
 
 PROOFS = os.path.join(SPEC, "vectors", "proof")
@@ -104,6 +106,7 @@ class Tally:
 
     def __init__(self, what, seed):
         self.what, self.seed, self.answers, self.differences = what, seed, {}, 0
+        self.met = {}
 
     def compare(self, one, other, shown):
         self.answers[str(other[0])] = self.answers.get(str(other[0]), 0) + 1
@@ -113,7 +116,15 @@ class Tally:
                 print("spec/verify.py:", one, "\nthe program:   ", other, "\n", shown,
                       file=sys.stderr)
 
+    def reasons(self, answer):
+        """Counts the reasons, so that a run shows what it met."""
+        for _, reasons in answer[1] or ():
+            for reason in reasons or ():
+                self.met[reason] = self.met.get(reason, 0) + 1
+
     def end(self):
+        if self.met:
+            print("met:", ", ".join(f"{n} {code}" for code, n in sorted(self.met.items())))
         count = sum(self.answers.values())
         answers = ", ".join(f"{n} of {a}" for a, n in sorted(self.answers.items()))
         print(f"{self.what}: {count} compared ({answers}), {self.differences} differences, "
@@ -430,11 +441,27 @@ def bundles(program, count, seed):
     return tally.end()
 
 
+def governance(program, count, seed):
+    random_, tally = random.Random(seed), Tally("governance", seed)
+    with tempfile.TemporaryDirectory() as folder:
+        for number in range(count):
+            data, trust = ledgers.bundle(random_)
+            path, root = write(folder, "file", data), write(folder, "trust.toml", trust)
+            arguments = [path, "--trust", root, "--json"]
+            one, other = mine(*arguments), theirs(program, "verify", *arguments, home=folder)
+            answers = [(status, [(r["answer"], r.get("reasons")) for r in json.loads(text)["files"]]
+                        if text.strip() else None) for status, text in (one, other)]
+            tally.compare(*answers, number)
+            tally.reasons(answers[1])
+    return tally.end()
+
+
 def main(arguments):
     if len(arguments) != 4:
         print(__doc__, file=sys.stderr)
         return 2
-    run = {"proofs": proofs, "policies": policies, "assessments": assessments, "bundles": bundles}
+    run = {"proofs": proofs, "policies": policies, "assessments": assessments, "bundles": bundles,
+           "governance": governance}
     return run[arguments[0]](arguments[1], int(arguments[2]), int(arguments[3]))
 
 
