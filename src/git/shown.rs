@@ -114,7 +114,8 @@ impl Repository {
         let (old, new) = (old.map(&mut tree).transpose()?, tree(new)?);
         let recording = Recording { objects, read: RefCell::default() };
         let rows = difference(&recording, TreePair { old, new: Some(new) })?;
-        for id in recording.read.into_inner() {
+        // Both roots are shown even where they are one: a merge may keep a side as it is.
+        for id in recording.read.into_inner().into_iter().chain(old).chain([new]) {
             let read = || objects.tree_bytes(&id);
             shown.take(id, ObjectKind::Tree, id.to_string().as_bytes(), read)?;
         }

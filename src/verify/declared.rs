@@ -109,10 +109,11 @@ fn declared(
         let is_author = of_step || of_whole;
         let had_duty = |at| roster.member(by, at).is_some_and(|one| one.has_duty(Duty::Declare));
         let signer = roster.member(by, size).filter(|_| is_author || had_duty(size));
-        let Some(signer) = signer.filter(|_| !judge.is_leaked(entry)) else {
+        let is_leaked = judge.is_leaked(entry);
+        let Some(signer) = signer.filter(|_| !is_leaked) else {
             // What takes permission away stands, whoever left or lost a key since: more
-            // assistance, and more authors (ATTACKS 19).
-            if is_author || had_duty(entry.index().size_after()) {
+            // assistance, and more authors (ATTACKS 19). Under a leaked key nobody proves anything.
+            if is_author || is_leaked || had_duty(entry.index().size_after()) {
                 declared.raised = declared.raised.max(Some(said.assistance));
                 said.authors.iter().for_each(|named| bar_declared(judge, authors, named));
             } else if said.authors.iter().any(|named| is_named(judge, named, by)) {

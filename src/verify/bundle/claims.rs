@@ -159,7 +159,6 @@ pub struct DebtClaim {
     /// Where it begins.
     pub entry: EntryReference,
     /// The deployments that rest on it.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub deployments: Vec<EntryReference>,
     /// Since when it is owed.
     pub since: Timestamp,
@@ -304,6 +303,9 @@ pub struct CoverClaim {
     /// The settled deployment of this place.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub landed: Option<EntryIndex>,
+    /// The settled deployment that ended a debt of the group.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ended: Option<EntryIndex>,
     /// The cover; none where it is lost.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cover: Option<ContentDigest>,

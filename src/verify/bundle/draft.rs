@@ -10,7 +10,7 @@ use super::claims::{
 use super::rebuild::bases;
 use super::trees::path_claim;
 use super::wire::{Attestation, Bundle, Bytes, Salt, ShownLeaf};
-use crate::base::digest::{ContentDigest, LeafHash};
+use crate::base::digest::{ChangeHash, ContentDigest, LeafHash};
 use crate::base::name::{EnvironmentName, Revision};
 use crate::base::position::EntryIndex;
 use crate::change::carry::{CarryContents, Certificate};
@@ -105,7 +105,7 @@ pub fn draft(given: &Given<'_>) -> Draft {
         whole: evidence.whole.map(step),
         runs: evidence.runs.to_vec(),
         cover: None,
-        start_changes: evidence.start_changes.to_vec(),
+        start_changes: sorted(evidence.start_changes),
         returning: Vec::new(),
         live: None,
         covers: Vec::new(),
@@ -149,16 +149,21 @@ impl Draft {
             let document = live.document.hash();
             self.claims.live = Some(LiveClaim { document, commits: commits.collect() });
         }
+        // What was rejected twice, up to different commits, stands once.
+        let mut returning: BTreeMap<ChangeHash, ReturningClaim> = BTreeMap::new();
         for one in evidence.returning {
             if let Some(document) = &one.document {
                 self.keep(document);
             }
-            let (kept, in_start) = (one.document.is_some(), one.in_start);
-            self.claims.returning.push(ReturningClaim { change: one.change, kept, in_start });
+            let (kept, change) = (one.document.is_some(), one.change);
+            let fresh = ReturningClaim { change, kept, in_start: false };
+            returning.entry(change).or_insert(fresh).in_start |= one.in_start;
         }
+        self.claims.returning = returning.into_values().collect();
     }
 
-    /// Only what names a change that somebody speaks of uses anything up, or ends an age.
+    /// Only what names a change that somebody speaks of uses anything up, or ends an age; and what
+    /// ended a debt may have paid it.
     fn take_covers(&mut self, evidence: &Evidence<'_>) {
         let spoken_of: BTreeSet<[u8; 32]> = evidence
             .entries
@@ -173,11 +178,12 @@ impl Draft {
             let bears = known.cover.as_ref().is_none_or(|cover| {
                 cover.used_up().any(|(change, _)| spoken_of.contains(change.as_bytes()))
             });
-            if bears {
+            if bears || known.ended.is_some() {
                 let cover = known.cover.as_ref().map(|cover| self.keep_bytes(cover.to_bytes()));
                 let deployed = known.deployed;
                 let deployed = deployed.map(|(entry, time)| DeployedClaim { entry, time });
-                self.claims.covers.push(CoverClaim { deployed, landed: known.landed, cover });
+                let (landed, ended) = (known.landed, known.ended);
+                self.claims.covers.push(CoverClaim { deployed, landed, ended, cover });
             }
         }
     }
@@ -209,6 +215,10 @@ impl Draft {
             sides: sides.collect(),
         });
     }
+}
+
+fn sorted(changes: &[ChangeHash]) -> Vec<ChangeHash> {
+    changes.iter().copied().collect::<BTreeSet<_>>().into_iter().collect()
 }
 
 fn step(step: &StepEvidence) -> StepClaim {

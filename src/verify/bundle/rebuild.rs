@@ -150,9 +150,8 @@ pub(super) fn rebuild(
     for one in &claims.covers {
         covers.push(KnownCover {
             deployed: one.deployed.as_ref().map(|deployed| (deployed.entry, deployed.time)),
-            // Without them a debt counts longer: overrides are harder, never easier.
-            ended: None,
             landed: one.landed,
+            ended: one.ended,
             cover: one.cover.map(cover).transpose()?,
         });
     }

@@ -12,7 +12,8 @@ use crate::ledger::admission::admit_governance;
 use crate::ledger::leaf::Leaf;
 use crate::merkle::proof::verify_inclusion;
 use crate::merkle::{self, empty_root};
-use crate::note::checkpoint::VerifiedCheckpoint;
+use crate::note::SignedNote;
+use crate::note::checkpoint::{Checkpoint, VerifiedCheckpoint};
 use crate::note::key::VerifierKey;
 use crate::note::quorum::Witnessed;
 use crate::statement::envelope::Envelope;
@@ -54,13 +55,14 @@ impl Shown<'_> {
     }
 }
 
-/// Steps 2 to 8.
+/// Steps 2 to 8. What is no checkpoint says of no ledger that it is of it, so that comes first.
 pub(super) fn show<'a>(bundle: &'a Bundle, trust: &TrustRoot) -> Result<Shown<'a>, Tampered> {
+    let claimed = read_checkpoint(bundle)?;
     let entries = parse(bundle)?;
     check_ledger(bundle, trust, &entries)?;
     let size = bundle.evidence.size;
     let (mut view, governance) = fold(&entries, size)?;
-    let checkpoint = open_checkpoint(bundle, trust, &view)?;
+    let checkpoint = open_checkpoint(bundle, claimed.size, trust, &view)?;
     let witnessed = trust.witnesses().assess(checkpoint.note());
     let witnessed = witnessed.map_err(Tampered::at(TamperCode::Witness))?;
     check_proofs(&entries, &checkpoint, size)?;
@@ -159,23 +161,26 @@ fn fold(entries: &[Parsed<'_>], size: TreeSize) -> Result<(View, usize), Tampere
     Ok((view, count))
 }
 
+/// What the checkpoint says, whoever signed it.
+fn read_checkpoint(bundle: &Bundle) -> Result<Checkpoint, Tampered> {
+    let note = SignedNote::parse(bundle.checkpoint.as_bytes())
+        .map_err(Tampered::at(TamperCode::Checkpoint))?;
+    note.text().parse().map_err(Tampered::at(TamperCode::Checkpoint))
+}
+
 /// Step 5: by the key of its size. The entry that brings a key is the last of the one before.
 fn open_checkpoint(
     bundle: &Bundle,
+    claimed: TreeSize,
     trust: &TrustRoot,
     view: &View,
 ) -> Result<VerifiedCheckpoint, Tampered> {
     let wrong = |why: &str| Tampered::new(TamperCode::Checkpoint, why);
     let origin = trust.origin().as_str();
     let note = bundle.checkpoint.as_bytes();
-    let claimed: crate::note::checkpoint::Checkpoint = crate::note::SignedNote::parse(note)
-        .map_err(Tampered::at(TamperCode::Checkpoint))?
-        .text()
-        .parse()
-        .map_err(Tampered::at(TamperCode::Checkpoint))?;
     let keys = view.ledger().map(|ledger| ledger.keys.as_slice()).unwrap_or_default();
     let in_force =
-        |(entry, _): &&(EntryIndex, String)| entry.get() > 0 && entry.size_after() < claimed.size;
+        |(entry, _): &&(EntryIndex, String)| entry.get() > 0 && entry.size_after() < claimed;
     let key = match keys.iter().rev().find(in_force) {
         Some((_, text)) => {
             text.parse::<VerifierKey>().map_err(|_| wrong("the ledger has no key"))?

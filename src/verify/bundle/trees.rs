@@ -50,7 +50,12 @@ pub(super) fn check_full(objects: &Objects<'_>, rebuilt: &Rebuilt) -> Result<(),
 fn check_step(objects: &Objects<'_>, step: &StepEvidence) -> Result<(), Tampered> {
     let tree = |commit: &Revision| objects.commit(commit).map(|commit| commit.tree);
     let old = step.step.parent.as_ref().map(tree).transpose()?;
-    let pair = TreePair { old, new: Some(tree(&step.step.commit)?) };
+    let new = tree(&step.step.commit)?;
+    // Both roots are there even where they are one: that is how a full bundle is told.
+    for id in old.iter().chain([&new]) {
+        objects.get(id, ObjectKind::Tree)?;
+    }
+    let pair = TreePair { old, new: Some(new) };
     let (document, facts) = read_rows(objects, &difference(objects, pair)?)?;
     let commit = step.step.commit.short();
     ensure(document == step.step.document, TamperCode::Object, || {

@@ -178,6 +178,9 @@ pub enum BundleError {
     /// Not as it is written.
     #[error("it is not written in its one form")]
     NotCanonical,
+    /// A list that does not ascend, or says something twice.
+    #[error("{0} of the evidence do not ascend")]
+    NotInOrder(&'static str),
     /// More than a bundle holds.
     #[error("more than {limit} {what}")]
     TooMany {
@@ -219,6 +222,7 @@ impl Bundle {
                 return Err(BundleError::TooMany { what, limit });
             }
         }
+        check_order(&bundle.evidence).map_err(BundleError::NotInOrder)?;
         let mut rest = Rest(bytes);
         let same = serde_json::to_writer(&mut rest, &bundle).is_ok() && rest.0.is_empty();
         if same { Ok(bundle) } else { Err(BundleError::NotCanonical) }
@@ -229,6 +233,26 @@ impl Bundle {
     pub fn to_bytes(&self) -> Vec<u8> {
         serde_json::to_vec(self).unwrap_or_else(|_| unreachable!("only strings and integers"))
     }
+}
+
+/// What is looked up by a name stands once, so that no two readers find different things.
+fn check_order(claims: &Claims) -> Result<(), &'static str> {
+    let settled = claims.settled.iter().map(|place| &place.environment);
+    let returning = claims.returning.iter().map(|one| one.change);
+    let steps = || claims.steps.iter().chain(&claims.whole);
+    let ordered = [
+        ("settled", ascends(settled)),
+        ("start_changes", ascends(claims.start_changes.iter())),
+        ("returning", ascends(returning)),
+        ("mechanical", steps().all(|step| ascends(step.mechanical.iter()))),
+        ("facts", steps().all(|step| ascends(step.facts.iter().map(|fact| &fact.path)))),
+        ("colliding", steps().all(|step| ascends(step.colliding.iter()))),
+    ];
+    ordered.into_iter().find(|(_, holds)| !holds).map_or(Ok(()), |(what, _)| Err(what))
+}
+
+fn ascends<T: Ord>(items: impl Iterator<Item = T>) -> bool {
+    items.is_sorted_by(|one, other| one < other)
 }
 
 /// What a gate signs of its evidence.
