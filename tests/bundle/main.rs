@@ -6,8 +6,11 @@
 
 mod command;
 mod flips;
+mod histories;
 #[path = "../common/library.rs"]
 mod library;
 mod mutations;
 mod negative;
+#[path = "../common/second.rs"]
+mod second;
 mod stage;

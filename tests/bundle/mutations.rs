@@ -6,6 +6,7 @@ use countersign::statement::governance::{Operation, SetMember};
 use countersign::statement::words::{Duty, MemberKind};
 use countersign::verify::bundle::{Attestation, Bundle, TamperCode as Code, attested_message};
 
+use crate::second::Second;
 use crate::stage::*;
 
 /// A ledger with governance after its beginning, and two deployments.
@@ -35,6 +36,7 @@ struct Tried<'a> {
     stage: &'a Stage,
     whole: Bundle,
     count: usize,
+    second: Second,
 }
 
 impl Tried<'_> {
@@ -45,6 +47,7 @@ impl Tried<'_> {
         let mut changed = self.whole.clone();
         change(&mut changed);
         assert_ne!(changed, self.whole, "{what}: nothing changed");
+        self.second.bundle(&format!("stage.{}", self.count), &changed.to_bytes());
         let found = self.stage.check(&changed).map(|_| "accepted").unwrap_err();
         assert_eq!(found.code, code, "{what}: {found}");
     }
@@ -70,12 +73,16 @@ fn structure_aware_mutations_are_caught() {
     let stage = prepared("mutations");
     let (older, whole) = (stage.bundle("a.bundle"), stage.bundle("b.bundle"));
     assert!(stage.check(&whole).unwrap().is_yes());
-    let mut tried = Tried { stage: &stage, whole, count: 0 };
+    let second = Second::new("mutations");
+    second.trust("stage", &stage.trust);
+    second.bundle("stage", &whole.to_bytes());
+    let mut tried = Tried { stage: &stage, whole, count: 0, second };
     of_entries(&mut tried, &older);
     of_attestation(&mut tried, &older);
     of_decision(&mut tried, &older);
     of_parts(&mut tried, &older);
     println!("{} mutations, 0 accepted", tried.count);
+    tried.second.agrees(true);
 }
 
 fn of_entries(tried: &mut Tried<'_>, older: &Bundle) {
@@ -227,6 +234,38 @@ fn another_ledgers_bundle_is_refused() {
     let theirs = other.bundle("a.bundle");
     mixed.entries[1] = theirs.entries[1].clone();
     assert_eq!(one.check(&mixed).unwrap_err().code, Code::OtherLedger);
+}
+
+/// What is looked up by a name stands once: of two no reader could say which is meant.
+#[test]
+fn nothing_stands_twice() {
+    let stage = prepared("twice");
+    let text = std::fs::read_to_string(stage.file("b.bundle")).unwrap();
+    let bundle = stage.bundle("b.bundle");
+    let evidence = &bundle.evidence;
+    let step = &evidence.steps[0];
+    let commits = format!("\"commits\":[\"{}\"]", step.commit);
+    let in_step = |list: &str| (commits.clone(), format!("{commits},{list}"));
+    let place = serde_json::to_string(&evidence.settled[0]).unwrap();
+    let difference = format!("\"difference\":\"{}\"", evidence.difference);
+    let named = format!("\"start_changes\":[\"{0}\",\"{0}\"]", evidence.difference);
+    let twice = [
+        ("settled", (place.clone(), format!("{place},{place}"))),
+        ("start_changes", (difference.clone(), format!("{difference},{named}"))),
+        ("mechanical", in_step(&format!("\"mechanical\":[\"{0}\",\"{0}\"]", step.commit))),
+        ("facts", in_step("\"facts\":[{\"path\":\"YQ==\"},{\"path\":\"YQ==\"}]")),
+        ("colliding", in_step("\"colliding\":[\"Yg==\",\"YQ==\"]")),
+    ];
+    let second = Second::new("twice");
+    second.trust("stage", &stage.trust);
+    for (what, (from, to)) in twice {
+        assert!(text.contains(&from), "{what}: {from}");
+        let changed = text.replacen(&from, &to, 1);
+        let found = Bundle::parse(changed.as_bytes()).unwrap_err().to_string();
+        assert!(found.contains(what), "{what}: {found}");
+        second.bundle(&format!("stage.{what}"), changed.as_bytes());
+    }
+    second.agrees(false);
 }
 
 /// Second spellings of one bundle.

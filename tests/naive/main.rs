@@ -22,7 +22,10 @@ mod people;
 mod properties;
 mod repository;
 mod runs;
+mod second;
 mod segment;
 mod start;
 mod stores;
+#[path = "../common/second.rs"]
+mod together;
 mod words;

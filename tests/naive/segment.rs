@@ -223,7 +223,8 @@ impl Segments<'_> {
                         && member.duties.contains(&Duty::Declare)
                 })
             };
-            if !is_author && !has_duty(self.log()) && !has_duty(then) {
+            let leaked = self.log().under_leaked_key(logged);
+            if !is_author && !has_duty(self.log()) && !has_duty(then) && !leaked {
                 let names = |author: &DeclaredAuthor| match author {
                     DeclaredAuthor::Member(id) => id == by,
                     DeclaredAuthor::Email(address) => self.who(*address) == who,
@@ -235,7 +236,7 @@ impl Segments<'_> {
                 continue;
             }
             let signer = self.log().member(by).filter(|_| is_author || has_duty(self.log()));
-            let signer = signer.filter(|_| !self.log().under_leaked_key(logged));
+            let signer = signer.filter(|_| !leaked);
             if signer.is_some() {
                 declared = declared.max(Some(said.assistance));
             } else {

@@ -3,7 +3,7 @@
 use countersign::base::position::EntryIndex;
 use countersign::base::time::Timestamp;
 use countersign::change::Document;
-use countersign::policy::ReasonCode;
+use countersign::policy::{ReasonCode, Standing};
 use countersign::statement::Says;
 use countersign::statement::governance::{Lift, Operation, RevokeKey, SetPolicy};
 use countersign::statement::words::{ApprovalVerdict, Assistance, Revocation};
@@ -233,6 +233,27 @@ fn attack_19_a_leaked_approval_is_void_and_a_retired_one_stands() {
     let verdict = world.judge(&steps);
     assert_eq!(codes(&verdict), ["NEEDS_SIGN_OFF"]);
     assert_eq!(verdict.segments[0].discounted[0].code, ReasonCode::KeyRevoked);
+}
+
+/// ATTACKS 19: a declaration under a leaked key proves nobody's authorship; whom it names is an
+/// author all the same.
+#[test]
+fn attack_19_under_a_leaked_key_nobody_proves_that_they_wrote_it() {
+    let mut world = World::new();
+    let steps = [step("one", "ben", "a", None, Some("1"))];
+    world.declare("ben", &steps[0], &["ben"], Assistance::None).unwrap();
+    let declared = world.declare("cy", &steps[0], &["ada", "cy"], Assistance::None).unwrap();
+    let standings = |world: &World| -> Vec<(String, Standing)> {
+        let authors = world.judge(&steps).segments[0].authors.clone();
+        let named = |author: &countersign::policy::Author| author.member.clone().unwrap();
+        authors.iter().map(|author| (named(author).to_string(), author.standing)).collect()
+    };
+    let own = |name: &str, standing| (name.to_owned(), standing);
+    assert_eq!(standings(&world), [own("ben", Standing::Proved), own("cy", Standing::Proved)]);
+    revoke(&mut world, "cy", Revocation::Leaked, Some(declared));
+    let claimed = |name| own(name, Standing::Claimed);
+    let found = standings(&world);
+    assert_eq!(found, [claimed("ada"), own("ben", Standing::Proved), claimed("cy")]);
 }
 
 /// ATTACKS 27: the whole chain may be signed off as one change; two halves never add up.
