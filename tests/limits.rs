@@ -65,6 +65,7 @@ const ELSEWHERE: &[(&str, &str, &str)] = &[
     ),
     ("STRANGER_STATEMENTS_PER_MINUTE", "src/server/rate.rs", "a_minute_ahead_is_given_and_no_more"),
     ("REQUEST_BYTES_MAX", "tests/serve/faults.rs", "too_much_is_refused_in_bounded_memory"),
+    ("QUESTION_BYTES_MAX", "tests/serve/asking.rs", "the_server_decides_with_its_own_key"),
     ("SERVER_BYTES_MAX", "src/server/content.rs", "room_is_bounded_and_given_back"),
     ("LEAF_BYTES_MAX", "src/ledger/leaf.rs", "the_largest_leaf_fits_an_entry_bundle"),
     ("FREE_TEXT_BYTES_MAX", "src/statement/commitment.rs", "a_commitment_binds_salt_and_text"),

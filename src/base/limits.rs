@@ -233,6 +233,8 @@ pub const SERVER_CONNECTIONS_MAX: usize = 4_096;
 /// Largest content of a request that hands statements in, in bytes: they, their words, and the
 /// documents of large changes.
 pub const REQUEST_BYTES_MAX: usize = 64 * 1024 * 1024;
+/// Largest content of a request that only asks a server something, in bytes: names and digests.
+pub const QUESTION_BYTES_MAX: usize = 64 * 1024;
 /// Most bytes that a server holds of all requests and files on their way, together: what is above
 /// is asked to come again.
 pub const SERVER_BYTES_MAX: usize = 256 * 1024 * 1024;

@@ -20,11 +20,16 @@ use axum::response::{IntoResponse as _, Response};
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
-use tokio::net::TcpStream;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::rustls::ServerConfig;
+use tokio_rustls::rustls::crypto::ring;
+use tokio_rustls::rustls::pki_types::pem::PemObject as _;
+use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
 use crate::base::limits::{HTTP_HEAD_BYTES_MAX, HTTP_HEAD_LINES_MAX};
 
@@ -47,6 +52,50 @@ pub struct Limits {
     pub connection_wait: Duration,
 }
 
+/// The server's half of TLS: certificates and key.
+#[derive(Clone)]
+pub struct Tls(TlsAcceptor);
+
+/// Why TLS cannot be spoken.
+#[derive(Debug, thiserror::Error)]
+pub enum TlsError {
+    /// There is no certificate.
+    #[error("it holds no certificate in PEM")]
+    Certificate,
+    /// There is no key.
+    #[error("it holds no private key in PEM")]
+    Key,
+    /// They do not go together, or are of a kind that is not spoken.
+    #[error("certificate and key cannot be used: {0}")]
+    Unusable(String),
+}
+
+impl Tls {
+    /// TLS 1.2 and 1.3 with a chain of certificates, the server's own first, and its private key,
+    /// both in PEM.
+    ///
+    /// # Errors
+    /// [`TlsError`].
+    pub fn new(certificates: &[u8], key: &[u8]) -> Result<Self, TlsError> {
+        let chain: Vec<_> = CertificateDer::pem_slice_iter(certificates)
+            .collect::<Result<_, _>>()
+            .map_err(|_| TlsError::Certificate)?;
+        if chain.is_empty() {
+            return Err(TlsError::Certificate);
+        }
+        let key = PrivateKeyDer::from_pem_slice(key).map_err(|_| TlsError::Key)?;
+        let unusable = |error: tokio_rustls::rustls::Error| TlsError::Unusable(error.to_string());
+        let mut config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
+            .with_safe_default_protocol_versions()
+            .map_err(unusable)?
+            .with_no_client_auth()
+            .with_single_cert(chain, key)
+            .map_err(unusable)?;
+        config.alpn_protocols = vec![b"http/1.1".to_vec()];
+        Ok(Self(TlsAcceptor::from(Arc::new(config))))
+    }
+}
+
 /// Serves routes until `stop` is ready, on threads of its own; returns when every connection has
 /// ended.
 ///
@@ -58,11 +107,25 @@ pub fn serve(
     limits: Limits,
     stop: impl Future<Output = ()>,
 ) -> io::Result<()> {
+    serve_over(listener, None, routes, limits, stop)
+}
+
+/// The same over TLS, where `tls` is there.
+///
+/// # Errors
+/// As [`serve`].
+pub fn serve_over(
+    listener: TcpListener,
+    tls: Option<Tls>,
+    routes: Router,
+    limits: Limits,
+    stop: impl Future<Output = ()>,
+) -> io::Result<()> {
     listener.set_nonblocking(true)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let outcome = runtime.block_on(async {
         let listener = tokio::net::TcpListener::from_std(listener)?;
-        run(listener, bounded(routes, limits), limits, stop).await;
+        run(listener, tls, bounded(routes, limits), limits, stop).await;
         Ok(())
     });
     // Work that a request left behind, such as a file that is being written, ends first.
@@ -93,6 +156,7 @@ fn bounded(routes: Router, limits: Limits) -> Router {
 
 async fn run(
     listener: tokio::net::TcpListener,
+    tls: Option<Tls>,
     routes: Router,
     limits: Limits,
     stop: impl Future<Output = ()>,
@@ -112,9 +176,19 @@ async fn run(
             sleep(ACCEPT_AGAIN_AFTER).await;
             continue;
         };
-        let (routes, ends) = (routes.clone(), ends.clone());
+        let (tls, routes, ends) = (tls.clone(), routes.clone(), ends.clone());
         connections.spawn(async move {
-            connection(stream, routes, limits, ends).await;
+            // An answer in several parts does not wait for the first to be confirmed.
+            drop(stream.set_nodelay(true));
+            match tls {
+                None => connection(stream, routes, limits, ends).await,
+                // Who does not get through to the end of the handshake costs as much as a head.
+                Some(Tls(tls)) => {
+                    if let Ok(Ok(stream)) = timeout(limits.head_wait, tls.accept(stream)).await {
+                        connection(stream, routes, limits, ends).await;
+                    }
+                }
+            }
             drop(place);
         });
         while connections.try_join_next().is_some() {}
@@ -126,7 +200,7 @@ async fn run(
 
 /// Drives one connection to its end. A failure is the business of who is at the other side.
 async fn connection(
-    stream: TcpStream,
+    stream: impl AsyncRead + AsyncWrite + Unpin,
     routes: Router,
     limits: Limits,
     mut ends: watch::Receiver<()>,

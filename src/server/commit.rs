@@ -112,7 +112,18 @@ pub(super) struct Committed {
 pub(super) struct Append {
     pub(super) envelopes: Vec<Envelope>,
     pub(super) verified: Verified,
-    pub(super) told: oneshot::Sender<Result<Committed, Problem>>,
+    /// The size that the ledger must still have: what was judged on it holds on no other.
+    pub(super) only_at: Option<TreeSize>,
+    pub(super) told: oneshot::Sender<Result<Committed, NotCommitted>>,
+}
+
+/// Why envelopes are no commit.
+#[derive(Debug, Clone)]
+pub(super) enum NotCommitted {
+    /// The ledger has grown since.
+    Grown,
+    /// What is answered.
+    Problem(Problem),
 }
 
 enum Order {
@@ -148,6 +159,11 @@ impl Orders {
     /// The same without keeping the thread alive.
     pub(super) fn downgrade(&self) -> WeakOrders {
         WeakOrders(self.0.downgrade())
+    }
+
+    /// How many requests wait.
+    pub(super) fn waiting(&self) -> usize {
+        self.0.max_capacity() - self.0.capacity()
     }
 
     /// Whether the thread still takes orders.
@@ -229,14 +245,14 @@ impl Committer {
     fn group(&mut self, first: Append) -> Vec<Append> {
         let mut count = first.envelopes.len();
         let mut group = vec![first];
-        if is_rotation(&group[0]) {
+        if is_alone(&group[0]) {
             return group;
         }
         while count < COMMIT_ENTRIES_MAX {
             match self.orders.try_recv() {
                 Ok(Order::Append(append)) => {
                     let fits = count + append.envelopes.len() <= COMMIT_ENTRIES_MAX;
-                    if !fits || is_rotation(&append) {
+                    if !fits || is_alone(&append) {
                         self.kept.push_back(append);
                         break;
                     }
@@ -251,6 +267,10 @@ impl Committer {
     }
 
     fn commit(&mut self, first: Append) -> Result<(), SessionError> {
+        if first.only_at.is_some_and(|size| size != self.session.size()) {
+            drop(first.told.send(Err(NotCommitted::Grown)));
+            return Ok(());
+        }
         let mut group = self.group(first);
         let start = std::time::Instant::now();
         let mut verified = Verified::default();
@@ -288,7 +308,7 @@ impl Committer {
                 let problem = problem(&error);
                 self.teller.tell(Event::Failed { why: error.to_string() });
                 for append in group {
-                    drop(append.told.send(Err(problem.clone())));
+                    drop(append.told.send(Err(NotCommitted::Problem(problem.clone()))));
                 }
                 if is_the_end(&error) { Err(error) } else { Ok(()) }
             }
@@ -296,13 +316,17 @@ impl Committer {
     }
 }
 
-fn is_rotation(append: &Append) -> bool {
-    append.envelopes.iter().any(|envelope| {
-        let statement = Statement::parse(envelope.payload());
-        let Ok(Statement { says: Says::Governance(body), .. }) = statement else { return false };
-        let mut operations = body.operations.iter();
-        operations.any(|operation| matches!(operation, Operation::RotateLedgerKey(_)))
-    })
+/// Whether it is a commit of its own: it holds for one size, or brings a new ledger key.
+fn is_alone(append: &Append) -> bool {
+    append.only_at.is_some()
+        || append.envelopes.iter().any(|envelope| {
+            let statement = Statement::parse(envelope.payload());
+            let Ok(Statement { says: Says::Governance(body), .. }) = statement else {
+                return false;
+            };
+            let mut operations = body.operations.iter();
+            operations.any(|operation| matches!(operation, Operation::RotateLedgerKey(_)))
+        })
 }
 
 /// Whether the ledger has to be opened again before anything more is appended.

@@ -5,14 +5,16 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use axum::body::{Body, Bytes};
+use axum::body::{Body, Bytes, to_bytes};
 use axum::extract::Request;
 use axum::http::{HeaderMap, StatusCode, header};
 use hyper::body::{Body as _, Frame, SizeHint};
+use serde::de::DeserializeOwned;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::problem::Problem;
-use crate::base::limits::SERVER_BYTES_MAX;
+use crate::base::json;
+use crate::base::limits::{QUESTION_BYTES_MAX, SERVER_BYTES_MAX};
 
 /// What is counted in.
 const UNIT_BYTES: usize = 64 * 1024;
@@ -52,7 +54,7 @@ pub(super) struct Content {
 ///
 /// # Errors
 /// 415 where it says another thing, or nothing.
-pub fn check_json(headers: &HeaderMap) -> Result<(), Problem> {
+pub(super) fn check_json(headers: &HeaderMap) -> Result<(), Problem> {
     let value = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
     let essence = value.map(|value| value.split(';').next().unwrap_or_default().trim());
     if essence.is_some_and(|essence| essence.eq_ignore_ascii_case("application/json")) {
@@ -95,6 +97,18 @@ pub(super) async fn read(
         bytes.extend_from_slice(&data);
     }
     Ok(Content { bytes, _place: place })
+}
+
+/// A small content of JSON, for what is asked and not handed in.
+///
+/// # Errors
+/// 415, 413, or 400 where it is not strict JSON of that form.
+pub async fn json_of<T: DeserializeOwned>(request: Request) -> Result<T, Problem> {
+    check_json(request.headers())?;
+    let bytes = to_bytes(request.into_body(), QUESTION_BYTES_MAX).await;
+    let bytes = bytes
+        .map_err(|_| Problem::too_large(format!("at most {QUESTION_BYTES_MAX} bytes are read")))?;
+    json::parse(&bytes, QUESTION_BYTES_MAX).map_err(|error| Problem::malformed(error.to_string()))
 }
 
 /// A file on its way out, which gives its room back once it was sent or given up.

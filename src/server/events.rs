@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::time::Duration;
 
+use super::metrics::Metrics;
 use crate::base::position::TreeSize;
 
 /// Most events that wait to be written: whoever writes slower loses some, and is told how many.
@@ -69,6 +70,7 @@ pub enum Event {
 pub(super) struct Teller {
     to: SyncSender<Event>,
     lost: Arc<AtomicU64>,
+    metrics: Arc<Metrics>,
 }
 
 /// Hears them.
@@ -79,14 +81,15 @@ pub struct Listener {
 }
 
 /// Both ends.
-pub(super) fn events() -> (Teller, Listener) {
+pub(super) fn events(metrics: Arc<Metrics>) -> (Teller, Listener) {
     let (to, from) = sync_channel(WAITING_MAX);
     let lost = Arc::new(AtomicU64::new(0));
-    (Teller { to, lost: Arc::clone(&lost) }, Listener { from, lost })
+    (Teller { to, lost: Arc::clone(&lost), metrics }, Listener { from, lost })
 }
 
 impl Teller {
     pub(super) fn tell(&self, event: Event) {
+        self.metrics.note(&event);
         if self.to.try_send(event).is_err() {
             self.lost.fetch_add(1, Ordering::Relaxed);
         }

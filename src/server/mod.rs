@@ -9,6 +9,7 @@ mod commit;
 mod content;
 mod events;
 mod gatherer;
+mod metrics;
 mod problem;
 mod rate;
 mod resources;
@@ -35,23 +36,27 @@ use crate::base::limits::{
     REQUEST_BYTES_MAX, SERVER_CONNECTIONS_MAX, STRANGER_STATEMENTS_PER_MINUTE,
 };
 use crate::base::name::{MemberId, WitnessName};
+use crate::base::position::TreeSize;
 use crate::base::time::Clock;
 use crate::config::WitnessAddress;
 use crate::http::server::Limits;
+use crate::ledger::receipt::EntryProof;
 use crate::session::{Session, SessionError};
+use crate::statement::envelope::Envelope;
 use crate::verify::trust::TrustRoot;
 
 pub use self::access::{Access, Right, Rights, Token, guarded};
 pub use self::commit::{Current, Snapshot};
-pub use self::content::check_json;
+pub use self::content::json_of;
 pub use self::events::{Event, Listener};
 pub use self::problem::Problem;
 
 use self::access::Bearer;
-use self::commit::{Committer, Orders, Parts};
+use self::commit::{Append, Committed, Committer, NotCommitted, Orders, Parts, Verified};
 use self::content::Room;
 use self::events::{Teller, events};
 use self::gatherer::Gatherer;
+use self::metrics::Metrics;
 use self::rate::Rate;
 
 /// How long a request may take, its content included: 64 MiB at 20 Mbit/s.
@@ -82,6 +87,7 @@ pub struct Server {
     workers: Arc<Semaphore>,
     is_well: watch::Receiver<bool>,
     teller: Teller,
+    metrics: Arc<Metrics>,
 }
 
 /// What a server is started with.
@@ -118,7 +124,8 @@ impl Running {
     /// Starts the threads that append and that ask witnesses.
     #[must_use]
     pub fn start(beginning: Beginning) -> (Self, Listener) {
-        let (teller, listener) = events();
+        let metrics = Arc::new(Metrics::new());
+        let (teller, listener) = events(Arc::clone(&metrics));
         let (grown, growing) = sync_channel(1);
         let [clock, other_clock] = beginning.clocks;
         let parts = Parts { session: beginning.session, clock, teller: teller.clone(), grown };
@@ -150,6 +157,7 @@ impl Running {
             workers: Arc::new(Semaphore::new(processors * WORKERS_PER_PROCESSOR)),
             is_well,
             teller,
+            metrics,
         });
         (Self { server, committing, gathering, ended }, listener)
     }
@@ -209,18 +217,66 @@ impl Server {
         done.await.map_err(|_| Problem::of_status(axum::http::StatusCode::INTERNAL_SERVER_ERROR))
     }
 
+    /// Has envelopes committed; `None` where the ledger must have the size `only_at` and has
+    /// another.
+    async fn commit(
+        &self,
+        envelopes: Vec<Envelope>,
+        verified: Verified,
+        only_at: Option<TreeSize>,
+    ) -> Result<Option<Committed>, Problem> {
+        let (told, answer) = oneshot::channel();
+        self.orders.append(Append { envelopes, verified, only_at, told })?;
+        match answer.await {
+            Ok(Ok(committed)) => Ok(Some(committed)),
+            Ok(Err(NotCommitted::Grown)) => Ok(None),
+            Ok(Err(NotCommitted::Problem(problem))) => Err(problem),
+            // The thread ended without a word: nothing is known of what was handed in.
+            Err(_) => Err(Problem::unavailable("the server stops")),
+        }
+    }
+
+    /// Appends what the server itself has signed; `None` where the ledger must have the size
+    /// `only_at` and has another. Gives the proof of its entry.
+    ///
+    /// # Errors
+    /// 503 where it could not be appended, 409 where it is refused.
+    pub async fn append_own(
+        &self,
+        envelope: Envelope,
+        only_at: Option<TreeSize>,
+    ) -> Result<Option<EntryProof>, Problem> {
+        let statement = envelope.statement_id().to_string();
+        let committed = self.commit(vec![envelope], Verified::default(), only_at).await?;
+        let Some(Committed { receipts, snapshot, .. }) = committed else { return Ok(None) };
+        let receipt = match receipts.into_iter().next() {
+            Some(Ok(receipt)) => receipt,
+            Some(Err(refusal)) => {
+                let conflict = axum::http::StatusCode::CONFLICT;
+                return Err(Problem::new(conflict, "REFUSED", refusal.message));
+            }
+            None => return Err(Problem::unavailable("the ledger gave no answer")),
+        };
+        let (index, outcome) = (receipt.index, "taken up".to_owned());
+        let entry = Some(index.get());
+        self.teller.tell(Event::Judged { statement, by: None, outcome, entry });
+        Ok(Some(self.work(move || snapshot.session.prove(index)).await??))
+    }
+
     /// The routes of what lies there, and of handing in.
     pub fn routes(self: &Arc<Self>) -> Router {
         let reading = Router::new()
             .route("/checkpoint", get(resources::checkpoint))
             .route("/tile/{*path}", get(resources::tile))
-            .route("/blobs/{first}/{rest}", get(resources::blob));
+            .route("/blobs/{first}/{rest}", get(resources::blob))
+            .route("/metrics", get(resources::metrics));
         let words = Router::new()
             .route("/v1/salt", get(resources::salt))
             .route("/v1/openings/{commitment}", get(resources::opening));
         let open = Router::new()
             .route("/v1/statements", post(statements::hand_in))
-            .route("/healthz", get(resources::health));
+            .route("/healthz", get(resources::health))
+            .route("/openapi.json", get(resources::description));
         guarded(reading, self, Right::Read)
             .merge(guarded(words, self, Right::Words))
             .merge(open)

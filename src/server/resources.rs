@@ -109,3 +109,15 @@ pub(super) async fn health(State(server): State<Arc<Server>>) -> Answered {
     }
     Err(Problem::unavailable("the last commit failed"))
 }
+
+pub(super) async fn metrics(State(server): State<Arc<Server>>) -> Response {
+    let size = server.current.get().session.size().get();
+    let text = server.metrics.text(size, server.orders.waiting());
+    (head(super::metrics::CONTENT_TYPE, "no-store"), text).into_response()
+}
+
+/// The page for machines.
+pub(super) async fn description() -> Response {
+    const DESCRIPTION: &str = include_str!("../../spec/server.openapi.json");
+    (head(JSON, ANEW), DESCRIPTION).into_response()
+}

@@ -11,10 +11,9 @@ use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use axum::response::{IntoResponse as _, Response};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
-use tokio::sync::oneshot;
 
 use super::Server;
-use super::commit::{Append, Committed, Snapshot, Verified};
+use super::commit::{Committed, Snapshot, Verified};
 use super::content::{self, Content, check_json};
 use super::events::Event;
 use super::problem::Problem;
@@ -69,11 +68,8 @@ pub(super) async fn hand_in(
     let shared = Arc::clone(&server);
     let ready = server.work(move || prepare(&shared, &snapshot, &content)).await??;
     let Ready { envelopes, known, verified } = ready;
-    let (told, answer) = oneshot::channel();
-    let of_commit = Append { envelopes: envelopes.clone(), verified, told };
-    server.orders.append(of_commit)?;
-    // The thread that commits ended without a word: nothing is known of what was handed in.
-    let committed = answer.await.map_err(|_| Problem::unavailable("the server stops"))??;
+    let committed = server.commit(envelopes.clone(), verified, None).await?;
+    let committed = committed.ok_or_else(|| Problem::unavailable("the ledger has grown"))?;
     let shared = Arc::clone(&server);
     let body = server.work(move || answers(&shared, &envelopes, known, &committed)).await??;
     let head = [(CONTENT_TYPE, "application/json"), (CACHE_CONTROL, "no-store")];

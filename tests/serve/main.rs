@@ -6,6 +6,7 @@
 #![allow(clippy::disallowed_methods, reason = "a test's files need not survive a crash")]
 
 mod access;
+mod asking;
 #[path = "../common/mod.rs"]
 mod common;
 mod faults;
@@ -13,3 +14,4 @@ mod handing;
 mod kills;
 mod reading;
 mod running;
+mod wire;

@@ -5,18 +5,22 @@ use std::thread;
 
 use serde::Serialize;
 
+use crate::base::limits::{KEY_FILE_BYTES_MAX, SETTINGS_BYTES_MAX};
 use crate::base::time::Clock as _;
 use crate::cli::Context;
-use crate::cli::desk::ledger_key_file;
+use crate::cli::desk::{gate_key_file, ledger_key_file};
 use crate::cli::env::SystemClock;
-use crate::cli::error::CliError;
+use crate::cli::error::{CliError, ErrorKind};
 use crate::cli::exit::ExitStatus;
 use crate::cli::serve::{Office, Parts, routes, tell};
 use crate::cli::ui::{Role, Table, Ui};
 use crate::config::{Reach, ServeSettings, TokenRight};
-use crate::http::server::{asked_to_end, either, serve};
+use crate::http::server::{Tls, TlsError, asked_to_end, either, serve_over};
+use crate::key::SeedSigner;
 use crate::server::{Access, Beginning, LIMITS, Rights, Running, Token};
 use crate::session::SessionError;
+use crate::signer::file;
+use crate::verify::trust::TrustRoot;
 
 /// Answer for a ledger over HTTP: one ledger, many people
 ///
@@ -69,7 +73,9 @@ pub(crate) fn run(context: &mut Context, args: &Args) -> Result<ExitStatus, CliE
     let bound = listener
         .local_addr()
         .map_err(|error| CliError::unavailable("the address is not known").because(&error))?;
-    let url = format!("http://{bound}");
+    let tls = tls(context, &settings)?;
+    let scheme = if tls.is_some() { "https" } else { "http" };
+    let url = format!("{scheme}://{bound}");
     let listening = Listening {
         answer: "listening",
         url: &url,
@@ -88,7 +94,8 @@ pub(crate) fn run(context: &mut Context, args: &Args) -> Result<ExitStatus, CliE
     });
     let repositories = settings.repositories.clone();
     let clock = Box::new(SystemClock);
-    let parts = Parts { trust: trust.clone(), repositories, witnesses, clock };
+    let gate_key = gate_key(context, &trust)?;
+    let parts = Parts { trust: trust.clone(), repositories, witnesses, clock, gate_key };
     let office = Office::new(running.server(), parts);
     let routes = routes(&office);
     drop(office);
@@ -104,7 +111,7 @@ pub(crate) fn run(context: &mut Context, args: &Args) -> Result<ExitStatus, CliE
         let stop = async {
             let _ = either(asked, ended).await;
         };
-        serve(listener, routes, LIMITS, stop)
+        serve_over(listener, tls, routes, LIMITS, stop)
     });
     while let Some((event, lost)) = events.next() {
         tell(&mut context.ui, &event, lost, SystemClock.now());
@@ -116,6 +123,37 @@ pub(crate) fn run(context: &mut Context, args: &Args) -> Result<ExitStatus, CliE
         Ok(Err(error)) => Err(CliError::unavailable("the server cannot run").because(&error)),
         Err(_) => Err(CliError::integrity("internal error, please report")),
     }
+}
+
+/// The certificates and the key that the settings name.
+fn tls(context: &Context, settings: &ServeSettings) -> Result<Option<Tls>, CliError> {
+    let Some(files) = &settings.tls else { return Ok(None) };
+    let certificates = context.read(&files.certificate, SETTINGS_BYTES_MAX)?;
+    let key = context.read(&files.key, KEY_FILE_BYTES_MAX)?;
+    let tls = Tls::new(&certificates, &key).map_err(|error| {
+        let file = match error {
+            TlsError::Key => &files.key,
+            TlsError::Certificate | TlsError::Unusable(_) => &files.certificate,
+        };
+        CliError::usage(format!("{}: {error}", file.display()))
+            .hint("name the chain as tls_certificate and its key as tls_key, both in PEM")
+    })?;
+    Ok(Some(tls))
+}
+
+/// The gate's own key, where it is on this machine: with it the server decides.
+fn gate_key(context: &mut Context, trust: &TrustRoot) -> Result<Option<SeedSigner>, CliError> {
+    let path = gate_key_file(&context.configuration()?, trust.origin())?;
+    if !path.is_file() {
+        return Ok(None);
+    }
+    let ui = &mut context.ui;
+    let mut prompt = |question: &str| ui.prompt_secret(question);
+    file::load(&path, &mut prompt).map(Some).map_err(|error| {
+        let hint = error.hint();
+        let error = CliError::from_error(ErrorKind::Usage, &error);
+        hint.into_iter().fold(error, CliError::hint)
+    })
 }
 
 fn failed(error: SessionError) -> CliError {

@@ -7,14 +7,23 @@ use super::key::PipelineKey;
 use super::record::Recorded;
 use crate::base::digest::ContentDigest;
 use crate::base::limits::BUNDLE_BYTES_MAX;
+#[cfg(feature = "server")]
+use crate::base::position::EntryIndex;
+use crate::base::time::Timestamp;
 use crate::cli::Context;
 use crate::cli::desk::{Desk, write_file};
 use crate::cli::error::CliError;
 use crate::evidence::{Judged as Drafted, draft_bundle, fill_bundle, gather_as_of};
+#[cfg(feature = "server")]
+use crate::key::Signer;
 use crate::session::SessionError;
+#[cfg(feature = "server")]
+use crate::statement::Says;
 use crate::statement::governance::EntryReference;
 use crate::verify::Question;
 use crate::verify::bundle::{Attestation, BUNDLE_START, Bundle, attested_message, check};
+#[cfg(feature = "server")]
+use crate::verify::cover::Cover;
 use crate::view::View;
 
 /// What is to be written where.
@@ -102,13 +111,7 @@ impl Wanted {
             let message = format!("the bundle has {} bytes: too many", bytes.len());
             return Err(CliError::usage(message).hint("leave out --full"));
         }
-        // What is handed on verifies: by the bytes that are written, as a stranger reads them.
-        let wrong = |what: String| {
-            CliError::integrity(format!("the bundle does not verify, and is not written: {what}"))
-                .hint("countersign ledger check")
-        };
-        let again = Bundle::parse(&bytes).map_err(|error| wrong(error.to_string()))?;
-        check(&again, &desk.trust, context.now()).map_err(|error| wrong(error.to_string()))?;
+        verifies(&bytes, desk, context.now())?;
         write_file(&self.path, &bytes)?;
         let form = if self.full { "full" } else { "compact" };
         context.ui.note(&format!(
@@ -118,4 +121,67 @@ impl Wanted {
         ));
         Ok(())
     }
+}
+
+/// What is handed on verifies: by the bytes that are written, as a stranger reads them.
+fn verifies(bytes: &[u8], desk: &Desk, now: Timestamp) -> Result<(), CliError> {
+    let wrong = |what: String| {
+        CliError::integrity(format!("the bundle does not verify, and is not written: {what}"))
+            .hint("countersign ledger check")
+    };
+    let again = Bundle::parse(bytes).map_err(|error| wrong(error.to_string()))?;
+    check(&again, &desk.trust, now).map_err(|error| wrong(error.to_string()))?;
+    Ok(())
+}
+
+/// The bundle of a decision that was made before, compact. `signer` attests it where it has the
+/// key that the decision was signed with: nobody attests what another has judged.
+///
+/// # Errors
+/// Where the entry is no decision, or what it rests on is not at hand.
+#[cfg(feature = "server")]
+pub(crate) fn of_decision(
+    desk: &Desk,
+    index: EntryIndex,
+    signer: Option<&dyn Signer>,
+    now: Timestamp,
+) -> Result<Vec<u8>, CliError> {
+    let repository = desk.need_repository()?;
+    let entry = desk.session.entry(index)?;
+    let Says::Decision(said) = &entry.statement().says else {
+        return Err(CliError::usage(format!("entry {index} is no decision")));
+    };
+    let question = Question {
+        service: said.service.clone(),
+        environment: said.environment.clone(),
+        revision: said.revision.clone(),
+        artifacts: said.artifacts.clone(),
+        time: entry.time(),
+    };
+    let seen = entry.statement().seen.map(|seen| seen.size).unwrap_or_default();
+    let view = desk.session.view_as_of(seen)?;
+    let cover = said.cover.map(|digest| desk.session.blobs().get(&digest)).transpose();
+    let cover = cover.map_err(SessionError::from)?.flatten();
+    let cover = cover.and_then(|bytes| Cover::parse(&bytes).ok());
+    let gathered = gather_as_of(&desk.session, repository, &question, &view, cover.as_ref())?;
+    let drafted = Drafted {
+        question: &question,
+        gathered: &gathered,
+        view: &view,
+        decision: Some(entry.entry()),
+        previous: None,
+    };
+    let draft = draft_bundle(&desk.session, repository, &drafted)?;
+    let is_its = |signer: &&dyn Signer| entry.keys().contains(&signer.public_key().fingerprint());
+    let attestation = match signer.filter(is_its) {
+        None => None,
+        Some(signer) => {
+            let message = attested_message(&draft.claims);
+            let signature = signer.sign(&message).map_err(SessionError::from)?;
+            Some(Attestation::new(signer.public_key().fingerprint(), &signature))
+        }
+    };
+    let bytes = fill_bundle(&desk.session, repository, draft, attestation, false)?.to_bytes();
+    verifies(&bytes, desk, now)?;
+    Ok(bytes)
 }

@@ -88,7 +88,10 @@ pub(crate) fn record(
 
 /// Keeps the document of every segment, so that a change can be looked up by path when branch
 /// and objects are gone (ATTACKS 47). Durable before the entry that rests on it.
-fn keep_documents(desk: &Desk, judged: &Judged) -> Result<(), CliError> {
+///
+/// # Errors
+/// Where one cannot be kept.
+pub(crate) fn keep_documents(desk: &Desk, judged: &Judged) -> Result<(), CliError> {
     let blobs = desk.session.blobs();
     let steps = judged.gathered.steps.iter().map(|step| &step.step.document);
     let changes: BTreeSet<_> =
@@ -119,7 +122,11 @@ fn unkept(error: crate::ledger::store::StoreError) -> CliError {
     crate::session::SessionError::from(error).into()
 }
 
-fn decision(desk: &Desk, judged: &Judged) -> Result<Decision, CliError> {
+/// The decision as a statement; its cover is durable when this returns.
+///
+/// # Errors
+/// Where there is no policy, or the cover cannot be kept.
+pub(crate) fn decision(desk: &Desk, judged: &Judged) -> Result<Decision, CliError> {
     let verdict = &judged.verdict;
     let question = &verdict.question;
     let (_, policy) = verdict.policy.ok_or_else(|| {
@@ -180,7 +187,10 @@ fn beginning(judged: &Judged, decision: StatementId) -> Deployment {
 
 /// The same denial within `decision_ttl`: a pipeline that tries again every minute is told no
 /// every time, and says it once.
-fn equal_denial(
+///
+/// # Errors
+/// Where the ledger cannot be read.
+pub(crate) fn equal_denial(
     desk: &Desk,
     decision: &Decision,
     judged: &Judged,

@@ -15,6 +15,19 @@ pub(crate) fn answer(
     judged: &Judged,
     recorded: Option<&Recorded>,
 ) -> Result<(), CliError> {
+    report(desk, judged, recorded)?.print(&mut context.ui);
+    Ok(())
+}
+
+/// The answer, with what was recorded.
+///
+/// # Errors
+/// Where the ledger cannot be read.
+pub(crate) fn report(
+    desk: &Desk,
+    judged: &Judged,
+    recorded: Option<&Recorded>,
+) -> Result<VerdictReport, CliError> {
     let names = desk.names();
     let mut reporting = Reporting::new(&names, desk.session.view(), &judged.policy)
         .at(&judged.verdict.question.service, &judged.verdict.question.environment);
@@ -33,6 +46,5 @@ pub(crate) fn answer(
     if report.word() == Word::WouldRefuse {
         report.live.clone_from(&judged.live);
     }
-    report.print(&mut context.ui);
-    Ok(())
+    Ok(report)
 }

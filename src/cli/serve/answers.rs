@@ -4,7 +4,7 @@ use std::str::FromStr;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::State;
+use axum::extract::{Path, State};
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use axum::http::{StatusCode, Uri};
 use axum::response::{IntoResponse as _, Response};
@@ -12,29 +12,45 @@ use axum::routing::get;
 use serde::Serialize;
 
 use super::Office;
+use crate::base::encoding::undecimal;
 use crate::base::name::{EnvironmentName, RepositoryName, ServiceName};
+use crate::base::position::EntryIndex;
+use crate::cli::commands::gate::artifact;
 use crate::cli::commands::queue::Queue;
+use crate::cli::commands::status::told;
 use crate::cli::desk::Desk;
 use crate::cli::error::{CliError, ErrorKind};
+use crate::cli::gate::bundle::of_decision;
+use crate::cli::gate::judge::{Inquiry, judge};
+use crate::cli::gate::render::report;
 use crate::cli::review::{Place, PlaceArgs, member_named};
+use crate::key::Signer;
 use crate::policy::Policy;
 use crate::server::{Problem, Snapshot};
+use crate::statement::Says;
 
 type Answered = Result<Response, Problem>;
 
 /// The routes; each tells what names people and commits.
 pub(super) fn routes() -> Router<Arc<Office>> {
-    Router::new().route("/v1/queue", get(queue))
+    Router::new()
+        .route("/v1/queue", get(queue))
+        .route("/v1/status", get(status))
+        .route("/v1/verdict", get(verdict))
+        .route("/v1/bundles/{entry}", get(bundle))
 }
 
-/// The query of a URL, each name once and none that is not asked for.
+/// What may be there several times.
+const SEVERAL: &str = "artifact";
+
+/// The query of a URL: each other name once, and none that is not asked for.
 pub(super) struct Query(Vec<(String, String)>);
 
 impl Query {
     /// Reads it.
     ///
     /// # Errors
-    /// 400 where a name is not one of `known`, or is there twice but for the last of them.
+    /// 400 where a name is not one of `known`, or is there twice.
     pub(super) fn of(uri: &Uri, known: &[&str]) -> Result<Self, Problem> {
         let pairs = form_urlencoded::parse(uri.query().unwrap_or_default().as_bytes());
         let mut found: Vec<(String, String)> = Vec::new();
@@ -43,7 +59,7 @@ impl Query {
                 let names = known.join(", ");
                 return Err(Problem::malformed(format!("{name} is none of {names}")));
             }
-            if found.iter().any(|(other, _)| *other == name) {
+            if name != SEVERAL && found.iter().any(|(other, _)| *other == name) {
                 return Err(Problem::malformed(format!("{name} is there twice")));
             }
             found.push((name.into_owned(), value.into_owned()));
@@ -108,21 +124,27 @@ impl Office {
     pub(super) async fn ask(
         self: &Arc<Self>,
         service: Option<ServiceName>,
-        answer: impl FnOnce(&Self, Desk) -> Result<Vec<u8>, CliError> + Send + 'static,
+        answer: impl FnOnce(&Self, &Desk) -> Result<Vec<u8>, CliError> + Send + 'static,
     ) -> Answered {
+        let place = self.judging().await;
         let office = Arc::clone(self);
         let body = self.server().work(move || {
             let snapshot = office.server().newest();
             let repository = repository_of(&snapshot, service.as_ref());
             let desk = office.desk(&snapshot, repository.as_ref())?;
-            answer(&office, desk)
+            let answer = answer(&office, &desk);
+            drop(place);
+            answer
         });
         Ok(answered(body.await?.map_err(problem)?))
     }
 }
 
 /// The repository that a service is built from, as the policy in force has it.
-fn repository_of(snapshot: &Snapshot, service: Option<&ServiceName>) -> Option<RepositoryName> {
+pub(super) fn repository_of(
+    snapshot: &Snapshot,
+    service: Option<&ServiceName>,
+) -> Option<RepositoryName> {
     let policy = Policy::parse(&snapshot.session.view().policy()?.text).ok()?;
     Some(policy.known_service(service?).ok()?.repository.clone())
 }
@@ -132,10 +154,67 @@ async fn queue(State(office): State<Arc<Office>>, uri: Uri) -> Answered {
     let place = query.place()?;
     let reader = query.text("for").map(str::to_owned);
     let reader = reader.ok_or_else(|| Problem::malformed("for is missing: whose queue it is"))?;
-    let answer = move |office: &Office, desk: Desk| {
-        let reader = member_named(&desk, &reader)?;
-        let place = Place::new(&desk, &place)?;
-        json(&Queue::new(&desk, &place, reader, office.now())?.answer())
+    let answer = move |office: &Office, desk: &Desk| {
+        let reader = member_named(desk, &reader)?;
+        let place = Place::new(desk, &place)?;
+        json(&Queue::new(desk, &place, reader, office.now())?.answer())
     };
     office.ask(query.parsed("service")?, answer).await
+}
+
+async fn status(State(office): State<Arc<Office>>, uri: Uri) -> Answered {
+    let query = Query::of(&uri, &["service", "environment", "range"])?;
+    let place = query.place()?;
+    let range = query.text("range").map(str::to_owned);
+    let answer = move |office: &Office, desk: &Desk| {
+        let place = Place::new(desk, &place)?;
+        told(desk, &place, range.as_deref(), office.now())
+    };
+    office.ask(query.parsed("service")?, answer).await
+}
+
+async fn verdict(State(office): State<Arc<Office>>, uri: Uri) -> Answered {
+    let query = Query::of(&uri, &["service", "environment", "revision", SEVERAL])?;
+    let PlaceArgs { service, env: environment } = query.place()?;
+    let revision = query.text("revision").map(str::to_owned);
+    let revision = revision.ok_or_else(|| Problem::malformed("revision is missing"))?;
+    let artifacts = query.0.iter().filter(|(name, _)| name == SEVERAL).map(|(_, text)| {
+        artifact(text).map_err(|why| Problem::malformed(format!("{SEVERAL}: {why}")))
+    });
+    let artifacts: Vec<_> = artifacts.collect::<Result<_, _>>()?;
+    let of = service.clone();
+    let answer = move |office: &Office, desk: &Desk| {
+        let inquiry = Inquiry {
+            service: service.as_ref(),
+            environment: environment.as_ref(),
+            revision: &revision,
+            artifacts: &artifacts,
+            attested: false,
+        };
+        json(&report(desk, &judge(desk, &inquiry, office.now())?, None)?)
+    };
+    office.ask(of, answer).await
+}
+
+/// The bundle of a decision.
+async fn bundle(State(office): State<Arc<Office>>, Path(entry): Path<String>) -> Answered {
+    let nothing = || Problem::not_found("there is no decision at that entry");
+    let index = EntryIndex::new(undecimal(&entry).map_err(|_| nothing())?);
+    let place = office.judging().await;
+    let shared = Arc::clone(&office);
+    let bytes = office.server().work(move || {
+        let snapshot = shared.server().newest();
+        if !snapshot.session.size().covers(index) {
+            return Err(nothing());
+        }
+        let entry = snapshot.session.entry(index)?;
+        let Says::Decision(said) = &entry.statement().says else { return Err(nothing()) };
+        let desk = shared.desk(&snapshot, Some(&said.repository)).map_err(problem)?;
+        let signer = shared.gate_key().map(|signer| -> &dyn Signer { signer });
+        let bytes = of_decision(&desk, index, signer, shared.now()).map_err(problem);
+        drop(place);
+        bytes
+    });
+    let head = [(CONTENT_TYPE, "application/octet-stream"), (CACHE_CONTROL, "no-cache")];
+    Ok((head, bytes.await??).into_response())
 }

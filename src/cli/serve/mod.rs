@@ -2,6 +2,7 @@
 //! snapshot of the ledger and the server's own clones.
 
 mod answers;
+mod deciding;
 mod log;
 mod office;
 
@@ -18,5 +19,7 @@ pub(crate) use self::office::{Office, Parts};
 pub(crate) fn routes(office: &Arc<Office>) -> Router {
     let server = office.server();
     let answers = guarded(answers::routes(), server, Right::Words).with_state(Arc::clone(office));
-    server.finish(server.routes().merge(answers))
+    let deciding = guarded(deciding::routes(), server, Right::Gate);
+    let deciding = deciding.with_state(Arc::clone(office));
+    server.finish(server.routes().merge(answers).merge(deciding))
 }

@@ -2,8 +2,11 @@
 
 use std::cell::OnceCell;
 use std::collections::BTreeMap;
+use std::num::NonZero;
 use std::path::PathBuf;
 use std::sync::Arc;
+
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::base::name::{RepositoryName, WitnessName};
 use crate::base::time::{Clock, Timestamp};
@@ -12,6 +15,7 @@ use crate::cli::error::CliError;
 use crate::cli::pending::Pending;
 use crate::config::WitnessAddress;
 use crate::git::Repository;
+use crate::key::SeedSigner;
 use crate::server::{Server, Snapshot};
 use crate::verify::trust::TrustRoot;
 
@@ -19,6 +23,7 @@ use crate::verify::trust::TrustRoot;
 pub(crate) struct Office {
     server: Arc<Server>,
     parts: Parts,
+    judging: Arc<Semaphore>,
 }
 
 /// What an office is made of.
@@ -31,12 +36,16 @@ pub(crate) struct Parts {
     pub(crate) witnesses: BTreeMap<WitnessName, WitnessAddress>,
     /// The clock.
     pub(crate) clock: Box<dyn Clock + Send + Sync>,
+    /// What decisions are signed with; none where the server decides nothing.
+    pub(crate) gate_key: Option<SeedSigner>,
 }
 
 impl Office {
     /// The office of a server.
     pub(crate) fn new(server: Arc<Server>, parts: Parts) -> Arc<Self> {
-        Arc::new(Self { server, parts })
+        let processors = std::thread::available_parallelism().map_or(1, NonZero::get);
+        let judging = Arc::new(Semaphore::new(processors.saturating_sub(1).max(1)));
+        Arc::new(Self { server, parts, judging })
     }
 
     /// The server.
@@ -47,6 +56,18 @@ impl Office {
     /// The present moment.
     pub(crate) fn now(&self) -> Timestamp {
         self.parts.clock.now()
+    }
+
+    /// What decisions are signed with.
+    pub(crate) const fn gate_key(&self) -> Option<&SeedSigner> {
+        self.parts.gate_key.as_ref()
+    }
+
+    /// A place among those that judge: each takes a processor for a while, and one is left to
+    /// those who append.
+    pub(super) async fn judging(&self) -> Option<OwnedSemaphorePermit> {
+        // Nobody closes the semaphore.
+        Arc::clone(&self.judging).acquire_owned().await.ok()
     }
 
     /// A desk on a snapshot, as a command in the clone of that repository has it; where none is

@@ -10,7 +10,7 @@ use crate::cli::report::{
     Reporting, SegmentReport, count, print_next, signed_earlier_of, signed_off,
 };
 use crate::cli::review::Place;
-use crate::cli::ui::{Table, Ui};
+use crate::cli::ui::{Table, Ui, Word};
 use crate::evidence::{gather, rejected_forms};
 use crate::git::Repository;
 use crate::verify::{Question, Verdict, verdict};
@@ -34,7 +34,7 @@ pub(super) fn answer(
 ) -> Result<ExitStatus, CliError> {
     let question = place.question(&repository.resolve("HEAD")?, context.now());
     let landed = Landed::judge(desk, place, repository, &question)?;
-    let said = word(place, landed.open().next().is_none() && landed.found.problems.is_empty());
+    let said = landed.word(place);
     let standing = Standing::of(desk, place, question.time)?;
     let ui = &mut context.ui;
     ui.answer(said, &landed.said(place));
@@ -46,6 +46,20 @@ pub(super) fn answer(
     print_next(ui, &landed.next());
     ui.json(&Answer::new(desk, place, said, &landed.head, landed.segments.clone(), &standing));
     Ok(status(said))
+}
+
+/// The same as JSON.
+#[cfg(feature = "server")]
+pub(super) fn told(
+    desk: &Desk,
+    place: &Place,
+    repository: &Repository,
+    question: &Question,
+    standing: &Standing,
+) -> Result<Vec<u8>, CliError> {
+    let landed = Landed::judge(desk, place, repository, question)?;
+    let (said, segments) = (landed.word(place), landed.segments.clone());
+    super::json(&Answer::new(desk, place, said, &landed.head, segments, standing))
 }
 
 impl Landed {
@@ -72,6 +86,10 @@ impl Landed {
             .map(|segment| SegmentReport::new(&reporting, segment, None))
             .collect();
         Ok(Self { head: question.revision.clone(), found, segments })
+    }
+
+    fn word(&self, place: &Place) -> Word {
+        word(place, self.open().next().is_none() && self.found.problems.is_empty())
     }
 
     fn open(&self) -> impl Iterator<Item = &SegmentReport> {

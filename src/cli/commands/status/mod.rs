@@ -12,6 +12,8 @@ use crate::base::time::Timestamp;
 use crate::cli::Context;
 use crate::cli::desk::{Desk, Held};
 use crate::cli::error::CliError;
+#[cfg(feature = "server")]
+use crate::cli::error::ErrorKind;
 use crate::cli::exit::ExitStatus;
 use crate::cli::report::{OwedLine, SegmentReport, observed_words, print_next};
 use crate::cli::review::{Place, PlaceArgs, Subject, named_range};
@@ -134,6 +136,39 @@ pub(super) fn answer(
     print_next(&mut context.ui, &next);
     held.leak();
     Ok(status(said))
+}
+
+/// The same as JSON where nobody is at a terminal: of a range, or of the newest commit of the
+/// service's branch.
+///
+/// # Errors
+/// Where the repository or the ledger cannot be read, or the range is none.
+#[cfg(feature = "server")]
+pub(crate) fn told(
+    desk: &Desk,
+    place: &Place,
+    range: Option<&str>,
+    now: Timestamp,
+) -> Result<Vec<u8>, CliError> {
+    let repository = desk.need_repository()?;
+    let standing = Standing::of(desk, place, now)?;
+    let Some(text) = range else {
+        let question = place.question(&place.tip(repository)?, now);
+        return landed::told(desk, place, repository, &question, &standing);
+    };
+    let range = place.range(repository, text)?;
+    let subject = Subject::load(desk, place, range, text, now)?;
+    let report = subject.report(desk, place, &desk.names());
+    let said = word(place, report.satisfied);
+    json(&Answer {
+        base: subject.range.base.as_ref(),
+        ..Answer::new(desk, place, said, &subject.range.head, vec![report], &standing)
+    })
+}
+
+#[cfg(feature = "server")]
+fn json(answer: &Answer<'_>) -> Result<Vec<u8>, CliError> {
+    serde_json::to_vec(answer).map_err(|error| CliError::from_error(ErrorKind::Integrity, &error))
 }
 
 /// How the place stands, whatever change is asked about.
