@@ -193,7 +193,8 @@ pub(super) struct Committer {
     grown: std::sync::mpsc::SyncSender<()>,
     /// Whether the last commit came to an end.
     is_well: watch::Sender<bool>,
-    kept: VecDeque<Append>,
+    /// What was taken out of the queue and goes into no commit with what was before it.
+    kept: VecDeque<Order>,
 }
 
 /// What a committer is made with.
@@ -221,6 +222,7 @@ impl Committer {
     /// # Errors
     /// Where the ledger cannot go on: it has to be opened again, or does not verify.
     pub(super) fn run(mut self) -> Result<(), SessionError> {
+        self.session.remember_seldom();
         while let Some(group) = self.next_group() {
             match group {
                 Order::Cosigned => {
@@ -230,14 +232,12 @@ impl Committer {
                 Order::Append(first) => self.commit(first)?,
             }
         }
+        self.session.remember_view();
         Ok(())
     }
 
     fn next_group(&mut self) -> Option<Order> {
-        match self.kept.pop_front() {
-            Some(append) => Some(Order::Append(append)),
-            None => self.orders.blocking_recv(),
-        }
+        self.kept.pop_front().or_else(|| self.orders.blocking_recv())
     }
 
     /// What waits already and goes into one commit with the first. A new ledger key ends a commit,
@@ -253,13 +253,13 @@ impl Committer {
                 Ok(Order::Append(append)) => {
                     let fits = count + append.envelopes.len() <= COMMIT_ENTRIES_MAX;
                     if !fits || is_alone(&append) {
-                        self.kept.push_back(append);
+                        self.kept.push_back(Order::Append(append));
                         break;
                     }
                     count += append.envelopes.len();
                     group.push(append);
                 }
-                Ok(Order::Cosigned) => drop(self.session.reload_cosignatures()),
+                Ok(Order::Cosigned) => self.kept.push_back(Order::Cosigned),
                 Err(_) => break,
             }
         }

@@ -189,8 +189,10 @@ fn answers(
         let statement = envelope.statement_id();
         let (answer, outcome, entry) = match outcome {
             Ok(receipt) => {
-                let proof = committed.snapshot.session.prove(receipt.index)?;
-                let is_new = !committed.before.covers(receipt.index);
+                let (session, index) = (&committed.snapshot.session, receipt.index);
+                let is_new = !committed.before.covers(index);
+                let proof =
+                    if is_new { session.prove_new(receipt)? } else { session.prove(index)? };
                 let word = if is_new { "taken up" } else { "known" };
                 let entry = Some(receipt.index.get());
                 (Answer::taken_up(statement, &proof), word.to_owned(), entry)

@@ -72,6 +72,10 @@ pub use self::seen::{known_owner, newest_seen, remember_owner, seen_checkpoint};
 pub use self::signing::{sign, sign_again};
 pub use self::spool::{HandedIn, Spool, SpoolName, Spooled};
 
+/// After so many entries the view of who remembers it seldom is remembered: they are folded in some
+/// milliseconds.
+const REMEMBERED_AFTER_ENTRIES: u64 = 1_024;
+
 /// An opened ledger.
 #[derive(Debug)]
 pub struct Session {
@@ -96,6 +100,8 @@ pub struct Session {
     shows_words: bool,
     /// Where the ledger itself is elsewhere.
     copied: Option<Copied>,
+    /// Whether the view is remembered after many entries only, and at the end.
+    remembers_seldom: bool,
 }
 
 /// What a session is opened with.
@@ -205,6 +211,7 @@ impl Session {
             is_closed_at_the_end: false,
             shows_words: true,
             copied: None,
+            remembers_seldom: false,
         };
         if let Some(note) = note {
             session.take_up_cosignatures(note)?;
@@ -384,7 +391,10 @@ impl Session {
         self.view = Arc::new(view);
         self.ledger_key =
             own_key(self.ledger_key.take(), &ledger_keys(&self.view)?, &self.key_file)?;
-        self.save_view();
+        let behind = self.size().get().saturating_sub(self.remembered.get());
+        if !self.remembers_seldom || behind >= REMEMBERED_AFTER_ENTRIES {
+            self.save_view();
+        }
         if let Some(seen) = &mut self.seen {
             let remembered = seen.remember(&self.checkpoint);
             remembered.map_err(LedgerError::Unknown)?;
@@ -404,6 +414,19 @@ impl Session {
     /// Has [`Session::leak`] let others use the ledger at once: this process has more to do.
     pub const fn close_at_the_end(&mut self) {
         self.is_closed_at_the_end = true;
+    }
+
+    /// Has the view remembered after many entries only: for who appends all day, and calls
+    /// [`Session::remember_view`] at the end. What is not remembered is folded at the next open.
+    pub const fn remember_seldom(&mut self) {
+        self.remembers_seldom = true;
+    }
+
+    /// Remembers the view, so that the next open folds nothing.
+    pub fn remember_view(&mut self) {
+        if self.remembered != self.size() {
+            self.save_view();
+        }
     }
 
     fn save_view(&mut self) {

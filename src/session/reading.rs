@@ -11,10 +11,12 @@ use crate::base::time::Timestamp;
 use crate::ledger::consistency::ConsistencyProof;
 use crate::ledger::head::open_checkpoint;
 use crate::ledger::keys::LedgerKeys;
+use crate::ledger::leaf::Leaf;
 use crate::ledger::read;
-use crate::ledger::receipt::EntryProof;
+use crate::ledger::receipt::{EntryProof, Receipt};
 use crate::ledger::store::{Store as _, Topic};
 use crate::ledger::topics;
+use crate::merkle;
 use crate::note::checkpoint::VerifiedCheckpoint;
 use crate::roster::Roster;
 use crate::verify::VerifiedEntry;
@@ -157,6 +159,21 @@ impl Session {
         let found = read::entry(&*self.store, index, checkpoint)?;
         let found = found.ok_or(SessionError::NoEntry { index, size: self.size() })?;
         Ok(EntryProof { leaf: found.leaf().clone(), receipt: found.receipt().clone() })
+    }
+
+    /// The entry of a receipt with its proof, as it was made: for what has just become an entry, of
+    /// which no older checkpoint can tell.
+    ///
+    /// # Errors
+    /// [`SessionError`] where the entry cannot be read, or is another.
+    pub fn prove_new(&self, receipt: &Receipt) -> Result<EntryProof, SessionError> {
+        let what = || format!("entry {}", receipt.index);
+        let bytes = self.store.leaf(receipt.index)?;
+        let bytes = bytes.filter(|bytes| merkle::leaf_hash(bytes) == receipt.leaf_hash);
+        let bytes = bytes.ok_or_else(|| SessionError::integrity(what(), "is another one"))?;
+        let leaf = Leaf::parse(&bytes)
+            .map_err(|error| SessionError::integrity(what(), error.to_string()))?;
+        Ok(EntryProof { leaf, receipt: receipt.clone() })
     }
 
     /// The proof that the newest checkpoint's tree continues the first `old` entries.

@@ -1,5 +1,7 @@
 //! The log as admission sees it, and the fold of what a view does not hold yet.
 
+use std::cell::Cell;
+
 use super::error::SessionError;
 use crate::base::digest::{RootHash, StatementId};
 use crate::base::limits::COMMIT_ENTRIES_MAX;
@@ -21,17 +23,21 @@ pub struct StoreLog<'a, S> {
     store: &'a S,
     /// Entries from here on do not count as found: they are being replayed.
     below: Option<EntryIndex>,
+    /// How many entries there are, once that was asked.
+    size: Cell<Option<TreeSize>>,
+    /// The root that was asked for last: of those who sign at a time, most have seen the same tree.
+    root: Cell<Option<(TreeSize, RootHash)>>,
 }
 
 impl<'a, S: Store> StoreLog<'a, S> {
     /// The whole log.
     pub fn new(store: &'a S) -> Self {
-        Self { store, below: None }
+        Self { store, below: None, size: Cell::default(), root: Cell::default() }
     }
 
     /// The log before an entry that is replayed.
     pub fn before(store: &'a S, index: EntryIndex) -> Self {
-        Self { store, below: Some(index) }
+        Self { below: Some(index), ..Self::new(store) }
     }
 }
 
@@ -41,9 +47,24 @@ fn unreadable(error: &StoreError) -> Refusal {
 
 impl<S: Store> Log for StoreLog<'_, S> {
     fn root(&self, size: TreeSize) -> Result<Option<RootHash>, Refusal> {
-        let head = self.store.head().map_err(|error| unreadable(&error))?;
-        let Some(head) = head.filter(|head| size <= head.size) else { return Ok(None) };
-        prover(self.store, head.size).root(size).map(Some).map_err(|error| unreadable(&error))
+        if let Some((known, root)) = self.root.get()
+            && known == size
+        {
+            return Ok(Some(root));
+        }
+        let whole = if let Some(whole) = self.size.get() {
+            whole
+        } else {
+            let head = self.store.head().map_err(|error| unreadable(&error))?;
+            head.map_or(TreeSize::default(), |head| head.size)
+        };
+        self.size.set(Some(whole));
+        if size > whole || whole == TreeSize::default() {
+            return Ok(None);
+        }
+        let root = prover(self.store, whole).root(size).map_err(|error| unreadable(&error))?;
+        self.root.set(Some((size, root)));
+        Ok(Some(root))
     }
 
     fn find(&self, id: StatementId) -> Result<Option<EntryIndex>, Refusal> {

@@ -28,6 +28,7 @@ impl Session {
             is_closed_at_the_end: true,
             shows_words: self.shows_words,
             copied: self.copied.clone(),
+            remembers_seldom: true,
         }
     }
 

@@ -114,7 +114,10 @@ fn the_server_decides_with_its_own_key() {
     let head = stage.git(["rev-parse", "main"]);
     let retry = stage.git(["rev-parse", "retry"]);
     let running = Running::start(&stage);
-    let ask = |revision: &str| json!({"service": "shop", "environment": "production", "revision": revision});
+    let ask = |revision: &str| {
+        let environment = "production";
+        json!({"service": "shop", "environment": environment, "revision": revision})
+    };
     assert_eq!(decide(&running, None, &ask(&head)).0, 401);
     assert_eq!(decide(&running, Some("unknown"), &ask(&head)).0, 401);
     let (status, said) = decide(&running, Some(TOKEN), &ask(&head));

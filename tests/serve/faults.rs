@@ -112,7 +112,8 @@ fn garbage_halves_and_the_slow_harm_nobody() {
         assert!(!rest(stream).starts_with("HTTP/1.1 200"));
     }
     let head = format!(
-        "POST /v1/statements HTTP/1.1\r\nhost: a\r\ncontent-type: {JSON}\r\ncontent-length: {}\r\n\r\n",
+        "POST /v1/statements HTTP/1.1\r\nhost: a\r\ncontent-type: {JSON}\r\n\
+         content-length: {}\r\n\r\n",
         statement.len()
     );
     // Ends before its content does: nothing is taken up.

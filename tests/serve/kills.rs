@@ -1,5 +1,5 @@
-//! A server that is killed under load, again and again (`spec/reliability.md`): what it acknowledged
-//! is there, once; what it did not is handed in again and is there once as well.
+//! A server that is killed under load, again and again: what it acknowledged is there, once; what
+//! it did not is handed in again, and is there once as well.
 
 use std::collections::BTreeMap;
 use std::sync::Mutex;
@@ -89,7 +89,7 @@ fn campaign(test: &str, kills: u32) {
     let handed = Handed::default();
     let ended = AtomicBool::new(false);
     // The moments differ, and are the same in every run.
-    let mut state = 0x2545_f491_4f6c_dd1d_u64;
+    let mut drawn = 0x2545_f491_4f6c_dd1d_u64;
     let killed = thread::scope(|scope| {
         for client in 0..CLIENTS {
             let hand = &people[usize::try_from(client).unwrap() % people.len()];
@@ -98,8 +98,8 @@ fn campaign(test: &str, kills: u32) {
         }
         let mut killed = 0;
         for _ in 0..kills {
-            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
-            thread::sleep(Duration::from_micros(20_000 + (state >> 33) % 180_000));
+            drawn = drawn.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            thread::sleep(Duration::from_micros(20_000 + (drawn >> 33) % 180_000));
             running.kill();
             killed += 1;
             running = Running::start(&stage);

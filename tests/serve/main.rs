@@ -3,6 +3,7 @@
 
 #![cfg(feature = "server")]
 #![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests are tests")]
+#![allow(clippy::print_stdout, reason = "tells how much was tried, and what was skipped")]
 #![allow(clippy::disallowed_methods, reason = "a test's files need not survive a crash")]
 
 mod access;
@@ -15,3 +16,4 @@ mod kills;
 mod reading;
 mod running;
 mod wire;
+mod witnessed;

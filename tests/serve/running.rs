@@ -34,6 +34,8 @@ pub(crate) const JSON: &str = "application/json";
 pub(crate) struct Running {
     child: Child,
     pub(crate) url: String,
+    /// What it said when it began.
+    pub(crate) said: Value,
     log: Option<JoinHandle<String>>,
 }
 
@@ -60,7 +62,8 @@ impl Running {
             assert_ne!(out.read_line(&mut text).unwrap(), 0, "it ended: {text}");
         }
         let said: Value = serde_json::from_str(&text).unwrap();
-        Self { child, url: said["url"].as_str().unwrap().to_owned(), log: Some(log) }
+        let url = said["url"].as_str().unwrap().to_owned();
+        Self { child, url, said, log: Some(log) }
     }
 
     pub(crate) fn id(&self) -> u32 {

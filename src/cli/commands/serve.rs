@@ -3,6 +3,7 @@
 use std::net::TcpListener;
 use std::thread;
 
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use serde::Serialize;
 
 use crate::base::limits::{KEY_FILE_BYTES_MAX, SETTINGS_BYTES_MAX};
@@ -84,6 +85,7 @@ pub(crate) fn run(context: &mut Context, args: &Args) -> Result<ExitStatus, CliE
         reading: word(settings.reading),
         words: word(settings.words),
     };
+    take_file_handles();
     let (running, events) = Running::start(Beginning {
         session,
         trust: trust.clone(),
@@ -123,6 +125,13 @@ pub(crate) fn run(context: &mut Context, args: &Args) -> Result<ExitStatus, CliE
         Ok(Err(error)) => Err(CliError::unavailable("the server cannot run").because(&error)),
         Err(_) => Err(CliError::integrity("internal error, please report")),
     }
+}
+
+/// Takes as many file handles as the system lets: one goes to each connection.
+fn take_file_handles() {
+    let limit = getrlimit(Resource::Nofile);
+    // Where it cannot be raised, connections above it wait to be accepted.
+    let _ = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit });
 }
 
 /// The certificates and the key that the settings name.
