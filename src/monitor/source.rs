@@ -7,8 +7,9 @@ use std::time::Duration;
 use crate::base::digest::ContentDigest;
 use crate::base::limits::{ENTRY_BUNDLE_BYTES_MAX, MONITOR_WAIT_MILLISECONDS, SIDE_BLOB_BYTES_MAX};
 use crate::blobs::Blobs;
-use crate::http::client::{Client, ClientError};
+use crate::http::client::{Client, ClientError, Credentials};
 use crate::ledger::store::StoreError;
+use crate::session::{Server, ServerError};
 use crate::store::mirror::{MirrorFiles, MirrorStore};
 
 /// Where a ledger is shown.
@@ -52,13 +53,23 @@ pub struct Served {
 }
 
 impl Served {
-    /// What is served below a URL.
-    #[must_use]
-    pub fn new(url: &str) -> Self {
+    /// What is served below a URL, to whoever has these credentials.
+    ///
+    /// # Errors
+    /// [`ServerError::Credentials`], also where a token would be sent for all to read.
+    pub fn new(url: &str, credentials: Credentials<'_>) -> Result<Self, ServerError> {
+        let url = url.trim_end_matches('/').to_owned();
+        // What a client of that server is refused is refused here.
+        drop(Server::new(&url, credentials)?);
         let wait = Duration::from_millis(MONITOR_WAIT_MILLISECONDS);
-        let client = |bytes_max: usize| Client::new(wait, bytes_max as u64);
-        let (tiles, blobs) = (client(ENTRY_BUNDLE_BYTES_MAX), client(SIDE_BLOB_BYTES_MAX));
-        Self { url: url.trim_end_matches('/').to_owned(), tiles, blobs }
+        let wrong = |error: ClientError| ServerError::Credentials {
+            url: url.clone(),
+            why: error.to_string(),
+        };
+        let client =
+            |bytes_max: usize| Client::with(wait, bytes_max as u64, credentials).map_err(wrong);
+        let (tiles, blobs) = (client(ENTRY_BUNDLE_BYTES_MAX)?, client(SIDE_BLOB_BYTES_MAX)?);
+        Ok(Self { url, tiles, blobs })
     }
 
     fn get(&self, client: &Client, path: &str) -> Result<Option<Vec<u8>>, StoreError> {

@@ -6,6 +6,8 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
+use countersign::base::digest::sha256;
+use countersign::base::encoding;
 use countersign::base::position::TreeSize;
 use countersign::ledger::fork::ForkFile;
 use countersign::ledger::head::open_checkpoint;
@@ -204,15 +206,19 @@ fn a_mirror_that_is_served_is_followed() {
     assert_eq!(watched.look_at(&url, &[]).status, 4);
 }
 
-/// A ledger's own server, that reading is open at.
+/// A ledger's own server, that only who has a token may read at.
 #[test]
 fn a_ledgers_own_server_is_followed() {
     let mut watched = Watched::new("server");
     let head = watched.stage.change("three\n", "More", false);
     let settings = watched.stage.home.join(".config/countersign/config.toml");
+    let token = encoding::base64(&[7; 32]).trim_end_matches('=').to_owned();
+    let digest = encoding::hex(&sha256(&[token.as_bytes()]));
     let text = format!(
         "version = 1\n\n[ledger.\"shop.example/ledger\"]\nfolder = \"{}\"\ntrust = \"{}\"\n\n\
-         [ledger.\"shop.example/ledger\".serve]\nlisten = \"127.0.0.1:0\"\nreading = \"open\"\n",
+         [ledger.\"shop.example/ledger\".serve]\nlisten = \"127.0.0.1:0\"\n\n\
+         [[ledger.\"shop.example/ledger\".serve.token]]\nname = \"monitor\"\nsha256 = \"{digest}\"\n\
+         may = [\"read\"]\n",
         watched.stage.ledger().display(),
         watched.stage.home.join("trust.toml").display()
     );
@@ -231,14 +237,19 @@ fn a_ledgers_own_server_is_followed() {
         (server, answer["url"].as_str().unwrap().to_owned())
     };
     let (mut server, url) = start(&watched);
-    watched.look_at(&url, &[]).expect(0, &[]);
+    let looked = watched.look_at(&url, &[]);
+    assert_eq!(looked.status, 4, "{looked:?}");
+    assert!(looked.talk.contains("status 401"), "{}", looked.talk);
+    watched.look_as(&token, &url).expect(0, &[]);
     server.kill().unwrap();
     server.wait().unwrap();
     watched.break_glass(&head, None);
     append_many(&mut watched.stage.session(), 300, 300);
     let (mut server, url) = start(&watched);
-    let looked = watched.look_at(&url, &[]).expect(1, &["OVERRIDE"]);
+    let looked = watched.look_as(&token, &url).expect(1, &["OVERRIDE"]);
     assert!(!looked.talk.contains("not at hand"), "{}", looked.talk);
     server.kill().unwrap();
     server.wait().unwrap();
+    // A token never goes in the clear.
+    assert_eq!(watched.look_as(&token, "http://ledger.example").status, 2);
 }

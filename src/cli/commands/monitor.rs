@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use crate::base::limits::SETTINGS_BYTES_MAX;
 use crate::cli::Context;
-use crate::cli::error::CliError;
+use crate::cli::error::{CliError, ErrorKind};
 use crate::cli::exit::ExitStatus;
+use crate::http::client::Credentials;
 use crate::monitor::{Alarm, Level, MirrorFolder, Monitor, Round, Served, Source, Webhook};
 use crate::session::{SessionError, SessionErrorKind};
 use crate::verify::trust::TrustRoot;
@@ -43,6 +44,9 @@ pub(crate) struct Args {
     /// Seconds between two looks
     #[arg(long, value_name = "SECONDS", default_value_t = 10, conflicts_with = "once")]
     every: u64,
+    /// Certificates in PEM that the server's is traced to, in place of those of Mozilla
+    #[arg(long, value_name = "FILE")]
+    tls_roots: Option<PathBuf>,
     /// Hand each alarm to this URL as well
     #[arg(long, value_name = "URL", value_parser = webhook_url)]
     webhook: Option<String>,
@@ -63,7 +67,7 @@ pub(crate) fn run(context: &mut Context, args: &Args) -> Result<ExitStatus, CliE
     let trust = trust(context, args.trust.as_deref())?;
     let folder = context.environment.resolve(&args.folder);
     let source: Box<dyn Source> = if is_url(&args.source) {
-        Box::new(Served::new(&args.source))
+        Box::new(served(context, args)?)
     } else {
         Box::new(MirrorFolder(context.environment.resolve(Path::new(&args.source))))
     };
@@ -95,11 +99,24 @@ pub(crate) fn run(context: &mut Context, args: &Args) -> Result<ExitStatus, CliE
     }
 }
 
+/// What a URL shows, to whoever has the token of the environment.
+fn served(context: &Context, args: &Args) -> Result<Served, CliError> {
+    let roots = args.tls_roots.as_deref();
+    let roots = roots.map(|file| context.read(file, SETTINGS_BYTES_MAX)).transpose()?;
+    let token = context.environment.token.as_deref();
+    let credentials = Credentials { token, roots: roots.as_deref() };
+    Served::new(&args.source, credentials).map_err(|error| {
+        CliError::from_error(ErrorKind::Usage, &error)
+            .hint("the token is that of COUNTERSIGN_TOKEN; roots are those of --tls-roots")
+    })
+}
+
 /// The trust root that is named, or pinned.
 fn trust(context: &Context, file: Option<&Path>) -> Result<TrustRoot, CliError> {
     let Some(file) = file else {
         let pinned = context.address().map(|address| address.trust);
-        return pinned.map_err(|error| error.hint("who has the file of a trust root: --trust FILE"));
+        return pinned
+            .map_err(|error| error.hint("who has the file of a trust root: --trust FILE"));
     };
     let bytes = context.read(file, SETTINGS_BYTES_MAX)?;
     TrustRoot::parse(&bytes).map_err(|error| {
