@@ -3,6 +3,7 @@
 use countersign::statement::Says;
 use countersign::statement::words::ApprovalVerdict;
 
+use crate::second;
 use crate::stage::*;
 
 /// `spec/bundle.md`: one change, signed off, and verified where there is nothing but a trust root.
@@ -112,7 +113,11 @@ fn bundles_join_into_a_lineage() {
         let trust = stage.file("trust.toml").display().to_string();
         arguments.extend(["--trust".to_owned(), trust, "--since".to_owned(), since.to_owned()]);
         let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
-        elsewhere(&stage.root, &arguments)
+        let said = elsewhere(&stage.root, &arguments);
+        if let Some(status) = second::status(&arguments[1..]) {
+            assert_eq!(status, said.status, "{arguments:?}: {said:?}");
+        }
+        said
     };
     all(&names, "baseline").expect(0, &["3 bundles lead from baseline", "without a gap"]);
     let second = stage.bundle("b.bundle").evidence.settled[0].points[0].entry.index;

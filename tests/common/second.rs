@@ -80,6 +80,17 @@ impl Drop for Second {
     }
 }
 
+/// The exit status of the second verifier on a command line; none where there is no Python for it.
+pub(crate) fn status(arguments: &[&str]) -> Option<i32> {
+    let Some(python) = std::env::var_os("COUNTERSIGN_PYTHON") else {
+        println!("skipped: COUNTERSIGN_PYTHON names no Python with cryptography");
+        return None;
+    };
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/spec/verify.py");
+    let output = std::process::Command::new(python).arg(script).args(arguments).output().unwrap();
+    output.status.code()
+}
+
 /// What the program answers about a file, as the script compares it.
 fn answer(bytes: &[u8], trust: &TrustRoot) -> (&'static str, Vec<&'static str>) {
     let Ok(bundle) = Bundle::parse(bytes) else { return ("TAMPERED", vec!["FORM"]) };
