@@ -56,6 +56,10 @@ where
 {
     let value: T = parse(bytes, limit_bytes)?;
     let malformed = |error: serde_json::Error| JsonError::Malformed(error.to_string());
+    // Nearly everything is spelt as it is written here, byte by byte, and needs no other look.
+    if serde_json::to_vec(&value).map_err(malformed)? == bytes {
+        return Ok(value);
+    }
     let found: serde_json::Value = serde_json::from_slice(bytes).map_err(malformed)?;
     if serde_json::to_value(&value).map_err(malformed)? == found {
         Ok(value)

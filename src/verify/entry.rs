@@ -51,6 +51,18 @@ impl VerifiedEntry {
             Envelope::parse_canonical(leaf.envelope()).map_err(|error| wrong(error.to_string()))?;
         let statement =
             Statement::parse(envelope.payload()).map_err(|error| wrong(error.to_string()))?;
+        Self::verify_parsed(entry, leaf.time(), envelope, statement, roster)
+    }
+
+    /// The same of a leaf that was parsed before: `statement` is what `envelope` says.
+    pub(super) fn verify_parsed(
+        entry: EntryReference,
+        time: Timestamp,
+        envelope: Envelope,
+        statement: Statement,
+        roster: &Roster,
+    ) -> Result<Self, EntryError> {
+        let wrong = |what: String| EntryError { index: entry.index, what };
         let message = envelope.pre_authentication_encoding();
         let mut keys = Vec::new();
         let mut presence = Presence::None;
@@ -65,7 +77,7 @@ impl VerifiedEntry {
             keys.push(signature.keyid);
         }
         let id = envelope.statement_id();
-        let verified = Self { entry, id, time: leaf.time(), statement, keys, presence, envelope };
+        let verified = Self { entry, id, time, statement, keys, presence, envelope };
         verified.check_signers(roster).map_err(wrong)?;
         Ok(verified)
     }

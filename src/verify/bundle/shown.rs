@@ -30,6 +30,7 @@ pub(super) struct Parsed<'a> {
     pub(super) statement: Statement,
     pub(super) id: StatementId,
     leaf: Leaf,
+    envelope: Envelope,
     shown: &'a ShownLeaf,
 }
 
@@ -69,7 +70,9 @@ pub(super) fn show<'a>(bundle: &'a Bundle, trust: &TrustRoot) -> Result<Shown<'a
     check_forks(&entries, &checkpoint)?;
     let mut verified = Vec::with_capacity(entries.len() - governance);
     for parsed in entries.iter().filter(|one| !is_governance(one)) {
-        let entry = VerifiedEntry::verify(parsed.entry.index, &parsed.shown.leaf.0, view.roster())
+        let (envelope, statement) = (parsed.envelope.clone(), parsed.statement.clone());
+        let (entry, time, roster) = (parsed.entry, parsed.time, view.roster());
+        let entry = VerifiedEntry::verify_parsed(entry, time, envelope, statement, roster)
             .map_err(Tampered::at(TamperCode::Entry))?;
         if let Says::Approval(said) = &entry.statement().says
             && size.covers(entry.index())
@@ -110,7 +113,7 @@ fn parse_entry(shown: &ShownLeaf) -> Result<Parsed<'_>, Tampered> {
         Statement::parse(envelope.payload()).map_err(|error| wrong(error.to_string()))?;
     let entry = EntryReference { index, leaf: merkle::leaf_hash(&shown.leaf.0) };
     let (time, id) = (leaf.time(), envelope.statement_id());
-    Ok(Parsed { entry, time, statement, id, leaf, shown })
+    Ok(Parsed { entry, time, statement, id, leaf, envelope, shown })
 }
 
 /// Step 3.
