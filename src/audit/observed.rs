@@ -59,8 +59,7 @@ fn moment<S: serde::Serializer>(
 }
 
 impl Observed {
-    /// Looks at the newest deployments of a service in an environment. Reads from the newest entry
-    /// of the place on, and no further than it needs.
+    /// Looks at the newest deployments of a service in an environment.
     ///
     /// # Errors
     /// [`SessionError`] where an entry cannot be read or does not verify.
@@ -69,40 +68,15 @@ impl Observed {
         service: &ServiceName,
         environment: &EnvironmentName,
     ) -> Result<Self, SessionError> {
-        let is_here =
-            |one: &ServiceName, other: &EnvironmentName| one == service && other == environment;
-        let indexes = session.indexes_under(topics::place(service, environment))?;
-        let mut deployments: Vec<VerifiedEntry> = Vec::new();
-        let mut decisions: BTreeMap<StatementId, Decision> = BTreeMap::new();
-        for chunk in indexes.rchunks(ENTRIES_AT_ONCE) {
-            let mut entries = session.entries_at(chunk.iter().copied())?;
-            while let Some(entry) = entries.pop() {
-                match &entry.statement().says {
-                    Says::Decision(said) if is_here(&said.service, &said.environment) => {
-                        decisions.insert(entry.id(), said.clone());
-                    }
-                    // The word on an outcome is no deployment of its own.
-                    Says::Deployment(said)
-                        if is_here(&said.service, &said.environment)
-                            && said.started.is_none()
-                            && deployments.len() < OBSERVED_DEPLOYMENTS_MAX =>
-                    {
-                        deployments.push(entry);
-                    }
-                    _ => {}
-                }
-            }
-            if deployments.len() == OBSERVED_DEPLOYMENTS_MAX {
-                break;
-            }
-        }
-        // A decision may lie further back than what was read.
+        let deployments =
+            newest_deployments(session, service, environment, OBSERVED_DEPLOYMENTS_MAX)?;
         let said = deployments.iter().filter_map(deployment);
         let named: BTreeSet<_> = said.filter_map(|said| said.decision).collect();
-        let missing = named.into_iter().filter(|id| !decisions.contains_key(id));
-        for entry in session.entries_under(missing.map(topics::statement))? {
+        let mut decisions = BTreeMap::new();
+        for entry in session.entries_under(named.into_iter().map(topics::statement))? {
             if let Says::Decision(said) = &entry.statement().says
-                && is_here(&said.service, &said.environment)
+                && said.service == *service
+                && said.environment == *environment
             {
                 decisions.insert(entry.id(), said.clone());
             }
@@ -140,6 +114,39 @@ impl Observed {
         this.reasons.sort_by_key(|reason| std::cmp::Reverse(reason.deployments));
         this
     }
+}
+
+/// The newest deployments of a service in an environment, the newest first, at most `most`: each
+/// the entry that recorded it first. Reads from the newest entry of the place on, and no further
+/// than it needs.
+///
+/// # Errors
+/// [`SessionError`] where an entry cannot be read or does not verify.
+pub fn newest_deployments(
+    session: &Session,
+    service: &ServiceName,
+    environment: &EnvironmentName,
+    most: usize,
+) -> Result<Vec<VerifiedEntry>, SessionError> {
+    let indexes = session.indexes_under(topics::place(service, environment))?;
+    let mut deployments = Vec::new();
+    for chunk in indexes.rchunks(ENTRIES_AT_ONCE) {
+        for entry in session.entries_at(chunk.iter().copied())?.into_iter().rev() {
+            // The word on an outcome is no deployment of its own.
+            let is_one = deployment(&entry).is_some_and(|said| {
+                said.service == *service
+                    && said.environment == *environment
+                    && said.started.is_none()
+            });
+            if is_one && deployments.len() < most {
+                deployments.push(entry);
+            }
+        }
+        if deployments.len() == most {
+            break;
+        }
+    }
+    Ok(deployments)
 }
 
 const fn deployment(entry: &VerifiedEntry) -> Option<&Deployment> {

@@ -15,6 +15,8 @@ mod gate;
 pub(crate) mod governance;
 mod history;
 pub(crate) mod operations;
+#[cfg(feature = "server")]
+mod pages;
 pub(crate) mod people;
 pub(crate) mod quorum;
 pub(crate) mod report;

@@ -84,7 +84,7 @@ fn each_deployment_counts_once_as_its_gate_decided() {
     );
 }
 
-/// Only the newest count; and a decision that lies further back than what is read for them is found.
+/// Only the newest count; a decision that lies further back than what is read for them is found.
 #[test]
 fn only_the_newest_deployments_count() {
     let stage = Stage::new("observed-newest", "observe");

@@ -58,16 +58,16 @@ fn minus_count(text: &str) -> Result<u64, String> {
 /// One entry as an answer.
 #[derive(Serialize)]
 pub(crate) struct Line {
-    entry: EntryIndex,
-    leaf: LeafHash,
-    statement: StatementId,
-    time: String,
-    time_ms: u64,
-    kind: &'static str,
-    by: MemberId,
+    pub(crate) entry: EntryIndex,
+    pub(crate) leaf: LeafHash,
+    pub(crate) statement: StatementId,
+    pub(crate) time: String,
+    pub(crate) time_ms: u64,
+    pub(crate) kind: &'static str,
+    pub(crate) by: MemberId,
     #[serde(skip_serializing_if = "Option::is_none")]
-    name: Option<String>,
-    says: String,
+    pub(crate) name: Option<String>,
+    pub(crate) says: String,
 }
 
 #[derive(Serialize)]

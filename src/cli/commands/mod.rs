@@ -5,7 +5,7 @@
 //! lines here: the module, and its place in the list of commands.
 
 mod approve;
-mod audit;
+pub(super) mod audit;
 mod baseline;
 mod break_glass;
 mod check;
@@ -18,7 +18,7 @@ mod init;
 mod key;
 mod ledger;
 mod lift;
-mod log;
+pub(super) mod log;
 mod man;
 mod monitor;
 mod policy;
@@ -28,7 +28,7 @@ mod reject;
 mod roster;
 #[cfg(feature = "server")]
 mod serve;
-mod show;
+pub(super) mod show;
 mod sign;
 pub(crate) mod status;
 mod submit;

@@ -44,47 +44,49 @@ pub(crate) struct Args {
     leaf: bool,
 }
 
+/// An entry, whole.
 #[derive(Serialize)]
-struct Answer {
-    entry: EntryIndex,
-    leaf: LeafHash,
-    prev: LeafHash,
-    statement: StatementId,
-    time: String,
-    time_ms: u64,
-    kind: &'static str,
-    by: MemberId,
+pub(in crate::cli) struct Answer {
+    pub(in crate::cli) entry: EntryIndex,
+    pub(in crate::cli) leaf: LeafHash,
+    pub(in crate::cli) prev: LeafHash,
+    pub(in crate::cli) statement: StatementId,
+    pub(in crate::cli) time: String,
+    pub(in crate::cli) time_ms: u64,
+    pub(in crate::cli) kind: &'static str,
+    pub(in crate::cli) by: MemberId,
     #[serde(skip_serializing_if = "Option::is_none")]
-    name: Option<String>,
-    says: String,
-    signatures: Vec<Signature>,
-    seen: Option<TreeSize>,
-    openings: Vec<Opened>,
-    related: Vec<Related>,
-    payload: Value,
+    pub(in crate::cli) name: Option<String>,
+    pub(in crate::cli) says: String,
+    pub(in crate::cli) signatures: Vec<Signature>,
+    pub(in crate::cli) seen: Option<TreeSize>,
+    pub(in crate::cli) openings: Vec<Opened>,
+    pub(in crate::cli) related: Vec<Related>,
+    pub(in crate::cli) payload: Value,
 }
 
+/// A signature, and what became of its key.
 #[derive(Serialize)]
-struct Signature {
-    key: KeyId,
+pub(in crate::cli) struct Signature {
+    pub(in crate::cli) key: KeyId,
     #[serde(skip_serializing_if = "Option::is_none")]
-    owner: Option<MemberId>,
-    presence: &'static str,
-    standing: &'static str,
+    pub(in crate::cli) owner: Option<MemberId>,
+    pub(in crate::cli) presence: &'static str,
+    pub(in crate::cli) standing: &'static str,
 }
 
 /// A commitment, and its text where it was not withheld.
 #[derive(Serialize)]
-struct Opened {
-    what: String,
-    text: Option<String>,
+pub(in crate::cli) struct Opened {
+    pub(in crate::cli) what: String,
+    pub(in crate::cli) text: Option<String>,
 }
 
 /// Another entry that has to do with this one.
 #[derive(Serialize)]
-struct Related {
-    entry: EntryIndex,
-    how: String,
+pub(in crate::cli) struct Related {
+    pub(in crate::cli) entry: EntryIndex,
+    pub(in crate::cli) how: String,
 }
 
 /// Runs the command.
@@ -106,18 +108,22 @@ pub(crate) fn run(context: &mut Context, args: &Args) -> Result<ExitStatus, CliE
         return Ok(ExitStatus::Yes);
     }
     let names = desk.names();
-    let leaf = Leaf::parse(&leaf).map_err(|e| CliError::from_error(ErrorKind::Integrity, &e))?;
     let answer = answer(&desk, &names, &entry, &leaf)?;
     print(&mut context.ui, &desk, &names, &entry, &answer);
     Ok(ExitStatus::Yes)
 }
 
-fn answer(
+/// An entry with its signatures, its words and what has to do with it. `leaf` are its bytes.
+///
+/// # Errors
+/// Where the ledger cannot be read, or does not verify.
+pub(in crate::cli) fn answer(
     desk: &Desk,
     names: &Names,
     entry: &VerifiedEntry,
-    leaf: &Leaf,
+    leaf: &[u8],
 ) -> Result<Answer, CliError> {
+    let leaf = Leaf::parse(leaf).map_err(|e| CliError::from_error(ErrorKind::Integrity, &e))?;
     let payload = serde_json::from_slice(entry.envelope().payload())
         .map_err(|error| CliError::from_error(ErrorKind::Integrity, &error))?;
     let openings = desk.session.openings();

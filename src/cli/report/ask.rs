@@ -67,6 +67,11 @@ pub(crate) struct Asked {
 }
 
 impl Ask {
+    /// How many are missing.
+    pub(crate) const fn missing(&self) -> usize {
+        self.missing
+    }
+
     /// `mk (1 waiting) or jo`, `2 of ada, jo and mk`, or that nobody could.
     pub(crate) fn who(&self) -> String {
         let said = |asked: &Asked| match asked.waiting {

@@ -30,7 +30,7 @@ pub(crate) use owed::{
     listed, more_of, override_holders, owed_lines, went_ahead,
 };
 pub(crate) use rejected::{RejectedEarlier, likeness_words};
-pub(crate) use segment::{AuthorReport, Near, SegmentReport, person, signed_off};
+pub(crate) use segment::{AuthorReport, Near, SegmentReport, signed_off};
 pub(crate) use verdict::{LiveLine, RecordedLine, VerdictReport};
 
 /// What reports look names, levels and people up in.

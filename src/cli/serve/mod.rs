@@ -5,6 +5,7 @@ mod answers;
 mod deciding;
 mod log;
 mod office;
+mod pages;
 
 use std::sync::Arc;
 
@@ -21,5 +22,7 @@ pub(crate) fn routes(office: &Arc<Office>) -> Router {
     let answers = guarded(answers::routes(), server, Right::Words).with_state(Arc::clone(office));
     let deciding = guarded(deciding::routes(), server, Right::Gate);
     let deciding = deciding.with_state(Arc::clone(office));
-    server.finish(server.routes().merge(answers).merge(deciding))
+    let pages = guarded(pages::routes(), server, Right::Words).with_state(Arc::clone(office));
+    let style = pages::style().with_state(Arc::clone(office));
+    server.finish(server.routes().merge(answers).merge(deciding).merge(pages).merge(style))
 }

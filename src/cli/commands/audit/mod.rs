@@ -6,9 +6,10 @@ mod changes;
 mod glass;
 mod list;
 pub(super) mod moment;
-mod places;
+pub(in crate::cli) mod places;
 mod render;
 mod subject;
+pub(in crate::cli) mod words;
 mod work;
 
 use std::path::PathBuf;

@@ -27,12 +27,12 @@ fn known(desk: &Desk) -> (BTreeSet<ServiceName>, BTreeSet<EnvironmentName>) {
 }
 
 /// Every service.
-pub(super) fn services(desk: &Desk) -> BTreeSet<ServiceName> {
+pub(in crate::cli) fn services(desk: &Desk) -> BTreeSet<ServiceName> {
     known(desk).0
 }
 
 /// Every place that something was decided or deployed in.
-pub(super) fn places(
+pub(in crate::cli) fn places(
     desk: &Desk,
     service: Option<&ServiceName>,
     environment: Option<&EnvironmentName>,
@@ -55,7 +55,7 @@ pub(super) fn places(
 }
 
 /// The environment that is meant: the named one, production, or the only one in use.
-pub(super) fn environment(
+pub(in crate::cli) fn environment(
     desk: &Desk,
     service: &ServiceName,
     named: Option<&EnvironmentName>,

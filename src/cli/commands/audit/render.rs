@@ -4,18 +4,19 @@ use super::answer::NOT_PROVED;
 use super::changes::{changes, noun};
 use super::glass::print as print_glass;
 use super::list::Listing;
+use super::words;
 use super::work::Work;
 use crate::audit::owed::Glass;
 use crate::audit::report::{
-    Basis, ChangeReport, CoverState, DecisionReport, DeploymentReport, SinceKind, SinceReport,
+    ChangeReport, CoverState, DecisionReport, DeploymentReport, SinceReport,
 };
 use crate::audit::timeline::Timeline;
 use crate::base::name::{EnvironmentName, ServiceName};
 use crate::cli::said::commit;
-use crate::cli::time::{date, span};
+use crate::cli::time::date;
 use crate::cli::ui::{Role, Table, Ui};
 use crate::statement::pipeline::Decision;
-use crate::statement::words::{DecisionVerdict, Mode, Outcome};
+use crate::statement::words::{DecisionVerdict, Mode};
 
 /// One deployment.
 pub(super) fn deployment(ui: &mut Ui, work: &Work<'_>, report: &DeploymentReport, glass: &Glass) {
@@ -26,7 +27,7 @@ pub(super) fn deployment(ui: &mut Ui, work: &Work<'_>, report: &DeploymentReport
         commit(&report.revision),
         report.environment
     );
-    let state = state(work, report);
+    let state = words::state(report, work.moment);
     let gap = 80usize.saturating_sub(place.chars().count() + state.chars().count()).max(2);
     if place.chars().count() + gap + state.chars().count() <= 80 {
         ui.line(&format!("{place}{:gap$}{state}", ""));
@@ -47,13 +48,13 @@ pub(super) fn deployment(ui: &mut Ui, work: &Work<'_>, report: &DeploymentReport
         ),
     ]);
     for built in &report.artifacts {
-        table.row(["image".to_owned(), artifact(work, built)]);
+        table.row(["image".to_owned(), words::artifact(work.names, built)]);
     }
-    table.row(["gate".to_owned(), gate(work, report)]);
+    table.row(["gate".to_owned(), words::gate(work.names, report)]);
     if let Some(decision) = &report.decision {
-        table.row([String::new(), basis(work, &decision.basis)]);
+        table.row([String::new(), words::basis(work.names, &decision.basis)]);
     }
-    table.row(["back".to_owned(), back(report)]);
+    table.row(["back".to_owned(), words::back(report)]);
     ui.table(&table);
     ui.blank();
     match &report.same_commit_as {
@@ -74,102 +75,6 @@ pub(super) fn deployment(ui: &mut Ui, work: &Work<'_>, report: &DeploymentReport
     last_lines(ui, work);
 }
 
-fn state(work: &Work<'_>, report: &DeploymentReport) -> String {
-    if report.outcome == Outcome::Failed {
-        return "FAILED".to_owned();
-    }
-    if !report.live {
-        return "replaced since".to_owned();
-    }
-    let settled = match (report.settled, report.would_refuse) {
-        (true, _) => "",
-        (false, true) => ", WOULD REFUSE",
-        (false, false) if report.overrides.is_empty() => ", not settled",
-        (false, false) => ", by OVERRIDE",
-    };
-    format!("LIVE for {}{settled}", span(work.moment.since(report.time)))
-}
-
-fn artifact(work: &Work<'_>, built: &crate::audit::report::BuiltReport) -> String {
-    let digest = built.artifact.short();
-    if built.attested_by.is_empty() {
-        return format!("sha256:{digest}..; nobody says what it was built from");
-    }
-    let by: Vec<_> = built
-        .attested_by
-        .iter()
-        .map(|(member, entry)| format!("{} (entry {entry})", work.name(member)))
-        .collect();
-    format!("sha256:{digest}.., built from this commit: attested by {}", by.join(", "))
-}
-
-fn gate(work: &Work<'_>, report: &DeploymentReport) -> String {
-    let Some(decision) = &report.decision else {
-        if !report.overrides.is_empty() {
-            return "not asked: it went ahead by override, with no gate at hand".to_owned();
-        }
-        return "NOT ASKED: it names no decision, so it settles nothing".to_owned();
-    };
-    let refused = match (decision.verdict, decision.mode) {
-        (DecisionVerdict::Allow, _) => "allowed".to_owned(),
-        (DecisionVerdict::Deny, Mode::Observe) => "WOULD REFUSE (observed)".to_owned(),
-        (DecisionVerdict::Deny, Mode::Enforce) if !report.overrides.is_empty() => {
-            "DENIED, and overridden".to_owned()
-        }
-        (DecisionVerdict::Deny, Mode::Enforce) => "DENIED, and deployed all the same".to_owned(),
-    };
-    let mode = match decision.mode {
-        Mode::Enforce => "enforced",
-        Mode::Observe => "observed",
-    };
-    let policy =
-        decision.policy.map_or_else(|| "policy".to_owned(), |number| format!("policy {number}"));
-    let why: Vec<_> = decision.reasons.iter().map(ToString::to_string).collect();
-    let why = if why.is_empty() { String::new() } else { format!(": {}", why.join(", ")) };
-    format!(
-        "{refused}, entry {} by {}, {policy}, {mode}{why}",
-        decision.entry,
-        work.name(&decision.by)
-    )
-}
-
-fn basis(work: &Work<'_>, basis: &Basis) -> String {
-    match basis {
-        Basis::Proved => "proved: judged again from ledger and repository".to_owned(),
-        Basis::AttestedBy(by) => format!("attested by {}", work.name(by)),
-    }
-}
-
-fn back(report: &DeploymentReport) -> String {
-    let Some(back) = &report.back else {
-        return "nothing is settled before it: there is nothing to roll back to".to_owned();
-    };
-    let what = back.revision.as_ref().map_or_else(
-        || format!("entry {}", back.entry),
-        |revision| format!("{} ({})", back.entry, commit(revision)),
-    );
-    match (&back.why_not, &back.revision) {
-        (None, Some(revision)) => {
-            let command = format!("countersign gate --revision {}", commit(revision));
-            let command = if back.judged {
-                command
-            } else {
-                format!("if nothing of it was rejected since: {command} -n tells")
-            };
-            match back.artifacts.as_slice() {
-                [] => format!("{what} may be redeployed: {command}"),
-                [one] => format!("{what} may be redeployed: {command} --artifact sha256:{one}"),
-                several => format!(
-                    "{what} may be redeployed with its {} artifacts (--json): {command}",
-                    several.len()
-                ),
-            }
-        }
-        (Some(why), _) => format!("{what} may not be redeployed: {why}"),
-        (None, None) => what,
-    }
-}
-
 fn since(ui: &mut Ui, work: &Work<'_>, found: &[SinceReport]) {
     if found.is_empty() {
         return;
@@ -177,30 +82,7 @@ fn since(ui: &mut Ui, work: &Work<'_>, found: &[SinceReport]) {
     ui.blank();
     ui.lead(Role::Caution, "Changed since", "");
     for one in found {
-        let who = work.name(&one.member);
-        let change = one.change.short();
-        let sign_off = one.sign_off.map(|entry| format!("entry {entry}")).unwrap_or_default();
-        let text = match one.kind {
-            SinceKind::KeyLeaked => format!(
-                "the key of {who} had leaked: the sign-off of {change} ({sign_off}) would not \
-                 count today"
-            ),
-            SinceKind::KeyRetired => {
-                format!(
-                    "the key of {who} was revoked; the sign-off of {change} was before that, and \
-                     stands"
-                )
-            }
-            SinceKind::Withdrawn => format!("{who} withdrew {sign_off} of {change}"),
-            SinceKind::Rejected => format!("{who} rejected {change}"),
-            SinceKind::NoReviewDuty => {
-                format!("{who}, who signed {change} ({sign_off}), may no longer review")
-            }
-        };
-        match one.kind {
-            SinceKind::NoReviewDuty => ui.paragraph(2, &text),
-            _ => ui.paragraph(2, &format!("entry {}: {text}", one.entry)),
-        }
+        ui.paragraph(2, &words::since(work.names, one));
     }
 }
 
@@ -263,7 +145,7 @@ pub(super) fn decision(
     if !why.is_empty() {
         table.row(["why".to_owned(), why.join(", ")]);
     }
-    table.row([String::new(), basis(work, &report.basis)]);
+    table.row([String::new(), words::basis(work.names, &report.basis)]);
     table.row(["then".to_owned(), "no deployment rests on it".to_owned()]);
     ui.table(&table);
     if cover == CoverState::Missing || !found.is_empty() {

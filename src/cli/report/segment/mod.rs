@@ -2,6 +2,7 @@
 
 mod advice;
 mod author;
+mod lines;
 mod print;
 mod words;
 
@@ -15,7 +16,8 @@ use crate::policy::{AssistanceSource, Denial, ReasonCode, Requirement, SignOff};
 use crate::statement::words::Assistance;
 use crate::verify::Segment;
 
-pub(crate) use author::{AuthorReport, person};
+pub(crate) use author::AuthorReport;
+use author::person;
 pub(super) use print::merged;
 pub(crate) use print::signed_off;
 pub(crate) use words::Near;

@@ -1,0 +1,256 @@
+//! Pages for people, out of a snapshot of the ledger and the server's own clones.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::{Path, State};
+use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use axum::http::{HeaderName, HeaderValue, StatusCode, Uri};
+use axum::response::{IntoResponse as _, Response};
+use axum::routing::get;
+
+use super::Office;
+use super::answers::Query;
+use crate::base::digest::ChangeHash;
+use crate::base::name::{MemberId, RepositoryName, Revision, ServiceName};
+use crate::base::position::EntryIndex;
+use crate::base::time::Timestamp;
+use crate::cli::desk::Desk;
+use crate::cli::error::CliError;
+use crate::cli::pages::{
+    ChangeArgs, ChangePage, DeploymentPage, EntryPage, Frame, HEADERS, ICON, LedgerPage,
+    MemberPage, MembersPage, OverviewPage, QueueArgs, QueuePage, STYLE, fault,
+};
+use crate::cli::review::PlaceArgs;
+use crate::git::Range;
+use crate::ledger::topics;
+use crate::policy::Policy;
+use crate::server::{Problem, Snapshot};
+use crate::statement::Says;
+
+type Answered = Result<Response, Problem>;
+
+/// Pages, which name people and commits.
+pub(super) fn routes() -> Router<Arc<Office>> {
+    Router::new()
+        .route("/", get(overview))
+        .route("/queue", get(queue))
+        .route("/changes/{change}", get(change))
+        .route("/deployments/{entry}", get(deployment))
+        .route("/entries/{entry}", get(entry))
+        .route("/members", get(members))
+        .route("/members/{member}", get(member))
+        .route("/ledger", get(ledger))
+}
+
+/// What pages are shown with: it says nothing of anybody.
+pub(super) fn style() -> Router<Arc<Office>> {
+    Router::new()
+        .route("/style.css", get(async || file("text/css; charset=utf-8", STYLE)))
+        .route("/icon.svg", get(async || file("image/svg+xml", ICON)))
+}
+
+fn file(kind: &'static str, content: &'static str) -> Response {
+    protected(([(CONTENT_TYPE, kind), (CACHE_CONTROL, "no-cache")], content).into_response())
+}
+
+/// An answer with what a browser is told beside it.
+fn protected(mut response: Response) -> Response {
+    for (name, value) in HEADERS {
+        let name = HeaderName::from_static(name);
+        response.headers_mut().insert(name, HeaderValue::from_static(value));
+    }
+    response
+}
+
+/// Whose clone a page is read in.
+enum Clone {
+    /// That of a service; where none is named, of the first that the policy lists.
+    Service(Option<ServiceName>),
+    /// That of the service that an entry is about.
+    Entry(EntryIndex),
+    /// That of a repository in which somebody said something of a change.
+    Change(ChangeHash),
+}
+
+impl Clone {
+    /// The repository; none where it does not matter, or is not known.
+    fn repository(&self, snapshot: &Snapshot) -> Result<Option<RepositoryName>, CliError> {
+        let session = &snapshot.session;
+        let policy = session.view().policy();
+        let Some(policy) = policy.and_then(|version| Policy::parse(&version.text).ok()) else {
+            return Ok(None);
+        };
+        let of =
+            |service: &ServiceName| policy.service(service).map(|known| known.repository.clone());
+        Ok(match self {
+            Self::Service(Some(service)) => of(service),
+            Self::Service(None) => policy.services().first().map(|first| first.repository.clone()),
+            Self::Entry(index) => match &session.entry(*index)?.statement().says {
+                Says::Decision(said) => Some(said.repository.clone()),
+                Says::Deployment(said) => of(&said.service),
+                _ => None,
+            },
+            Self::Change(change) => {
+                let entries = session.entries_under([topics::change(*change)])?;
+                let mut named = entries.iter().filter_map(|entry| match &entry.statement().says {
+                    Says::Change(said) => Some(&said.repository),
+                    Says::Approval(said) => {
+                        said.rows.iter().find_map(|row| row.repository.as_ref())
+                    }
+                    _ => None,
+                });
+                named.next().cloned()
+            }
+        })
+    }
+}
+
+impl Office {
+    /// A page out of a snapshot, or the page that says why there is none.
+    async fn page(
+        self: &Arc<Self>,
+        clone: Clone,
+        page: impl FnOnce(&Desk, &Frame, Timestamp) -> Result<String, CliError> + Send + 'static,
+    ) -> Answered {
+        let office = Arc::clone(self);
+        let (status, page) = self
+            .server()
+            .work(move || {
+                let snapshot = office.server().newest();
+                let now = office.now();
+                let bare = office.desk(&snapshot, None)?;
+                let frame = Frame::of(&bare, now);
+                let found = clone.repository(&snapshot).and_then(|repository| {
+                    page(&office.desk(&snapshot, repository.as_ref())?, &frame, now)
+                });
+                Ok(match found {
+                    Ok(page) => (200, page),
+                    Err(error) => (fault(error.kind), frame.fault(&error)),
+                })
+            })
+            .await?
+            .map_err(super::answers::problem)?;
+        let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let head = [(CONTENT_TYPE, "text/html; charset=utf-8"), (CACHE_CONTROL, "no-cache")];
+        Ok(protected((status, head, page).into_response()))
+    }
+}
+
+impl Office {
+    /// The page that says that there is none.
+    async fn nothing(self: &Arc<Self>, why: String) -> Answered {
+        self.page(Clone::Service(None), move |_, _, _| Err(CliError::usage(why))).await
+    }
+}
+
+async fn overview(State(office): State<Arc<Office>>) -> Answered {
+    office
+        .page(Clone::Service(None), |desk, frame, now| {
+            Ok(OverviewPage::read(desk, now)?.page(frame))
+        })
+        .await
+}
+
+async fn queue(State(office): State<Arc<Office>>, uri: Uri) -> Answered {
+    let query = Query::of(&uri, &["service", "environment", "for"])?;
+    let (place, reader) = (place(&query)?, query.text("for").map(str::to_owned));
+    office
+        .page(Clone::Service(place.service.clone()), move |desk, frame, now| {
+            let place = default_place(desk, place)?;
+            Ok(QueuePage::read(desk, &QueueArgs { place, reader }, now)?.page(frame))
+        })
+        .await
+}
+
+async fn change(
+    State(office): State<Arc<Office>>,
+    Path(change): Path<String>,
+    uri: Uri,
+) -> Answered {
+    let change: ChangeHash = match change.parse() {
+        Ok(change) => change,
+        Err(error) => return office.nothing(format!("that is no change: {error}")).await,
+    };
+    let query = Query::of(&uri, &["service", "environment", "base", "head"])?;
+    let place = place(&query)?;
+    let (base, head) = (query.parsed::<Revision>("base")?, query.parsed::<Revision>("head")?);
+    let range = head.map(|head| Range { base, head });
+    let clone = match &place.service {
+        Some(service) => Clone::Service(Some(service.clone())),
+        None => Clone::Change(change),
+    };
+    office
+        .page(clone, move |desk, frame, now| {
+            let place = default_place(desk, place)?;
+            Ok(ChangePage::read(desk, &ChangeArgs { change, place, range }, now)?.page(frame))
+        })
+        .await
+}
+
+async fn deployment(State(office): State<Arc<Office>>, Path(entry): Path<String>) -> Answered {
+    let Ok(entry) = entry.parse().map(EntryIndex::new) else {
+        return office.nothing("an entry is a number".to_owned()).await;
+    };
+    office
+        .page(Clone::Entry(entry), move |desk, frame, now| {
+            Ok(DeploymentPage::read(desk, entry, now)?.page(frame))
+        })
+        .await
+}
+
+async fn entry(State(office): State<Arc<Office>>, Path(entry): Path<String>) -> Answered {
+    let Ok(entry) = entry.parse().map(EntryIndex::new) else {
+        return office.nothing("an entry is a number".to_owned()).await;
+    };
+    office
+        .page(Clone::Service(None), move |desk, frame, _| {
+            Ok(EntryPage::read(desk, entry)?.page(frame))
+        })
+        .await
+}
+
+async fn members(State(office): State<Arc<Office>>) -> Answered {
+    office
+        .page(Clone::Service(None), |desk, frame, _| Ok(MembersPage::read(desk).page(frame)))
+        .await
+}
+
+async fn member(State(office): State<Arc<Office>>, Path(member): Path<String>) -> Answered {
+    let member: MemberId = match member.parse() {
+        Ok(member) => member,
+        Err(error) => return office.nothing(format!("that is no member: {error}")).await,
+    };
+    office
+        .page(Clone::Service(None), move |desk, frame, now| {
+            Ok(MemberPage::read(desk, &member, now)?.page(frame))
+        })
+        .await
+}
+
+async fn ledger(State(office): State<Arc<Office>>) -> Answered {
+    office
+        .page(Clone::Service(None), |desk, frame, now| Ok(LedgerPage::read(desk, now)?.page(frame)))
+        .await
+}
+
+fn place(query: &Query) -> Result<PlaceArgs, Problem> {
+    Ok(PlaceArgs { service: query.parsed("service")?, env: query.parsed("environment")? })
+}
+
+/// The place that is meant where none is named: the first service of the clone, and the first
+/// environment where `production` is none.
+fn default_place(desk: &Desk, place: PlaceArgs) -> Result<PlaceArgs, CliError> {
+    let policy = desk.policy()?;
+    let is_here = |repository: &RepositoryName| {
+        desk.repository_name.as_ref().is_none_or(|name| name == repository)
+    };
+    let first = policy.services().iter().find(|service| is_here(&service.repository));
+    let service = place.service.or_else(|| first.map(|service| service.name.clone()));
+    let env = match place.env {
+        Some(env) => Some(env),
+        None if crate::cli::desk::environment(&policy, None).is_ok() => None,
+        None => policy.environments().first().map(|first| first.name.clone()),
+    };
+    Ok(PlaceArgs { service, env })
+}
