@@ -217,8 +217,8 @@ fn a_ledgers_own_server_is_followed() {
     let text = format!(
         "version = 1\n\n[ledger.\"shop.example/ledger\"]\nfolder = \"{}\"\ntrust = \"{}\"\n\n\
          [ledger.\"shop.example/ledger\".serve]\nlisten = \"127.0.0.1:0\"\n\n\
-         [[ledger.\"shop.example/ledger\".serve.token]]\nname = \"monitor\"\nsha256 = \"{digest}\"\n\
-         may = [\"read\"]\n",
+         [[ledger.\"shop.example/ledger\".serve.token]]\nname = \"monitor\"\n\
+         sha256 = \"{digest}\"\nmay = [\"read\"]\n",
         watched.stage.ledger().display(),
         watched.stage.home.join("trust.toml").display()
     );
