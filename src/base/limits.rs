@@ -279,3 +279,5 @@ pub const COPY_ENTRIES_AT_ONCE: u64 = 16_384;
 pub const SPOOLED_MAX: usize = 1_000;
 /// Largest of them in bytes: a request with the documents of a large change.
 pub const SPOOLED_BYTES_MAX: usize = 128 * 1024 * 1024;
+/// Most bundles that a gate keeps for when its ledger is away: what lately was deployed by it.
+pub const BUNDLES_KEPT_MAX: usize = 64;

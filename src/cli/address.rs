@@ -11,7 +11,7 @@ use super::pending::Pending;
 use crate::base::digest::RootHash;
 use crate::base::name::{MemberId, RepositoryName, WitnessName};
 use crate::base::position::TreeSize;
-use crate::config::{Access, Token, WitnessAddress, file_name_of};
+use crate::config::{Access, ConfigError, Token, WitnessAddress, file_name_of};
 use crate::git::Repository;
 use crate::http::client::Credentials;
 use crate::key::KeyId;
@@ -32,6 +32,7 @@ pub(crate) struct Address {
     seen: Option<PathBuf>,
     /// Signed statements that wait for the ledger; none without a home folder.
     spool: Option<Spool>,
+    bundles: Option<PathBuf>,
     /// The mirror that acknowledgements wait for.
     mirror: Option<MirrorPlace>,
     witnesses: BTreeMap<WitnessName, WitnessAddress>,
@@ -57,7 +58,7 @@ impl Remote {
 }
 
 /// What is left to who cannot reach the ledger (`spec/verdict.md` section 9).
-pub(super) const WAY_OUT: &str =
+pub(in crate::cli) const WAY_OUT: &str =
     "in an emergency no ledger is needed: countersign override -m WHY -o FILE";
 
 impl Address {
@@ -75,6 +76,18 @@ impl Address {
             session.acknowledge_with(mirror.clone());
         }
         Ok(session)
+    }
+
+    /// The copy of a server's ledger as it was left, without the server; none of a ledger's own
+    /// folder, of which there is no copy.
+    pub(crate) fn open_as_left(&self, command: &str) -> Option<Result<Session, SessionError>> {
+        self.remote.as_ref()?;
+        Some(Session::open_copy_as_left(&self.opening(command)))
+    }
+
+    /// Where the gate keeps the bundles of what it allowed, where the ledger may be away later.
+    pub(crate) fn bundles(&self) -> Option<PathBuf> {
+        self.bundles.clone().filter(|_| self.remote.is_some())
     }
 
     fn opening<'a>(&'a self, command: &'a str) -> Opening<'a> {
@@ -186,7 +199,14 @@ impl Context {
             Some(url) => Some(Remote { access: configuration.access(&url)?, url }),
         };
         if let Some(remote) = remote.as_ref().filter(|_| choice.origin.is_none()) {
-            choice.origin = Some(remote.server()?.origin().map_err(SessionError::from)?);
+            // A trust root that is named says which ledger is meant; else the server is asked.
+            choice.origin = Some(match configuration.trust_root(None) {
+                Ok((trust, _)) => trust.origin().clone(),
+                Err(ConfigError::NotPinned { .. }) => {
+                    remote.server()?.origin().map_err(SessionError::from)?
+                }
+                Err(error) => return Err(error.into()),
+            });
         }
         let (trust, _) = configuration.trust_root(choice.origin.as_ref())?;
         if remote.is_some() {
@@ -198,6 +218,7 @@ impl Context {
         let ledger_key = ledger_key_file(&configuration, trust.origin())?;
         let seen = self.state_of(&trust, "seen");
         let spool = self.state_of(&trust, "spool").map(Spool::new);
+        let bundles = self.state_of(&trust, "bundles");
         let mirror = configuration.mirror(trust.origin());
         let mirror = mirror.filter(|mirror| mirror.is_sync && remote.is_none());
         let mirror =
@@ -211,6 +232,7 @@ impl Context {
             ledger_key,
             seen,
             spool,
+            bundles,
             mirror,
             witnesses,
             pending,

@@ -1,4 +1,5 @@
-//! Servers that answer for ledgers: which ledger is behind a URL, and what the server is asked with.
+//! Servers that answer for ledgers: which ledger is behind a URL, and what the server is asked
+//! with.
 
 use std::fmt;
 

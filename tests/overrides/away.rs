@@ -10,11 +10,11 @@ fn attack_32_a_file_signed_with_no_ledger_is_submitted_late_and_owed_from_then_o
     stage.by("ada", &["queue"]).expect(0, &["1 change waits for you"]);
     stage.take_ledger(true);
     let way_out = "no ledger is needed: countersign override -m WHY -o FILE";
-    stage.run(&["gate"]).expect(2, &["there is no ledger", way_out]);
-    stage.run(&["status"]).expect(2, &[way_out]);
+    stage.run(&["gate"]).expect(4, &["there is no ledger", way_out]);
+    stage.run(&["status"]).expect(4, &[way_out]);
     let file = stage.root.join("glass.json").display().to_string();
     let base = ["override", "-m", "checkout is down", "-y", "--for", "1s"];
-    stage.by("ada", &base).expect(2, &["add -o FILE"]);
+    stage.by("ada", &base).expect(4, &["add -o FILE"]);
     let with = |more: &[&'static str]| {
         let mut arguments: Vec<String> = base.iter().map(ToString::to_string).collect();
         arguments.extend(["-o".to_owned(), file.clone()]);

@@ -6,6 +6,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests are tests")]
 #![allow(clippy::disallowed_methods, reason = "files of a test need not survive a crash")]
 
+mod away;
 #[path = "../common/mod.rs"]
 mod common;
 mod commands;

@@ -4,19 +4,25 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use crate::base::digest::ContentDigest;
+use crate::base::limits::BUNDLES_KEPT_MAX;
 use crate::base::name::{EnvironmentName, ServiceName};
 use crate::cli::Context;
-use crate::cli::desk::Desk;
+use crate::cli::desk::{Desk, keep_words, read_envelope};
 use crate::cli::error::CliError;
 use crate::cli::exit::ExitStatus;
+use crate::cli::gate::away::{self, Asked as Away};
+use crate::cli::gate::bundle::Wanted;
 use crate::cli::gate::checkout;
 use crate::cli::gate::files::{Asked, Files, answer_file};
-use crate::cli::gate::judge::{Inquiry, judge};
+use crate::cli::gate::judge::{Inquiry, Judged, judge};
 use crate::cli::gate::key::PipelineKey;
 use crate::cli::gate::outcome::{abandon, carry_out};
 use crate::cli::gate::record::{Recorded, record};
 use crate::cli::gate::render;
+use crate::session::SessionError;
 use crate::statement::words::Duty;
+use crate::store::durable;
+use crate::view::View;
 
 /// Decide whether a revision may be deployed, record that, and run the deployment
 #[derive(Debug, clap::Args)]
@@ -64,6 +70,13 @@ pub(crate) struct Args {
     /// Read no repository: judge by what a service said of each commit (record change)
     #[arg(long)]
     attested: bool,
+    /// Where the ledger is away: a bundle that answers, which a gate wrote with -o
+    #[arg(long, value_name = "FILE", conflicts_with = "overrides")]
+    bundle: Option<PathBuf>,
+    /// An override that override -o wrote: handed in, or where the ledger is away
+    /// judged by what was read of it last; may be given several times
+    #[arg(long = "override", value_name = "FILE")]
+    overrides: Vec<PathBuf>,
     /// The deployment, run only where it may be
     #[arg(last = true, value_name = "CMD")]
     command: Vec<OsString>,
@@ -77,7 +90,27 @@ pub(crate) fn artifact(text: &str) -> Result<ContentDigest, String> {
 
 /// Runs the command.
 pub(crate) fn run(context: &mut Context, args: &Args) -> Result<ExitStatus, CliError> {
-    let mut desk = context.desk("gate")?;
+    let address = context.address()?;
+    let bundles = address.bundles();
+    let mut desk = match address.open("gate") {
+        Ok(session) => address.desk(session),
+        Err(error) if error.is_away() => {
+            let asked = Away {
+                inquiry: inquiry(args),
+                bundle: args.bundle.as_deref(),
+                overrides: &args.overrides,
+                command: &args.command,
+                any_checkout: args.any_checkout,
+                only_decide: args.only_decide,
+            };
+            return away::run(context, &asked, address, error);
+        }
+        Err(error) => return Err(error.into()),
+    };
+    context.hand_in_waiting(&mut desk);
+    if args.bundle.is_some() {
+        context.ui.note("the ledger is at hand: it is asked, and not the bundle");
+    }
     if !args.command.is_empty() && !args.any_checkout {
         let repository = desk
             .need_repository()
@@ -85,13 +118,8 @@ pub(crate) fn run(context: &mut Context, args: &Args) -> Result<ExitStatus, CliE
         checkout::check(repository, &repository.resolve(&args.revision)?)?;
     }
     let key = if args.only_decide { None } else { Some(gate_key(context, &desk, args)?) };
-    let inquiry = Inquiry {
-        service: args.service.as_ref(),
-        environment: args.environment.as_ref(),
-        revision: &args.revision,
-        artifacts: &args.artifacts,
-        attested: args.attested,
-    };
+    let inquiry = inquiry(args);
+    hand_in_overrides(context, &mut desk, args)?;
     let asked = Asked {
         files: &args.output,
         full: args.full,
@@ -104,6 +132,7 @@ pub(crate) fn run(context: &mut Context, args: &Args) -> Result<ExitStatus, CliE
     }
     let files = Files::new(context, &desk, key.as_ref(), asked)?;
     let judged = judge(&desk, &inquiry, context.now())?;
+    let before = bundles.is_some().then(|| desk.session.view().clone());
     let passes = judged.passes();
     let status = if passes { ExitStatus::Yes } else { ExitStatus::No };
     let runs = passes && !args.command.is_empty();
@@ -114,6 +143,12 @@ pub(crate) fn run(context: &mut Context, args: &Args) -> Result<ExitStatus, CliE
     render::answer(context, &desk, &judged, recorded.as_ref())?;
     let signing = key.as_ref().zip(recorded.as_ref());
     let written = files.write(context, &desk, &judged, signing);
+    if let (Some(folder), Some(before), Some(signing)) = (&bundles, &before, signing)
+        && judged.verdict.is_allowed()
+        && !args.attested
+    {
+        keep_bundle(context, &desk, folder, &judged, before, signing);
+    }
     let Some((key, Recorded { decision, started: Some(started), .. })) = key.zip(recorded) else {
         desk.session.leak();
         return written.map(|()| status);
@@ -126,6 +161,67 @@ pub(crate) fn run(context: &mut Context, args: &Args) -> Result<ExitStatus, CliE
         return Err(error);
     }
     Ok(carry_out(context, &key, started, Some(decision.0), &args.command))
+}
+
+fn inquiry(args: &Args) -> Inquiry<'_> {
+    Inquiry {
+        service: args.service.as_ref(),
+        environment: args.environment.as_ref(),
+        revision: &args.revision,
+        artifacts: &args.artifacts,
+        attested: args.attested,
+    }
+}
+
+/// Overrides that were signed into files are in the ledger before it is asked.
+fn hand_in_overrides(context: &Context, desk: &mut Desk, args: &Args) -> Result<(), CliError> {
+    if args.only_decide && !args.overrides.is_empty() {
+        return Err(CliError::usage(
+            "-n records nothing, and the ledger does not have the override",
+        )
+        .hint("hand it in first: countersign submit FILE"));
+    }
+    for file in &args.overrides {
+        let envelope = read_envelope(context, file)?;
+        keep_words(context, desk, file, &envelope)?;
+        desk.submit(context.now(), &[envelope])?;
+    }
+    Ok(())
+}
+
+/// Keeps the bundle of what was allowed, for when the ledger is away. That it cannot be kept stops
+/// nothing.
+fn keep_bundle(
+    context: &mut Context,
+    desk: &Desk,
+    folder: &Path,
+    judged: &Judged,
+    before: &View,
+    signing: (&PipelineKey, &Recorded),
+) {
+    let wanted = Wanted::kept(folder.join(away::kept_name(&judged.verdict.question)));
+    let kept = durable::create_folder(folder)
+        .map_err(|error| SessionError::from(error).into())
+        .and_then(|()| wanted.write(context, desk, judged, before, Some(signing)));
+    match kept {
+        Ok(()) => forget_oldest(folder),
+        Err(error) => {
+            context.ui.detail(&format!("no bundle is kept for later: {}", error.message));
+        }
+    }
+}
+
+/// Keeps the newest bundles alone.
+fn forget_oldest(folder: &Path) {
+    let Ok(files) = std::fs::read_dir(folder) else { return };
+    let age = |file: std::fs::DirEntry| Some((file.metadata().ok()?.modified().ok()?, file.path()));
+    let mut files: Vec<_> = files.filter_map(|file| age(file.ok()?)).collect();
+    files.sort_unstable();
+    let more = files.len().saturating_sub(BUNDLES_KEPT_MAX);
+    for (_, path) in files.into_iter().take(more) {
+        // What stays is of no harm: it is as old as it is.
+        let _ = durable::remove(&path);
+    }
 }
 
 fn is_bundle(file: &Path) -> bool {

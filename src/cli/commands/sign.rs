@@ -6,10 +6,9 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use super::init::genesis;
-use super::submit::read;
 use crate::base::name::MemberId;
 use crate::cli::Context;
-use crate::cli::desk::{Desk, Held, keep_words, words_beside, write_signed};
+use crate::cli::desk::{Desk, Held, keep_words, read_envelope, words_beside, write_signed};
 use crate::cli::error::{CliError, ErrorKind};
 use crate::cli::exit::ExitStatus;
 use crate::cli::governance::{confirm, show_payload, tell};
@@ -44,7 +43,7 @@ pub(crate) struct Args {
 
 /// Runs the command.
 pub(crate) fn run(context: &mut Context, args: &Args) -> Result<ExitStatus, CliError> {
-    let envelope = read(context, &args.file)?;
+    let envelope = read_envelope(context, &args.file)?;
     let statement = Statement::parse(envelope.payload()).map_err(|error| {
         CliError::from_error(ErrorKind::Usage, &error).hint("ask its author to write it anew")
     })?;

@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use crate::base::limits::ENVELOPE_BYTES_MAX;
+use crate::cli::Context;
 use crate::cli::error::{CliError, ErrorKind};
 use crate::statement::envelope::Envelope;
 use crate::store::durable;
@@ -37,4 +39,16 @@ pub(crate) fn write_file(path: &Path, bytes: &[u8]) -> Result<(), CliError> {
     }
     durable::replace(path, bytes, durable::MODE_SHARED)
         .map_err(|error| CliError::from_error(ErrorKind::Unavailable, &error))
+}
+
+/// An envelope in a file.
+///
+/// # Errors
+/// Where it cannot be read or is none.
+pub(crate) fn read_envelope(context: &Context, file: &Path) -> Result<Envelope, CliError> {
+    let bytes = context.read(file, ENVELOPE_BYTES_MAX)?;
+    Envelope::parse(&bytes).map_err(|error| {
+        CliError::usage(format!("{} is no signed statement: {error}", file.display()))
+            .hint("hand in what a command wrote with -o FILE")
+    })
 }

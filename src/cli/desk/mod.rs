@@ -30,7 +30,7 @@ use crate::statement::envelope::Envelope;
 use crate::verify::trust::TrustRoot;
 use crate::witness::{Gathering, Whom};
 
-pub(crate) use self::files::{write_envelope, write_file};
+pub(crate) use self::files::{read_envelope, write_envelope, write_file};
 pub(crate) use self::held::Held;
 pub(crate) use self::keys::{gate_key_file, key_folder, ledger_key_file};
 pub(crate) use self::names::{Names, Profile};

@@ -33,7 +33,7 @@ impl Desk {
 impl Context {
     /// Hands in what waits for the ledger. What cannot be handed in now is told, and goes on
     /// waiting: it stops no other command.
-    pub(super) fn hand_in_waiting(&mut self, desk: &mut Desk) {
+    pub(in crate::cli) fn hand_in_waiting(&mut self, desk: &mut Desk) {
         let Some(spool) = desk.spool.clone() else { return };
         match desk.session.take_up(&spool, self.now()) {
             Ok(done) => {

@@ -31,6 +31,7 @@ pub(crate) struct Wanted {
     path: PathBuf,
     full: bool,
     previous: Option<ContentDigest>,
+    is_told: bool,
 }
 
 impl Wanted {
@@ -56,7 +57,12 @@ impl Wanted {
             }
         };
         let path = context.environment.resolve(path);
-        Ok(Self { path, full, previous })
+        Ok(Self { path, full, previous, is_told: true })
+    }
+
+    /// One that the gate keeps for itself.
+    pub(crate) const fn kept(path: PathBuf) -> Self {
+        Self { path, full: false, previous: None, is_told: false }
     }
 
     /// Writes the bundle, and only one that verifies.
@@ -113,6 +119,9 @@ impl Wanted {
         }
         verifies(&bytes, desk, context.now())?;
         write_file(&self.path, &bytes)?;
+        if !self.is_told {
+            return Ok(());
+        }
         let form = if self.full { "full" } else { "compact" };
         context.ui.note(&format!(
             "bundle: {} ({form}, {} bytes); it names authors as commits do",

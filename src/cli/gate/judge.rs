@@ -13,7 +13,7 @@ use crate::git::Repository;
 use crate::policy::Policy;
 use crate::statement::Says;
 use crate::statement::words::Mode;
-use crate::verify::{Question, Verdict, verdict};
+use crate::verify::{Question, Verdict, VerifiedEntry, verdict};
 
 /// What is asked, as the command line says it.
 #[derive(Debug, Clone, Copy)]
@@ -28,6 +28,16 @@ pub(crate) struct Inquiry<'a> {
     pub(crate) artifacts: &'a [ContentDigest],
     /// Whether the steps are taken from what services said of them, and no repository is read.
     pub(crate) attested: bool,
+}
+
+impl Inquiry<'_> {
+    /// The artifacts as a question has them.
+    pub(crate) fn sorted_artifacts(&self) -> Vec<ContentDigest> {
+        let mut artifacts = self.artifacts.to_vec();
+        artifacts.sort_unstable();
+        artifacts.dedup();
+        artifacts
+    }
 }
 
 /// A verdict and what it rests on.
@@ -70,6 +80,19 @@ pub(crate) fn judge(
     inquiry: &Inquiry<'_>,
     now: Timestamp,
 ) -> Result<Judged, CliError> {
+    judge_with(desk, inquiry, now, Vec::new())
+}
+
+/// The same with entries that the ledger does not have yet.
+///
+/// # Errors
+/// As [`judge`].
+pub(crate) fn judge_with(
+    desk: &Desk,
+    inquiry: &Inquiry<'_>,
+    now: Timestamp,
+    more: Vec<VerifiedEntry>,
+) -> Result<Judged, CliError> {
     let policy = desk.policy()?;
     let service = desk.service(&policy, inquiry.service)?;
     let environment = crate::cli::desk::environment(&policy, inquiry.environment)?;
@@ -80,9 +103,6 @@ pub(crate) fn judge(
             format!("{} is built from {}, and this is {here}", service.name, service.repository);
         return Err(CliError::usage(message).hint("go there, or name it with -C DIR"));
     }
-    let mut artifacts = inquiry.artifacts.to_vec();
-    artifacts.sort_unstable();
-    artifacts.dedup();
     let question = Question {
         service: service.name.clone(),
         environment,
@@ -90,20 +110,21 @@ pub(crate) fn judge(
             Some(repository) => repository.resolve(inquiry.revision)?,
             None => full_id(inquiry.revision)?,
         },
-        artifacts,
+        artifacts: inquiry.sorted_artifacts(),
         time: now,
     };
-    let gathered = match repository {
+    let mut gathered = match repository {
         Some(repository) => gather(&desk.session, repository, &question)?,
         None => gather_attested(&desk.session, service, &question)?,
     };
+    gathered.entries.extend(more);
     let verdict = verdict(&question, &gathered.evidence(&desk.session));
     if repository.is_none() && verdict.is_allowed() {
         no_reject_in_doubt(desk, &gathered)?;
     }
     let repository = service.repository.clone();
     let live = live(desk, &gathered, &verdict);
-    let claimed = claimed(desk, &verdict)?;
+    let claimed = claimed(&gathered, &verdict);
     let steps = gathered.steps.iter().map(|step| &step.step.document);
     let documents = steps.chain([&gathered.difference]);
     let rejected = rejected_forms(&desk.session, &repository, documents)?;
@@ -137,14 +158,14 @@ fn no_reject_in_doubt(desk: &Desk, gathered: &Gathered) -> Result<(), CliError> 
 }
 
 /// Since when what goes ahead by the overrides in force will be owed.
-fn claimed(desk: &Desk, verdict: &Verdict) -> Result<Option<Timestamp>, CliError> {
-    let mut earliest: Option<Timestamp> = None;
-    for one in &verdict.overrides {
-        if let Says::Override(said) = &desk.session.entry(one.entry)?.statement().says {
-            earliest = Some(earliest.map_or(said.claimed, |found| found.min(said.claimed)));
-        }
-    }
-    Ok(earliest)
+fn claimed(gathered: &Gathered, verdict: &Verdict) -> Option<Timestamp> {
+    let in_force = verdict.overrides.iter();
+    let entries = in_force.filter_map(|one| gathered.entries.iter().find(|e| e.id() == one.id));
+    let claimed = entries.filter_map(|entry| match &entry.statement().says {
+        Says::Override(said) => Some(said.claimed),
+        _ => None,
+    });
+    claimed.min()
 }
 
 /// What is live, and how many of the segments it had.

@@ -1,11 +1,13 @@
 //! The key that a pipeline signs with.
 
-use crate::base::name::MemberId;
+use std::path::Path;
+
+use crate::base::name::{MemberId, Origin};
 use crate::cli::Context;
 use crate::cli::desk::{Desk, gate_key_file};
 use crate::cli::error::{CliError, ErrorKind};
 use crate::config::Source;
-use crate::key::Signer;
+use crate::key::{KeyId, Signer};
 use crate::signer::file;
 use crate::statement::words::Duty;
 
@@ -29,15 +31,7 @@ impl PipelineKey {
         let configuration = context.configuration()?;
         let (signer, taken) = if Self::is_gates(context, desk)? {
             let file = gate_key_file(&configuration, desk.trust.origin())?;
-            let ui = &mut context.ui;
-            let mut prompt = |question: &str| ui.prompt_secret(question);
-            let signer = file::load(&file, &mut prompt).map_err(|error| {
-                let hint = error.hint();
-                let error = CliError::from_error(ErrorKind::Usage, &error);
-                hint.into_iter().fold(error, CliError::hint)
-            })?;
-            let signer: Box<dyn Signer> = Box::new(signer);
-            (signer, format!("the gate's own key was taken: {}", file.display()))
+            Self::load(context, &file)?
         } else if configuration.key()?.is_some() {
             let signer = context.signer(Some(&desk.enrolled()))?;
             return Self::of_person(context, desk, signer).map(Some);
@@ -46,6 +40,40 @@ impl PipelineKey {
         };
         let member = desk.owner(&signer.public_key().fingerprint())?.id.clone();
         Ok(Some(Self { signer, member, taken }))
+    }
+
+    /// The gate's own key where no roster is at hand: `known` says whose a key is.
+    ///
+    /// # Errors
+    /// Where the key cannot be read, or is another than the known one.
+    pub(crate) fn without(
+        context: &mut Context,
+        origin: &Origin,
+        known: Option<&(KeyId, MemberId)>,
+    ) -> Result<Option<Self>, CliError> {
+        let file = gate_key_file(&context.configuration()?, origin)?;
+        if !file.is_file() {
+            return Ok(None);
+        }
+        let (signer, taken) = Self::load(context, &file)?;
+        let key = signer.public_key().fingerprint();
+        let member = known.filter(|(known, _)| *known == key).map(|(_, member)| member.clone());
+        let member = member.ok_or_else(|| {
+            CliError::usage(format!("whose key is {key}? the ledger is not at hand to tell"))
+                .hint("only decide, and record nothing: countersign gate -n")
+        })?;
+        Ok(Some(Self { signer, member, taken }))
+    }
+
+    fn load(context: &mut Context, file: &Path) -> Result<(Box<dyn Signer>, String), CliError> {
+        let ui = &mut context.ui;
+        let mut prompt = |question: &str| ui.prompt_secret(question);
+        let signer = file::load(file, &mut prompt).map_err(|error| {
+            let hint = error.hint();
+            let error = CliError::from_error(ErrorKind::Usage, &error);
+            hint.into_iter().fold(error, CliError::hint)
+        })?;
+        Ok((Box::new(signer), format!("the gate's own key was taken: {}", file.display())))
     }
 
     /// Whether the gate's own key is here and nothing that is said for this command names another:

@@ -1,5 +1,6 @@
 //! The parts of `gate` and `record`: judging, recording, running, and how the answer reads.
 
+pub(crate) mod away;
 pub(crate) mod bundle;
 pub(crate) mod checkout;
 pub(crate) mod files;

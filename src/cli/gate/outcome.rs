@@ -25,12 +25,34 @@ const NOT_FOUND: u8 = 127;
 /// The status of a command that cannot be run.
 const NOT_RUN: u8 = 126;
 
+/// What statements are made and kept with, the ledger at hand or not.
+#[derive(Debug, Clone)]
+pub(crate) struct Ground {
+    /// Which ledger.
+    pub(crate) ledger: LeafHash,
+    /// The newest tree that was seen of it.
+    pub(crate) seen: Option<Seen>,
+    /// Where statements wait for it; none without a home folder.
+    pub(crate) spool: Option<Spool>,
+}
+
+impl Ground {
+    /// That of an opened ledger.
+    pub(crate) fn of(desk: &Desk) -> Self {
+        let checkpoint = desk.session.checkpoint();
+        Self {
+            ledger: desk.trust.ledger(),
+            seen: Some(Seen { size: checkpoint.size(), root: *checkpoint.root() }),
+            spool: desk.spool.clone(),
+        }
+    }
+}
+
 /// A deployment that begins, and what is needed to tell its end, with a ledger or without.
 pub(crate) struct Begun {
     /// What is deployed, as its end will say it, but for the outcome.
     said: Deployment,
-    ledger: LeafHash,
-    seen: Option<Seen>,
+    ground: Ground,
     /// Where its end is kept until it is in the ledger, and what keeps others from telling it.
     kept: Option<(Spool, SpoolName, LedgerLock)>,
     /// What its end is handed in with: statements that were signed while the ledger was away.
@@ -40,16 +62,14 @@ pub(crate) struct Begun {
 impl Begun {
     /// The deployment that `beginning` says, whose identity is `started` where the ledger is to
     /// have it.
-    pub(crate) fn new(desk: &Desk, beginning: Deployment, started: Option<StatementId>) -> Self {
-        let overrides = if started.is_some() { Vec::new() } else { beginning.overrides.clone() };
-        let checkpoint = desk.session.checkpoint();
-        Self {
-            said: Deployment { overrides, started, ..beginning },
-            ledger: desk.trust.ledger(),
-            seen: Some(Seen { size: checkpoint.size(), root: *checkpoint.root() }),
-            kept: None,
-            beside: Spooled::default(),
-        }
+    pub(crate) fn new(ground: Ground, beginning: Deployment, started: Option<StatementId>) -> Self {
+        let said = Deployment { started, ..beginning };
+        Self { said, ground, kept: None, beside: Spooled::default() }
+    }
+
+    /// The same, with statements that the ledger has to have first.
+    pub(crate) fn with(self, beside: Spooled) -> Self {
+        Self { beside, ..self }
     }
 
     /// Keeps, before anything begins, that the outcome is unknown: it is told by the next command
@@ -60,10 +80,9 @@ impl Begun {
     pub(crate) fn expect_nothing(
         mut self,
         now: Timestamp,
-        desk: &Desk,
         key: &PipelineKey,
     ) -> Result<Self, CliError> {
-        let Some(spool) = desk.spool.clone() else { return Ok(self) };
+        let Some(spool) = self.ground.spool.clone() else { return Ok(self) };
         let unknown = self.end(key, Outcome::Unknown)?;
         // Held before it is there to be found.
         let name = SpoolName::of(now, &unknown);
@@ -84,10 +103,10 @@ impl Begun {
     /// Its end, signed, and what goes with it.
     fn end(&self, key: &PipelineKey, outcome: Outcome) -> Result<Spooled, CliError> {
         let statement = Statement {
-            ledger: Some(self.ledger),
+            ledger: Some(self.ground.ledger),
             by: key.member.clone(),
             nonce: fresh_nonce(),
-            seen: self.seen,
+            seen: self.ground.seen,
             says: Says::Deployment(Deployment { outcome, ..self.said.clone() }),
         };
         let mut spooled = self.beside.clone();

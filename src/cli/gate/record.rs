@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::judge::Judged;
 use super::key::PipelineKey;
-use super::outcome::Begun;
+use super::outcome::{Begun, Ground};
 use crate::base::digest::{ContentDigest, StatementId};
 use crate::base::name::{RequestId, ToolName};
 use crate::base::position::EntryIndex;
@@ -17,7 +17,7 @@ use crate::ledger::topics;
 use crate::statement::Says;
 use crate::statement::pipeline::{Decision, Deployment};
 use crate::statement::words::{DecisionVerdict, Outcome};
-use crate::verify::VerifiedEntry;
+use crate::verify::{Question, VerifiedEntry};
 
 /// What was recorded.
 pub(crate) struct Recorded {
@@ -55,12 +55,13 @@ pub(crate) fn record(
     };
     let mut started = None;
     if begin {
-        let deployment = beginning(judged, id);
+        let mut deployment = beginning(&judged.verdict.question);
+        deployment.decision = Some(id);
         let said = Says::Deployment(deployment.clone());
         let envelope = desk.sign(key.signer.as_ref(), &key.member, said)?;
         // What is told if this process ends before it knows better is kept first.
-        let running = Begun::new(desk, deployment, Some(envelope.statement_id()));
-        started = Some(running.expect_nothing(context.now(), desk, key)?);
+        let running = Begun::new(Ground::of(desk), deployment, Some(envelope.statement_id()));
+        started = Some(running.expect_nothing(context.now(), key)?);
         envelopes.push(envelope);
     }
     let mut entries = Vec::new();
@@ -169,14 +170,14 @@ pub(crate) fn decision(desk: &Desk, judged: &Judged) -> Result<Decision, CliErro
     })
 }
 
-fn beginning(judged: &Judged, decision: StatementId) -> Deployment {
-    let question = &judged.verdict.question;
+/// The deployment of what was asked, as it begins.
+pub(super) fn beginning(question: &Question) -> Deployment {
     Deployment {
         service: question.service.clone(),
         environment: question.environment.clone(),
         revision: question.revision.clone(),
         artifacts: question.artifacts.clone(),
-        decision: Some(decision),
+        decision: None,
         overrides: Vec::new(),
         started: None,
         outcome: Outcome::Started,

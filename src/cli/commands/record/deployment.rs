@@ -10,8 +10,7 @@ use crate::base::name::{EnvironmentName, RequestId, Revision, ServiceName};
 use crate::base::position::EntryIndex;
 use crate::cli::Context;
 use crate::cli::commands::gate::artifact;
-use crate::cli::commands::submit;
-use crate::cli::desk::{Desk, Held, keep_words};
+use crate::cli::desk::{Desk, Held, keep_words, read_envelope};
 use crate::cli::error::CliError;
 use crate::cli::exit::ExitStatus;
 use crate::cli::governance::SigningFlags;
@@ -106,7 +105,7 @@ fn overriding(
             Overriding { id: entry.id(), said: said.clone(), envelope: None }
         } else {
             let file = Path::new(text);
-            let envelope = submit::read(context, file)?;
+            let envelope = read_envelope(context, file)?;
             let statement = Statement::parse(envelope.payload());
             let Ok(Statement { says: Says::Override(said), .. }) = statement else {
                 return Err(not_one().hint("name what countersign override -o FILE wrote"));

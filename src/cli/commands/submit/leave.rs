@@ -6,7 +6,6 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 
 use super::parcel::Parcel;
-use super::read;
 use crate::base::digest::StatementId;
 use crate::base::limits::ANSWER_BYTES_MAX;
 use crate::base::position::EntryIndex;
@@ -14,7 +13,7 @@ use crate::base::time::Timestamp;
 use crate::change::ChangePath;
 use crate::cli::Context;
 use crate::cli::commands::verify::prove_entry;
-use crate::cli::desk::words_beside;
+use crate::cli::desk::{read_envelope, words_beside};
 use crate::cli::error::{CliError, ErrorKind};
 use crate::cli::exit::ExitStatus;
 use crate::cli::ui::Role;
@@ -42,7 +41,7 @@ pub(super) fn leave(
     let repository = context.repository()?;
     let mut parcels = Vec::new();
     for path in files {
-        let envelope = read(context, path)?;
+        let envelope = read_envelope(context, path)?;
         let name = ParcelName::of(&envelope).ok_or_else(|| {
             CliError::usage(format!("nobody has signed {}", path.display()))
                 .hint("hand in what a command wrote with -o FILE")

@@ -5,15 +5,15 @@ mod parcel;
 mod spooled;
 mod take_up;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use serde::Serialize;
 
 use super::init::genesis;
-use crate::base::limits::{COMMIT_ENTRIES_MAX, ENVELOPE_BYTES_MAX};
+use crate::base::limits::COMMIT_ENTRIES_MAX;
 use crate::base::position::{EntryIndex, TreeSize};
 use crate::cli::Context;
-use crate::cli::desk::{Desk, keep_words};
+use crate::cli::desk::{Desk, keep_words, read_envelope};
 use crate::cli::error::CliError;
 use crate::cli::exit::ExitStatus;
 use crate::cli::said;
@@ -93,7 +93,7 @@ pub(crate) fn run(context: &mut Context, args: &Args) -> Result<ExitStatus, CliE
     }
     // All are read before any is handed in: a misspelt name changes nothing.
     let envelopes: Vec<Envelope> =
-        args.files.iter().map(|file| read(context, file)).collect::<Result<_, _>>()?;
+        args.files.iter().map(|file| read_envelope(context, file)).collect::<Result<_, _>>()?;
     for envelope in &envelopes {
         let Ok(statement) = Statement::parse(envelope.payload()) else { continue };
         // Entry 0 of a ledger that is there already is as any other statement.
@@ -137,18 +137,6 @@ pub(crate) fn run(context: &mut Context, args: &Args) -> Result<ExitStatus, CliE
     }
     context.ui.json(&rows);
     Ok(status)
-}
-
-/// An envelope in a file.
-///
-/// # Errors
-/// Where it cannot be read or is none.
-pub(in crate::cli::commands) fn read(context: &Context, file: &Path) -> Result<Envelope, CliError> {
-    let bytes = context.read(file, ENVELOPE_BYTES_MAX)?;
-    Envelope::parse(&bytes).map_err(|error| {
-        CliError::usage(format!("{} is no signed statement: {error}", file.display()))
-            .hint("hand in what a command wrote with -o FILE")
-    })
 }
 
 /// Keeps the changes that were signed elsewhere, where they are here to be read.

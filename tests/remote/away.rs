@@ -1,0 +1,240 @@
+//! What passes where the ledger is away, and what is recorded of it later (`spec/away.md`
+//! section 3).
+
+use std::fs;
+
+use crate::common::Stage;
+use crate::copies::Elsewhere;
+use crate::serving::Serving;
+
+const POLICY: &str = "version = 1\n\n[environment.production]\nmode = \"enforce\"\n\n\
+                      [service.shop]\nrepository = \"shop\"\n";
+
+/// A stage whose policy refuses, with two signed releases behind it, the newer one live, and a
+/// third commit that nobody signed off. ada and ben may override.
+struct Outage {
+    stage: Stage,
+    url: String,
+    address: String,
+    first: String,
+    second: String,
+    third: String,
+}
+
+impl Outage {
+    fn new(test: &str, max_age: Option<&str>) -> (Self, Serving) {
+        let stage = Stage::begun(test);
+        if let Some(age) = max_age {
+            let file = stage.home().join(".config/countersign/trust/localhost_shop.toml");
+            let text = fs::read_to_string(&file).unwrap();
+            fs::write(&file, format!("{text}max_age = \"{age}\"\n")).unwrap();
+        }
+        let policy = stage.write(stage.root().join("policy.toml"), POLICY);
+        stage.run(["policy", "apply", policy.to_str().unwrap(), "-y"]).ok();
+        let people: String = ["ada", "ben"]
+            .map(|who| {
+                let duties = "duties = [\"review\", \"override\"]";
+                format!("[[member]]\nemails = [\"{who}@shop.example\"]\n{duties}\n\n")
+            })
+            .concat();
+        let file = stage.write(stage.root().join("people.toml"), &people);
+        stage.run(["roster", "apply", file.to_str().unwrap(), "-y"]).ok();
+        let serving = Serving::start(&stage);
+        let url = serving.url.clone();
+        let address = serving.address();
+        let mut outage = Self {
+            url,
+            address,
+            first: String::new(),
+            second: String::new(),
+            third: String::new(),
+            stage,
+        };
+        outage.first = outage.release("one");
+        outage.second = outage.release("two");
+        outage.third = outage.stage.as_user("ben").commit("three", "3\n", "Three");
+        (outage, serving)
+    }
+
+    fn there(&self) -> Elsewhere<'_> {
+        Elsewhere { stage: &self.stage, url: self.url.clone() }
+    }
+
+    /// A commit by ben that ada signs off, and that is deployed.
+    fn release(&self, name: &str) -> String {
+        let commit = self.stage.as_user("ben").commit(name, "x\n", name);
+        let there = self.there();
+        there.run("ben", &["declare", "HEAD", "--assistance", "none", "-y"]).ok();
+        let answer = there.run("ada", &["status", "--json"]);
+        let hash = answer.json()["segments"][0]["change"].as_str().unwrap().to_owned();
+        there.run("ada", &["approve", "HEAD", "--expect", &hash]).ok();
+        let deployed = there.run("ada", &["gate", "--", "true"]);
+        assert!(deployed.ok().starts_with("YES"), "{}", deployed.out);
+        commit
+    }
+
+    fn says(&self) -> Vec<String> {
+        let log = self.stage.run(["log", "--json", "-100"]);
+        let entries = log.json()["entries"].as_array().unwrap().clone();
+        let says: Vec<_> =
+            entries.iter().map(|row| row["says"].as_str().unwrap().to_owned()).collect();
+        says.into_iter().rev().collect()
+    }
+}
+
+/// A text without its line breaks.
+fn words(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// Nothing passes that was not signed off, and the message names every way with its command.
+#[test]
+fn the_ways_are_told() {
+    let (outage, serving) = Outage::new("away-told", Some("7d"));
+    serving.kill();
+    let there = outage.there();
+    let told = there.run("ada", &["gate", "--", "true"]);
+    told.refused(4, "cannot be reached");
+    let talk = words(&told.talk);
+    for way in [
+        "a bundle of it younger than 7 days passes: countersign gate --bundle FILE -- CMD",
+        &format!("countersign gate --revision {}", &outage.first[..10]),
+        "in an emergency no ledger is needed: countersign override -m WHY -o FILE; then: \
+         countersign gate --override FILE -- CMD",
+    ] {
+        assert!(talk.contains(way), "{way:?} does not stand in:\n{talk}");
+    }
+    // Where nothing was ever read there is nothing to judge by.
+    fs::remove_dir_all(there.home()).unwrap();
+    there.run("ada", &["gate"]).refused(4, "cannot be reached");
+}
+
+/// 3: what this gate allowed passes again while it is young enough, and its deployment is recorded.
+#[test]
+fn a_kept_bundle_passes_while_it_is_young() {
+    for (age, passes) in [(Some("7d"), true), (Some("1s"), false)] {
+        let (outage, serving) = Outage::new("away-kept", age);
+        let there = outage.there();
+        // Decided, and not deployed yet when the ledger goes away.
+        outage.stage.git(["reset", "-q", "--hard", &outage.second]);
+        let commit = outage.stage.as_user("ben").commit("four", "4\n", "Four");
+        there.run("ben", &["declare", "HEAD", "--assistance", "none", "-y"]).ok();
+        let answer = there.run("ada", &["status", "--json"]);
+        let hash = answer.json()["segments"][0]["change"].as_str().unwrap().to_owned();
+        there.run("ada", &["approve", "HEAD", "--expect", &hash]).ok();
+        there.run("ada", &["gate"]).ok();
+        serving.kill();
+        if !passes {
+            std::thread::sleep(std::time::Duration::from_secs(1));
+        }
+        let gate = there.run("ada", &["gate", "--", "true"]);
+        if !passes {
+            gate.refused(4, "cannot be reached");
+            continue;
+        }
+        assert!(gate.ok().starts_with(&format!("YES  shop {}", &commit[..10])), "{}", gate.out);
+        assert!(words(&gate.out).contains("as its bundle shows"), "{}", gate.out);
+        let serving = Serving::start_at(&outage.stage, &outage.address);
+        there.run("ada", &["submit", "--spooled"]).ok();
+        there.run("ada", &["submit", "--spooled"]).ok();
+        serving.kill();
+        let says = outage.says();
+        let last = says.last().unwrap();
+        assert!(last.starts_with(&format!("succeeded shop {}", &commit[..7])), "{says:?}");
+        outage.stage.run(["ledger", "check"]).ok();
+    }
+}
+
+/// 1: a bundle by name, as anybody may have brought it; and what it does not answer for.
+#[test]
+fn a_bundle_answers_for_its_own_question_alone() {
+    let (outage, serving) = Outage::new("away-bundle", None);
+    let there = outage.there();
+    outage.stage.git(["reset", "-q", "--hard", &outage.second]);
+    let file = outage.stage.root().join("second.bundle");
+    let file = file.to_str().unwrap();
+    there.run("ada", &["gate", "-o", file]).ok();
+    serving.kill();
+    // Where nothing was ever read of the ledger as well.
+    fs::remove_dir_all(there.home().join("cache")).unwrap();
+    let trust = outage.stage.home().join(".config/countersign/trust/localhost_shop.toml");
+    let trust = trust.to_str().unwrap();
+    let there_run =
+        |arguments: &[&str]| there.run("ada", &[&["--trust", trust][..], arguments].concat());
+    let gate = there_run(&["gate", "--bundle", file, "--", "true"]);
+    assert!(words(gate.ok()).contains("as its bundle shows"), "{}", gate.out);
+    there_run(&["gate", "-n", "--bundle", file, "--service", "other"]).expect_status(1);
+    outage.stage.git(["reset", "-q", "--hard", &outage.third]);
+    let other = there_run(&["gate", "-n", "--bundle", file]);
+    assert!(other.expect_status(1).starts_with("NO"), "{}", other.out);
+    let mut bytes = fs::read(file).unwrap();
+    let at = bytes.len() / 2;
+    bytes[at] ^= 1;
+    fs::write(file, bytes).unwrap();
+    assert_ne!(there_run(&["gate", "-n", "--bundle", file]).status, 0);
+    let serving = Serving::start_at(&outage.stage, &outage.address);
+    there.run("ada", &["submit", "--spooled"]).ok();
+    serving.kill();
+    assert!(outage.says().last().unwrap().starts_with("succeeded shop"));
+}
+
+/// 4: back to what was live before, by the copy alone; what was never live does not pass so.
+#[test]
+fn going_back_passes() {
+    let (outage, serving) = Outage::new("away-back", None);
+    let there = outage.there();
+    serving.kill();
+    there.run("ada", &["gate", "--", "true"]).refused(4, "cannot be reached");
+    outage.stage.git(["checkout", "-q", "--detach", &outage.first]);
+    let gate = there.run("ada", &["gate", "--", "false"]);
+    assert!(gate.expect_status(1).starts_with("YES"), "CMD's own status: {}", gate.out);
+    let gate = there.run("ada", &["gate", "--", "true"]);
+    assert!(words(gate.ok()).contains("it was live here before"), "{}", gate.out);
+    let serving = Serving::start_at(&outage.stage, &outage.address);
+    there.run("ada", &["log", "-q"]).ok();
+    serving.kill();
+    let says = outage.says();
+    let tail: Vec<_> =
+        says[says.len() - 4..].iter().map(|said| said.split(' ').next().unwrap()).collect();
+    assert_eq!(tail, ["decision", "failed", "decision", "succeeded"], "{says:?}");
+    outage.stage.run(["ledger", "check"]).ok();
+}
+
+/// 2: an override as a file, by the roster that was read last; owed from the moment that it claims.
+#[test]
+fn an_override_passes_and_is_owed() {
+    let (outage, serving) = Outage::new("away-override", None);
+    let there = outage.there();
+    // Who signs is known from when they were here last.
+    there.run("cleo", &["queue"]).ok();
+    serving.kill();
+    let file = outage.stage.root().join("override.json");
+    let file = file.to_str().unwrap();
+    let sign = |who: &str, file: &str| {
+        there
+            .run(who, &["override", "-m", "all is down", "--service", "shop", "-o", file, "-y"])
+            .ok();
+    };
+    sign("ada", file);
+    let gate = there.run("ada", &["gate", "--override", file, "--", "true"]);
+    assert!(gate.ok().starts_with(&format!("YES  shop {}", &outage.third[..10])), "{}", gate.out);
+    // Of another commit, by somebody without the duty, altered: no.
+    let cleos = outage.stage.root().join("cleo.json");
+    sign("cleo", cleos.to_str().unwrap());
+    there.run("ada", &["gate", "-n", "--override", cleos.to_str().unwrap()]).expect_status(1);
+    outage.stage.git(["checkout", "-q", "--detach", &outage.second]);
+    outage.stage.as_user("ben").commit("five", "5\n", "Five");
+    there.run("ada", &["gate", "-n", "--override", file]).expect_status(1);
+    let serving = Serving::start_at(&outage.stage, &outage.address);
+    let status = there.run("ada", &["submit", "--spooled"]);
+    status.ok();
+    serving.kill();
+    let says = outage.says();
+    let tail: Vec<_> =
+        says[says.len() - 3..].iter().map(|said| said.split(' ').next().unwrap()).collect();
+    assert_eq!(tail, ["override", "decision", "succeeded"], "{says:?}");
+    outage.stage.git(["checkout", "-q", "--detach", &outage.third]);
+    let owed = outage.stage.run(["status"]);
+    assert!(owed.out.contains("owe"), "{}", owed.out);
+    outage.stage.run(["ledger", "check"]).ok();
+}
