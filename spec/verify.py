@@ -1657,8 +1657,9 @@ class View:
         able = [a for a in self.admins if is_human(a) and self.can_sign(a, FOREVER)]
         need(self.threshold and len(able) >= self.threshold, "too few admins who can sign")
         present = filter(None, (self.member(name, FOREVER) for name in self.members))
-        levels = {said["level"] for said in present if "level" in said}
-        levels |= {said["below"] for said in self.delegations.values()}
+        held = {said["level"] for said in present if "level" in said}
+        bounds = {said["below"] for said in self.delegations.values()}
+        levels = bounds if policy is BUILT_IN else bounds | held
         need(levels <= set(policy.levels), "a level that no policy lists")
         order = [level for level in before.levels if level in levels]
         need(order == sorted(order, key=policy.rank), "levels in use that change places")
@@ -2260,8 +2261,8 @@ class Case:
                     e.by in service["builders"] if service.get("builders")
                     else self.view.has_duty(e.by, "build", e.index))]
                 sources = {(e.says["repository"], e.says["revision"]) for e in builds}
-                counts = any(self.view.has_duty(e.by, "build", self.size) and not (
-                    e.is_leaked or self.view.is_revoked(e.key, self.size)) for e in builds)
+                counts = any(self.view.has_duty(e.by, "build", self.size) and not e.is_leaked
+                             for e in builds)
                 self.is_built |= policy is self.policies[0] and bool(sources)
                 if sources - {(service["repository"], self.revision)}:
                     codes.add("BUILD_CONTRADICTS")
