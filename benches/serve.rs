@@ -41,7 +41,7 @@ const CLIENTS: usize = 64;
 const READERS: u64 = 1_000;
 const LASTS: Duration = Duration::from_secs(8);
 /// Statements that each client has signed before it begins.
-const SIGNED: usize = 1_500;
+const SIGNED: usize = 600;
 
 struct Place {
     folder: PathBuf,

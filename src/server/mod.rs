@@ -85,6 +85,8 @@ pub struct Server {
     strangers: Rate<()>,
     room: Room,
     workers: Arc<Semaphore>,
+    /// Their own, so that no number of readers keeps them waiting.
+    handing: Arc<Semaphore>,
     is_well: watch::Receiver<bool>,
     teller: Teller,
     metrics: Arc<Metrics>,
@@ -155,6 +157,7 @@ impl Running {
             strangers: Rate::new(STRANGER_STATEMENTS_PER_MINUTE),
             room: Room::new(),
             workers: Arc::new(Semaphore::new(processors * WORKERS_PER_PROCESSOR)),
+            handing: Arc::new(Semaphore::new(processors * WORKERS_PER_PROCESSOR)),
             is_well,
             teller,
             metrics,
@@ -207,8 +210,23 @@ impl Server {
         &self,
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, Problem> {
+        Self::at_a_place(&self.workers, work).await
+    }
+
+    /// The same for who hands statements in.
+    async fn prepare<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, Problem> {
+        Self::at_a_place(&self.handing, work).await
+    }
+
+    async fn at_a_place<T: Send + 'static>(
+        places: &Arc<Semaphore>,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, Problem> {
         // Nobody closes the semaphore.
-        let place = Arc::clone(&self.workers).acquire_owned().await;
+        let place = Arc::clone(places).acquire_owned().await;
         let done = tokio::task::spawn_blocking(move || {
             let done = work();
             drop(place);

@@ -66,12 +66,12 @@ pub(super) async fn hand_in(
     let content = content::read(request, &server.room, REQUEST_BYTES_MAX).await?;
     let snapshot = server.current.get();
     let shared = Arc::clone(&server);
-    let ready = server.work(move || prepare(&shared, &snapshot, &content)).await??;
+    let ready = server.prepare(move || prepare(&shared, &snapshot, &content)).await??;
     let Ready { envelopes, known, verified } = ready;
     let committed = server.commit(envelopes.clone(), verified, None).await?;
     let committed = committed.ok_or_else(|| Problem::unavailable("the ledger has grown"))?;
     let shared = Arc::clone(&server);
-    let body = server.work(move || answers(&shared, &envelopes, known, &committed)).await??;
+    let body = server.prepare(move || answers(&shared, &envelopes, known, &committed)).await??;
     let head = [(CONTENT_TYPE, "application/json"), (CACHE_CONTROL, "no-store")];
     Ok((StatusCode::OK, head, body).into_response())
 }
