@@ -78,12 +78,14 @@ const COMMIT: &[u8] = b"tree 4b825dc642cb6eb9a060e54bf8d69288fbee4904\n\
     author Ada Ruiz <ada@shop.example> 1764400000 +0100\n\
     committer Ada Ruiz <ada@shop.example> 1764400000 +0100\ngpgsig -----BEGIN\n end\n\n\
     Retry\n\nCo-authored-by: Ben Ito <ben@shop.example>\nAssisted-by: a tool\n";
-const RECORD: &[u8] = b"{\"type\":\"countersign step v1\",\"commit\":\"1111111111111111111111111111111111111111\",\
-    \"parent\":\"2222222222222222222222222222222222222222\",\"change\":\"07070707070707070707070707070707\
-    07070707070707070707070707070707\",\"commits\":[\"1111111111111111111111111111111111111111\"],\
-    \"authors\":[{\"kind\":\"person\",\"email\":\"0909090909090909090909090909090909090909090909090909090909\
-    090909\"}],\"detected\":\"assisted\",\"opaque\":[{\"row\":0,\"why\":\"lfs-pointer\"}],\"links\":[{\"row\":1,\
-    \"to\":[\"61\"]}],\"collisions\":[2]}";
+const RECORD: &[u8] = b"\
+    {\"type\":\"countersign step v1\",\"commit\":\"1111111111111111111111111111111111111\
+    111\",\"parent\":\"2222222222222222222222222222222222222222\",\"change\":\"070707070\
+    7070707070707070707070707070707070707070707070707070707\",\"commits\":[\"11111111111\
+    11111111111111111111111111111\"],\"authors\":[{\"kind\":\"person\",\"email\":\"09090\
+    90909090909090909090909090909090909090909090909090909090909\"}],\"detected\":\"assis\
+    ted\",\"opaque\":[{\"row\":0,\"why\":\"lfs-pointer\"}],\"links\":[{\"row\":1,\"to\":\
+    [\"61\"]}],\"collisions\":[2]}";
 const TREE: &[u8] = b"100644 a\0aaaaaaaaaaaaaaaaaaaa40000 b\0bbbbbbbbbbbbbbbbbbbb";
 
 /// `spec/inbox.md` section 4, and the names of parcels in section 1.
