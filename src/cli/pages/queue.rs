@@ -144,7 +144,7 @@ impl QueuePage {
             let mut asked: BTreeMap<&MemberId, (&str, bool)> = BTreeMap::new();
             for ask in &item.report.ask {
                 let could = ask.people.len() + ask.others;
-                let is_alone = could <= usize::max(ask.missing(), 1);
+                let is_alone = could <= usize::max(ask.missing, 1);
                 for one in &ask.people {
                     asked.entry(&one.member).or_insert((&one.name, false)).1 |= is_alone;
                 }

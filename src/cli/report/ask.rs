@@ -27,7 +27,7 @@ pub(crate) struct Ask {
     pub(crate) others: usize,
     /// How many are missing.
     #[serde(skip)]
-    missing: usize,
+    pub(crate) missing: usize,
     /// How many of those who are asked for the roster lacks; none where it has enough.
     #[serde(skip_serializing_if = "is_zero")]
     pub(crate) lacking: usize,
@@ -67,11 +67,6 @@ pub(crate) struct Asked {
 }
 
 impl Ask {
-    /// How many are missing.
-    pub(crate) const fn missing(&self) -> usize {
-        self.missing
-    }
-
     /// `mk (1 waiting) or jo`, `2 of ada, jo and mk`, or that nobody could.
     pub(crate) fn who(&self) -> String {
         let said = |asked: &Asked| match asked.waiting {
