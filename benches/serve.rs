@@ -2,9 +2,9 @@
 //!
 //!     cargo bench --bench serve
 //!
-//! 1. 64 clients hand in signed approvals as fast as they are answered, each on a connection of its
-//!    own: durable, strict checks on. Beside it the library alone appends in this process, in groups
-//!    of the size that the server's had. The goal is half of that.
+//! 1. 64 clients hand in signed approvals as fast as they are answered, each on a connection of
+//!    its own: durable, strict checks on. Beside it the library alone appends in this process, in
+//!    groups of the size that the server's had. The goal is half of that.
 //! 2. The same clients at half of the rate that they reached: the goal is a 99th percentile of
 //!    50 ms, measured from the moment at which each request was due.
 //! 3. The same with 1,000 readers beside it, who ask for tiles once a second each, and for verdicts
