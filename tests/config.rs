@@ -181,7 +181,7 @@ fn several_ledgers_want_a_choice_and_a_folder_finds_its_origin() {
     assert_eq!(found.origin, None);
     assert_eq!(found.folder, Some(places.current.join("../x")));
     assert_eq!(named("b.example").unwrap().folder, Some(root.join("data/countersign/b.example")));
-    for other in ["", "a b", "https://a.example/"] {
+    for other in ["", "a b", "https://", "https://a.example/?ledger"] {
         assert!(matches!(named(other), Err(ConfigError::Value { .. })), "{other:?}");
     }
 }

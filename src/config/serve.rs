@@ -257,7 +257,7 @@ may = ["read", "gate"]
     #[test]
     fn mistakes_of_a_server_are_refused_with_their_line() {
         for (from, to, line) in [
-            ("listen", "listens", 5),
+            ("listen", "listens", 6),
             ("\"open\"", "\"closed\"", 7),
             ("tls_key = \"/etc/countersign/tls/key.pem\"\n", "", 9),
             ("\"/etc/countersign/tls/key.pem\"", "\"key.pem\"", 10),

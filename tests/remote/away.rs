@@ -25,9 +25,9 @@ impl Outage {
     fn new(test: &str, max_age: Option<&str>) -> (Self, Serving) {
         let stage = Stage::begun(test);
         if let Some(age) = max_age {
-            let file = stage.home().join(".config/countersign/trust/localhost_shop.toml");
-            let text = fs::read_to_string(&file).unwrap();
-            fs::write(&file, format!("{text}max_age = \"{age}\"\n")).unwrap();
+            let trust = stage.home().join(".config/countersign/trust/localhost_shop.toml");
+            let root = fs::read_to_string(&trust).unwrap();
+            fs::write(&trust, format!("{root}max_age = \"{age}\"\n")).unwrap();
         }
         let policy = stage.write(stage.root().join("policy.toml"), POLICY);
         stage.run(["policy", "apply", policy.to_str().unwrap(), "-y"]).ok();

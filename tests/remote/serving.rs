@@ -29,6 +29,7 @@ impl Serving {
     }
 
     /// Starts one again, at an address where one was before.
+    #[expect(clippy::zombie_processes, reason = "one that does not begin has ended by itself")]
     pub(crate) fn start_at(stage: &Stage, address: &str) -> Self {
         let mut command = stage.command(["serve", "--json", "--listen", address]);
         command.env("COUNTERSIGN_LEDGER", stage.ledger());
@@ -46,9 +47,8 @@ impl Serving {
             if let Ok(said) = serde_json::from_str::<Value>(&text) {
                 return Self { child, url: said["url"].as_str().unwrap().to_owned() };
             }
-            if out.read_line(&mut text).unwrap() == 0 {
-                panic!("the server ended: {text}{}", log.join().unwrap());
-            }
+            let is_over = out.read_line(&mut text).unwrap() == 0;
+            assert!(!is_over, "the server ended: {text}{}", log.join().unwrap());
         }
     }
 
