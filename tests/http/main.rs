@@ -233,7 +233,7 @@ fn a_client_waits_no_longer_and_reads_no_more_than_it_said() {
     assert_eq!(modest.get(&served.url("/hello")), Err(ClientError::TooLarge(4)));
     let closed = served.url("/hello");
     drop(served);
-    assert!(matches!(client().get(&closed), Err(ClientError::Failed(_))));
+    assert!(matches!(client().get(&closed), Err(ClientError::NoConnection(_))));
     assert!(matches!(client().get("no url"), Err(ClientError::Failed(_))));
 }
 
