@@ -1,7 +1,7 @@
 //! A server for one ledger (`spec/server.md`): statements are handed in, and what a verifier needs
 //! is read.
 //!
-//! One thread appends ([`commit`]). Whoever reads has a snapshot of the newest commit, and waits
+//! One thread appends (`commit.rs`). Whoever reads has a snapshot of the newest commit, and waits
 //! for nobody. What takes the disk or the processor is done on a bounded number of threads.
 
 mod access;

@@ -23,7 +23,7 @@ pub struct StoreLog<'a, S> {
     store: &'a S,
     /// Entries from here on do not count as found: they are being replayed.
     below: Option<EntryIndex>,
-    /// How many entries there are, once that was asked.
+    /// How many entries there were when that was asked last.
     size: Cell<Option<TreeSize>>,
     /// The root that was asked for last: of those who sign at a time, most have seen the same tree.
     root: Cell<Option<(TreeSize, RootHash)>>,
@@ -52,7 +52,8 @@ impl<S: Store> Log for StoreLog<'_, S> {
         {
             return Ok(Some(root));
         }
-        let whole = if let Some(whole) = self.size.get() {
+        // A log that has grown since is asked again; what it had stays as it was.
+        let whole = if let Some(whole) = self.size.get().filter(|whole| size <= *whole) {
             whole
         } else {
             let head = self.store.head().map_err(|error| unreadable(&error))?;
