@@ -33,7 +33,10 @@ impl Gatherer {
             return;
         }
         loop {
-            self.ask(&orders);
+            // Who tells what it has cosigned is shown the growth since then at once.
+            if self.ask(&orders) {
+                self.ask(&orders);
+            }
             match self.grown.recv_timeout(AGAIN_AFTER) {
                 Ok(()) | Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => break,
@@ -41,7 +44,8 @@ impl Gatherer {
         }
     }
 
-    fn ask(&self, orders: &impl Fn() -> Option<Orders>) {
+    /// Asks once; gives whether a witness told what it has instead of cosigning.
+    fn ask(&self, orders: &impl Fn() -> Option<Orders>) -> bool {
         let snapshot = self.current.get();
         let now = self.clock.now();
         let prepared =
@@ -51,14 +55,16 @@ impl Gatherer {
         let failed = |why: String| {
             let (witness, outcome) = ("all".to_owned(), why);
             self.teller.tell(Event::Witnessed { witness, outcome, is_alarming: true });
+            false
         };
         let gathering = match prepared {
             Ok(Some(gathering)) => gathering,
-            Ok(None) => return,
+            Ok(None) => return false,
             Err(error) => return failed(error.to_string()),
         };
         match gathering.ask(Duration::from_millis(WITNESS_WAIT_MILLISECONDS), now) {
             Ok(outcomes) => {
+                let has_told = outcomes.iter().any(|(_, one)| matches!(one, Outcome::Told(_)));
                 for (witness, outcome) in outcomes {
                     let (outcome, is_alarming) = match outcome {
                         Outcome::Cosigned => ("cosigned".to_owned(), false),
@@ -72,6 +78,7 @@ impl Gatherer {
                 if let Some(orders) = orders() {
                     orders.cosigned();
                 }
+                has_told
             }
             Err(error) => failed(error.to_string()),
         }
