@@ -1,13 +1,13 @@
 //! Following somebody else's log: what it shows is verified, kept, and folded into a view of one's
 //! own (`spec/monitor.md` section 1).
 
-use std::collections::BTreeSet;
 use std::path::Path;
 use std::time::Duration;
 
 use super::error::SessionError;
 use super::folder::{LedgerFolder, LedgerKeyFile};
 use super::keys::{candidate_keys, candidate_keys_in, check_key_of_size, check_trust};
+use super::part::{Part, signed_by_ledger};
 use super::random::random;
 use super::references::Parsed;
 use super::replay::replay;
@@ -19,8 +19,7 @@ use crate::base::time::Timestamp;
 use crate::ledger::fork::Fork;
 use crate::ledger::head::open_checkpoint;
 use crate::ledger::read::{consistency, prover};
-use crate::ledger::store::{Batch, CheckpointFile as _, Commit, Head, Store, StoreError};
-use crate::ledger::topics::topics;
+use crate::ledger::store::{Batch, CheckpointFile as _, Commit, Store, StoreError};
 use crate::merkle::leaf_hash;
 use crate::merkle::proof::verify_consistency;
 use crate::merkle::tree::TileTree;
@@ -127,12 +126,6 @@ pub struct Judged<'a> {
     pub envelope: &'a Envelope,
     /// What it says.
     pub statement: &'a Statement,
-}
-
-/// Entries that were read, and the tree over all up to them.
-struct Part {
-    batch: Batch,
-    tree: TileTree,
 }
 
 impl Follower {
@@ -278,24 +271,25 @@ impl Follower {
         while tree.size() < claimed.size {
             let most = tree.size().get().saturating_add(PAGE_LEAVES_MAX as u64);
             let end = TreeSize::new(claimed.size.get().min(most));
-            let mut part = read(shown, tree, end)?;
-            keys.splice(0..0, candidate_keys_in(part.batch.leaves.iter().cloned(), &self.trust));
-            if !leads_to(shown, &part.tree, claimed)? {
+            let (mut batch, grown) = read(shown, tree, end)?;
+            keys.splice(0..0, candidate_keys_in(batch.leaves.iter().cloned(), &self.trust));
+            if !leads_to(shown, &grown, claimed)? {
                 return Err(self.diverged(shown, had, note, keys)?);
             }
             if end == claimed.size {
-                self.verified(note, keys)?;
-                part.batch.head.checkpoint = signed_by_ledger(note, keys)?;
+                let verified = self.verified(note, keys)?;
+                batch.head.checkpoint = signed_by_ledger(verified.note(), keys)
+                    .map_err(|error| FollowError::broken("the checkpoint", error))?;
             }
-            let token = part.batch.head.token();
-            match self.store.commit(expected, &part.batch)? {
+            let token = batch.head.token();
+            match self.store.commit(expected, &batch)? {
                 Commit::Committed => expected = Some(token),
                 Commit::Unknown(error) => return Err(error.into()),
                 Commit::Stale => {
                     return Err(StoreError::unavailable("the copy", "is used by others").into());
                 }
             }
-            tree = part.tree;
+            tree = grown;
         }
         Ok(())
     }
@@ -419,37 +413,28 @@ impl Follower {
 }
 
 /// Entries of a shown log from a tree's end on.
-fn read<S: Store>(shown: &S, mut tree: TileTree, end: TreeSize) -> Result<Part, FollowError> {
+fn read<S: Store>(
+    shown: &S,
+    tree: TileTree,
+    end: TreeSize,
+) -> Result<(Batch, TileTree), FollowError> {
+    let missing = |next: EntryIndex| FollowError::broken(format!("entry {next}"), "is missing");
     let first = tree.size().next_index();
-    let (mut kept, mut found, mut last) = (Vec::new(), Vec::new(), None);
-    while tree.size() < end {
-        let next = tree.size().next_index();
+    let mut part = Part::after(tree);
+    while part.size() < end {
+        let next = part.size().next_index();
         let left = usize::try_from(end.get() - next.get()).unwrap_or(usize::MAX);
         let leaves = shown.leaves(next, left).map_err(FollowError::of_shown)?;
         if leaves.is_empty() {
-            return Err(FollowError::broken(format!("entry {next}"), "is missing"));
+            return Err(missing(next));
         }
         for bytes in leaves.into_iter().take(left) {
-            let index = tree.size().next_index();
+            let index = part.size().next_index();
             let broken = |error: SessionError| FollowError::broken(format!("entry {index}"), error);
-            let Parsed { leaf, envelope, statement } =
-                Parsed::parse(index, &bytes).map_err(broken)?;
-            let named: BTreeSet<_> =
-                topics(envelope.statement_id(), &statement).into_iter().collect();
-            found.extend(named.into_iter().map(|topic| (topic, index)));
-            let hash = leaf_hash(&bytes);
-            tree.append(&hash);
-            last = Some((hash, leaf.time()));
-            kept.push(bytes);
+            part.push(bytes).map_err(broken)?;
         }
     }
-    let Some((last_leaf, last_time)) = last else {
-        return Err(FollowError::broken(format!("entry {first}"), "is missing"));
-    };
-    let checkpoint = String::new();
-    let head = Head { size: tree.size(), root: tree.root(), last_leaf, last_time, checkpoint };
-    let tiles = tree.take_changed().into_iter().collect();
-    Ok(Part { batch: Batch { first, leaves: kept, tiles, topics: found, head }, tree })
+    part.finish().ok_or_else(|| missing(first))
 }
 
 /// Whether a tree is the claimed one, or the beginning of it by the tiles that are shown.
@@ -470,19 +455,6 @@ fn leads_to<S: Store>(
         Ok(hashes) => hashes,
     };
     Ok(verify_consistency(size, &root, claimed.size, &claimed.root, &hashes).is_ok())
-}
-
-/// The note with the ledger's own line alone: a value of the store has no room for those of many
-/// witnesses.
-fn signed_by_ledger(note: &[u8], keys: &[VerifierKey]) -> Result<String, FollowError> {
-    let broken = |error: String| FollowError::broken("the checkpoint", error);
-    let note = SignedNote::parse(note).map_err(|error| broken(error.to_string()))?;
-    let own = note
-        .signatures()
-        .iter()
-        .filter(|line| keys.iter().any(|key| key.name() == line.name() && key.id() == line.id()));
-    let note = SignedNote::new(note.text().to_owned(), own.cloned().collect());
-    note.map(|note| note.to_string()).map_err(|error| broken(error.to_string()))
 }
 
 /// The copy's own secret, made once.

@@ -14,6 +14,7 @@ pub mod follow;
 mod genesis;
 mod keys;
 mod mirror;
+mod part;
 mod random;
 mod reading;
 mod references;

@@ -1,27 +1,23 @@
 //! Bringing a copy up to what its server shows: new entries are fetched, held against the signed
 //! checkpoint, and only then kept. The tree that the copy had must be the beginning of the new one.
 
-use std::collections::BTreeSet;
-
 use super::server::Server;
 use crate::base::limits::{COPY_ENTRIES_AT_ONCE, ENTRIES_MAX};
-use crate::base::position::{EntryIndex, TreeSize};
+use crate::base::position::TreeSize;
 use crate::ledger::fork::Fork;
 use crate::ledger::head::open_checkpoint;
-use crate::ledger::store::{Batch, CheckpointFile as _, Commit, Head, Store as _, StoreError};
-use crate::ledger::topics::topics;
-use crate::merkle::leaf_hash;
+use crate::ledger::store::{Batch, CheckpointFile as _, Commit, Store as _, StoreError};
 use crate::merkle::proof::{Prover, verify_consistency};
 use crate::merkle::tile::{TILE_WIDTH, Tile, unbundle};
 use crate::merkle::tree::TileTree;
+use crate::note::SignedNote;
 use crate::note::checkpoint::{Checkpoint, VerifiedCheckpoint};
 use crate::note::key::VerifierKey;
-use crate::note::{NoteSignature, SignedNote};
 use crate::session::cosigned::continues;
 use crate::session::error::SessionError;
 use crate::session::folder::LedgerFolder;
 use crate::session::keys::{candidate_keys, candidate_keys_in};
-use crate::session::references::Parsed;
+use crate::session::part::{Part, signed_by_ledger};
 use crate::store::sled::SledStore;
 use crate::verify::trust::TrustRoot;
 
@@ -31,12 +27,6 @@ pub(super) struct Sync<'a> {
     pub(super) folder: &'a LedgerFolder,
     pub(super) trust: &'a TrustRoot,
     pub(super) server: &'a Server,
-}
-
-/// Entries that were fetched, and the tree over all up to them.
-struct Fetched {
-    batch: Batch,
-    tree: TileTree,
 }
 
 impl Sync<'_> {
@@ -115,10 +105,10 @@ impl Sync<'_> {
             let most = tree.size().get().saturating_add(COPY_ENTRIES_AT_ONCE);
             let end = TreeSize::new(claimed.size.get().min(most));
             let is_last = end == claimed.size;
-            let mut fetched = self.part(tree, end, claimed.size)?;
-            let brought = candidate_keys_in(fetched.batch.leaves.iter().cloned(), self.trust);
+            let (mut batch, grown) = self.part(tree, end, claimed.size)?;
+            let brought = candidate_keys_in(batch.leaves.iter().cloned(), self.trust);
             keys.splice(0..0, brought);
-            let root = fetched.tree.root();
+            let root = grown.root();
             let is_part = if is_last {
                 self.verified(note, keys)?;
                 root == claimed.root
@@ -130,17 +120,18 @@ impl Sync<'_> {
                 return Err(self.diverged(own, note, keys)?);
             }
             if is_last {
-                fetched.batch.head.checkpoint = signed_by_ledger(note, keys)?;
+                batch.head.checkpoint = signed_by_ledger(note, keys)
+                    .map_err(|error| SessionError::integrity("a checkpoint", error.to_string()))?;
             }
-            let token = fetched.batch.head.token();
-            match self.store.commit(expected, &fetched.batch)? {
+            let token = batch.head.token();
+            match self.store.commit(expected, &batch)? {
                 Commit::Committed => expected = Some(token),
                 Commit::Unknown(error) => return Err(error.into()),
                 Commit::Stale => {
                     return Err(StoreError::unavailable("the copy", "is used by others").into());
                 }
             }
-            tree = fetched.tree;
+            tree = grown;
         }
         Ok(())
     }
@@ -148,14 +139,14 @@ impl Sync<'_> {
     /// The entries up to `end`, of bundles as wide as a tree of `size` has them.
     fn part(
         &self,
-        mut tree: TileTree,
+        tree: TileTree,
         end: TreeSize,
         size: TreeSize,
-    ) -> Result<Fetched, SessionError> {
+    ) -> Result<(Batch, TileTree), SessionError> {
         let first = tree.size().next_index();
-        let (mut leaves, mut found, mut last) = (Vec::new(), Vec::new(), None);
-        while tree.size() < end {
-            let next = tree.size().get();
+        let mut part = Part::after(tree);
+        while part.size() < end {
+            let next = part.size().get();
             let tile = Tile::within(0, next / TILE_WIDTH, size)
                 .ok_or_else(|| self.wrong("its size is out of range"))?;
             let bytes = self.server.bundle(tile)?;
@@ -165,27 +156,13 @@ impl Sync<'_> {
             }
             let known = usize::try_from(next % TILE_WIDTH).unwrap_or(usize::MAX);
             for bytes in entries.into_iter().skip(known) {
-                if tree.size() == end {
+                if part.size() == end {
                     break;
                 }
-                let index = tree.size().next_index();
-                let Parsed { leaf, envelope, statement } = Parsed::parse(index, bytes)?;
-                let named: BTreeSet<_> =
-                    topics(envelope.statement_id(), &statement).into_iter().collect();
-                found.extend(named.into_iter().map(|topic| (topic, index)));
-                let hash = leaf_hash(bytes);
-                tree.append(&hash);
-                last = Some((hash, leaf.time()));
-                leaves.push(bytes.to_vec());
+                part.push(bytes.to_vec())?;
             }
         }
-        let missing =
-            |first: EntryIndex| SessionError::integrity(format!("entry {first}"), "missing");
-        let (last_leaf, last_time) = last.ok_or_else(|| missing(first))?;
-        let checkpoint = String::new();
-        let head = Head { size: tree.size(), root: tree.root(), last_leaf, last_time, checkpoint };
-        let tiles = tree.take_changed().into_iter().collect();
-        Ok(Fetched { batch: Batch { first, leaves, tiles, topics: found, head }, tree })
+        part.finish().ok_or_else(|| SessionError::integrity(format!("entry {first}"), "missing"))
     }
 
     /// Why what the server shows is no continuation of what the copy has: two signed histories,
@@ -237,16 +214,4 @@ impl Sync<'_> {
         let what = format!("what the server at {} shows", self.server.url());
         SessionError::integrity(what, why)
     }
-}
-
-/// The note with the ledger's own line alone: a value of the store has no room for those of many
-/// witnesses, which are kept apart.
-fn signed_by_ledger(note: &SignedNote, keys: &[VerifierKey]) -> Result<String, SessionError> {
-    let is_own = |line: &&NoteSignature| {
-        keys.iter().any(|key| key.name() == line.name() && key.id() == line.id())
-    };
-    let own = note.signatures().iter().filter(is_own).cloned().collect();
-    let note = SignedNote::new(note.text().to_owned(), own)
-        .map_err(|error| SessionError::integrity("a checkpoint", error.to_string()))?;
-    Ok(note.to_string())
 }
