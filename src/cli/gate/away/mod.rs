@@ -1,0 +1,152 @@
+//! The gate where the ledger is away (`spec/away.md` section 3): what passes all the same, by what
+//! was verified last, and what is recorded of it later.
+
+mod pass;
+mod passing;
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+
+use super::judge::Inquiry;
+use super::outcome::Ground;
+use crate::base::digest::ContentDigest;
+use crate::cli::Context;
+use crate::cli::address::{Address, WAY_OUT};
+use crate::cli::desk::Desk;
+use crate::cli::error::CliError;
+use crate::cli::exit::ExitStatus;
+use crate::cli::time::span;
+use crate::cli::ui::Word;
+use crate::session::SessionError;
+use crate::verify::Question;
+use crate::verify::trust::TrustRoot;
+
+use self::pass::pass;
+use self::passing::{by_bundle, by_kept_bundle, by_overrides, by_rollback};
+
+/// What is asked of the gate.
+pub(crate) struct Asked<'a> {
+    /// The question.
+    pub(crate) inquiry: Inquiry<'a>,
+    /// A bundle that is to answer it.
+    pub(crate) bundle: Option<&'a Path>,
+    /// Signed overrides.
+    pub(crate) overrides: &'a [PathBuf],
+    /// The deployment.
+    pub(crate) command: &'a [OsString],
+    /// Whether it runs in whatever work tree this is.
+    pub(crate) any_checkout: bool,
+    /// Whether nothing is to be recorded.
+    pub(crate) only_decide: bool,
+}
+
+/// What there is without the ledger.
+struct Away {
+    trust: TrustRoot,
+    ground: Ground,
+    /// The copy as it was left; none where there is none, and of a ledger's own folder.
+    left: Option<Desk>,
+    /// The bundles of what was allowed here.
+    bundles: Option<PathBuf>,
+    why: CliError,
+}
+
+/// Answers without the ledger.
+///
+/// # Errors
+/// Exit 4, with what can be done, where nothing passes.
+pub(crate) fn run(
+    context: &mut Context,
+    asked: &Asked<'_>,
+    address: Address,
+    error: SessionError,
+) -> Result<ExitStatus, CliError> {
+    let away = Away::new(address, error)?;
+    let found = match (asked.bundle, asked.overrides) {
+        (Some(file), _) => Some(by_bundle(context, &away, asked, file)?),
+        (None, []) => match by_kept_bundle(context, &away, asked)? {
+            Some(found) => Some(Ok(found)),
+            None => by_rollback(context, &away, asked).map(Ok),
+        },
+        (None, files) => Some(by_overrides(context, &away, asked, files)?),
+    };
+    match found {
+        Some(Ok(passing)) => pass(context, asked, away, &passing),
+        Some(Err(refused)) => {
+            context.ui.answer(Word::No, &refused);
+            tell_away(context, &away.why);
+            Ok(ExitStatus::No)
+        }
+        None => Err(ways(&away, asked)),
+    }
+}
+
+impl Away {
+    fn new(address: Address, error: SessionError) -> Result<Self, CliError> {
+        let (trust, bundles) = (address.trust.clone(), address.bundles());
+        let ground = Ground {
+            ledger: trust.ledger(),
+            seen: Some(address.newest_seen()?),
+            spool: address.spool().cloned(),
+        };
+        let left = match address.open_as_left("gate") {
+            Some(Ok(session)) => Some(address.desk(session)),
+            Some(Err(error)) if !error.is_away() => return Err(error.into()),
+            Some(Err(_)) | None => None,
+        };
+        Ok(Self { trust, ground, left, bundles, why: error.into() })
+    }
+
+    /// The question, as the policy that was verified last lets it be put.
+    fn question(&self, context: &Context, asked: &Asked<'_>) -> Option<Question> {
+        let desk = self.left.as_ref()?;
+        let policy = desk.policy().ok()?;
+        let service = desk.service(&policy, asked.inquiry.service).ok()?.name.clone();
+        let environment = crate::cli::desk::environment(&policy, asked.inquiry.environment).ok()?;
+        let revision = desk.repository.as_ref()?.resolve(asked.inquiry.revision).ok()?;
+        let (artifacts, time) = (asked.inquiry.sorted_artifacts(), context.now());
+        Some(Question { service, environment, revision, artifacts, time })
+    }
+}
+
+/// The name of the file of what was allowed for a question.
+pub(crate) fn kept_name(question: &Question) -> String {
+    let Question { service, environment, revision, artifacts, .. } = question;
+    let artifacts: Vec<_> = artifacts.iter().map(ToString::to_string).collect();
+    let text = format!("{service}\n{environment}\n{revision}\n{}", artifacts.join("\n"));
+    format!("{}.bundle", ContentDigest::of(text.as_bytes()))
+}
+
+fn tell_away(context: &mut Context, why: &CliError) {
+    context.ui.paragraph(0, &format!("the ledger is away: {}", why.message));
+}
+
+/// What is left, with the commands for it.
+fn ways(away: &Away, asked: &Asked<'_>) -> CliError {
+    let run = if asked.command.is_empty() { "" } else { " -- CMD" };
+    let age = away.trust.max_age().map(|age| format!(" younger than {}", span(age)));
+    let mut error = away.why.clone().hint(format!(
+        "a bundle of it{} passes: countersign gate --bundle FILE{run}",
+        age.unwrap_or_default()
+    ));
+    let policy = away.left.as_ref().and_then(|desk| Some((desk, desk.policy().ok()?)));
+    if let Some((desk, policy)) = policy
+        && let Ok(service) = desk.service(&policy, asked.inquiry.service)
+        && let Ok(environment) = crate::cli::desk::environment(&policy, asked.inquiry.environment)
+    {
+        let points = desk.session.view().settled(&service.name, &environment);
+        let mut revisions = points.all().iter().rev().filter_map(|point| point.revision.as_ref());
+        let (live, before) = (revisions.next(), revisions.next());
+        if let Some(back) = before.or(live) {
+            error = error.hint(format!(
+                "what was live before passes: countersign gate --revision {}{run}",
+                back.short()
+            ));
+        }
+    }
+    match &away.left {
+        // Without a roster nobody can judge the file: it is deployed by hand, and recorded later.
+        None => error.hint(WAY_OUT),
+        Some(_) => error.hint(format!("{WAY_OUT}; then: countersign gate --override FILE{run}")),
+    }
+}
