@@ -3,6 +3,8 @@
 //! The file is only a memory of this machine's own fold: it carries a MAC under the ledger's own
 //! key, and one that is missing, damaged or of another tree is thrown away, never repaired.
 
+use std::borrow::Cow;
+
 use serde::{Deserialize, Serialize};
 
 use super::folder::LedgerFolder;
@@ -19,15 +21,15 @@ use crate::view::View;
 /// Changes with every change of the view's form or of what the fold means.
 const FORM: u64 = 7;
 /// A small view is written after every append, a larger one only after so many entries.
-const SMALL_BYTES: usize = 64 * 1024;
+const SMALL_BYTES: u64 = 64 * 1024;
 const ENTRIES_BEHIND_MAX: u64 = 256;
 
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct ViewFile {
+struct ViewFile<'a> {
     form: u64,
     root: RootHash,
-    view: View,
+    view: Cow<'a, View>,
 }
 
 fn mac(key: &NoteSigner, body: &[u8]) -> String {
@@ -49,11 +51,11 @@ pub(super) fn load<S: Store>(
     if vouched != mac(key, body).as_bytes() {
         return None;
     }
-    let file: ViewFile = serde_json::from_slice(body).ok()?;
+    let file: ViewFile<'_> = serde_json::from_slice(body).ok()?;
     let of_this_tree = file.form == FORM
         && file.view.size() <= size
         && prover(store, size).root(file.view.size()).ok()? == file.root;
-    of_this_tree.then_some(file.view)
+    of_this_tree.then(|| file.view.into_owned())
 }
 
 /// Writes the view where it pays, `remembered` being the size that the file has; gives the size
@@ -65,16 +67,18 @@ pub(super) fn save(
     root: RootHash,
     remembered: TreeSize,
 ) -> TreeSize {
-    let file = ViewFile { form: FORM, root, view: view.clone() };
-    let Ok(body) = serde_json::to_vec(&file) else { return remembered };
+    let path = folder.view_file();
     let behind = view.size().get().saturating_sub(remembered.get());
-    if body.len() > SMALL_BYTES && behind < ENTRIES_BEHIND_MAX {
+    let is_large = std::fs::metadata(&path).is_ok_and(|file| file.len() > SMALL_BYTES);
+    if is_large && behind < ENTRIES_BEHIND_MAX {
         return remembered;
     }
+    let file = ViewFile { form: FORM, root, view: Cow::Borrowed(view) };
+    let Ok(body) = serde_json::to_vec(&file) else { return remembered };
     let mut bytes = mac(key, &body).into_bytes();
     bytes.push(b'\n');
     bytes.extend_from_slice(&body);
-    match durable::replace_memory(&folder.view_file(), &bytes) {
+    match durable::replace_memory(&path, &bytes) {
         Ok(()) => view.size(),
         Err(_) => remembered,
     }
