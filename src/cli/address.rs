@@ -61,6 +61,12 @@ impl Remote {
 pub(in crate::cli) const WAY_OUT: &str =
     "in an emergency no ledger is needed: countersign override -m WHY -o FILE";
 
+/// Where a command is run that begins a ledger, or a server.
+pub(in crate::cli) const ON_ITS_MACHINE: &str = "run it on the machine that the ledger is on";
+/// Where a command is run that a server keeps from the ledger's folder.
+pub(in crate::cli) const SERVER_STOPPED: &str =
+    "run it on the machine that the ledger is on, once the server is stopped";
+
 impl Address {
     /// Opens the ledger. `command` is what others are told who wait for it.
     ///
@@ -167,17 +173,18 @@ impl Address {
 }
 
 impl Context {
-    /// For commands that work on a ledger's own folder alone.
+    /// For commands that work on a ledger's own folder alone; `instead` is what to do where a
+    /// server answers for it.
     ///
     /// # Errors
     /// Where a server answers for the ledger, or settings cannot be read.
-    pub(crate) fn need_own_folder(&self, what: &str) -> Result<(), CliError> {
+    pub(crate) fn need_own_folder(&self, what: &str, instead: &str) -> Result<(), CliError> {
         // A repository that cannot be read is told by who needs it.
         let identity = self.repository_if_any().ok().flatten().as_ref().map(identity);
         let choice = self.configuration()?.ledger(identity.as_ref());
         let Some(url) = choice.ok().and_then(|choice| choice.value.url) else { return Ok(()) };
         let message = format!("{what} works on the ledger's own folder, and {url} answers for it");
-        Err(CliError::usage(message).hint("run it on the machine that the ledger is on"))
+        Err(CliError::usage(message).hint(instead))
     }
 
     /// Where the ledger is, and what it must be, by settings alone.

@@ -341,8 +341,10 @@ fn is_the_end(error: &SessionError) -> bool {
 
 fn problem(error: &SessionError) -> Problem {
     match error {
-        SessionError::NoNextKey { .. } => {
-            Problem::new(axum::http::StatusCode::CONFLICT, "NO_NEXT_KEY", error.to_string())
+        SessionError::NoNextKey { key } => {
+            let why =
+                format!("the new ledger key is not here, where ledger rotate-key makes it: {key}");
+            Problem::new(axum::http::StatusCode::CONFLICT, "NO_NEXT_KEY", why)
         }
         // Nothing about the ledger is wrong that the one who hands in could see, or mend.
         error => Problem::unavailable(error.to_string()),

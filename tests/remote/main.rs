@@ -12,5 +12,7 @@ mod common;
 mod commands;
 mod copies;
 mod ends;
+mod rotated;
 mod serving;
 mod shown;
+mod tour;

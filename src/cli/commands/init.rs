@@ -12,6 +12,7 @@ use self::people::OtherAdmin;
 use crate::base::limits::FREE_TEXT_BYTES_MAX;
 use crate::base::name::{MemberId, Origin, ReferenceName, RepositoryName, ServiceName};
 use crate::cli::Context;
+use crate::cli::address::ON_ITS_MACHINE;
 use crate::cli::desk::{Profile, gate_key_file, identity, ledger_key_file};
 use crate::cli::error::{CliError, ErrorKind};
 use crate::cli::exit::ExitStatus;
@@ -98,7 +99,7 @@ struct Plan {
 
 /// Runs the command.
 pub(crate) fn run(context: &mut Context, args: &Args) -> Result<ExitStatus, CliError> {
-    context.need_own_folder("init")?;
+    context.need_own_folder("init", ON_ITS_MACHINE)?;
     let configuration = context.configuration()?;
     let repository = context.repository()?;
     let plan = plan(context, &configuration, &repository, args)?;

@@ -9,6 +9,7 @@ use serde::Serialize;
 use crate::base::limits::{KEY_FILE_BYTES_MAX, SETTINGS_BYTES_MAX};
 use crate::base::time::Clock as _;
 use crate::cli::Context;
+use crate::cli::address::ON_ITS_MACHINE;
 use crate::cli::desk::{gate_key_file, ledger_key_file};
 use crate::cli::env::SystemClock;
 use crate::cli::error::{CliError, ErrorKind};
@@ -51,7 +52,7 @@ struct Listening<'a> {
 
 /// Runs the command.
 pub(crate) fn run(context: &mut Context, args: &Args) -> Result<ExitStatus, CliError> {
-    context.need_own_folder("serve")?;
+    context.need_own_folder("serve", ON_ITS_MACHINE)?;
     let address = context.address()?;
     let configuration = context.configuration()?;
     let trust = address.trust.clone();

@@ -293,7 +293,7 @@ impl Server {
                 let who = if self.has_token { "this token" } else { "anybody without a token" };
                 ServerError::Denied { url, who, what }
             }
-            400 | 413 | 415 => ServerError::Refused { url, why },
+            400 | 409 | 413 | 415 => ServerError::Refused { url, why },
             408 | 500..=599 => ServerError::Away { url, why },
             _ => ServerError::Strange { url, why },
         }

@@ -21,7 +21,8 @@ const ROUNDS_MAX: usize = 2;
 /// Runs the command. The ledger is held only while proofs are read, never while anybody is waited
 /// for.
 pub(super) fn run(context: &mut Context, output: Option<&Path>) -> Result<ExitStatus, CliError> {
-    context.need_own_folder("ledger checkpoint --witness")?;
+    let instead = "leave out --witness: the server asks its witnesses itself";
+    context.need_own_folder("ledger checkpoint --witness", instead)?;
     let wait = Duration::from_millis(WITNESS_WAIT_MILLISECONDS);
     let mut last: Vec<(WitnessName, Outcome)> = Vec::new();
     for round in 0..ROUNDS_MAX {

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 
 use crate::cli::Context;
+use crate::cli::address::SERVER_STOPPED;
 use crate::cli::error::CliError;
 use crate::cli::exit::ExitStatus;
 use crate::cli::ui::{Role, Table, Ui};
@@ -51,7 +52,7 @@ struct Answer<'a> {
 /// Runs the command. It needs trust root and folder, and no ledger that opens.
 pub(super) fn run(context: &mut Context, args: &Args) -> Result<ExitStatus, CliError> {
     if args.to.is_none() {
-        context.need_own_folder("ledger restore without --to")?;
+        context.need_own_folder("ledger restore without --to", SERVER_STOPPED)?;
     }
     let address = context.address()?;
     let resolve = |path: &Path| context.environment.resolve(path);

@@ -9,7 +9,6 @@ use crate::statement::governance::{Operation, RotateLedgerKey};
 
 /// Runs the command.
 pub(super) fn run(context: &mut Context, flags: &SigningFlags) -> Result<ExitStatus, CliError> {
-    context.need_own_folder("ledger rotate-key")?;
     let desk = context.desk("ledger rotate-key")?;
     let file = ledger_key_file(&context.configuration()?, desk.trust.origin())?;
     if !file.path().exists() {

@@ -6,6 +6,7 @@ use crate::base::digest::Commitment;
 use crate::base::name::MemberId;
 use crate::base::position::EntryIndex;
 use crate::cli::Context;
+use crate::cli::address::SERVER_STOPPED;
 use crate::cli::desk::Desk;
 use crate::cli::error::CliError;
 use crate::cli::exit::ExitStatus;
@@ -39,7 +40,7 @@ pub(crate) struct Args {
 
 /// Runs the command.
 pub(super) fn run(context: &mut Context, args: &Args) -> Result<ExitStatus, CliError> {
-    context.need_own_folder("roster forget")?;
+    context.need_own_folder("roster forget", SERVER_STOPPED)?;
     let desk = context.desk("roster forget")?;
     let (roster, size) = (desk.session.view().roster(), desk.session.size());
     let id = match MemberId::new(args.member.as_str()) {
