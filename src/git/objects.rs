@@ -7,7 +7,7 @@ use std::io::Read as _;
 use std::process::{Command, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use gix::objs::{Find as _, FindHeader as _, Kind};
+use gix::objs::{Exists as _, Find as _, FindHeader as _, Kind};
 use sha2::{Digest as _, Sha256};
 
 use super::error::{GitError, detail};
@@ -31,6 +31,8 @@ pub(super) type BlobMemory = Arc<Mutex<HashMap<ObjectId, BlobFacts>>>;
 /// A reader of objects. One a thread.
 pub(super) struct Objects {
     repository: gix::Repository,
+    /// Looks no second time for packs that may have come: for what is not expected to be there.
+    as_found: gix::OdbHandle,
     blobs: BlobMemory,
     promisor: Option<Arc<Promisor>>,
     blob_bytes_max: Cell<u64>,
@@ -43,8 +45,11 @@ impl Objects {
     pub(super) fn new(mut repository: gix::Repository, blobs: BlobMemory) -> Self {
         // The configuration says so too; this is the switch that the reader itself looks at.
         repository.objects.ignore_replacements = true;
+        let mut as_found = repository.objects.clone();
+        as_found.refresh_never();
         Self {
             repository,
+            as_found,
             blobs,
             promisor: None,
             blob_bytes_max: Cell::new(BLOB_BYTES_MAX),
@@ -120,6 +125,12 @@ impl Objects {
             Ok(header) => Ok(header.map(|header| (header.kind, header.size))),
             Err(error) => Err(damaged(id, "header", &error)),
         }
+    }
+
+    /// Whether an object is there, as far as the packs that were found first tell: one that came
+    /// meanwhile may be missed. Cheap, where most are not there.
+    pub(super) fn was_found(&self, id: &ObjectId) -> bool {
+        self.git_id(id).is_some_and(|id| self.as_found.exists(&id))
     }
 
     /// The id as gix has it, where it is of this repository's object format.

@@ -23,6 +23,12 @@ const THREADS_MAX: usize = 8;
 type Entry = Option<(EntryKind, ObjectId)>;
 
 impl Repository {
+    /// Whether a commit is there. One that came after this repository was opened may be missed.
+    #[must_use]
+    pub fn has_at_hand(&self, commit: &Revision) -> bool {
+        self.objects().was_found(&ObjectId::from(commit))
+    }
+
     /// The document of the difference between two commits' trees; `None` is the empty tree.
     ///
     /// # Errors

@@ -95,14 +95,14 @@ impl Search<'_> {
     /// Looks for what is carried to the steps, their runs and all of what was gathered, and takes
     /// it up; the topics of what was signed.
     pub(super) fn run(&self, gathered: &mut Gathered) -> Result<BTreeSet<Topic>, GatherError> {
-        let mut open = Open::read(self)?;
+        let steps = gathered.steps.iter().chain(&gathered.whole);
+        let paths = steps.flat_map(|step| step.step.document.paths()).cloned().collect();
+        let mut open = Open::read(self, &paths)?;
         if open.is_empty() {
             return Ok(BTreeSet::new());
         }
         let memory = Memory::new(self.repository);
         let mut sums = Sums::new(&memory);
-        let steps = gathered.steps.iter().chain(&gathered.whole);
-        let paths = steps.flat_map(|step| step.step.document.paths()).cloned().collect();
         open.index(&paths, &mut sums)?;
         let composed = runs(&open, &gathered.steps, &mut sums)?;
         let landed = landed(gathered, &composed);

@@ -7,14 +7,18 @@ use super::Search;
 use super::sums::Sums;
 use crate::base::digest::{ChangeHash, ContentDigest};
 use crate::base::limits::CARRY_OPEN_ENTRIES_MAX;
+use crate::base::name::RepositoryName;
+use crate::base::position::EntryIndex;
 use crate::change::{ChangePath, Content, Document, Mode, Row};
 use crate::evidence::gather::GatherError;
 use crate::git::Range;
 use crate::ledger::topics;
 use crate::session::SessionError;
-use crate::statement::Says;
+use crate::statement::approval::ApprovalRow;
 use crate::statement::words::{ApprovalVerdict, SubjectType};
+use crate::statement::{Says, Statement};
 use crate::verify::VerifiedEntry;
+use crate::view::RejectRecord;
 
 /// Between which commits a change was read, as its signers say: the newest of them.
 const RANGES_MAX: usize = 3;
@@ -47,55 +51,91 @@ struct Deltas {
     unknown: Vec<usize>,
 }
 
+/// What is said of the changes of a repository: each with whether a reject stands on it, perhaps,
+/// and between which commits it was read, newest word first.
+#[derive(Default)]
+struct Words {
+    order: Vec<ChangeHash>,
+    found: BTreeMap<ChangeHash, (bool, Vec<Range>)>,
+}
+
+impl Words {
+    fn take(&mut self, statement: &Statement, verdict: ApprovalVerdict, search: &Search<'_>) {
+        for (change, row) in rows_of(statement, verdict, search.name) {
+            let (is_rejected, ranges) = self.found.entry(change).or_insert_with(|| {
+                self.order.push(change);
+                (false, Vec::new())
+            });
+            *is_rejected |= verdict == ApprovalVerdict::Reject;
+            let head = row.head.clone().filter(|_| ranges.len() < RANGES_MAX);
+            let Some(head) = head else { continue };
+            let range = Range { base: row.base.clone(), head };
+            if !ranges.contains(&range) {
+                ranges.push(range);
+            }
+        }
+    }
+}
+
+/// The changes of a repository that a statement approves, or rejects.
+fn rows_of<'a>(
+    statement: &'a Statement,
+    verdict: ApprovalVerdict,
+    repository: &'a RepositoryName,
+) -> impl Iterator<Item = (ChangeHash, &'a ApprovalRow)> {
+    let said = match &statement.says {
+        Says::Approval(said) => Some(said),
+        _ => None,
+    };
+    let said = said.filter(|said| said.verdict == verdict);
+    let said = said.filter(|said| said.subject_type == SubjectType::Change);
+    said.into_iter()
+        .flat_map(|said| &said.rows)
+        .filter(move |row| row.repository.as_ref() == Some(repository))
+        .map(|row| (ChangeHash::from_bytes(*row.hash.as_bytes()), row))
+}
+
 impl Open {
-    /// The newest that was signed in the repository, and before it whatever was rejected.
-    pub(super) fn read(search: &Search<'_>) -> Result<Self, SessionError> {
-        let mut found: BTreeMap<ChangeHash, (bool, Vec<Range>)> = BTreeMap::new();
-        let mut order = Vec::new();
-        let mut take = |entry: &VerifiedEntry, verdict: ApprovalVerdict| {
-            let Says::Approval(said) = &entry.statement().says else { return };
-            if said.verdict != verdict || said.subject_type != SubjectType::Change {
-                return;
-            }
-            for row in said.rows.iter().filter(|row| row.repository.as_ref() == Some(search.name)) {
-                let change = ChangeHash::from_bytes(*row.hash.as_bytes());
-                let (is_rejected, ranges) = found.entry(change).or_insert_with(|| {
-                    order.push(change);
-                    (false, Vec::new())
-                });
-                *is_rejected |= verdict == ApprovalVerdict::Reject;
-                let Some(head) = row.head.clone().filter(|_| ranges.len() < RANGES_MAX) else {
-                    continue;
-                };
-                let range = Range { base: row.base.clone(), head };
-                if !ranges.contains(&range) {
-                    ranges.push(range);
-                }
-            }
-        };
+    /// Whatever was rejected in the repository, and of the newest that was signed there what has
+    /// one of `paths`, or has landed.
+    pub(super) fn read(
+        search: &Search<'_>,
+        paths: &BTreeSet<ChangePath>,
+    ) -> Result<Self, SessionError> {
+        let (by_path, by_delta) = (BTreeMap::new(), BTreeMap::new());
+        let mut open = Self { signed: Vec::new(), by_path, by_delta };
+        if paths.is_empty() {
+            return Ok(open);
+        }
         let session = search.session;
-        let view = session.view();
-        let here = |reject: &&crate::view::RejectRecord| {
+        let here = |reject: &&RejectRecord| {
             search.size.covers(reject.entry)
                 && reject.changes.iter().any(|rejected| rejected.repository == *search.name)
         };
         // All of them: who would have one forgotten need only reject often enough. One that was
         // lifted blocks nothing, and has ended the sign-offs before it all the same.
-        let rejects = view.rejects().iter().filter(here);
+        let rejects = session.view().rejects().iter().filter(here);
         let rejects = session.entries_at(rejects.map(|reject| reject.entry))?;
-        rejects.iter().rev().for_each(|entry| take(entry, ApprovalVerdict::Reject));
-        if search.looks_for_approvals {
-            let mut indexes = session.indexes_under(topics::approved(search.name))?;
-            indexes.retain(|index| search.size.covers(*index));
-            let oldest = indexes.len().saturating_sub(CARRY_OPEN_ENTRIES_MAX);
-            let entries = session.entries_at(indexes.drain(oldest..))?;
-            entries.iter().rev().for_each(|entry| take(entry, ApprovalVerdict::Approve));
+        let mut words = Words::default();
+        for entry in rejects.iter().rev() {
+            words.take(entry.statement(), ApprovalVerdict::Reject, search);
         }
-        let (by_path, by_delta) = (BTreeMap::new(), BTreeMap::new());
-        let mut open = Self { signed: Vec::new(), by_path, by_delta };
+        let mut documents = BTreeMap::new();
+        if search.looks_for_approvals {
+            let approvals = approvals_about(search, paths, &mut documents)?;
+            for entry in approvals.iter().rev() {
+                words.take(entry.statement(), ApprovalVerdict::Approve, search);
+            }
+        }
+        let Words { order, mut found } = words;
         for change in order {
             let Some((is_rejected, ranges)) = found.remove(&change) else { continue };
-            let Some(document) = document(search, change, &ranges)? else { continue };
+            let known = documents.remove(&change).flatten();
+            let document = match known {
+                None if is_rejected => document(search, change, &ranges)?,
+                known => known,
+            };
+            let Some(document) = document else { continue };
             for path in document.paths() {
                 open.by_path.entry(path.clone()).or_default().push(open.signed.len());
             }
@@ -209,6 +249,49 @@ fn is_edited(one: &Row, other: &Row) -> bool {
     let sides = [&one.old, &one.new, &other.old, &other.new];
     matches!(mode, Mode::File | Mode::Executable)
         && sides.iter().all(|side| side.mode == mode && matches!(side.content, Content::Sha256(_)))
+}
+
+/// The newest approvals of the repository that may bear on `paths`, verified, and the documents of
+/// what they approve. Most are about other files: those are looked at, and not verified.
+fn approvals_about(
+    search: &Search<'_>,
+    paths: &BTreeSet<ChangePath>,
+    documents: &mut BTreeMap<ChangeHash, Option<Document>>,
+) -> Result<Vec<VerifiedEntry>, SessionError> {
+    let session = search.session;
+    let mut indexes = session.indexes_under(topics::approved(search.name))?;
+    indexes.retain(|index| search.size.covers(*index));
+    let oldest = indexes.len().saturating_sub(CARRY_OPEN_ENTRIES_MAX);
+    let approve = ApprovalVerdict::Approve;
+    let mut said: Vec<(EntryIndex, Vec<ChangeHash>)> = Vec::new();
+    let mut words = Words::default();
+    for index in indexes.drain(oldest..).rev() {
+        let statement = session.said_at(index)?;
+        said.push((index, rows_of(&statement, approve, search.name).map(|row| row.0).collect()));
+        words.take(&statement, approve, search);
+    }
+    let mut bearing = BTreeSet::new();
+    for (change, (_, ranges)) in words.found {
+        let document = open_document(search, change, &ranges)?;
+        let document = document.filter(|document| {
+            search.has_landed(change) || document.paths().any(|path| paths.contains(path))
+        });
+        bearing.extend(document.is_some().then_some(change));
+        documents.insert(change, document);
+    }
+    said.retain(|(_, changes)| changes.iter().any(|change| bearing.contains(change)));
+    session.entries_at(said.into_iter().map(|(index, _)| index))
+}
+
+/// The document of a change that somebody approved. A clone has the commits of few: a commit that
+/// comes just now is found the next time.
+fn open_document(
+    search: &Search<'_>,
+    change: ChangeHash,
+    ranges: &[Range],
+) -> Result<Option<Document>, SessionError> {
+    let here = ranges.iter().filter(|range| search.repository.has_at_hand(&range.head));
+    document(search, change, &here.cloned().collect::<Vec<_>>())
 }
 
 /// The document of a change: as it was kept, or as the repository has it still.
