@@ -8,7 +8,7 @@
 //! 2. The same clients at half of the rate that they reached: the goal is a 99th percentile of
 //!    50 ms, measured from the moment at which each request was due.
 //! 3. The same with 1,000 readers beside it, who ask for tiles once a second each, and for verdicts
-//!    ten times a second together: the goal is less than twice the percentile.
+//!    on ten changes ten times a second together: the goal is less than twice the percentile.
 //!
 //! Client and server share the processors. What it measures is in the system's temporary folder.
 
@@ -40,6 +40,8 @@ const PROGRAM: &str = env!("CARGO_BIN_EXE_countersign");
 const CLIENTS: usize = 64;
 const READERS: u64 = 1_000;
 const LASTS: Duration = Duration::from_secs(8);
+/// Changes that a verdict is about.
+const STEPS: usize = 10;
 /// Statements that each client has signed before it begins.
 const SIGNED: usize = 600;
 
@@ -71,6 +73,11 @@ impl Place {
             let (name, email) = (format!("Reviewer {number}"), format!("r{number}@shop.example"));
             let add = ["roster", "add", &name, "--email", &email, "--public-key"];
             this.run(PROGRAM, &[&add[..], &[file.to_str().unwrap(), "-y"]].concat());
+        }
+        for number in 1..=STEPS {
+            std::fs::write(this.folder.join("shop/README"), format!("A shop, {number}.\n"))
+                .unwrap();
+            this.run("git", &["commit", "-q", "-a", "-m", "Go on"]);
         }
         this.run("git", &["clone", "-q", "--bare", ".", "../served.git"]);
         let settings = this.folder.join("home/.config/countersign/config.toml");

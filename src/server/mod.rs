@@ -14,6 +14,7 @@ mod problem;
 mod rate;
 mod resources;
 mod statements;
+mod tiles;
 
 use std::collections::BTreeMap;
 use std::num::NonZero;
@@ -58,6 +59,7 @@ use self::events::{Teller, events};
 use self::gatherer::Gatherer;
 use self::metrics::Metrics;
 use self::rate::Rate;
+use self::tiles::FullTiles;
 
 /// How long a request may take, its content included: 64 MiB at 20 Mbit/s.
 const REQUEST_WAIT: Duration = Duration::from_secs(30);
@@ -84,6 +86,7 @@ pub struct Server {
     members: Rate<MemberId>,
     strangers: Rate<()>,
     room: Room,
+    tiles: FullTiles,
     workers: Arc<Semaphore>,
     /// Their own, so that no number of readers keeps them waiting.
     handing: Arc<Semaphore>,
@@ -156,6 +159,7 @@ impl Running {
             members: Rate::new(beginning.member_statements_per_minute),
             strangers: Rate::new(STRANGER_STATEMENTS_PER_MINUTE),
             room: Room::new(),
+            tiles: FullTiles::default(),
             workers: Arc::new(Semaphore::new(processors * WORKERS_PER_PROCESSOR)),
             handing: Arc::new(Semaphore::new(processors * WORKERS_PER_PROCESSOR)),
             is_well,

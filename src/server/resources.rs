@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use axum::body::Body;
+use axum::body::{Body, Bytes};
 use axum::extract::{Path, State};
 use axum::http::header::{CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE};
 use axum::http::{HeaderName, HeaderValue, Method, StatusCode};
@@ -53,7 +53,15 @@ pub(super) async fn tile(State(server): State<Arc<Server>>, Path(path): Path<Str
     if widest.is_none_or(|widest| tile.width > widest.width) {
         return Err(nothing());
     }
-    let content = server.work(move || file.read(snapshot.session.store(), size)).await??;
+    let content = match server.tiles.get(file) {
+        Some(content) => content,
+        None => {
+            let read = move || file.read(snapshot.session.store(), size);
+            let content = Bytes::from(server.work(read).await??);
+            server.tiles.keep(file, &content);
+            content
+        }
+    };
     Ok((head(BYTES, server.for_ever()), content).into_response())
 }
 

@@ -21,6 +21,7 @@ mod references;
 mod replay;
 mod restore;
 mod seen;
+mod shown;
 mod signing;
 mod snapshot;
 mod spool;

@@ -2,6 +2,7 @@
 //! receipt that verifies.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use serde::Serialize;
 use serde_json::value::RawValue;
@@ -49,7 +50,7 @@ impl Session {
     /// Hands envelopes in at the server, and brings the copy up to them.
     pub(in crate::session) fn hand_in(
         &mut self,
-        server: &Server,
+        server: &Arc<Server>,
         envelopes: &[Envelope],
     ) -> Result<Vec<Result<Receipt, Refusal>>, SessionError> {
         let mut receipts = Vec::with_capacity(envelopes.len());

@@ -13,10 +13,11 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use self::sync::Sync;
+use self::sync::bring_up;
 use super::error::SessionError;
 use super::folder::{LedgerFolder, LedgerKeyFile};
 use super::random::random;
+use super::shown::Copying;
 use super::{CosignatureFolder, Opening, Session, keys, replay};
 use crate::base::limits::LOCK_WAIT_MILLISECONDS_MAX;
 use crate::blobs::Blobs;
@@ -61,15 +62,16 @@ impl Session {
         let (file, secret) = secret(opening.folder, opening.trust.origin().as_str())?;
         let opening = &Opening { ledger_key: &file, ..*opening };
         let store = open_store(opening).map_err(|error| damaged(error.into()))?;
-        let sync = Sync { store: &store, folder: &folder, trust: opening.trust, server: &server };
-        let note = sync.bring_up().map_err(damaged)?;
+        let server = Arc::new(server);
+        let copying = Copying { store: &store, folder: &folder, trust: opening.trust };
+        let note = bring_up(&copying, &server).map_err(damaged)?;
         remember_url(opening.folder, server.url())?;
         if folder.email_salt().is_err() {
             folder.write_email_salt(&server.salt()?)?;
         }
         let mut session = Self::over(opening, folder, store, Some(secret.clone()), Some(&note))
             .map_err(damaged)?;
-        session.copied = Some(Copied { server: Some(Arc::new(server)), secret });
+        session.copied = Some(Copied { server: Some(server), secret });
         if session.remembered != session.size() {
             session.save_view();
         }
@@ -111,9 +113,9 @@ impl Session {
     }
 
     /// Brings an opened copy up to what the server shows now.
-    pub(super) fn follow(&mut self, server: &Server) -> Result<(), SessionError> {
-        let sync = Sync { store: &self.store, folder: &self.folder, trust: &self.trust, server };
-        let note = sync.bring_up()?;
+    pub(super) fn follow(&mut self, server: &Arc<Server>) -> Result<(), SessionError> {
+        let copying = Copying { store: &self.store, folder: &self.folder, trust: &self.trust };
+        let note = bring_up(&copying, server)?;
         let Some(head) = self.store.head()? else { return Ok(()) };
         if head.size == self.size() {
             return Ok(());

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 use std::fmt;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::sleep;
 use std::time::Duration;
 
@@ -12,16 +12,15 @@ use serde_json::value::RawValue;
 
 use crate::base::digest::{Commitment, ContentDigest};
 use crate::base::limits::{
-    CLIENT_ANSWER_BYTES_MAX, CLIENT_WAIT_MILLISECONDS, ENTRY_BUNDLE_BYTES_MAX, NOTE_BYTES_MAX,
-    OPENING_FILE_BYTES_MAX,
+    CLIENT_ANSWER_BYTES_MAX, CLIENT_WAIT_MILLISECONDS, NOTE_BYTES_MAX, OPENING_FILE_BYTES_MAX,
 };
 use crate::base::name::Origin;
 use crate::blobs::Elsewhere;
 use crate::http::client::{Answer, Client, ClientError, Credentials};
 use crate::ledger::store::StoreError;
-use crate::merkle::tile::Tile;
 use crate::note::SignedNote;
 use crate::statement::commitment::{EmailSalt, Opening};
+use crate::store::mirror::MirrorFiles;
 
 /// How long is waited before what was not answered is asked again.
 const AGAIN_AFTER: [Duration; 2] = [Duration::from_millis(200), Duration::from_secs(1)];
@@ -164,22 +163,6 @@ impl Server {
         Origin::new(line).map_err(|error| self.strange(error.to_string()))
     }
 
-    /// The entries of a tile of level 0, in a bundle.
-    ///
-    /// # Errors
-    /// [`ServerError`].
-    pub fn bundle(&self, tile: Tile) -> Result<Vec<u8>, ServerError> {
-        self.need(&tile.bundle_path(), "the ledger", ENTRY_BUNDLE_BYTES_MAX)
-    }
-
-    /// A tile of hashes.
-    ///
-    /// # Errors
-    /// [`ServerError`].
-    pub fn tile(&self, tile: Tile) -> Result<Vec<u8>, ServerError> {
-        self.need(&tile.path(), "the ledger", tile.bytes_count())
-    }
-
     /// The salt of e-mail digests, without which nobody can tell who wrote a commit.
     ///
     /// # Errors
@@ -232,12 +215,23 @@ impl Server {
 
     /// What is at a path, which must be there.
     fn need(&self, path: &str, what: &'static str, max: usize) -> Result<Vec<u8>, ServerError> {
+        let found = self.file(path, what, max)?;
+        found.ok_or_else(|| self.strange(format!("there is no /{path}")))
+    }
+
+    /// What is at a path; none where there is nothing.
+    fn file(
+        &self,
+        path: &str,
+        what: &'static str,
+        max: usize,
+    ) -> Result<Option<Vec<u8>>, ServerError> {
         let url = format!("{}/{path}", self.url);
         let answer = self.again(|| self.client.get(&url))?;
         match answer.status {
-            200 if answer.body.len() <= max => Ok(answer.body),
+            200 if answer.body.len() <= max => Ok(Some(answer.body)),
             200 => Err(self.strange(format!("/{path} is larger than {max} bytes"))),
-            404 => Err(self.strange(format!("there is no /{path}"))),
+            404 => Ok(None),
             status => Err(self.complaint(status, what, &answer.body)),
         }
     }
@@ -301,6 +295,16 @@ impl Server {
 
     fn strange(&self, why: impl Into<String>) -> ServerError {
         ServerError::Strange { url: self.url.clone(), why: why.into() }
+    }
+}
+
+/// What a server shows of the log, as a mirror has it.
+#[derive(Debug)]
+pub(super) struct ServedFiles(pub(super) Arc<Server>);
+
+impl MirrorFiles for ServedFiles {
+    fn read(&self, path: &str, bytes_max: usize) -> Result<Option<Vec<u8>>, StoreError> {
+        Ok(self.0.file(path, "the ledger", bytes_max)?)
     }
 }
 

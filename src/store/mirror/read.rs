@@ -67,9 +67,21 @@ impl MirrorStore {
         let Some(bytes) = files.read(CHECKPOINT_NAME, NOTE_BYTES_MAX)? else { return Ok(None) };
         let wrong = |why: &str| StoreError::integrity(name, why);
         let note = SignedNote::parse(&bytes).map_err(|error| wrong(&error.to_string()))?;
-        let checkpoint: Checkpoint = note.text().parse().map_err(|_| wrong("is no checkpoint"))?;
-        let note = String::from_utf8(bytes).map_err(|_| wrong("is not text"))?;
-        Ok(Some(Self { files, note, checkpoint, bundle: Mutex::new(None) }))
+        Self::showing(files, &note, name).map(Some)
+    }
+
+    /// The same where its checkpoint was read already.
+    ///
+    /// # Errors
+    /// [`StoreError::Integrity`] where it is none.
+    pub fn showing(
+        files: Box<dyn MirrorFiles>,
+        note: &SignedNote,
+        name: &str,
+    ) -> Result<Self, StoreError> {
+        let checkpoint = note.text().parse();
+        let checkpoint = checkpoint.map_err(|_| StoreError::integrity(name, "is no checkpoint"))?;
+        Ok(Self { files, note: note.to_string(), checkpoint, bundle: Mutex::new(None) })
     }
 
     /// Entries of the checkpoint, which is not verified.
