@@ -28,7 +28,6 @@ import pathlib
 import re
 import sys
 import tomllib
-import typing
 import unicodedata
 
 from cryptography.exceptions import InvalidSignature
@@ -110,12 +109,8 @@ def json_strict(data):
     def members(pairs):
         need(len({name for name, _ in pairs}) == len(pairs), "a member twice")
         return dict(pairs)
-
-    def whole(digits):
-        need(digits.isdigit() and len(digits) <= 16 and int(digits) <= INTEGER_MAX, "no integer")
-        return int(digits)
     try:
-        value = json.loads(text, object_pairs_hook=members, parse_int=whole, parse_float=decimal,
+        value = json.loads(text, object_pairs_hook=members, parse_int=decimal, parse_float=decimal,
                            parse_constant=decimal)
         if "\\u" in text:  # a lone surrogate can only come of an escape
             spell(value)
@@ -153,51 +148,66 @@ def integer(least, most):
     return kind(lambda v: type(v) is int and least <= v <= most)
 
 
+class Read(dict):
+    """An object that was read. What was left out of it reads as None, and a list as ()."""
+
+    def __init__(self, members, left_out):
+        super().__init__(members)
+        self.left_out = left_out
+
+    def __missing__(self, member):
+        return self.left_out[member]
+
+
+KINDS = {}  # what a value may be, by the names that tables have for it
+RULES = {}  # what must hold of an object beside its shape: the numbered rules of the documents
+LIST = re.compile(r"(.+)([*!+~])(?:([0-9]+)-([0-9]+))?")
+
+
+@functools.cache
 def kind_of(word):
-    """A kind as a shape has it: a name of KINDS, `<shape>`, or `a|b`, one of these words. Behind it
-    `*` is a list that ascends, `!` one that says nothing twice, `+` any of 1 to 100 items, and `~`
-    any of 1 to 200,000; another number of items stands behind that."""
-    match = re.fullmatch(r"(.+)([*!+~])(?:([0-9]+)-([0-9]+))?", word)
-    if not match:
-        name = word.strip("<>")
-        return KINDS.get(word) or (one_of(*word.split("|")) if name == word
-                                   else lambda value: SHAPES[name](value))
-    item, order = kind_of(match[1]), {"*": ascends, "!": distinct}.get(match[2], lambda _: True)
-    least, most = int(match[3] or 1), int(match[4] or (200_000 if match[2] == "~" else 100))
+    """A kind as tables have it: a name of KINDS, or `a|b`, one of these words. Behind it `*` is a
+    list that ascends, `!` one that says nothing twice (objects by their first members), `+` any
+    list of 1 to 100 items, and `~` of 1 to 200,000; another number of items stands behind that."""
+    listed = LIST.fullmatch(word)
+    if not listed:
+        return KINDS.get(word) or one_of(*word.split("|"))
+    item, order = kind_of(listed[1]), {"*": ascends, "!": distinct}.get(listed[2], lambda _: True)
+    least, most = int(listed[3] or 1), int(listed[4] or (200_000 if listed[2] == "~" else 100))
 
     def check(value):
         need(isinstance(value, list) and least <= len(value) <= most, "a list of another length")
-        read = [item(v) for v in value]
-        need(order(read), "a list in another order")
-        return read
+        found = [item(v) for v in value]
+        firsts = [next(iter(v.values())) if isinstance(v, dict) else v for v in found]
+        need(order(firsts), "a list in another order")
+        return found
     return check
 
 
 def shape(name, members):
-    """An object with these members, each with its kind; those with `?` may be left out."""
-    pairs = [member.split() for member in members.split(", ")]
-    kinds = {member.rstrip("?"): kind_of(word) for member, word in pairs}
-    required = {member for member, _ in pairs if not member.endswith("?")}
+    """An object with these members, pairs of a name and a word for its kind. One with `?` may be
+    left out, and is then what stands behind `=`, in JSON, if anything does."""
+    words = {member.rstrip("?"): word.split("=") for member, word in members}
+    required = {member for member, _ in members if not member.endswith("?")}
+    left_out = {member: () if LIST.fullmatch(word[0]) else None for member, word in words.items()}
+    filled_in = {member: json.loads(word[1]) for member, word in words.items() if word[1:]}
 
     def check(value):
         need(isinstance(value, dict), f"no object where {name} belongs")
-        need(required <= value.keys() <= kinds.keys(), f"other members of {name}")
-        read = {member: kinds[member](value[member]) for member in kinds if member in value}
+        need(required <= value.keys() <= words.keys(), f"other members of {name}")
+        value = filled_in | value
+        read = Read({member: kind_of(word)(value[member])
+                     for member, (word, *_) in words.items() if member in value}, left_out)
         need(all(rule(read) for rule in RULES.get(name, [])), f"against a rule of {name}")
         return read
     return check
 
 
-KINDS = {}   # the kinds of single values, by the names that they have in shapes
-SHAPES = {}  # the kinds of objects
-RULES = {}   # what must hold of an object beside its shape: the numbered rules of the documents
-
-
-def shapes(lines):
+def shapes(table):
     """Takes up shapes: a name, and behind it the members."""
-    for line in re.sub(r"\n +", " ", lines.strip()).split("\n"):
+    for line in re.sub(r"\n +", " ", table.strip()).split("\n"):
         name, members = line.split(maxsplit=1)
-        SHAPES[name] = shape(name, members)
+        KINDS[name] = shape(name, [member.split() for member in members.split(", ")])
 
 
 # ==== Keys and signatures: keys.md ================================================================
@@ -237,18 +247,13 @@ class Key:
     def __init__(self, line):
         need(isinstance(line, str) and len(line) <= 16384, "no key line")
         algorithm, _, encoded = line.partition(" ")
-        blob, fields = unbase64(encoded), []
-        rest = blob
-        while rest:
-            size = int.from_bytes(rest[:4], "big")
-            need(len(rest) >= 4 + size, "a key that is cut off")
-            fields.append(rest[4:4 + size])
-            rest = rest[4 + size:]
         self.is_security = algorithm == "sk-ssh-ed25519@openssh.com"
         need(self.is_security or algorithm == "ssh-ed25519", "another kind of key")
-        need(len(fields) == 2 + self.is_security and fields[0] == algorithm.encode()
-             and len(fields[1]) == 32, "other fields of a key")
-        self.key, self.application = fields[1], fields[-1]
+        blob, at = unbase64(encoded), len(algorithm) + 8  # behind two lengths
+        self.key, self.application = blob[at:at + 32], blob[at + 36:]
+        fields = [algorithm.encode(), self.key] + [self.application] * self.is_security
+        framed = b"".join(len(field).to_bytes(4, "big") + field for field in fields)
+        need(blob == framed and len(self.key) == 32, "other fields of a key")
         need(not self.is_security or re.fullmatch(rb"ssh:[\x21-\x7e]{0,251}", self.application),
              "another application")
         need(good_point(self.key), "no key of Ed25519")
@@ -278,6 +283,7 @@ def presence(signature):
 
 ASSISTANCE = ["none", "assisted", "generated"]
 DUTIES = ["review", "declare", "build", "decide", "deploy", "override", "observe"]
+SAID = ["governance", "change", "approval", "build", "decision", "deployment", "override"]
 PAYLOAD_TYPE = "application/vnd.in-toto+json"
 PLAIN = r"[a-z0-9][a-z0-9._-]*"
 KINDS |= {  # Section 6, and what the tables say of single values.
@@ -300,20 +306,26 @@ KINDS |= {  # Section 6, and what the tables say of single values.
     "HASH": kind(lambda v: len(unbase64(v)) == 32), "SIG": kind(lambda v: len(unbase64(v)) == 64),
     "FILE": kind(lambda v: 1 <= len(unbase64(v)) <= 24576),
     "PAYLOAD": kind(lambda v: len(unbase64(v)) <= 40960),
-    "TEXT": text(".*"), "OBJECT": kind(lambda v: isinstance(v, dict)), "ANY": kind(lambda _: True),
+    "OPERATION": lambda v: next(iter(kind_of("operation")(v).items())), "TEXT": text(".*"),
+    "OBJECT": kind(lambda v: isinstance(v, dict)), "ANY": kind(lambda _: True),
 }
 shapes("""
 envelope         payload PAYLOAD, payloadType application/vnd.in-toto+json,
-                 signatures <signature>+1-64
-signature        keyid FINGERPRINT, sig? SIG, sk? <sk>
+                 signatures signature+1-64
+signature        keyid FINGERPRINT, sig? SIG, sk? sk
 sk               sig SIG, flags BYTE, counter COUNTER
 shell            _type https://in-toto.io/Statement/v1, subject ANY, predicateType TEXT,
                  predicate OBJECT
-predicate        ledger? DIGEST, by NAME, nonce NONCE, seen? <seen>, says OBJECT,
+predicate        ledger? DIGEST, by NAME, nonce NONCE, seen? seen, says OBJECT,
                  annotations? OBJECT
 seen             size SIZE, root DIGEST
 reference        index ENTRY, leaf DIGEST
-governance       genesis? <genesis>, base? DIGEST, operations <operation>+1-500
+governance       genesis? genesis, base? DIGEST, operations OPERATION+1-500
+operation        set_member? set_member, retire_member? retire_member, add_key? add_key,
+                 revoke_key? revoke_key, set_admins? set_admins,
+                 rotate_ledger_key? rotate_ledger_key, lift? lift,
+                 confirm_clock? confirm_clock, set_policy? set_policy,
+                 set_baseline? set_baseline, delegate? delegate, end_delegation? end_delegation
 genesis          origin ORIGIN, ledger_key LEDGER_KEY, salt DIGEST
 set_member       member NAME, kind human|bot|agent|service, level? NAME, teams? PARTS*,
                  duties? review|declare|build|decide|deploy|override|observe+, operator? NAME,
@@ -323,7 +335,7 @@ add_key          member NAME, key KEY, attestation? DIGEST
 revoke_key       key FINGERPRINT, cause retired|leaked, since? ENTRY
 set_admins       admins NAME*, threshold COUNT
 rotate_ledger_key  ledger_key LEDGER_KEY
-lift             entry <reference>, reason DIGEST
+lift             entry reference, reason DIGEST
 confirm_clock    until TIME
 set_policy       text TEXT
 set_baseline     service PARTS, environment PARTS, accepted ACCEPTED, replaces? ENTRY,
@@ -331,11 +343,11 @@ set_baseline     service PARTS, environment PARTS, accepted ACCEPTED, replaces? 
 delegate         service NAME, below NAME, teams? PARTS*
 end_delegation   service NAME
 change           change DIGEST, repository PARTS, base? REVISION, head REVISION, target REFERENCE,
-                 step? DIGEST, authors? <author>+, request? TOKEN, predecessor? DIGEST,
+                 step? DIGEST, authors? author+, request? TOKEN, predecessor? DIGEST,
                  assistance? none|assisted|generated, tools? TOOL*
 author           member? NAME, email? DIGEST
-approval         verdict approve|reject|withdraw, subject_type change|artifact, rows <row>+,
-                 withdraws? <reference>, comment? DIGEST, checklist? <answer>+
+approval         verdict approve|reject|withdraw, subject_type change|artifact, rows row!,
+                 withdraws? reference, comment? DIGEST, checklist? answer*
 answer           item TOOL, answer DIGEST
 row              hash DIGEST, repository? PARTS, target? REFERENCE, service? PARTS, base? REVISION,
                  head? REVISION, assistance_seen? none|assisted|generated,
@@ -368,12 +380,11 @@ RULES |= {  # Sections 1 and 4.
         lambda v: "step" not in v or not v.keys() & {"request", "predecessor", "tools"},
         lambda v: "tools" not in v or v["assistance"] != "none",
         lambda v: ascends(("email" in a, *a.values()) for a in v.get("authors", []))],
-    "author": [lambda v: len(v) == 1],
+    "author": [lambda v: len(v) == 1], "operation": [lambda v: len(v) == 1],
     "approval": [
         lambda v: ("withdraws" in v) == (v["verdict"] == "withdraw"),
-        lambda v: distinct([row["hash"] for row in v["rows"]]),
-        lambda v: all(("service" in row) == (v["subject_type"] == "artifact") for row in v["rows"]),
-        lambda v: ascends(answer["item"] for answer in v.get("checklist", []))],
+        lambda v: all(("service" in row) == (v["subject_type"] == "artifact")
+                      for row in v["rows"])],
     "row": [lambda v: v.keys() >= OF_CHANGE if "service" not in v
             else not v.keys() & {*OF_CHANGE, "base"}],
     "build": [lambda v: "embedded" not in v
@@ -387,76 +398,59 @@ RULES |= {  # Sections 1 and 4.
 }
 
 
-def operation(value):
-    """An operation as its name and what it says."""
-    need(isinstance(value, dict) and len(value) == 1, "not an operation")
-    (name, said), = value.items()
-    need(name in OPERATIONS, "an unknown operation")
-    return name, SHAPES[name](said)
-
-
-SAID = ("governance", "change", "approval", "build", "decision", "deployment", "override")
-OPERATIONS = (
-    "set_member", "retire_member", "add_key", "revoke_key", "set_admins", "rotate_ledger_key",
-    "lift", "confirm_clock", "set_policy", "set_baseline", "delegate", "end_delegation")
-SHAPES["operation"] = operation
-
-
-def subjects_of(kind, ledger, says):
-    """statement.md section 3: subjects follow from what is said."""
-    if kind == "governance":
-        named = ledger or sha256(says["genesis"]["ledger_key"].encode()).hex()
-        found = [("ledger", "sha256", named)]
-    elif kind == "change":
-        found = [("change", "countersignChange1", says["change"])]
-    elif kind == "approval":
-        key = "countersignChange1" if says["subject_type"] == "change" else "sha256"
-        found = [(says["subject_type"], key, row["hash"]) for row in says["rows"]]
-    elif kind == "build":
-        found = [("artifact", "sha256", says["artifact"])]
-    else:
-        found = [("revision", "gitCommit", says["revision"])]
-        found += [("artifact", "sha256", digest) for digest in says.get("artifacts", [])]
-    return [{"name": name, "digest": {key: value}} for name, key, value in found]
-
-
-class Statement:
-    """statement.md section 3, and section 8, steps 7 to 9: what a payload says."""
-
-    def __init__(self, payload):
-        shell = SHAPES["shell"](json_strict(payload))
-        self.kind = shell["predicateType"].removeprefix("urn:countersign:").removesuffix(":v1")
-        need(shell["predicateType"] == f"urn:countersign:{self.kind}:v1" and self.kind in SAID,
-             "an unknown kind")
-        predicate = SHAPES["predicate"](shell["predicate"])
-        self.by, self.says = predicate["by"], SHAPES[self.kind](predicate["says"])
-        self.ledger, self.seen = predicate.get("ledger"), predicate.get("seen")
-        is_first = "genesis" in self.says
-        need((self.ledger is None) == (self.seen is None) == is_first, "ledger and seen")
-        need(shell["subject"] == subjects_of(self.kind, self.ledger, self.says), "other subjects")
-
-
 def pae(kind, payload):
-    """statement.md section 1: the bytes that a signature is over."""
+    """Section 1: the bytes that a signature is over."""
     return b"DSSEv1 %d %s %d %s" % (len(kind), kind.encode(), len(payload), payload)
 
 
-class Envelope:
-    """statement.md section 8, steps 1 to 5, of an envelope in its canonical form."""
+class Statement:
+    """Section 8, steps 1 to 5 and 7 to 9: an envelope in its canonical form, and what it says."""
 
     def __init__(self, data):
-        read = SHAPES["envelope"](json_strict(data))
-        need(spell(read) == data, "another spelling than the canonical one")
-        self.payload, self.signatures = unbase64(read["payload"]), read["signatures"]
-        self.pae = pae(PAYLOAD_TYPE, self.payload)
+        envelope = kind_of("envelope")(json_strict(data))
+        need(spell(envelope) == data, "another spelling than the canonical one")
+        payload, self.signatures = unbase64(envelope["payload"]), envelope["signatures"]
+        self.key, self.pae = self.signatures[0]["keyid"], pae(PAYLOAD_TYPE, payload)
         self.identity = sha256(self.pae).hex()
+        shell = kind_of("shell")(json_strict(payload))
+        self.kind = shell["predicateType"].removeprefix("urn:countersign:").removesuffix(":v1")
+        need(shell["predicateType"] == f"urn:countersign:{self.kind}:v1" and self.kind in SAID,
+             "an unknown kind")
+        predicate = kind_of("predicate")(shell["predicate"])
+        self.by, self.says = predicate["by"], kind_of(self.kind)(predicate["says"])
+        self.ledger, self.seen = predicate["ledger"], predicate["seen"]
+        is_first = "genesis" in self.says
+        need((self.ledger is None) == (self.seen is None) == is_first, "ledger and seen")
+        subjects = list(self.find_subjects())
+        need(shell["subject"] == [{"name": name, "digest": {sort: digest}}
+                                  for name, sort, digest in subjects], "other subjects")
+        self.subjects = [digest for _, _, digest in subjects]
+
+    def find_subjects(self):
+        """Section 3: what follows from what is said."""
+        says = self.says
+        if self.kind == "governance":
+            first = says["genesis"] and sha256(says["genesis"]["ledger_key"].encode()).hex()
+            yield "ledger", "sha256", self.ledger or first
+        elif self.kind == "change":
+            yield "change", "countersignChange1", says["change"]
+        elif self.kind == "approval":
+            sort = "countersignChange1" if says["subject_type"] == "change" else "sha256"
+            for row in says["rows"]:
+                yield says["subject_type"], sort, row["hash"]
+        elif self.kind == "build":
+            yield "artifact", "sha256", says["artifact"]
+        else:
+            yield "revision", "gitCommit", says["revision"]
+            for artifact in says["artifacts"]:
+                yield "artifact", "sha256", artifact
 
 
 # ==== Leaves, tree, notes: ledger.md sections 1 to 4 ==============================================
 
 
-class Leaf:
-    """ledger.md section 1: an entry's bytes; `read` gives it what is in its envelope as well."""
+class Leaf(Statement):
+    """ledger.md section 1: an entry's bytes; `read` reads the statement in it as well."""
 
     def __init__(self, data, index=None, proof=()):
         need(len(data) <= 65535 and re.fullmatch(rb"[\x21-\x5b\x5d-\x7e]+", data), "not a leaf")
@@ -469,12 +463,7 @@ class Leaf:
         self.index, self.proof, self.is_leaked = index, proof, False
 
     def read(self):
-        envelope = Envelope(self.inside)
-        self.signatures, self.pae = envelope.signatures, envelope.pae
-        self.identity, self.key = envelope.identity, envelope.signatures[0]["keyid"]
-        statement = Statement(envelope.payload)
-        self.kind, self.by, self.says = statement.kind, statement.by, statement.says
-        self.ledger, self.seen = statement.ledger, statement.seen
+        super().__init__(self.inside)
         return self
 
 
@@ -645,7 +634,7 @@ KINDS |= {"LABEL": text(r"[a-z0-9._-]{1,100}"), "DURATION": duration, "ONE": one
           "NEED": lambda v: (one_of("any", "all") if isinstance(v, str) else integer(1, 64))(v)}
 shapes("""
 trust_root       version ONE, origin ORIGIN, ledger DIGEST, ledger_key TEXT, admins FINGERPRINT!,
-                 quorum? LABEL, max_age? DURATION, witness? <witness>+1-32, group? <group>+1-32
+                 quorum? LABEL, max_age? DURATION, witness? witness+1-32, group? group+1-32
 witness          name LABEL, key TEXT
 group            name LABEL, members LABEL!1-64, need NEED
 """)
@@ -655,7 +644,7 @@ class TrustRoot:
     """settings.md section 2."""
 
     def __init__(self, data):
-        root = SHAPES["trust_root"](toml_strict(data, 65536))
+        root = kind_of("trust_root")(toml_strict(data, 65536))
         self.origin, self.ledger = root["origin"], root["ledger"]
         self.max_age = root.get("max_age")
         self.key = NoteKey(root["ledger_key"], 1)
@@ -699,10 +688,14 @@ class Known:
         """Step 2."""
         need(self.trees.setdefault(size, root) == root, "the ledger has two histories", Tampered)
 
+    def key_of(self, size):
+        """Step 3: the key that signs trees of a size."""
+        keys = sorted(self.keys, key=lambda known: known[0])
+        return [key for since, key in keys if since <= size][-1]
+
     def check_signature(self, note):
         """Step 3."""
-        _, _, key = max((since, n, key) for n, (since, key) in enumerate(self.keys)
-                        if since <= note.size)
+        key = self.key_of(note.size)
         signature = note.by(key)
         need(signature, "not signed by any known key", No)
         need(ed25519_holds(key.key, note.text.encode(), signature),
@@ -783,10 +776,21 @@ def utc(milliseconds):
 CHANGE_HEAD = b"countersign change v1\n"
 SIDE = (rb"000000 -|(?:100644|100755|120000) [0-9a-f]{64}"
         rb"|160000 git-sha1:[0-9a-f]{40}|160000 git-sha256:[0-9a-f]{64}")
-ROW = re.compile(rb"(%s) (%s) (.*)" % (SIDE, SIDE), re.S)
+ROW = re.compile(rb"(%s) (%s) ([^\0]*)\0" % (SIDE, SIDE))
 ABSENT = b"000000 -"
 MODE = slice(0, 6)
 CONTENT = slice(7, None)
+FILES = {b"100644", b"100755"}
+
+
+def consecutive(expression, data, why, kind=BadInput):
+    """Matches that follow each other and are all of some bytes."""
+    at = 0
+    while at < len(data):
+        match = expression.match(data, at)
+        need(match, why, kind)
+        yield match
+        at = match.end()
 
 
 def check_path(path):
@@ -799,15 +803,11 @@ def check_path(path):
 def read_document(data):
     """Format: rows as {path: (old side, new side)}; a side is mode, space and content."""
     need(len(data) <= 256 * MIB and data.startswith(CHANGE_HEAD), "not a change document")
-    *lines, end = data[len(CHANGE_HEAD):].split(b"\0")
-    need(not end and len(lines) <= 1_000_000, "a document that is cut off, or too long")
-    rows = {}
-    for line in lines:
-        match = ROW.fullmatch(line)
-        need(match and match[1] != match[2], "not a row")
-        rows[check_path(match[3])] = (match[1], match[2])
-    need(len(rows) == len(lines) and ascends(list(rows)), "rows that are not sorted")
-    return rows
+    rows = [(check_path(path), (old, new)) for old, new, path in (
+        match.groups() for match in consecutive(ROW, data[len(CHANGE_HEAD):], "not a row"))]
+    need(len(rows) <= 1_000_000 and ascends([path for path, _ in rows]), "rows that are not sorted")
+    need(all(old != new for _, (old, new) in rows), "a row of no change")
+    return dict(rows)
 
 
 def write_document(rows):
@@ -844,88 +844,78 @@ def opaque_reason(content):
 
 def link_target(path, link):
     """Format: the path that a symbolic link's text leads to; None: none."""
-    if link.startswith(b"/") or len(link) > 4096:
-        return None
-    parts = path.split(b"/")[:-1]
+    found = path.split(b"/")[:-1]
     for part in link.split(b"/"):
+        if part == b".." and not found:
+            return None
         if part == b"..":
-            if not parts:
-                return None
-            parts.pop()
+            found.pop()
         elif part not in (b"", b"."):
-            parts.append(part)
-    try:
-        return check_path(b"/".join(parts))
-    except BadInput:
-        return None
+            found.append(part)
+    target = b"/".join(found)
+    is_path = 0 < len(target) <= 4096 and b"\0" not in target
+    return target if is_path and not link.startswith(b"/") and len(link) <= 4096 else None
 
 
 # ---- Carried ----
 
 CERTIFICATE = re.compile(rb"countersign carry v1\napproved ([0-9a-f]{64})\nlanded ([0-9a-f]{64})\n")
-EDIT = re.compile(rb"([am]) (0|[1-9][0-9]{0,7}) (0|[1-9][0-9]{0,7}) (0|[1-9][0-9]{0,7})\n")
+DECIMAL = rb"(0|[1-9][0-9]{0,7})"
+EDIT = re.compile(rb"f ([^\0]*)\0|([am]) %s %s %s\n" % (DECIMAL, DECIMAL, DECIMAL))
 
 
 def read_certificate(data):
     """Certificate: approved and landed hash, and {path: [(side, first, removed, bytes)]}."""
     limit, head = 16 * MIB, CERTIFICATE.match(data)
     need(head and len(data) <= limit, "not a certificate")
-    at, paths, edits, files = head.end(), [], None, {}
+    at, files, edits = head.end(), {}, None
     while at < len(data):
-        if data.startswith(b"f ", at):
-            end = data.find(b"\0", at)
-            need(end >= 0, "a path that does not end")
-            paths.append(check_path(data[at + 2:end]))
-            edits = files[paths[-1]] = []
-            at = end + 1
-            continue
         match = EDIT.match(data, at)
-        need(match and edits is not None, "not an edit")
-        first, removed, size = (int(match[n]) for n in (2, 3, 4))
-        at = match.end() + size
-        inserted = data[match.end():at]
-        need(at <= len(data) and (removed or size), "an edit that is cut off or empty")
-        need(first <= limit and removed <= limit, "an edit beyond what a file can have")
+        need(match, "not an edit")
+        at = match.end()
+        if match[1] is not None:
+            need(match[1] not in files, "files that are not sorted")
+            edits = files[check_path(match[1])] = []
+            continue
+        first, removed, size = (int(match[n]) for n in (3, 4, 5))
+        inserted, at = data[at:at + size], at + size
+        need(edits is not None and at <= len(data), "an edit that is cut off, or of no file")
+        need((removed or size) and first <= limit and removed <= limit, "an edit of nothing")
         need(b"\0" not in inserted, "a NUL in an edit")
         if edits:
             _, before, gone, text = edits[-1]
             need(first > before + gone, "edits that touch")
             need(not text or text.endswith(b"\n"), "an edit that ends within a line")
-        edits.append((match[1], first, removed, inserted))
-    need(ascends(paths), "files that are not sorted")
+        edits.append((match[2], first, removed, inserted))
+    need(ascends(files), "files that are not sorted")
     need(len(files) <= 10_000 and sum(map(len, files.values())) <= 1_000_000, "too many edits")
     for edits in files.values():
         need({side for side, *_ in edits} == {b"a", b"m"}, "edits of one side only")
     return head[1].decode(), head[2].decode(), files
 
 
-def apply_edits(lines, edits):
-    made, at = [], 0
-    for _, first, removed, inserted in edits:
-        made += [*lines[at:first], inserted]
-        at = first + removed
-    return b"".join(made + lines[at:])
-
-
 def check_edits(edits, content, gap, wanted):
     """Check, steps 5 to 8: the fewest unchanged lines between edits of both sides. `wanted`: the
     digests of T, O and R."""
     need(b"\0" not in content, "a NUL in B")
-    lines, closest = re.findall(rb"[^\n]*\n|[^\n]+", content), None
+    lines, closest = re.findall(rb"[^\n]*\n|[^\n]+", content), []
     for _, first, removed, inserted in edits:
         need(first + removed <= len(lines), "an edit is beyond the end")
         is_at_end = first + removed == len(lines)
         need(not inserted or inserted.endswith(b"\n") or is_at_end, "an edit would join a line")
         need(first < len(lines) or content[-1:] in (b"", b"\n"), "an edit would join a line")
     for (side, first, removed, _), (other, after, _, _) in itertools.pairwise(edits):
-        if side != other:
-            between = after - first - removed
-            need(between >= max(gap, 1), f"only {between} unchanged lines between edits")
-            closest = between if closest is None else min(closest, between)
+        closest += [after - first - removed] if side != other else []
+    need(min(closest) >= max(gap, 1), f"only {min(closest)} unchanged lines between edits")
     for digest, sides in zip(wanted, (b"a", b"m", b"am"), strict=True):
-        made = apply_edits(lines, [e for e in edits if e[0] in sides])
+        made, at = b"", 0
+        for side, first, removed, inserted in edits:
+            if side in sides:
+                made += b"".join(lines[at:first]) + inserted
+                at = first + removed
+        made += b"".join(lines[at:])
         need(sha256(made).hex().encode() == digest, "the edits make another content")
-    return closest
+    return min(closest)
 
 
 def check_carried(approved, landed, certificate, gap, content_of, landed_side):
@@ -934,40 +924,32 @@ def check_carried(approved, landed, certificate, gap, content_of, landed_side):
     need(approved and landed and approved != landed, "one of the changes is empty, or both are one")
     *hashes, files = read_certificate(certificate)
     need(hashes == [change_hash(approved), change_hash(landed)], "certificate of another change")
-    exact, there, edited, gaps, total = 0, [], [], [], 0
-    for path in sorted(approved.keys() | landed.keys()):
-        need(path in approved, "landed, and is no part of what was approved")
-        if path not in landed:
-            need(landed_side(path) == approved[path][1], "approved, and neither landed nor there")
-            there.append(path)
-        elif approved[path] == landed[path]:
-            exact += 1
-        else:
-            (base, target), (other, result) = approved[path], landed[path]
-            modes = {side[MODE] for side in (base, target, other, result)}
-            need(len(modes) == 1 and modes <= {b"100644", b"100755"}, "not one mode of a file")
-            need(path in files, "the certificate has no edits of it")
-            content = content_of(base[CONTENT].decode())
-            need(content is not None and sha256(content).hex().encode() == base[CONTENT], "no B")
-            total += len(content)
-            need(len(content) <= 16 * MIB and total <= 256 * MIB, "B is too large")
-            wanted = [side[CONTENT] for side in (target, other, result)]
-            gaps.append(check_edits(files[path], content, gap, wanted))
-            edited.append(path)
-    need(set(edited) == files.keys(), "the certificate has edits of a path that needs none")
-    closest = min((g for g in gaps if g is not None), default=None)
-    return {"exact": exact, "there": there, "edited": edited, "closest_lines": closest}
+    need(landed.keys() <= approved.keys(), "landed, and is no part of what was approved")
+    there = sorted(approved.keys() - landed.keys())
+    need(all(landed_side(path) == approved[path][1] for path in there),
+         "approved, and neither landed nor there")
+    edited = sorted(path for path in landed if landed[path] != approved[path])
+    need(set(edited) == files.keys(), "the certificate has edits of other paths")
+    closest, total = [], 0
+    for path in edited:
+        (base, target), (other, result) = approved[path], landed[path]
+        modes = {side[MODE] for side in (base, target, other, result)}
+        need(len(modes) == 1 and modes <= FILES, "not one mode of a file")
+        content = content_of(base[CONTENT].decode())
+        need(content is not None and sha256(content).hex().encode() == base[CONTENT], "no B")
+        total += len(content)
+        need(len(content) <= 16 * MIB and total <= 256 * MIB, "B is too large")
+        wanted = [side[CONTENT] for side in (target, other, result)]
+        closest.append(check_edits(files[path], content, gap, wanted))
+    return {"exact": len(landed) - len(edited), "there": there, "edited": edited,
+            "closest_lines": min(closest, default=None)}
 
 
 # ---- Reading a document out of git; Steps and chains ----
 
-
-def git_id(data, digits):
-    """Rule 3: the id of an object, in the format of ids of so many digits."""
-    return (hashlib.sha1 if digits == 40 else hashlib.sha256)(data).hexdigest()
-
-
 IGNORED_BY_HFS = re.compile("[\u200c-\u200f\u202a-\u202e\u206a-\u206f\ufeff]")
+ENTRY = rb"(40000|100644|100664|100755|120000|160000) ([^\0]*)\0"
+TREE_ENTRY = {size: re.compile(ENTRY + rb"(.{%d})" % size, re.S) for size in (20, 32)}
 
 
 def is_dot_git(name):
@@ -977,19 +959,12 @@ def is_dot_git(name):
     return bool({b".git", b"git~1"} & set(stems)) or folded == ".git"
 
 
-TREE_ENTRY = re.compile(rb"(40000|100644|100664|100755|120000|160000) ([^\0]*)\0")
-
-
 def read_tree(data, id_bytes=20):
     """Rule 4: {name: (mode, id)}."""
     need(len(data) <= 16 * MIB, "a tree that is too large", Tampered)
-    entries, order, at = {}, [], 0
-    while at < len(data):
-        match = TREE_ENTRY.match(data, at)
-        need(match and match.end() + id_bytes <= len(data), "not a tree", Tampered)
-        mode, name = match[1], match[2]
-        at = match.end() + id_bytes
-        oid = data[match.end():at]
+    entries, order = {}, []
+    for match in consecutive(TREE_ENTRY[id_bytes], data, "not a tree", Tampered):
+        mode, name, oid = match.groups()
         need(any(oid), "the null id in a tree", Tampered)
         need(name not in (b"", b".", b"..") and b"/" not in name and not is_dot_git(name)
              and name not in entries, "a name that no tree may have, or twice", Tampered)
@@ -1005,6 +980,12 @@ def identity(text):
     return match and (match[1].strip(b" \t"), match[2].strip(b" \t"))
 
 
+def co_authors(message):
+    """Steps and chains (p): any line that begins with the key and a colon."""
+    named = re.findall(rb"(?im)^co-authored-by[ \t]*:([^\n]*)", message)
+    return list(filter(None, [identity(value.strip(b" \t\r\n\x0b\x0c")) for value in named]))
+
+
 class Commit:
     """Rule 5."""
 
@@ -1016,19 +997,10 @@ class Commit:
         need(match and len(data) <= MIB and b"\0" not in head, "not a commit", Tampered)
         again = re.search(rb"^(tree|parent|author|committer)( |$)", head[match.end():], re.M)
         need(not again, "a header twice", Tampered)
-        self.tree = match[1].decode()
-        self.parents = [line[7:].decode() for line in match[2].split(b"\n")[:-1]]
+        self.tree, self.parents = match[1].decode(), match[2].decode().split()[1::2]
         need(len(self.parents) <= 1000, "too many parents", Tampered)
         self.author, self.committer = identity(match[3]), identity(match[4])
         self.co_authors = co_authors(self.message)
-
-
-def co_authors(message):
-    """Steps and chains (p): any line that begins with the key and a colon."""
-    lines = [line.removesuffix(b"\r") for line in message.split(b"\n")]
-    named = [re.match(rb"co-authored-by[ \t]*:(.*)", line, re.S | re.I) for line in lines]
-    found = [identity(match[1].strip(b" \t\r\n\x0b\x0c")) for match in named if match]
-    return [author for author in found if author]
 
 
 # ==== Policy: policy.md ===========================================================================
@@ -1040,7 +1012,8 @@ INVISIBLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u00ad\u061c\u200b-\
 def pattern(value):
     """Section 4, rules 1 and 3."""
     need(isinstance(value, str) and 1 <= len(value.encode()) <= 1024, "not a pattern")
-    need(not re.search(r"[\[\]{}\\\x00-\x1f\x7f-\x9f]|^!", value), "not a pattern")
+    need(not re.search(r"[\[\]{}\\\x00-\x1f]|^!", value), "not a pattern")
+    need(not INVISIBLE.search(value), "not a pattern")
     for segment in value.split("/"):
         need(segment not in ("", ".", "..") and ("**" not in segment or segment == "**"),
              "not a segment of a pattern")
@@ -1076,8 +1049,9 @@ def matches(value, path, is_folded=False):
 def names_to(shape):
     """A table of names, each with a table of this shape."""
     def check(found):
+        read = kind_of(shape)
         need(isinstance(found, dict), "no table")
-        return {KINDS["PARTS"](name): SHAPES[shape](value) for name, value in found.items()}
+        return {KINDS["PARTS"](name): read(value) for name, value in found.items()}
     return check
 
 
@@ -1085,39 +1059,37 @@ URI = r"(?=.{1,1024}\Z)[A-Za-z][A-Za-z0-9+.-]*:%s[\x21-\x7e]+"
 KINDS |= {
     "PATTERN": pattern, "URI": text(URI % ""), "URI_OF_REPOSITORY": text(URI % "//"),
     "BOOL": one_of(True, False), "GAP": integer(1, 1000),
-    "TITLE": kind(lambda v: text(r"[^\x00-\x1f\x7f]+")(v) and len(v.encode()) <= 100),
+    "TITLE": kind(lambda v: text(r"[^\x00-\x1f]+")(v) and len(v.encode()) <= 100
+                  and not INVISIBLE.search(v)),
     "ENVIRONMENTS": names_to("environment"), "SERVICES": names_to("service"),
     "REPOSITORIES": names_to("repository"),
 }
 shapes("""
-policy           version ONE, levels? NAME!0-20, defaults? <defaults>, override? <terms>,
-                 environment? ENVIRONMENTS, repository? REPOSITORIES, service? SERVICES,
-                 rule? <rule>+0-500
-defaults         undeclared? none|assisted|generated,
-                 unproved_authors? add-one|lowest-level|accept, approval_ttl? DURATION,
-                 rollback_within? DURATION, carry? clean|never, carry_gap? GAP,
-                 weaken_delay? DURATION, exempt? PATTERN!0-100, allow_collisions? BOOL,
-                 decision_ttl? DURATION, key_cooling? DURATION
-terms            longest? DURATION, debt_due? DURATION, presence? touch|attested
-environment      mode? observe|enforce
+policy           version ONE, levels? NAME!0-20, defaults? defaults={}, override? override_terms={},
+                 environment? ENVIRONMENTS={}, repository? REPOSITORIES={}, service? SERVICES={},
+                 rule? rule!0-500
+defaults         undeclared? none|assisted|generated="generated",
+                 unproved_authors? accept|lowest-level|add-one="add-one",
+                 approval_ttl? DURATION="90d", rollback_within? DURATION="30d",
+                 carry? clean|never="clean", carry_gap? GAP=1, weaken_delay? DURATION="1d",
+                 exempt? PATTERN!0-100, allow_collisions? BOOL, decision_ttl? DURATION="1h",
+                 key_cooling? DURATION="1d"
+override_terms   longest? DURATION="4h", debt_due? DURATION="1d", presence? touch|attested
+environment      mode? observe|enforce="observe"
 repository       uri URI_OF_REPOSITORY
-service          repository PARTS, branch? REFERENCE, paths? PATTERN!, artifact? required|optional,
-                 builders? NAME!0-100, artifact_uri? URI, mode? observe|enforce
-rule             name TITLE, when? <when>, require? <need>+0-100, checklist? TOOL!0-100,
+service          repository PARTS, branch? REFERENCE="refs/heads/main", paths? PATTERN!,
+                 artifact? optional|required, builders? NAME!0-100, artifact_uri? URI,
+                 mode? observe|enforce
+rule             name TITLE, when? when={}, require? need+0-100, checklist? TOOL!0-100,
                  presence? touch|attested, carry? clean|never
-need             level? NAME, team? PARTS, count? COUNT
+need             level? NAME, team? PARTS, count? COUNT=1
 when             assistance? none|assisted|generated!, author_below? NAME,
                  author_kind? human|bot|agent|service|unknown|tool!, paths? PATTERN!,
                  paths_outside? PATTERN!, environments? PARTS!, services? PARTS!, opaque? TRUE,
                  collision? TRUE, artifact? TRUE
 """)
-RULES["policy"] = [lambda v: distinct([rule["name"] for rule in v.get("rule", [])])]
-RULES["terms"] = [lambda v: v.get("longest", 0) <= DAY]
+RULES["override_terms"] = [lambda v: v["longest"] <= DAY]
 LEAST_PRESENCE = {None: 0, "touch": 1, "attested": 2}
-DEFAULTS = {"undeclared": "generated", "unproved_authors": "add-one", "approval_ttl": 90 * DAY,
-            "rollback_within": 30 * DAY, "carry": "clean", "carry_gap": 1, "weaken_delay": DAY,
-            "exempt": [], "allow_collisions": False, "decision_ttl": UNITS["h"], "key_cooling": DAY}
-OVERRIDE = {"longest": 4 * UNITS["h"], "debt_due": DAY, "presence": None}
 
 
 def check_text(policy):
@@ -1130,36 +1102,23 @@ def check_text(policy):
         need(re.fullmatch(r"[0-9]+", value), "an integer in another spelling")
 
 
-def texts_in(value):
-    """Every text in what TOML gives, names as well."""
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, dict | list):
-        for item in [*value, *value.values()] if isinstance(value, dict) else value:
-            yield from texts_in(item)
-
-
 class Policy:
     """Sections 2 and 3, with what is left out filled in."""
 
     def __init__(self, policy):
         check_text(policy)
-        raw = toml_strict(policy.encode(), 24576)
-        need(not any(map(INVISIBLE.search, texts_in(raw))), "an escape that a reader does not see")
-        raw = SHAPES["policy"](raw)
-        self.levels = raw.get("levels", [])
-        self.defaults = DEFAULTS | raw.get("defaults", {})
-        self.override = OVERRIDE | raw.get("override", {})
-        self.environments, self.services = raw.get("environment", {}), raw.get("service", {})
-        self.rules, self.repositories = raw.get("rule", []), raw.get("repository", {})
+        raw = kind_of("policy")(toml_strict(policy.encode(), 24576))
+        self.levels, self.rules = raw["levels"], raw["rule"]
+        self.defaults, self.override = raw["defaults"], raw["override"]
+        self.environments, self.services = raw["environment"], raw["service"]
+        self.repositories = raw["repository"]
         for rule in self.rules:
-            when, asks = rule.setdefault("when", {}), rule.setdefault("require", [])
-            levels = [ask["level"] for ask in asks if "level" in ask]
-            levels += [when["author_below"]] if "author_below" in when else []
-            need(set(levels) <= set(self.levels), "a level that is not listed")
-            need(self.environments.keys() >= set(when.get("environments", [])), "an environment")
-            need(self.services.keys() >= set(when.get("services", [])), "a service")
-            need(sum(ask.setdefault("count", 1) for ask in asks) <= 100, "more than 100 people")
+            when = rule["when"]
+            levels = {ask["level"] for ask in rule["require"]} | {when["author_below"]}
+            need(levels - {None} <= set(self.levels), "a level that is not listed")
+            need(self.environments.keys() >= set(when["environments"]), "an environment")
+            need(self.services.keys() >= set(when["services"]), "a service")
+            need(sum(ask["count"] for ask in rule["require"]) <= 100, "more than 100 people")
 
     def environment(self, name):
         """Section 3, Environments: the listed name that matches best, or None."""
@@ -1167,10 +1126,10 @@ class Policy:
         return max(found, key=len, default=None)
 
     def mode_of(self, environment):
-        return self.environments[self.environment(environment)].get("mode", "observe")
+        return self.environments[self.environment(environment)]["mode"]
 
     def mode(self, service, environment):
-        return self.services[service].get("mode") or self.mode_of(environment)
+        return self.services[service]["mode"] or self.mode_of(environment)
 
     def rank(self, level):
         """The place of a level; below all for none and for one that is not listed."""
@@ -1505,14 +1464,14 @@ class View:
         self.revocations = {}  # fingerprint -> [(entry, leaked since, or never)]
         self.admins, self.threshold = [], 0
         self.policies = []     # (entry, time, Policy)
-        self.lifts = {}        # index of a reject -> entry that lifts it
+        self.lifts = set()     # indexes of rejects
         self.delegations = {}  # service -> what is said
         self.used = set()      # fingerprints that signed governance
         self.ledger_keys = []  # (entry, NoteKey)
         self.base = None       # leaf hash of the newest governance entry
         self.times = []        # (entry, time) of each governance entry
 
-    def member(self, name, at):
+    def member(self, name, at=FOREVER):
         """What is said of a member; None: no member then."""
         return next((said for e, said in reversed(self.members.get(name, [])) if e < at), None)
 
@@ -1520,14 +1479,16 @@ class View:
         """All that was ever said of a member, oldest first."""
         return [said for _, said in self.members.get(name, []) if said]
 
-    def has_duty(self, name, duty, at):
-        return duty in (self.member(name, at) or {}).get("duties", [])
+    def may(self, name, duty, at, kind=None):
+        """Whether somebody is a member, of this kind where one is given, with a duty."""
+        said = self.member(name, at)
+        return bool(said) and duty in said["duties"] and said["kind"] == (kind or said["kind"])
 
-    def owner(self, fingerprint, at):
+    def owner(self, fingerprint, at=FOREVER):
         owners = [member for e, _, member, _ in self.owners.get(fingerprint, []) if e < at]
         return owners[-1] if owners else None
 
-    def is_revoked(self, fingerprint, at):
+    def is_revoked(self, fingerprint, at=FOREVER):
         return any(e < at for e, _ in self.revocations[fingerprint])
 
     def is_leaked(self, fingerprint, entry):
@@ -1542,35 +1503,32 @@ class View:
     def had_key(self, member):
         return any(o[2] == member for owners in self.owners.values() for o in owners)
 
-    def can_sign(self, name, at):
+    def can_sign(self, name, at=FOREVER):
         return bool(self.member(name, at)) and any(
-            self.owner(f, at) == name and not self.is_revoked(f, at) for f in self.keys)
+            self.owner(key, at) == name and not self.is_revoked(key, at) for key in self.keys)
 
     def newest_policy(self):
         return self.policies[-1][2] if self.policies else BUILT_IN
 
     def govern(self, leaf):
         """Admits one governance entry (12.1 to 12.4) and folds it, or refuses."""
-        index, says = leaf.index, leaf.says
-        operations, genesis = says["operations"], says.get("genesis")
-        self.times.append((index, leaf.time))
+        index, operations, genesis = leaf.index, leaf.says["operations"], leaf.says["genesis"]
         need(bool(genesis) == (index == 0), "entry 0, and no other, begins a ledger")
-        need(says.get("base") == self.base, "on another base")
-        admins, threshold = self.admins, self.threshold
+        need(leaf.says["base"] == self.base, "on another base")
+        admins, threshold, before = self.admins, self.threshold, self.newest_policy()
         delegation = self.delegations.get(leaf.by)
         if genesis:
             self.ledger_keys = [(0, NoteKey(genesis["ledger_key"], 1))]
             need(self.ledger_keys[0][1].name == genesis["origin"], "a key of another name")
         policies = [Policy(said["text"]) for name, said in operations if name == "set_policy"]
-        before = self.newest_policy()
-        judged = policies[-1] if policies else before
+        judged = [before, *policies][-1]
         only_reduces, gives, is_within = True, set(), True
         for name, said in operations:
             reduces = self.reduces(name, said)
             only_reduces &= reduces
             if name in ("set_member", "add_key") and not reduces:
                 gives.add(said["member"])
-            is_within &= self.is_within(delegation, name, said)
+            is_within = is_within and self.is_within(delegation, name, said)
             self.do(leaf, name, said, judged)
         self.check_state(before, judged, operations)
         signers = self.signers(leaf, 1 if genesis else index)
@@ -1585,6 +1543,7 @@ class View:
                 enough = min(threshold, len(others))
                 need(len(others & set(signers)) >= enough, "too few signatures of others")
         self.base = leaf.hash.hex()
+        self.times.append((index, leaf.time))
         self.used |= {signature["keyid"] for signature in leaf.signatures}
 
     def signers(self, leaf, at):
@@ -1594,39 +1553,36 @@ class View:
             need(self.owner(name, at) and not self.is_revoked(name, at), "a key that is nobody's")
             need(self.keys[name].holds(leaf.pae, signature), "a signature does not verify")
         found = [self.owner(signature["keyid"], at) for signature in leaf.signatures]
-        need(len(set(found)) == len(found) and leaf.by in found, "a signer twice, or another")
+        need(distinct(found) and leaf.by in found, "a signer twice, or another")
         return found
 
     def do(self, leaf, name, said, judged):
         """12.2, rules 1 to 9, as far as governance alone tells; and what an operation does."""
         index, member, service = leaf.index, said.get("member"), said.get("service")
-        now = index + 1
+        if name in ("retire_member", "add_key"):
+            need(self.member(member), "no member")
         if name == "set_member":
             need(all(s["kind"] == said["kind"] for s in self.ever(member)), "another kind")
-            others = [self.member(other, now) or {} for other in self.members if other != member]
-            taken = {email for other in others for email in other.get("emails", [])}
-            need(not taken & set(said.get("emails", [])), "somebody else's address")
-            operators = [s["kind"] for s in self.ever(said.get("operator"))]
-            need("human" in operators if "operator" in said else said["kind"] != "agent",
+            others = [self.member(other) for other in self.members if other != member]
+            need(not addresses(others) & set(said["emails"]), "somebody else's address")
+            operators = [s["kind"] for s in self.ever(said["operator"])]
+            need("human" in operators if said["operator"] else said["kind"] != "agent",
                  "no human operator")
             self.members.setdefault(member, []).append((index, said))
         elif name == "retire_member":
-            need(self.member(member, now), "no member")
             self.members[member].append((index, None))
             self.delegations.pop(member, None)
         elif name == "add_key":
             key = Key(said["key"])
-            need(self.member(member, now), "no member")
             need(not self.revocations.get(key.name), "a key that was revoked")
-            need(key.name not in self.used and self.owner(key.name, now) != member,
+            need(key.name not in self.used and self.owner(key.name) != member,
                  "a key that is enrolled, and the same member's or in use")
             enrolled = index, leaf.time, member, self.had_key(member)
-            self.keys[key.name] = key
+            self.keys[key.name], self.revocations[key.name] = key, []
             self.owners.setdefault(key.name, []).append(enrolled)
-            self.revocations.setdefault(key.name, [])
         elif name == "revoke_key":
-            key, since, is_leak = said["key"], said.get("since"), said["cause"] == "leaked"
-            need(key in self.keys and (is_leak or not self.is_revoked(key, now)), "no such key")
+            key, since, is_leak = said["key"], said["since"], said["cause"] == "leaked"
+            need(key in self.keys and (is_leak or not self.is_revoked(key)), "no such key")
             need(not is_leak or since is not None and since <= index, "leaked since when")
             self.revocations[key].append((index, since if is_leak else FOREVER))
         elif name == "set_admins":
@@ -1638,71 +1594,70 @@ class View:
             self.ledger_keys.append((index, key))
         elif name == "lift":
             need(said["entry"]["index"] not in self.lifts, "lifted already")
-            self.lifts[said["entry"]["index"]] = index
+            self.lifts.add(said["entry"]["index"])
         elif name == "set_policy":
             self.policies.append((index, leaf.time, Policy(said["text"])))
         elif name == "set_baseline":
             need(service in judged.services and judged.environment(said["environment"]),
                  "a place that no policy lists")
         elif name == "delegate":
-            need((self.member(service, now) or {}).get("kind") == "service", "no service")
+            need((self.member(service) or {"kind": None})["kind"] == "service", "no service")
             self.delegations[service] = said
         elif name == "end_delegation":
             need(self.delegations.pop(service, None), "no delegation")
 
     def check_state(self, before, policy, operations):
         """12.2, rule 10."""
-        def is_human(name):
-            return (self.member(name, FOREVER) or {}).get("kind") == "human"
-        able = [a for a in self.admins if is_human(a) and self.can_sign(a, FOREVER)]
+        present = {name: self.member(name) for name in self.members if self.member(name)}
+        humans = {name for name, said in present.items() if said["kind"] == "human"}
+        able = [admin for admin in self.admins if admin in humans and self.can_sign(admin)]
         need(self.threshold and len(able) >= self.threshold, "too few admins who can sign")
-        present = filter(None, (self.member(name, FOREVER) for name in self.members))
-        held = {said["level"] for said in present if "level" in said}
-        bounds = {said["below"] for said in self.delegations.values()}
-        levels = bounds if policy is BUILT_IN else bounds | held
+        levels = {said["below"] for said in self.delegations.values()}
+        levels |= {said["level"] for said in present.values() if policy is not BUILT_IN} - {None}
         need(levels <= set(policy.levels), "a level that no policy lists")
         order = [level for level in before.levels if level in levels]
         need(order == sorted(order, key=policy.rank), "levels in use that change places")
-        need(all(map(is_human, self.admins)) or not any(n == "set_admins" for n, _ in operations),
+        need(humans >= set(self.admins) or "set_admins" not in dict(operations),
              "an admin who is no present human")
 
     def reduces(self, name, said):
         """12.3: whether an operation only reduces, on what those before it left."""
         if name in ("retire_member", "revoke_key", "end_delegation"):
             return True
-        was, policy = self.member(said.get("member"), FOREVER), self.newest_policy()
+        was, policy = self.member(said.get("member")), self.newest_policy()
         if name != "set_member" or not was or was == said:
             return False
-        duties, had = set(said.get("duties", [])), set(was.get("duties", []))
-        return (all(was.get(k) == said.get(k) for k in ("kind", "operator", "profile", "emails"))
-                and policy.rank(said.get("level")) <= policy.rank(was.get("level"))
-                and set(said.get("teams", [])) <= set(was.get("teams", []))
+        duties, had = set(said["duties"]), set(was["duties"])
+        return (same(was, said, "kind", "operator", "profile", "emails")
+                and policy.rank(said["level"]) <= policy.rank(was["level"])
+                and set(said["teams"]) <= set(was["teams"])
                 and duties <= had <= duties | {"review", "decide", "deploy"})
 
     def is_within(self, delegation, name, said):
         """12.4: whether a delegated service may do it."""
-        member, policy = said.get("member"), self.newest_policy()
-        was = (self.ever(member) or [None])[-1]  # as it was said last, retired or not
-
-        def in_reach(said):
-            return (said["kind"] == "human" and member not in self.admins
-                    and set(said.get("duties", [])) <= {"review"}
-                    and policy.rank(said.get("level")) < policy.rank(delegation["below"]))
         if not delegation or name not in ("set_member", "retire_member", "add_key"):
             return False
+        member, policy = said["member"], self.newest_policy()
+        was = self.ever(member)[-1:]  # as it was said last, retired or not
+        to_reach = was + [said] * (name == "set_member")
+        is_in_reach = to_reach and member not in self.admins and all(
+            one["kind"] == "human" and set(one["duties"]) <= {"review"}
+            and policy.rank(one["level"]) < policy.rank(delegation["below"]) for one in to_reach)
         if name == "retire_member":
-            return bool(was) and in_reach(was)
+            return is_in_reach
         if name == "add_key":
-            return (bool(was) and in_reach(was) and not self.had_key(member)
-                    and Key(said["key"]).name not in self.keys)
-        was = was or {"kind": "human"}
-        teams = {*was.get("teams", []), *delegation.get("teams", [])}
+            is_new = not self.had_key(member) and Key(said["key"]).name not in self.keys
+            return is_in_reach and is_new
         others = [self.ever(other)[-1] for other in self.members if other != member]
-        taken = {email for other in others for email in other.get("emails", [])}
-        emails = set(said.get("emails", []))
-        return (in_reach(said) and in_reach(was) and "operator" not in said
-                and set(said.get("teams", [])) <= teams
-                and set(was.get("emails", [])) <= emails and not emails & taken)
+        teams = set(delegation["teams"]).union(*(one["teams"] for one in was))
+        emails = set(said["emails"])
+        return (is_in_reach and not said["operator"] and set(said["teams"]) <= teams
+                and addresses(was) <= emails and not emails & addresses(others))
+
+
+def addresses(said):
+    """The digests of addresses that members have."""
+    return {email for one in said if one for email in one["emails"]}
 
 
 # ==== The verdict: verdict.md =====================================================================
@@ -1710,6 +1665,8 @@ class View:
 CLAIMED, ATTESTED, PROVED = range(3)
 STANDINGS = ["claimed", "attested", "proved"]
 NOBODY = ("nobody", "")
+PLACE = ("service", "environment")
+RELEASE = ("revision", "artifacts")
 
 
 class Step:
@@ -1717,39 +1674,38 @@ class Step:
 
     def __init__(self, case, given):
         self.rows, self.hash = case.documents[given["document"]], given["document"]
-        self.last, self.ids = given["commit"], given.get("commits", [])
-        facts = {unbase64(f["path"]): f for f in given.get("facts", [])}
-        self.opaque = {path for path, fact in facts.items() if "opaque" in fact}
+        self.last, self.ids = given["commit"], given["commits"]
+        facts = {unbase64(fact["path"]): fact for fact in given["facts"]}
+        self.opaque = {path for path, fact in facts.items() if fact["opaque"]}
         self.opaque |= {path for path, row in self.rows.items() if is_more_than_text(*row)}
-        self.links = {target for path, fact in facts.items() if path in self.rows
-                      for target in map(unbase64, fact.get("targets", []))}
-        self.colliding = set(map(unbase64, given.get("colliding", [])))
-        self.authors, self.detected = set(), None
+        self.paths = set(self.rows)
+        for path in self.rows.keys() & facts.keys():
+            self.paths |= set(map(unbase64, facts[path]["targets"]))
+        self.colliding = set(map(unbase64, given["colliding"]))
+        self.standing, self.detected = {}, None
         for name in self.ids:
             commit = case.commits[name]
-            wrote = [] if name in given.get("mechanical", []) else [commit.author]
+            wrote = [] if name in given["mechanical"] else [commit.author]
             self.detected = strongest(self.detected, detected(commit) if wrote else None)
             for who in wrote + commit.co_authors:
-                self.authors.add(case.who(who[1]) if who else NOBODY)
+                case.add_author(self.standing, case.who(who[1]) if who else NOBODY, CLAIMED)
 
 
 def is_more_than_text(old, new):
     """Section 5, point 3: a link, a submodule, or a file that became executable."""
-    modes = {old[MODE], new[MODE]}
-    return bool(modes & {b"120000", b"160000"}) or (
-        new[MODE] == b"100755" and old[MODE] != b"100755")
+    return not {old[MODE], new[MODE]}.isdisjoint({b"120000", b"160000"}) or (
+        old[MODE] != new[MODE] == b"100755")
 
 
 class Segment:
-    """A run of steps judged as one change under one policy (section 5)."""
+    """A run of steps judged as one change under one policy (section 5); its span is None where it
+    is everything as one step."""
 
-    def __init__(self, case, policy, steps, rows, is_of_chain=True):
-        self.case, self.policy, self.rows, self.hash = case, policy, rows, change_hash(rows)
-        self.all_steps, self.steps = steps, [s for s in steps if s.rows]
-        self.first, self.last, self.is_of_chain = steps[0].last, steps[-1].last, is_of_chain
-        self.carried = {  # approved hash -> what evidence says, where a certificate holds
-            item["approved"]: item for item in case.evidence.get("carried", [])
-            if (item["landed"], item["landing"]) == (self.hash, self.last)}
+    def __init__(self, case, policy, span, steps, rows):
+        self.case, self.policy, self.span, self.rows = case, policy, span, rows
+        self.all_steps, self.steps = steps, [step for step in steps if step.rows]
+        self.hash, self.first, self.last = change_hash(rows), steps[0].last, steps[-1].last
+        self.carried = case.carried_to(self.hash, self.last)
         self.facts = self.find_facts()
         self.assessment, self.sign_offs, self.rejects, self.is_covered = self.judge()
 
@@ -1763,106 +1719,93 @@ class Segment:
 
     def codes(self):
         """Why it is not covered."""
-        missing = {r["code"] for r in self.assessment["requirements"] if r["missing"]}
-        rejected = {"REJECTED"} if self.rejects else set()
-        return set() if self.is_covered else missing | {*self.assessment["denials"]} | rejected
+        if self.is_covered:
+            return set()
+        missing = [need["code"] for need in self.assessment["requirements"] if need["missing"]]
+        return {*missing, *self.assessment["denials"], *["REJECTED"] * bool(self.rejects)}
 
     # Points 1 to 3: facts.
 
     def declarations(self, changes):
-        """Of each signer and change the newest declaration."""
+        """Of each signer and change the newest declaration, by signer and change."""
         repository = self.policy.services[self.case.service]["repository"]
-        newest = {(e.by, change): e for change in changes
-                  for e in self.case.about.get(("change", change), [])
-                  if e.says["repository"] == repository}
+        newest = {(entry.by, change): entry for change in changes
+                  for entry in self.case.about.get(("change", change), [])
+                  if entry.says["repository"] == repository}
         return [newest[key] for key in sorted(newest)]
 
     def declared(self, step):
-        """What declarations make of one step: the standing of its authors, the assistances that
-        count, and those that count as if they were detected."""
+        """Point 2, of one step: the standing of its authors, the assistances that count, and those
+        that count as if they were detected."""
         case, view, size = self.case, self.case.view, self.case.size
-        standing, counting, as_detected, own_words = {}, [], [], []
-        for who in step.authors:
-            case.add_author(standing, who, CLAIMED)
-        wrote, everybody, own = set(standing), {}, {self.hash, *self.carried}
-        for who in set().union(*(s.authors for s in self.steps)):
-            case.add_author(everybody, who, CLAIMED)
+        standing, counting, as_detected, own_words = dict(step.standing), [], [], []
+        own, everybody = {self.hash, *self.carried}, set().union(*(s.standing for s in self.steps))
         for entry in self.declarations({step.hash, *own}):
-            me, member = ("member", entry.by), view.member(entry.by, size)
-            change, assistance = entry.says["change"], entry.says["assistance"]
-            kind = member["kind"] if member else None
+            me, change = ("member", entry.by), entry.says["change"]
+            member = view.member(entry.by, size)
             named = set(filter(None, map(case.author, entry.says["authors"])))
-            is_author = change == step.hash and me in wrote or change in own and me in everybody
+            is_author = (change == step.hash and me in step.standing
+                         or change in own and me in everybody)
             if member and not entry.is_leaked and (
-                    is_author or view.has_duty(entry.by, "declare", size)):
-                counting.append(assistance)
+                    is_author or view.may(entry.by, "declare", size)):
+                counting.append(entry.says["assistance"])
                 for who in named:
-                    is_attested = kind == "service" and who != me
+                    is_attested = member["kind"] == "service" and who != me
                     case.add_author(standing, who, ATTESTED if is_attested else CLAIMED)
                 if me in standing:
-                    case.add_author(standing, me, case.own_word(entry.by))
-            elif is_author or entry.is_leaked or view.has_duty(entry.by, "declare", entry.index):
-                as_detected.append(assistance)
+                    case.add_author(standing, me, case.own_word(me))
+            elif is_author or entry.is_leaked or view.may(entry.by, "declare", entry.index):
+                as_detected.append(entry.says["assistance"])
                 for who in named:
                     if who[0] == "member":
                         case.add_author(standing, who, CLAIMED)
             elif me in named:
-                as_detected.append(assistance)
+                as_detected.append(entry.says["assistance"])
                 own_words.append(me)
         if not standing:
             standing[NOBODY] = CLAIMED
         for who in own_words:
-            case.add_author(standing, who, case.own_word(who[1]))
+            case.add_author(standing, who, case.own_word(who))
         return standing, counting, as_detected
 
     def find_facts(self):
-        case, found, declared, as_detected, is_declared = self.case, {}, [], [], True
+        """Points 1 to 3: authors are known as well as in the step where they are known least."""
+        case, found, counting, as_detected = self.case, {}, [], []
         for step in self.steps:
-            standing, counting, seen = self.declared(step)
-            is_declared &= bool(counting)
-            declared += counting
-            as_detected += seen
+            standing, counts, detects = self.declared(step)
+            counting.append(counts)
+            as_detected += detects
             for who, level in standing.items():
                 found[who] = min(found.get(who, PROVED), level)
-        authors = []
-        for (sort, name), level in sorted(found.items()):
-            is_member = sort == "member"
-            said = case.view.member(name, case.size) if is_member else None
-            kind = case.view.ever(name)[-1]["kind"] if is_member else (
-                "tool" if sort == "tool" else "unknown")
-            authors.append({"member": name if is_member else None, "kind": kind,
-                            "level": (said or {}).get("level"), "standing": STANDINGS[level]})
-        opaque = {path for path, row in self.rows.items() if is_more_than_text(*row)}.union(
-            *(s.opaque for s in self.steps))
-        paths = set(self.rows).union(*(s.rows.keys() | s.links for s in self.steps))
+        is_declared, declared = all(counting), sum(counting, [])
         left = {path for path, (_, new) in self.rows.items() if new != ABSENT}
+        opaque = set().union(*(step.opaque for step in self.steps))
         return {
-            "service": case.service, "environment": case.environment, "authors": authors,
+            "service": case.service, "environment": case.environment,
+            "authors": [case.known(who, level) for who, level in sorted(found.items())],
             "declared": strongest(*declared) if is_declared else None,
-            "detected": strongest(*(s.detected for s in self.all_steps), *as_detected,
-                                  *([] if is_declared else declared)),
-            "paths": [{"path": p, "opaque": p in opaque} for p in sorted(paths)],
+            "detected": strongest(*(step.detected for step in self.all_steps),
+                                  *as_detected, *([] if is_declared else declared)),
+            "paths": [{"path": path, "opaque": path in opaque}
+                      for path in sorted(set().union(*(step.paths for step in self.steps)))],
             "collision": bool(left & self.all_steps[-1].colliding), "artifact": False}
 
 
 class Chain:
-    """The steps judged under one policy: every step, run and the whole chain (section 4, step 4).
-    A span (i, j) is the steps from i up to j."""
+    """The steps under one policy: every step, run and the whole chain (section 4, step 4)."""
 
     def __init__(self, case, policy):
-        self.case, self.policy, self.steps, self.runs = case, policy, case.steps, {}
-        for i, j in case.spans:
-            rows = compose([s.rows for s in self.steps[i:j]])
-            if rows is not None:
-                self.runs[i, j] = Segment(case, policy, self.steps[i:j], rows)
+        self.case, self.policy, self.steps = case, policy, case.steps
+        self.runs = {(i, j): Segment(case, policy, (i, j), self.steps[i:j], rows)
+                     for (i, j), rows in case.runs.items()
+                     if j - i <= 32 or j - i == len(self.steps)}
         for (i, j), run in self.runs.items():
-            if j - i > 1 and any(self.runs[k, k + 1].rejects and not self.takes_back(
-                    (i, j), k) for k in range(i, j)):
-                run.is_covered = False
-        self.unanswered = self.find_unanswered()
+            run.is_covered &= j - i == 1 or not any(
+                self.runs[k, k + 1].rejects and not self.takes_back((i, j), k) for k in range(i, j))
+        self.unanswered = [*self.unanswered_runs(), *self.unanswered_heads()]
 
     def takes_back(self, span, k):
-        """Whether a run has no path of one of its steps."""
+        """Whether a run of several steps has no path of one of them."""
         i, j = span
         return i <= k < j and j - i > 1 and not self.runs[span].rows.keys() & self.steps[k].rows
 
@@ -1875,82 +1818,57 @@ class Chain:
     def cut(self):
         """The segments, the shortest first from the start on; where they do not cover the chain,
         as far as they do."""
-        n, coverable = len(self.steps), {len(self.steps)}
         covered = [span for span, run in self.runs.items() if run.is_covered]
-        for i in range(n - 1, -1, -1):
-            if any(a == i and b in coverable for a, b in covered):
-                coverable.add(i)
-        segments, i = [], 0
-        while i < n:
-            fits = [b for a, b in covered if a == i and (b in coverable or 0 not in coverable)]
-            j = min(fits, default=i + 1)
-            segments.append(self.runs[i, j])
-            i = j
+        end, segments, at = len(self.steps), [], 0
+        coverable = {end}
+        for i in reversed(range(end)):
+            coverable |= {a for a, b in covered if a == i and b in coverable}
+        while at < end:
+            ends = [b for a, b in covered if a == at and (b in coverable or 0 not in coverable)]
+            segments.append(self.runs[at, min(ends, default=at + 1)])
+            at = segments[-1].span[1]
         return segments
 
-    def find_unanswered(self):
-        """Rejects on runs, and those read up to a commit that a step brings in, without answer."""
-        found = []
+    def unanswered_runs(self):
+        """Rejects on runs of several steps that no longer one answers."""
         for (i, j), run in self.runs.items():
+            longer = [(a, b) for a, b in self.runs if a <= i and j <= b and (a, b) != (i, j)]
             newest = max((index for index, _ in run.rejects), default=None)
-            longer = [s for s in self.runs if s[0] <= i and j <= s[1] and s != (i, j)]
             if j - i > 1 and newest is not None and not self.is_answered(newest, run.rows, longer):
-                found.append(newest)
-        for change in [name for kind, name in self.case.about if kind == "approval"]:
-            for index, _ in self.case.standing_rejects(self.policy, change):
-                heads = [row.get("head") for row in self.case.entries[index].says["rows"]
-                         if row["hash"] == change]
-                at = [k for k, step in enumerate(self.steps) if set(heads) & set(step.ids)][:1]
-                for k in at if not any(
-                        run.hash == change and span[1] - 1 in at
-                        for span, run in self.runs.items()) else []:
-                    around = [span for span in self.runs if span[0] <= k < span[1]]
-                    if not self.is_answered(index, self.steps[k].rows, around):
-                        found.append(index)
-        return found
+                yield newest
+
+    def unanswered_heads(self):
+        """Rejects that were read up to a commit which a step brings in, and that none answers."""
+        for index, change in [reject for kind, change in self.case.about if kind == "approval"
+                              for reject in self.case.standing_rejects(self.policy, change)]:
+            head, = (row["head"] for row in self.case.entries[index].says["rows"]
+                     if row["hash"] == change)
+            for k in [k for k, step in enumerate(self.steps) if head in step.ids][:1]:
+                around = [(i, j) for i, j in self.runs if i <= k < j]
+                if not any(run.hash == change and span[1] == k + 1
+                           for span, run in self.runs.items()) and not (
+                               self.is_answered(index, self.steps[k].rows, around)):
+                    yield index
 
     def is_answered(self, index, rows, spans):
         """Whether one of these runs is signed off above a reject, or what it is on is gone."""
         for span in spans:
             run = self.runs[span]
-            later = set().union(*(s.rows for s in self.steps[span[1]:]))
-            if run.is_covered and (not rows.keys() & (run.rows.keys() | later)
-                                   or run.rows and run.judge(index)[3]):
+            later = set(run.rows).union(*(step.rows for step in self.steps[span[1]:]))
+            if run.is_covered and (later.isdisjoint(rows) or run.rows and run.judge(index)[3]):
                 return True
         return False
-
-
-def moment(evidence):
-    """Section 1: now."""
-    return max(evidence["question"]["time"], evidence["newest_time"])
-
-
-def policies_to_pass(view, evidence):
-    """Section 4, step 1: the newest policy, and those that hold beside it."""
-    known = [p for p in view.policies if p[0] < evidence["size"]]
-    service, environment = evidence["question"]["service"], evidence["question"]["environment"]
-    need(known, "POLICY_MISSING")
-    newest = known[-1][2]
-    need(service in newest.services, "UNKNOWN_SERVICE")
-    need(newest.environment(environment), "UNKNOWN_ENVIRONMENT")
-    passed, delay = [newest], newest.defaults["weaken_delay"]
-    for (_, _, policy), (_, replaced, _) in reversed(list(itertools.pairwise(known))):
-        delay = max(delay, policy.defaults["weaken_delay"])
-        if (moment(evidence) - replaced < delay and service in policy.services
-                and policy.environment(environment) and asks_less(newest, policy)):
-            passed.append(policy)
-    return passed
 
 
 def points_of(evidence, policies):
     """Section 3, 5: the points of the place, oldest first; of a cell without any those of its
     group, unless a policy names the cell. Gives the environment as well that they are of."""
-    settled = {s["environment"]: s.get("points", []) for s in evidence.get("settled", [])}
+    settled = {place["environment"]: place["points"] for place in evidence["settled"]}
     own = evidence["question"]["environment"]
-    names_it = not policies or any(own in p.environments or any(
-        own in rule["when"].get("environments", []) for rule in p.rules) for p in policies)
-    group = own if names_it or settled.get(own) else own.split("/")[0]
-    return settled.get(group, []), group
+    is_named = not policies or any(own in policy.environments or any(
+        own in rule["when"]["environments"] for rule in policy.rules) for policy in policies)
+    group = own if is_named or settled.get(own) else own.split("/")[0]
+    return settled.get(group, ()), group
 
 
 class Case:
@@ -1958,26 +1876,50 @@ class Case:
 
     def __init__(self, view, evidence, entries, documents, covers, commits, salt, start):
         self.view, self.evidence, self.commits, self.salt = view, evidence, commits, salt
-        self.documents, self.all_covers = documents, covers
-        self.start = start
-        question = evidence["question"]
-        self.service, self.environment = question["service"], question["environment"]
-        self.revision, self.artifacts = question["revision"], question.get("artifacts", [])
-        self.size, self.now = evidence["size"], moment(evidence)
+        self.documents, self.all_covers, self.start = documents, covers, start
+        self.question, self.size = evidence["question"], evidence["size"]
+        self.service, self.environment = self.question["service"], self.question["environment"]
+        self.now = max(self.question["time"], evidence["newest_time"])
         self.entries = {entry.index: entry for entry in entries if entry.index < self.size}
-        self.about = {}  # (kind, change or artifact) -> entries; overrides are about None
+        self.about = {}  # (kind, subject) -> entries, but for landings
         for entry in self.entries.values():
-            says = entry.says
-            for name in [row["hash"] for row in says.get("rows", [])] or [
-                    says.get("change", says.get("artifact"))]:
-                if "step" not in says:
-                    self.about.setdefault((entry.kind, name), []).append(entry)
-        self.policies = policies_to_pass(view, evidence)
+            for subject in [] if "step" in entry.says else entry.subjects:
+                self.about.setdefault((entry.kind, subject), []).append(entry)
+        self.policies = self.policies_to_pass()
         self.points, _ = points_of(evidence, self.policies)
-        self.steps = [Step(self, s) for s in evidence.get("steps", [])]
-        self.spans = self.find_spans()
-        self.covers = [(c, covers.get(c.get("cover"))) for c in evidence.get("covers", [])]
-        self.places, self.is_built = self.find_places(), False
+        self.steps = [Step(self, step) for step in evidence["steps"]]
+        self.runs = self.find_runs()
+        self.landed = [(span, change_hash(rows)) for span, rows in self.runs.items() if rows]
+        self.covers = [(item, covers.get(item["cover"])) for item in evidence["covers"]]
+
+    def policies_to_pass(self):
+        """Section 4, step 1: the newest policy, and those that hold beside it."""
+        known = [policy for policy in self.view.policies if policy[0] < self.size]
+        need(known, "POLICY_MISSING")
+        newest = known[-1][2]
+        need(self.service in newest.services, "UNKNOWN_SERVICE")
+        need(newest.environment(self.environment), "UNKNOWN_ENVIRONMENT")
+        passed, delay = [newest], newest.defaults["weaken_delay"]
+        for (_, _, policy), (_, replaced, _) in reversed(list(itertools.pairwise(known))):
+            delay = max(delay, policy.defaults["weaken_delay"])
+            if (self.now - replaced < delay and self.service in policy.services
+                    and policy.environment(self.environment) and asks_less(newest, policy)):
+                passed.append(policy)
+        return passed
+
+    def find_runs(self):
+        """The rows of every step, of the runs of which somebody speaks, and of the whole chain, as
+        far as they compose. (i, j) are the steps from i up to and without j."""
+        n = len(self.steps)
+        spans = {(i, i + 1) for i in range(n)} | ({(0, n)} if n else set())
+        spans |= {(i, j + 1) for i, j in self.evidence["runs"] if i <= j < n}
+        rows = {(i, j): compose([step.rows for step in self.steps[i:j]]) for i, j in spans}
+        return {span: rows for span, rows in rows.items() if rows is not None}
+
+    def carried_to(self, change, landing):
+        """What is carried to a change as it landed: approved hash -> what the evidence says."""
+        return {item["approved"]: item for item in self.evidence["carried"]
+                if (item["landed"], item["landing"]) == (change, landing)}
 
     # Section 5, point 1: who is who.
 
@@ -1990,13 +1932,10 @@ class Case:
 
     def by_email(self, digest):
         """The member who has an address; else the one who had it last."""
-        had = []
-        for name, said in self.view.members.items():
-            if digest in (self.view.member(name, self.size) or {}).get("emails", []):
-                return "member", name
-            had += [(entry, name) for entry, body in said
-                    if body and digest in body.get("emails", [])]
-        return ("member", max(had)[1]) if had else None
+        had = [(said is self.view.member(name, self.size), entry, name)
+               for name, history in self.view.members.items()
+               for entry, said in history if said and digest in said["emails"]]
+        return ("member", max(had)[2]) if had else None
 
     def author(self, named):
         """Whom a declaration names; None for an address that is nobody's."""
@@ -2004,35 +1943,44 @@ class Case:
             return self.by_email(named["email"])
         return ("member" if self.view.ever(named["member"]) else "gone"), named["member"]
 
-    def own_word(self, name):
+    def own_word(self, who):
         """How well a member's own signature proves that they wrote something."""
-        return PROVED if self.view.ever(name)[-1]["kind"] in ("human", "agent") else CLAIMED
+        return PROVED if self.view.ever(who[1])[-1]["kind"] in ("human", "agent") else CLAIMED
 
     def add_author(self, standing, who, level):
         """Takes up an author, and whoever answers for an agent."""
-        now, answers = True, who
+        authors = {who}
         if who[0] == "member":
-            now, last = self.view.member(who[1], self.size), self.view.ever(who[1])[-1]
-            answers = "member", last["operator"] if last["kind"] == "agent" else who[1]
-            is_there = bool(self.view.member(answers[1], self.size))
-            level = level if now and is_there else CLAIMED
-            answers = answers if is_there else who
-        for one in {who, answers}:
-            standing[one] = max(level, standing.get(one, CLAIMED))
+            last = self.view.ever(who[1])[-1]
+            authors |= {("member", last["operator"])} if last["kind"] == "agent" else set()
+            there = {author for author in authors if self.view.member(author[1], self.size)}
+            level = level if there == authors else CLAIMED
+            authors = there | {who}
+        for author in authors:
+            standing[author] = max(level, standing.get(author, CLAIMED))
+
+    def known(self, who, level):
+        """An author as policies know them (policy.md section 5)."""
+        sort, name = who
+        if sort != "member":
+            member, kind, said = None, "tool" if sort == "tool" else "unknown", None
+        else:
+            member, kind, said = name, self.view.ever(name)[-1]["kind"], self.view.member(
+                name, self.size)
+        return {"member": member, "kind": kind, "level": said and said["level"],
+                "standing": STANDINGS[level]}
 
     # Section 5, points 4 to 7: words.
-
-    def words(self, name):
-        return self.about.get(("approval", name), [])
 
     def listen(self, policy, changes, segment=None, above=-1, subject="change"):
         """`changes`: {hash: None for what is judged itself, or what carries another here}. Gives
         the sign-offs, and the rejects that stand as entry and change."""
-        view, service = self.view, policy.services[self.service]
-        place = {"change": (service["repository"], service.get("branch", MAIN)),
+        service = policy.services[self.service]
+        place = {"change": (service["repository"], service["branch"]),
                  "artifact": (self.service, None)}[subject]
         words = [(entry, row, carrying) for change, carrying in changes.items()
-                 for entry in self.words(change) for row in entry.says["rows"]
+                 for entry in self.about.get(("approval", change), [])
+                 for row in entry.says["rows"]
                  if row["hash"] == change and entry.says["subject_type"] == subject]
         said = {}  # of each member the approvals and the rejects so far
         for entry, row, carrying in sorted(words, key=lambda w: (w[0].index, w[2] is None)):
@@ -2045,44 +1993,40 @@ class Case:
                     rejects[change] = entry
             elif verdict == "withdraw":
                 named = entry.says["withdraws"]
-                taken = [c for c, e in rejects.items()
-                         if (e.index, e.hash.hex()) == (named["index"], named["leaf"])]
+                taken = [c for c, reject in rejects.items()
+                         if (reject.index, reject.hash.hex()) == (named["index"], named["leaf"])]
                 if not rejects or taken and is_good:
                     approvals.clear()
                     for c in taken:
                         del rejects[c]
             elif is_good and entry.index > above and place == (
-                    row.get("repository", row.get("service")), row.get("target")):
-                if carrying:
-                    rejects.pop(change, None)
-                else:
-                    rejects.clear()
+                    row["repository"] or row["service"], row["target"]):
+                for c in [change] if carrying else list(rejects):
+                    rejects.pop(c, None)
                 is_used_up = segment and self.is_spent(segment, change, carrying, entry.index)
-                if not is_used_up and (not carrying or "grounded" in carrying):
+                if not is_used_up and (not carrying or carrying["grounded"]):
                     approvals.append((entry, row, carrying))
         sign_offs = [self.sign_off(policy, segment, *word)
                      for approvals, _ in said.values() for word in approvals]
         return list(filter(None, sign_offs)), [
             (entry.index, change) for _, rejects in said.values()
-            for change, entry in rejects.items() if entry.index not in view.lifts]
+            for change, entry in rejects.items() if entry.index not in self.view.lifts]
 
     def sign_off(self, policy, segment, entry, row, carrying):
         """Points 5 to 7: an approval as the policy sees it; None where it does not count."""
-        then, now = self.view.member(entry.by, entry.index), self.view.member(entry.by, self.size)
-        gap = carrying["gap"] if carrying else None
-        if not all(m and m["kind"] == "human" and "review" in m.get("duties", [])
-                   for m in (then, now)) or gap is not None and gap < policy.defaults["carry_gap"]:
+        moments, gap = (entry.index, self.size), carrying["gap"] if carrying else None
+        if not all(self.view.may(entry.by, "review", at, "human") for at in moments) or (
+                gap is not None and gap < policy.defaults["carry_gap"]):
             return None
-        levels = [then.get("level"), now.get("level")]
+        then, now = (self.view.member(entry.by, at) for at in moments)
         return {
-            "entry": entry.index, "member": entry.by,
-            "level": min(levels, key=policy.rank) if None not in levels else None,
-            "teams": set(then.get("teams", [])) & set(now.get("teams", [])),
+            "entry": entry.index, "member": entry.by, "change": row["hash"],
+            "level": min(then["level"], now["level"], key=policy.rank),
+            "teams": set(then["teams"]) & set(now["teams"]),
             "presence": presence(entry.signatures[0]),
-            "answered": [c["item"] for c in entry.says.get("checklist", [])],
-            "assistance_seen": row.get("assistance_seen", "generated"),
-            "carried": carrying is not None, "change": row["hash"],
-            "age": self.age(segment, row["hash"], entry)}
+            "answered": [answer["item"] for answer in entry.says["checklist"]],
+            "assistance_seen": row["assistance_seen"] or "generated",
+            "carried": carrying is not None, "age": self.age(segment, row["hash"], entry)}
 
     def cools(self, entry, policies):
         """Point 5: whether a further key is too young under one of these policies."""
@@ -2093,45 +2037,33 @@ class Case:
     def landings(self, cover, change):
         """The last commits at which a cover has a change: in its rows, and in those contained."""
         rows = [row["last"] for row in cover["segments"]
-                if change in [row["change"], *(c["change"] for c in row["carried"])]]
-        return rows, rows + [r["last"] for r in cover["contained"] if r["change"] == change]
+                if change in [row["change"], *(other["change"] for other in row["carried"])]]
+        return rows, rows + [row["last"] for row in cover["contained"] if row["change"] == change]
 
     def is_spent(self, segment, change, carrying, index):
         """Point 4, and for carried ones point 7."""
         for item, cover in self.covers:
-            if index < item.get("landed", -1) and (cover is None or any(
+            if index < (item["landed"] or -1) and (cover is None or any(
                     last != segment.last for last in self.landings(cover, change)[1])):
                 return True
         return carrying is not None and self.lands_elsewhere(segment, change)
 
-    def find_places(self):
-        """Where in the chain each change lands: first and last step, and whether exactly."""
-        places, n = [], len(self.steps)
-        spans = {(i, j) for i, j in self.evidence.get("runs", []) if i <= j < n}
-        for i, j in spans | {(i, i) for i in range(n)} | ({(0, n - 1)} if n else set()):
-            rows = compose([s.rows for s in self.steps[i:j + 1]])
-            if rows:
-                landed = change_hash(rows), self.steps[j].last
-                places.append((i, j, landed[0], True))
-                places += [(i, j, c["approved"], False) for c in self.evidence.get("carried", [])
-                           if (c["landed"], c["landing"]) == landed]
-        return places
-
     def lands_elsewhere(self, segment, change):
         """Point 7: whether another landing of the chain uses up what is carried to a segment."""
-        if not segment.is_of_chain:
+        if not segment.span:
             return False
-        order = [step.last for step in self.steps]
-        first, last = order.index(segment.first), order.index(segment.last)
-        return any(c == change and (j < first or is_exact and last < i)
-                   for i, j, c, is_exact in self.places)
+        first, end = segment.span
+        exact = [span for span, landed in self.landed if landed == change]
+        carried = [span for span, landed in self.landed
+                   if change in self.carried_to(landed, self.steps[span[1] - 1].last)]
+        return any(j <= first for _, j in exact + carried) or any(end <= i for i, _ in exact)
 
     def age(self, segment, change, entry):
         """Point 6."""
         ends = [self.now]
         for item, cover in self.covers if segment else ():
-            deployed = item.get("deployed", {"entry": -1})
-            if cover and deployed["entry"] > entry.index and (
+            deployed = item["deployed"]
+            if cover and deployed and deployed["entry"] > entry.index and (
                     segment.last in self.landings(cover, change)[0]):
                 ends.append(deployed["time"])
         return max(0, min(ends) - entry.time)
@@ -2144,73 +2076,65 @@ class Case:
 
     def find_start(self, newest):
         """The start, and why not."""
-        within = min(p.defaults["rollback_within"] for p in self.policies)
+        within = min(policy.defaults["rollback_within"] for policy in self.policies)
         position = self.evidence["position"]
         if newest is None:
             return None, {"BASELINE_MISSING"}
         if position == "behind":
-            found = [p for p in self.points if "decision" in p and self.now - p["time"] < within
-                     and (p["revision"], p.get("artifacts", [])) == (self.revision, self.artifacts)]
+            found = [point for point in self.points if point["decision"]
+                     and self.now - point["time"] < within and same(point, self.question, *RELEASE)]
             return (found[-1], set()) if found else (None, {"DIVERGED"})
         if position == "diverged":
             is_late = self.now - self.start["time"] >= within
             return self.start, ({"DIVERGED"} if is_late else set()) | self.undoes(newest)
-        is_start = position == "linear" or position == "from_root" and "revision" not in newest
+        is_start = position == "linear" or position == "from_root" and not newest["revision"]
         return (newest, set()) if is_start else (None, {"DIVERGED"})
 
     def doubts(self, policy, start):
         """Step 2c: why a start is not undoubted."""
-        evidence, codes = self.evidence, set()
-        if evidence["position"] not in ("behind", "diverged") or "decision" not in (start or {}):
-            return codes
-        cover = self.all_covers.get(evidence.get("cover"))
+        if self.evidence["position"] not in ("behind", "diverged") or not (
+                start and start["decision"]):
+            return set()
+        cover = self.all_covers.get(self.evidence["cover"])
         if cover is None:
             return {"DIVERGED"}
-        good = {i for i, entry in self.entries.items() if not entry.is_leaked}
-        if any(not good.issuperset(row["approvals"]) for row in cover["segments"]):
-            codes.add("KEY_REVOKED")
-        changes = {c["change"] for row in cover["segments"] for c in [row, *row["carried"]]}
-        changes |= {*evidence.get("start_changes", []), *(
-            item["change"] for item in evidence.get("returning", []) if self.comes_back(item))}
-        rejected = any(self.standing_rejects(policy, change) for change in changes)
-        return codes | ({"REJECTED"} if rejected else set())
+        good = {index for index, entry in self.entries.items() if not entry.is_leaked}
+        is_doubted = any(not good.issuperset(row["approvals"]) for row in cover["segments"])
+        changes = {part["change"] for row in cover["segments"] for part in [row, *row["carried"]]}
+        changes |= {item["change"] for item in self.evidence["returning"] if self.comes_back(item)}
+        is_rejected = any(self.standing_rejects(policy, change)
+                          for change in changes.union(self.evidence["start_changes"]))
+        return {code for code, holds in (("KEY_REVOKED", is_doubted), ("REJECTED", is_rejected))
+                if holds}
 
     def undone(self):
         """The paths that are live and the revision has otherwise, each with the start's side."""
-        if "live" not in self.evidence:
-            return {}
+        live = self.evidence["live"]
         difference = self.documents[self.evidence["difference"]]
-        live = self.documents[self.evidence["live"]["document"]]
-        return {path: at_start for path, (at_start, at_newest) in live.items()
+        return {path: at_start for path, (at_start, at_newest) in (
+                    self.documents[live["document"]].items() if live else ())
                 if difference.get(path, (None, at_start))[1] != at_newest}
 
     def comes_back(self, item):
         """Step 2c: whether a start brings a rejected change back."""
-        if "kept" not in item or "live" not in self.evidence:
-            return "in_start" in item
+        if not item["kept"] or not self.evidence["live"]:
+            return item["in_start"]
         made = {path: new for path, (_, new) in self.documents[item["change"]].items()}
-        return any(path in made and ("in_start" in item or made[path] == at_start)
+        return any(path in made and (item["in_start"] or made[path] == at_start)
                    for path, at_start in self.undone().items())
 
     def undoes(self, newest):
         """Step 2d, ATTACKS 1."""
-        holding = [s for s in self.steps if newest.get("revision") in s.ids]
+        holding = [step for step in self.steps if newest["revision"] in step.ids]
         is_dropped = holding and self.undone().keys() - holding[0].rows.keys()
         return {"UNDOES_SETTLED"} if is_dropped else set()
 
     # Section 4: the verdict.
 
-    def find_spans(self):
-        """Every step, the runs of which somebody speaks, the whole chain; shorter ones first."""
-        n = len(self.steps)
-        spoken = {(i, j + 1) for i, j in self.evidence.get("runs", []) if i <= j < n and j - i < 32}
-        spans = spoken | {(i, i + 1) for i in range(n)} | ({(0, n)} if n else set())
-        return sorted(spans, key=lambda span: (span[1] - span[0], span))
-
     def judge_whole(self, chain):
         """Step 2e: the whole difference as one segment, which may answer what no run answers."""
         whole = Step(self, self.evidence["whole"])
-        segment = Segment(self, chain.policy, [whole], whole.rows, is_of_chain=False)
+        segment = Segment(self, chain.policy, None, [whole], whole.rows)
         newest = max(chain.unanswered, default=-1)
         segment.is_covered &= not chain.has_rejected_step() and segment.judge(newest)[3]
         return [segment]
@@ -2218,21 +2142,21 @@ class Case:
     def answer(self):
         newest = self.points[-1] if self.points else None
         start, codes = self.find_start(newest)
-        rows = compose([s.rows for s in self.steps])
+        rows = compose([step.rows for step in self.steps])
         if rows is None or change_hash(rows) != self.evidence["difference"]:
-            codes = codes | {"COMPOSITION_MISMATCH"}
+            codes |= {"COMPOSITION_MISMATCH"}
         chains = [Chain(self, policy) for policy in self.policies]
         for chain in chains:
-            codes = codes | self.doubts(chain.policy, start)
+            codes |= self.doubts(chain.policy, start)
             codes |= {"REJECTED"} if chain.unanswered else set()
         segments = merged([chain.cut() for chain in chains])
-        whole = merged([self.judge_whole(c) for c in chains]) if "whole" in self.evidence else []
-        holds = not codes and all(s.is_covered for s in segments)
-        if (whole and all(s.is_covered for s in whole) and not holds and newest
-                and "COMPOSITION_MISMATCH" not in codes):
-            codes, segments, start = set(), whole, newest
-        codes = codes.union(self.judge_artifacts(), *(s.codes() for s in segments))
-        modes = {p.mode(self.service, self.environment) for p in self.policies}
+        if self.evidence["whole"] and newest and "COMPOSITION_MISMATCH" not in codes and not (
+                not codes and is_covered(segments)):
+            whole = merged([self.judge_whole(chain) for chain in chains])
+            if is_covered(whole):
+                codes, segments, start = set(), whole, newest
+        codes = codes.union(self.judge_artifacts(), *(segment.codes() for segment in segments))
+        modes = {policy.mode(self.service, self.environment) for policy in self.policies}
         mode, overrides, cover = "enforce" if "enforce" in modes else "observe", [], None
         if not codes:
             cover = sha256(spell(self.cover(segments, chains[0]))).hex()
@@ -2247,36 +2171,44 @@ class Case:
             "mode": mode, "overrides": overrides,
             "start": start and start["entry"]["index"],
             "newest": newest and newest["entry"]["index"],
-            "policy": [p for p in self.view.policies if p[0] < self.size][-1][0]}
+            "policy": [entry for entry, _, _ in self.view.policies if entry < self.size][-1]}
 
     # Section 6: artifacts.
 
+    def builds(self, policy, digest):
+        """What was said of an artifact by those whom the policy lets build."""
+        builders = policy.services[self.service]["builders"]
+        return [entry for entry in self.about.get(("build", digest), []) if (
+            entry.by in builders if builders
+            else self.view.may(entry.by, "build", entry.index))]
+
+    def is_built(self):
+        """Section 7: whether anybody is a builder of what is asked about."""
+        return any(self.builds(self.policies[0], digest) for digest in self.question["artifacts"])
+
     def judge_artifacts(self):
         codes = set()
+        facts = {"service": self.service, "environment": self.environment, "authors": [],
+                 "declared": None, "detected": None, "paths": [], "collision": False,
+                 "artifact": True}
         for policy in self.policies:
             service = policy.services[self.service]
-            is_required = service.get("artifact") == "required"
-            for digest in self.artifacts:
-                builds = [e for e in self.about.get(("build", digest), []) if (
-                    e.by in service["builders"] if service.get("builders")
-                    else self.view.has_duty(e.by, "build", e.index))]
-                sources = {(e.says["repository"], e.says["revision"]) for e in builds}
-                counts = any(self.view.has_duty(e.by, "build", self.size) and not e.is_leaked
-                             for e in builds)
-                self.is_built |= policy is self.policies[0] and bool(sources)
-                if sources - {(service["repository"], self.revision)}:
+            is_required = service["artifact"] == "required"
+            for digest in self.question["artifacts"]:
+                builds = self.builds(policy, digest)
+                sources = {(build.says["repository"], build.says["revision"]) for build in builds}
+                counts = any(self.view.may(build.by, "build", self.size)
+                             and not build.is_leaked for build in builds)
+                if sources - {(service["repository"], self.question["revision"])}:
                     codes.add("BUILD_CONTRADICTS")
                 elif is_required and not counts:
                     codes.add("BUILD_UNKNOWN")
-            facts = {"service": self.service, "environment": self.environment, "authors": [],
-                     "declared": None, "detected": None, "paths": [], "collision": False,
-                     "artifact": True}
-            for digest in self.artifacts:
                 sign_offs, rejects = self.listen(policy, {digest: None}, subject="artifact")
                 asked = assess(policy, facts, sign_offs)["requirements"]
-                codes |= {r["code"] for r in asked if r["missing"]}
+                codes |= {need["code"] for need in asked if need["missing"]}
                 codes |= {"REJECTED"} if rejects else set()
-            if not self.artifacts and (is_required or assess(policy, facts, [])["requirements"]):
+            if not self.question["artifacts"] and (
+                    is_required or assess(policy, facts, [])["requirements"]):
                 codes.add("ARTIFACT_REQUIRED")
         return codes
 
@@ -2284,73 +2216,61 @@ class Case:
 
     def overrides_in_force(self):
         """The identities of the overrides in force: of each member the one that lasts longest."""
-        view, found = self.view, {}
+        found, question = {}, self.question
         repository = self.policies[0].services[self.service]["repository"]
-        asked = (self.service, self.environment, repository, self.revision, self.artifacts)
-        longest = min(p.override["longest"] for p in self.policies)
-        least = max(LEAST_PRESENCE[p.override["presence"]] for p in self.policies)
-        for entry in self.about.get(("override", None), []):
+        longest = min(policy.override["longest"] for policy in self.policies)
+        least = max(LEAST_PRESENCE[policy.override["presence"]] for policy in self.policies)
+        for entry in self.about.get(("override", question["revision"]), []):
             says, until = entry.says, min(entry.says["expires"], entry.says["claimed"] + longest)
-            place = (says["service"], says["environment"], says["repository"], says["revision"],
-                     says.get("artifacts", []))
-            if (place == asked and "drill" not in says and says["claimed"] <= self.now < until
-                    and self.may_override(entry.by, entry.index)
-                    and self.may_override(entry.by, self.size)
-                    and not view.is_revoked(entry.key, self.size)
+            is_asked = says["repository"] == repository and same(says, question, *PLACE, *RELEASE)
+            if (is_asked and not says["drill"] and says["claimed"] <= self.now < until
+                    and self.view.may(entry.by, "override", entry.index, "human")
+                    and self.view.may(entry.by, "override", self.size, "human")
+                    and not self.view.is_revoked(entry.key, self.size)
                     and not self.cools(entry, self.policies)
                     and PRESENCE.index(presence(entry.signatures[0])) >= least):
                 newer = until, entry.index, entry.identity
                 found[entry.by] = max(newer, found.get(entry.by, newer))
         return {identity for _, _, identity in found.values()}
 
-    def may_override(self, name, at):
-        said = self.view.member(name, at)
-        return said and said["kind"] == "human" and "override" in said.get("duties", [])
-
     def overrides_needed(self):
         """One; while a debt is overdue three, or as many as there could be."""
-        due = min(p.override["debt_due"] for p in self.policies)
-        overdue = [debt["since"] for s in self.evidence.get("settled", [])
-                   for debt in s.get("owed", []) if self.counts(debt, s.get("points", []), due)]
+        due = min(policy.override["debt_due"] for policy in self.policies)
+        overdue = [debt["since"] for place in self.evidence["settled"] for debt in place["owed"]
+                   if self.counts(debt, place["points"], due)]
         most = 1
-        times = [t for t in self.view.times if t[0] < self.size]
+        times = [time for time in self.view.times if time[0] < self.size]
         for (entry, _), (_, until) in itertools.pairwise([*times, (self.size, self.now)]):
             if overdue and until >= min(overdue) - 30 * DAY:
-                most = max(most, sum(bool(
-                    self.may_override(name, entry + 1) and self.view.can_sign(name, entry + 1))
-                    for name in self.view.members))
+                most = max(most, sum(self.view.may(name, "override", entry + 1, "human")
+                                     and self.view.can_sign(name, entry + 1)
+                                     for name in self.view.members))
         return min(3, most)
 
     def counts(self, debt, points, due):
         """Whether a debt makes overriding harder: it is overdue, or was when it ended."""
         after = [p for p in points if p["entry"]["index"] > debt["entry"]["index"]]
-        if any("decision" not in p or p["revision"] == debt["revision"] for p in after):
+        if any(not p["decision"] or p["revision"] == debt["revision"] for p in after):
             return False
         for p in after:
-            earlier = {q.get("revision") for q in points
-                       if q["entry"]["index"] < p["entry"]["index"]}
-            if p["revision"] not in earlier:
-                covers = [cover for item, cover in self.covers if cover
-                          and item.get("ended") == p["entry"]["index"]]
-                is_paid = any(row["last"] == debt["revision"]
-                              for cover in covers for row in cover["segments"])
+            before = [q["revision"] for q in points if q["entry"]["index"] < p["entry"]["index"]]
+            if p["revision"] not in before:
+                is_paid = any(row["last"] == debt["revision"] for item, cover in self.covers
+                              if cover and item["ended"] == p["entry"]["index"]
+                              for row in cover["segments"])
                 return (not is_paid and p["time"] >= debt["since"] + due
                         and self.now - p["time"] < 30 * DAY)
         return self.now >= debt["since"] + due
 
     # Section 8: the cover.
 
-    def is_approved(self, change):
-        return any(e.says["verdict"] == "approve" and e.says["subject_type"] == "change"
-                   for e in self.words(change))
-
     def cover(self, segments, chain):
         rows, named = [], set()
         for s in segments:
-            asked = s.assessment["requirements"]
-            approvals = sorted({entry for r in asked for entry in r["sign_offs"]})
-            carried = {o["change"] for o in s.sign_offs if o["carried"]}
-            exact = {o["entry"] for o in s.sign_offs if not o["carried"]}
+            approvals = sorted({entry for need in s.assessment["requirements"]
+                                for entry in need["sign_offs"]})
+            carried = {given["change"] for given in s.sign_offs if given["carried"]}
+            exact = {given["entry"] for given in s.sign_offs if not given["carried"]}
             rows.append({"change": s.hash, "first": s.first, "last": s.last, "approvals": approvals,
                          "match": "exact" if exact.issuperset(approvals) else "carried",
                          "carried": [{"change": c, "certificate": s.carried[c]["certificate"]}
@@ -2363,17 +2283,29 @@ class Case:
             {"change": change, "first": first, "last": last}
             for change, first, last in sorted(contained - named)]}
 
+    def is_approved(self, change):
+        return any(entry.says["verdict"] == "approve" and entry.says["subject_type"] == "change"
+                   for entry in self.about.get(("approval", change), []))
+
+
+def same(one, other, *members):
+    return all(one[member] == other[member] for member in members)
+
+
+def is_covered(segments):
+    return all(segment.is_covered for segment in segments)
+
 
 def merged(judged):
     """Section 4, step 4: segments as each policy has them, the newest first; where an older one
     asks for more, what it found is shown."""
     shown = judged[0]
     for other in judged[1:]:
-        if all(s.is_covered for s in shown) and not all(s.is_covered for s in other):
+        if is_covered(shown) and not is_covered(other):
             shown = other
         elif len(shown) == len(other):
-            shown = [o if s.is_covered and not o.is_covered else s
-                     for s, o in zip(shown, other, strict=True)]
+            shown = [theirs if ours.is_covered and not theirs.is_covered else ours
+                     for ours, theirs in zip(shown, other, strict=True)]
     return shown
 
 
@@ -2383,45 +2315,42 @@ BUNDLE_HEAD = b'{"type":"countersign bundle v1"'
 KINDS |= {"PATH": kind(lambda v: check_path(unbase64(v))), "V1": one_of("countersign bundle v1"),
           "COVER_V1": one_of("countersign cover v1")}
 shapes("""
-bundle           type V1, checkpoint TEXT, entries <entry>+0-100000, salt? HASH,
-                 evidence <evidence>, attestation? <attestation>, blobs? BASE64~, objects? BASE64~
-attestation      keyid FINGERPRINT, sig? SIG, sk? <sk>
+bundle           type V1, checkpoint TEXT, entries entry+0-100000, salt? HASH,
+                 evidence evidence, attestation? attestation, blobs? BASE64~, objects? BASE64~
+attestation      keyid FINGERPRINT, sig? SIG, sk? sk
 entry            index ENTRY, leaf BASE64, proof? HASH~
-evidence         ledger DIGEST, decision? <reference>, previous? DIGEST, question <question>,
-                 size SIZE, newest_time TIME, settled? <place>~,
-                 position linear|from_root|behind|diverged|unrelated, start? ENTRY, steps? <step>~,
-                 difference DIGEST, whole? <step>, runs? ENTRY+2-2~, cover? DIGEST,
-                 start_changes? DIGEST*1-200000, returning? <returning>~, live? <live>,
-                 covers? <earlier>~,
-                 carried? <carried>~, entries ENTRY+0-100000
+evidence         ledger DIGEST, decision? reference, previous? DIGEST, question question,
+                 size SIZE, newest_time TIME, settled? place*1-200000,
+                 position linear|from_root|behind|diverged|unrelated, start? ENTRY, steps? step~,
+                 difference DIGEST, whole? step, runs? ENTRY+2-2~, cover? DIGEST,
+                 start_changes? DIGEST*1-200000, returning? returning*1-200000, live? live,
+                 covers? earlier~,
+                 carried? carried~, entries ENTRY+0-100000
 question         service PARTS, environment PARTS, revision REVISION, artifacts? DIGEST~, time TIME
-place            environment PARTS, points? <point>~, owed? <owed>~
-point            entry <reference>, time TIME, revision? REVISION, artifacts? DIGEST~,
-                 decision? <reference>, cover? DIGEST
-owed             entry <reference>, deployments <reference>~0-200000, since TIME, revision REVISION,
+place            environment PARTS, points? point~, owed? owed~
+point            entry reference, time TIME, revision? REVISION, artifacts? DIGEST~,
+                 decision? reference, cover? DIGEST
+owed             entry reference, deployments reference~0-200000, since TIME, revision REVISION,
                  members NAME~0-200000, overrides ENTRY~0-200000
 step             commit REVISION, parent? REVISION, document DIGEST, commits? REVISION~,
-                 mechanical? REVISION*1-200000, facts? <fact>~, colliding? PATH~
+                 mechanical? REVISION*1-200000, facts? fact~, colliding? PATH~
 fact             path PATH, opaque? submodule|lfs-pointer|binary|too-long, targets? PATH~
 returning        change DIGEST, kept? TRUE, in_start? TRUE
-live             document DIGEST, commits? <titled>~
+live             document DIGEST, commits? titled~
 titled           commit REVISION, title TEXT
-earlier          deployed? <deployed>, landed? ENTRY, ended? ENTRY, cover? DIGEST
+earlier          deployed? deployed, landed? ENTRY, ended? ENTRY, cover? DIGEST
 deployed         entry ENTRY, time TIME
 carried          approved DIGEST, landed DIGEST, landing REVISION, grounded? TRUE,
-                 certificate DIGEST, sides? <side>~
+                 certificate DIGEST, sides? side~
 side             path PATH, side TEXT
-cover            type COVER_V1, segments <segment>~0-200000, contained <contained>~0-200000
+cover            type COVER_V1, segments segment~0-200000, contained contained~0-200000
 segment          change DIGEST, first REVISION, last REVISION, approvals ENTRY*0-200000,
-                 match exact|carried, carried <from>~0-200000
+                 match exact|carried, carried from*0-200000
 from             change DIGEST, certificate DIGEST
 contained        change DIGEST, first REVISION, last REVISION
 """)
-RULES["evidence"] = [lambda v: ascends(place["environment"] for place in v.get("settled", [])),
-                     lambda v: ascends(item["change"] for item in v.get("returning", []))]
 RULES["step"] = [lambda v: ascends(unbase64(fact["path"]) for fact in v.get("facts", [])),
                  lambda v: ascends(map(unbase64, v.get("colliding", [])))]
-RULES["segment"] = [lambda v: ascends(c["change"] for c in v["carried"])]
 RULES["cover"] = [lambda v: ascends(tuple(c.values()) for c in v["contained"])]
 
 
@@ -2445,14 +2374,15 @@ class Asked(dict):
 
 
 def steps_of(evidence):
-    return evidence.get("steps", []) + ([evidence["whole"]] if "whole" in evidence else [])
+    """Every step, and everything as one step."""
+    return [*evidence["steps"], *filter(None, [evidence["whole"]])]
 
 
 def verify_bundle(data, trust, now):
     """Section 4: the report, and what a lineage needs to know."""
-    known = Known(trust)
+    known, view = Known(trust), View()
     with as_tampered("FORM"):
-        bundle = SHAPES["bundle"](json_strict(data))
+        bundle = kind_of("bundle")(json_strict(data))
         need(spell(bundle) == data, "another spelling")
     evidence = bundle["evidence"]
     size, question = evidence["size"], evidence["question"]
@@ -2460,94 +2390,11 @@ def verify_bundle(data, trust, now):
         note = Checkpoint(bundle["checkpoint"].encode())
     need(note.origin == trust.origin, f"it is of {note.origin}: name its trust root")
     with as_tampered("ENTRY"):
-        entries = [Leaf(unbase64(e["leaf"]), e["index"], list(map(unbase64, e.get("proof", []))))
-                   .read() for e in bundle["entries"]]
+        entries = [Leaf(unbase64(e["leaf"]), e["index"], list(map(unbase64, e["proof"]))).read()
+                   for e in bundle["entries"]]
+        by_index = {e.index: e for e in entries}
         need(evidence["entries"] == [e.index for e in entries], "other entries")
         need(ascends(evidence["entries"]), "entries that do not ascend")
-    by_index = {e.index: e for e in entries}
-    view = check_entries(bundle, entries, by_index, trust)
-    with as_tampered("CHECKPOINT"):
-        keys = [key for at, key in view.ledger_keys if at == 0 or note.size > at + 1]
-        key = trust.key if len(keys) == 1 else keys[-1]
-        need(ed25519_holds(key.key, note.text.encode(), note.by(key) or b""), "not signed")
-    with as_tampered("WITNESS"):
-        times = known.cosigned(note)
-    with as_tampered("PROOF"):
-        need(size <= note.size, "a smaller tree")
-        for e in entries:
-            found = root_by_inclusion(e.index, note.size, e.hash, e.proof)
-            need(found == note.root, "another root")
-    with as_tampered("FORK"):
-        known.join(note.size, note.root)
-        for e in entries:
-            if e.seen:
-                known.join(e.seen["size"], bytes.fromhex(e.seen["root"]))
-    with as_tampered("ENTRY"):
-        for e in entries:
-            if e.kind != "governance":
-                need(len(e.signatures) == 1 and view.owner(e.key, e.index) == e.by,
-                     "several signatures, or a key of somebody else")
-                need(view.keys[e.key].holds(e.pae, e.signatures[0]), "it does not verify")
-                e.is_leaked = view.is_leaked(e.key, e.index)
-    with as_tampered("SALT"):
-        salt = unbase64(bundle.get("salt", ""))
-        need(("salt" in bundle) == ("objects" in bundle), "a salt goes with objects")
-        committed = entries[0].says["genesis"]["salt"]
-        need(not salt or sha256(b"countersign email salt v1\0", salt).hex() == committed, "another")
-    decision = check_decision(bundle, view, by_index)
-    with as_tampered("BLOB"):
-        blobs = Asked({sha256(b).hex(): b for b in map(unbase64, bundle.get("blobs", []))})
-        need(ascends(list(blobs)) and len(blobs) == len(bundle.get("blobs", [])), "not sorted")
-    with as_tampered("OBJECT"):
-        objects = read_objects(bundle.get("objects", []), len(question["revision"]))
-        commits = {c: Commit(objects.of(b"commit", c)) for s in steps_of(evidence)
-                   for c in s.get("commits", [])}
-    with as_tampered("CHAIN"):
-        points, environment = points_of(evidence, [p for _, _, p in view.policies[-1:]])
-        start = check_chain(evidence, commits, points)
-    with as_tampered("START"):
-        for point in [*points[-1:], *([start] if start else [])]:
-            check_point(point, (question["service"], environment), by_index, size)
-    with as_tampered("BLOB"):
-        documents, covers = read_blobs(evidence, blobs)
-    with as_tampered("CARRIED"):
-        for item in evidence.get("carried", []):
-            item["gap"] = check_certificate(item, evidence, documents, blobs)
-    with as_tampered("BLOB"):
-        need(blobs.asked == blobs.keys(), "a blob that nobody asks for")
-    is_full = any(kind == b"tree" for kind, _ in objects.values())
-    with as_tampered("OBJECT"):
-        if is_full:
-            check_full(evidence, documents, objects)
-        need(objects.asked == objects.keys(), "an object that nobody asks for")
-    is_built = False
-    try:
-        case = Case(view, evidence, entries, documents, covers, commits, salt, start)
-        found, is_built = case.answer(), case.is_built
-    except BadInput as error:  # a place that no policy lists (policy.md section 8)
-        found = {"reasons": [str(error)], "start": start and start["entry"]["index"]}
-    with as_tampered("OTHER_ANSWER"):
-        if decision:
-            said = {"reasons": [], "overrides": []} | decision.says
-            need(all(said.get(k) == found.get(k) for k in (
-                "verdict", "mode", "start", "newest", "policy", "reasons", "overrides", "cover")),
-                f"it says {said}, and it is {found}")
-    reasons = {*found["reasons"], *([] if decision else ["UNATTESTED"])}
-    reasons |= set() if trust.quorum_holds(times) else {"QUORUM"}
-    if decision and trust.max_age is not None and now - question["time"] >= trust.max_age:
-        reasons.add("STALE")
-    start = start if found["start"] is not None else None
-    report = {"answer": "NO" if reasons else "YES", "reasons": sorted(reasons),
-              "proves": ("full" if is_full else "compact") + " verdict", "origin": trust.origin,
-              "size": size, "lines": lines(evidence, commits, start, is_full, is_built),
-              "note": "ids of 40 digits are SHA-1, computed here without collision detection"}
-    return report, Link(sha256(data).hex(), evidence.get("previous"), question, start, decision,
-                        by_index.get((start or {}).get("decision", {}).get("index")))
-
-
-def check_entries(bundle, entries, by_index, trust):
-    """Steps 3 and 4: the view."""
-    evidence, view = bundle["evidence"], View()
     with as_tampered("OTHER_LEDGER"):
         need(0 in by_index, "no entry 0")
         need(entries[0].hash.hex() == trust.ledger == evidence["ledger"], "another entry 0")
@@ -2558,15 +2405,92 @@ def check_entries(bundle, entries, by_index, trust):
     with as_tampered("GOVERNANCE"):
         for e in entries:
             if e.kind == "governance":
-                need(e.index < evidence["size"], "governance above what the gate had seen")
+                need(e.index < size, "governance above what the gate had seen")
                 view.govern(e)
-    return view
+                known.learn(e)
+    with as_tampered("CHECKPOINT"):
+        key = known.key_of(note.size)
+        need(ed25519_holds(key.key, note.text.encode(), note.by(key) or b""), "not signed")
+    with as_tampered("WITNESS"):
+        times = known.cosigned(note)
+    with as_tampered("PROOF"):
+        need(size <= note.size, "a smaller tree")
+        for e in entries:
+            found = root_by_inclusion(e.index, note.size, e.hash, e.proof)
+            need(found == note.root, "another root")
+    with as_tampered("FORK"):
+        known.join(note.size, note.root)
+        for e in entries[1:]:
+            known.join(e.seen["size"], bytes.fromhex(e.seen["root"]))
+    with as_tampered("ENTRY"):
+        for e in entries:
+            if e.kind != "governance":
+                need(len(e.signatures) == 1 and view.owner(e.key, e.index) == e.by,
+                     "several signatures, or a key of somebody else")
+                need(view.keys[e.key].holds(e.pae, e.signatures[0]), "it does not verify")
+                e.is_leaked = view.is_leaked(e.key, e.index)
+    with as_tampered("SALT"):
+        salt = unbase64(bundle["salt"] or "")
+        need(("salt" in bundle) == ("objects" in bundle), "a salt goes with objects")
+        committed = entries[0].says["genesis"]["salt"]
+        need(not salt or sha256(b"countersign email salt v1\0", salt).hex() == committed, "another")
+    decision = check_decision(bundle, view, by_index)
+    with as_tampered("BLOB"):
+        blobs = Asked((sha256(blob).hex(), blob) for blob in map(unbase64, bundle["blobs"]))
+        need(ascends(blobs) and len(blobs) == len(bundle["blobs"]), "not sorted")
+    with as_tampered("OBJECT"):
+        objects = read_objects(bundle["objects"], len(question["revision"]))
+        commits = {name: Commit(objects.of(b"commit", name))
+                   for step in steps_of(evidence) for name in step["commits"]}
+    with as_tampered("CHAIN"):
+        points, environment = points_of(evidence, [p for _, _, p in view.policies[-1:]])
+        start = find_start(evidence, points)
+        check_chain(evidence, commits, points[-1] if points else None, start)
+    with as_tampered("START"):
+        for point in filter(None, [*points[-1:], start]):
+            check_point(point, (question["service"], environment), by_index, size)
+    with as_tampered("BLOB"):
+        documents, covers = read_blobs(evidence, blobs)
+    with as_tampered("CARRIED"):
+        for item in evidence["carried"]:
+            item["gap"] = check_certificate(item, evidence, documents, blobs)
+    with as_tampered("BLOB"):
+        need(blobs.asked == blobs.keys(), "a blob that nobody asks for")
+    is_full = any(kind == b"tree" for kind, _ in objects.values())
+    with as_tampered("OBJECT"):
+        if is_full:
+            check_full(evidence, documents, objects)
+        need(objects.asked == objects.keys(), "an object that nobody asks for")
+    try:
+        case = Case(view, evidence, entries, documents, covers, commits, salt, start)
+        found, is_built = case.answer(), case.is_built()
+    except BadInput as error:  # a place that no policy lists (policy.md section 8)
+        found = {"reasons": [str(error)], "start": start and start["entry"]["index"]}
+        is_built = False
+    with as_tampered("OTHER_ANSWER"):
+        said = {"reasons": [], "overrides": []} | (decision.says if decision else {})
+        need(not decision or all(said.get(k) == found.get(k) for k in (
+            "verdict", "mode", "start", "newest", "policy", "reasons", "overrides", "cover")),
+            f"it says {said}, and it is {found}")
+    start = None if found["start"] is None else start
+    is_late = trust.max_age is not None and now - question["time"] >= trust.max_age
+    also = {"UNATTESTED": not decision, "QUORUM": not trust.quorum_holds(times),
+            "STALE": decision and is_late}
+    reasons = sorted({*found["reasons"], *(code for code, holds in also.items() if holds)})
+    report = {"answer": "NO" if reasons else "YES", "reasons": reasons,
+              "proves": ("full" if is_full else "compact") + " verdict", "origin": trust.origin,
+              "size": size, "lines": lines(evidence, commits, start, is_full, is_built),
+              "note": "ids of 40 digits are SHA-1, computed here without collision detection"}
+    of_start = start and start["decision"] and by_index.get(start["decision"]["index"])
+    return report, {"digest": sha256(data).hex(), "previous": evidence["previous"],
+                    "question": question, "start": start, "decision": decision,
+                    "decision_of_start": of_start}
 
 
 def check_decision(bundle, view, by_index):
     """Steps 10 and 11: the entry of the decision, or None."""
-    evidence, signature = bundle["evidence"], bundle.get("attestation")
-    named, question = evidence.get("decision"), evidence["question"]
+    evidence, signature = bundle["evidence"], bundle["attestation"]
+    named, question = evidence["decision"], evidence["question"]
     with as_tampered("DECISION"):
         need(named or signature is None, "an attestation without decision")
         if not named:
@@ -2575,10 +2499,9 @@ def check_decision(bundle, view, by_index):
         need(decision and decision.kind == "decision" and decision.index >= evidence["size"]
              and decision.hash.hex() == named["leaf"], "no such decision")
         need(decision.seen["size"] == evidence["size"], "it saw another size")
-        about = ("service", "environment", "revision", "artifacts")
-        need(decision.time == question["time"] and all(
-            decision.says.get(k) == question.get(k) for k in about), "it is about something else")
-        need(view.has_duty(decision.by, "decide", evidence["size"])
+        need(decision.time == question["time"] and same(
+            decision.says, question, *PLACE, *RELEASE), "it is about something else")
+        need(view.may(decision.by, "decide", evidence["size"])
              and not view.is_revoked(decision.key, evidence["size"]), "a gate without duty or key")
     with as_tampered("ATTESTATION"):
         need(signature and ("sig" in signature) != ("sk" in signature), "no attestation")
@@ -2592,43 +2515,46 @@ def check_decision(bundle, view, by_index):
 
 def read_objects(objects, digits):
     """Step 12: git objects by id."""
-    found = []
+    found, hashed = [], hashlib.sha1 if digits == 40 else hashlib.sha256
     for data in map(unbase64, objects):
         match = re.match(rb"(commit|tree|blob) (0|[1-9][0-9]{0,11})\0", data)
         need(match and int(match[2]) == len(data) - match.end(), "not an object")
-        found.append((git_id(data, digits), (match[1], data[match.end():])))
+        found.append((hashed(data).hexdigest(), (match[1], data[match.end():])))
     need(ascends([name for name, _ in found]), "objects that are not sorted")
     return Asked(found)
 
 
-def check_chain(evidence, commits, points):
-    """Step 14: the start."""
-    question, position, steps = (evidence.get(k) for k in ("question", "position", "steps"))
-    start = points[-1] if points else None
+def find_start(evidence, points):
+    """Step 14: the point that the chain starts at."""
+    found, position = points[-1:], evidence["position"]
     need(("start" in evidence) == (position == "diverged"), "a start")
-    whole = evidence.get("whole")
-    need(not whole or start and whole["commit"] == question["revision"]
-         and whole.get("parent") == start.get("revision"), "the whole is of something else")
-    named = [p for p in points if p["entry"]["index"] == evidence.get("start")]
     if position == "diverged":
-        need(named, "a start that is no point")
-        start = named[0]
+        found = [point for point in points if point["entry"]["index"] == evidence["start"]][:1]
+        need(found, "a start that is no point")
     elif position == "behind":
-        same = [p for p in points if "decision" in p and all(
-            p.get(k) == question.get(k) for k in ("revision", "artifacts"))]
-        start = same[-1] if same else start
+        found = [*found, *(point for point in points if point["decision"]
+                           and same(point, evidence["question"], *RELEASE))]
+    return found[-1] if found else None
+
+
+def check_chain(evidence, commits, newest, start):
+    """Step 14: the steps lead from the start to the revision."""
+    position, steps, whole = evidence["position"], evidence["steps"], evidence["whole"]
+    revision = evidence["question"]["revision"]
+    need(not whole or newest and whole["commit"] == revision
+         and whole["parent"] == newest["revision"], "the whole is of something else")
     if position in ("behind", "unrelated"):
         need(not steps, "steps without a chain")
-        return start
-    at = None if position == "from_root" else (start or {}).get("revision")
+        return
+    at = start["revision"] if start and position != "from_root" else None
     need(steps if position == "from_root" else at, "no start, or no step from the root")
-    for step in steps or []:
-        ids = step.get("commits", [])
-        need(step.get("parent") == at, "a step that does not follow")
+    for step in steps:
+        ids = step["commits"]
+        need(step["parent"] == at, "a step that does not follow")
         at = step["commit"]
-        need(ids[:1] == [at] and len(set(ids)) == len(ids), "another first commit, or one twice")
+        need(ids[:1] == [at] and distinct(ids), "another first commit, or one twice")
         first, *further = commits[at].parents or [None]
-        need(first == step.get("parent"), "another first parent")
+        need(first == step["parent"], "another first parent")
         reached = set()
         while further:
             name = further.pop()
@@ -2636,60 +2562,60 @@ def check_chain(evidence, commits, points):
                 reached.add(name)
                 further += commits[name].parents
         need(reached == set(ids[1:]), "a commit out of nowhere")
-    need(at == question["revision"], "another revision")
-    return start
+    need(at == revision, "another revision")
 
 
 def check_point(point, place, by_index, size):
     """Step 15."""
-    entry, decision = (by_index.get(point.get(k, {}).get("index")) for k in ("entry", "decision"))
+    entry, named = by_index.get(point["entry"]["index"]), point["decision"]
     need(entry and entry.index < size and entry.time == point["time"]
          and entry.hash.hex() == point["entry"]["leaf"], "a point that is not there")
-    if "decision" not in point:
+    says = entry.says
+    if not named:
         need(entry.kind == "governance" and point.keys() <= {"entry", "time", "revision"} and any(
             name == "set_baseline" and (said["service"], said["environment"]) == place
-            and said["accepted"] == point.get("revision", "none")
-            for name, said in entry.says["operations"]), "no baseline")
+            and said["accepted"] == (point["revision"] or "none")
+            for name, said in says["operations"]), "no baseline")
         return
-    need(decision and decision.hash.hex() == point["decision"]["leaf"], "no decision")
+    decision = by_index.get(named["index"])
+    need(decision and decision.hash.hex() == named["leaf"], "no decision")
     need(entry.kind == "deployment" and decision.kind == "decision"
          and decision.index < entry.index, "no deployment, or no decision")
-    says, said = entry.says, decision.says
-    need(says["outcome"] in ("started", "succeeded") and "started" not in says
-         and says.get("decision") == decision.identity and said["verdict"] == "allow"
-         and said["cover"] == point.get("cover"), "no deployment of it")
-    need(all((d["service"], d["environment"]) == place and all(
-        d.get(k) == point.get(k) for k in ("revision", "artifacts")) for d in (says, said)),
-        "a point of something else")
+    need(says["outcome"] in ("started", "succeeded") and not says["started"]
+         and says["decision"] == decision.identity and decision.says["verdict"] == "allow"
+         and decision.says["cover"] == point["cover"], "no deployment of it")
+    need(all((said["service"], said["environment"]) == place and same(said, point, *RELEASE)
+             for said in (says, decision.says)), "a point of something else")
 
 
 def read_blobs(evidence, blobs):
     """Step 16: the documents and the covers that the evidence names, by digest."""
-    names = [s["document"] for s in steps_of(evidence)] + [evidence["difference"]]
-    names += [evidence["live"]["document"]] if "live" in evidence else []
-    names += [r["change"] for r in evidence.get("returning", []) if "kept" in r]
-    names += [c["approved"] for c in evidence.get("carried", [])]
-    for item in evidence.get("carried", []):
+    names = [*documents_of(evidence), *(item["approved"] for item in evidence["carried"])]
+    names += [evidence["live"]["document"]] if evidence["live"] else []
+    names += [item["change"] for item in evidence["returning"] if item["kept"]]
+    for item in evidence["carried"]:
         read_certificate(blobs.must(item["certificate"]))
-    covers = [c["cover"] for c in [*evidence.get("covers", []), evidence] if "cover" in c]
+    covers = filter(None, [item["cover"] for item in [*evidence["covers"], evidence]])
     return ({name: read_document(blobs.must(name)) for name in names},
-            {name: SHAPES["cover"](json_strict(blobs.must(name))) for name in covers})
+            {name: kind_of("cover")(json_strict(blobs.must(name))) for name in covers})
+
+
+def documents_of(evidence):
+    return [step["document"] for step in steps_of(evidence)] + [evidence["difference"]]
 
 
 def check_certificate(item, evidence, documents, blobs):
     """Step 17: the fewest unchanged lines between edits of both sides that a certificate shows."""
-    def matched(side):
-        need(re.fullmatch(SIDE, side), "not a side")
-        return side
-    sides = {unbase64(s["path"]): matched(s["side"].encode()) for s in item.get("sides", [])}
-    steps, landed = evidence.get("steps", []), documents.get(item["landed"])
-    if item["landed"] not in [s["document"] for s in steps_of(evidence)] + [evidence["difference"]]:
-        ends = [n for n, s in enumerate(steps) if s["commit"] == item["landing"]]
-        runs = [compose([documents[s["document"]] for s in steps[first:end + 1]])
+    sides = {unbase64(side["path"]): side["side"].encode() for side in item["sides"]}
+    need(all(re.fullmatch(SIDE, side) for side in sides.values()), "not a side")
+    steps, made = evidence["steps"], [documents.get(item["landed"])]
+    if item["landed"] not in documents_of(evidence):
+        ends = [end for end, step in enumerate(steps) if step["commit"] == item["landing"]]
+        made = [compose([documents[step["document"]] for step in steps[first:end + 1]])
                 for end in ends[:1] for first in range(end)]
-        landed = next((r for r in runs if r is not None and change_hash(r) == item["landed"]), None)
-    need(landed is not None, "what landed is nowhere")
-    shown = check_carried(documents[item["approved"]], landed, blobs.must(item["certificate"]), 1,
+        made = [rows for rows in made if rows is not None and change_hash(rows) == item["landed"]]
+    need(made, "what landed is nowhere")
+    shown = check_carried(documents[item["approved"]], made[0], blobs.must(item["certificate"]), 1,
                           blobs.must, sides.get)
     return shown["closest_lines"]
 
@@ -2697,56 +2623,39 @@ def check_certificate(item, evidence, documents, blobs):
 # ---- Section 5 ----
 
 
-def tree_rows(objects, old, new):
-    """change.md, Reading a document out of git, rule 6: the rows between two trees; and the
-    contents of their blobs by digest."""
-    rows, contents, left = {}, {}, [(old, new, b"")]
+def read_side(objects, path, mode, name):
+    """change.md, Format and Facts: a side, why nobody can read it, and where it leads."""
+    if mode == b"160000":
+        sort = 1 if len(name) == 40 else 256
+        return b"160000 git-sha%d:%s" % (sort, name.encode()), "submodule", None
+    content = objects.of(b"blob", name)
+    target = link_target(path, content) if mode == b"120000" else None
+    return mode + b" " + sha256(content).hex().encode(), opaque_reason(content), target
 
-    def entries(name):
-        return read_tree(objects.of(b"tree", name), len(name) // 2) if name else {}
 
-    def side(mode, name):
-        if mode in (None, b"40000"):
-            return ABSENT
-        if mode == b"160000":
-            return b"160000 git-sha%d:%s" % (1 if len(name) == 40 else 256, name.encode())
-        content = objects.of(b"blob", name)
-        digest = sha256(content).hex().encode()
-        contents[digest] = content
-        return mode + b" " + digest
+def read_difference(objects, old, new):
+    """change.md, Reading a document out of git, rule 6: the rows between two trees; and of a path
+    that has any the facts: why nobody can read it, and where its links lead, the new side first."""
+    rows, facts, left = {}, {}, [(b"", old, new)]
     while left:
-        old, new, folder = left.pop()
-        before, after = entries(old), entries(new)
+        folder, *trees = left.pop()
+        before, after = (read_tree(objects.of(b"tree", tree), len(tree) // 2) if tree else {}
+                         for tree in trees)
         for name in before.keys() | after.keys():
-            pair = before.get(name, (None, None)), after.get(name, (None, None))
+            path, pair = folder + name, (before.get(name), after.get(name))
             if pair[0] == pair[1]:
                 continue
-            folders = [oid if mode == b"40000" else None for mode, oid in pair]
+            folders = [side[1] if side and side[0] == b"40000" else None for side in pair]
             if any(folders):
-                left.append((*folders, folder + name + b"/"))
-            sides = side(*pair[0]), side(*pair[1])
-            if sides[0] != sides[1]:
-                rows[folder + name] = sides
-    return rows, contents
-
-
-def facts_of(rows, contents):
-    """What nobody can read, and where links lead: {path: (why, targets)}, the new side first."""
-    facts = {}
-    for path, sides in rows.items():
-        reasons, targets = [], []
-        for side in reversed(sides):
-            content = contents.get(side[CONTENT])
-            if side[MODE] == b"160000":
-                reasons.append("submodule")
-            elif content is not None:
-                reasons.append(opaque_reason(content))
-                targets += [link_target(path, content)] if side[MODE] == b"120000" else []
-        why = next(filter(None, reasons), None)
-        targets = [target for target in dict.fromkeys(targets) if target]
-        if why or targets:
-            facts[path] = (why, targets)
-    return facts
+                left.append((path + b"/", *folders))
+            old, new = (read_side(objects, path, *side) if side and side[0] != b"40000"
+                        else (ABSENT, None, None) for side in pair)
+            if old[0] != new[0]:
+                rows[path] = old[0], new[0]
+                why, targets = new[1] or old[1], dict.fromkeys(filter(None, (new[2], old[2])))
+                if why or targets:
+                    facts[path] = why, list(targets)
+    return rows, facts
 
 
 def check_full(evidence, documents, objects):
@@ -2754,13 +2663,12 @@ def check_full(evidence, documents, objects):
     def tree(name):
         return Commit(objects.of(b"commit", name)).tree if name else None
     for step in steps_of(evidence):
-        rows, contents = tree_rows(objects, tree(step.get("parent")), tree(step["commit"]))
+        rows, facts = read_difference(objects, tree(step["parent"]), tree(step["commit"]))
         need(rows == documents[step["document"]], "another document")
-        said = {unbase64(f["path"]): (f.get("opaque"), list(map(unbase64, f.get("targets", []))))
-                for f in step.get("facts", [])}
-        said = {path: fact for path, fact in said.items() if path in rows}
-        need(facts_of(rows, contents) == said, "other facts")
-    rows = compose([documents[s["document"]] for s in evidence.get("steps", [])])
+        said = {unbase64(fact["path"]): (fact["opaque"], list(map(unbase64, fact["targets"])))
+                for fact in step["facts"]}
+        need(facts == {path: said[path] for path in said.keys() & rows.keys()}, "other facts")
+    rows = compose([documents[step["document"]] for step in evidence["steps"]])
     need(rows == documents[evidence["difference"]], "the steps do not add up")
 
 
@@ -2790,38 +2698,27 @@ def lines(evidence, commits, start, is_full, is_built):
 # ---- Section 6 ----
 
 
-class Link(typing.NamedTuple):
-    """What a lineage needs to know of a bundle."""
-    digest: str
-    previous: str | None
-    question: dict
-    start: dict | None
-    decision: Leaf | None
-    decision_of_start: Leaf | None
-
-    def follows(self, before):
-        """Point 2."""
-        named, asked, start = self.decision_of_start, self.question, self.start
-        if not before.decision or not named or named.kind != "decision" or any(
-                asked[k] != before.question[k] for k in ("service", "environment")):
-            return False
-        return named.hash == before.decision.hash or named.says.get("start") == (
-            before.decision.says.get("start")) and all(
-                start.get(k) == before.question.get(k) for k in ("revision", "artifacts"))
+def follows(link, before):
+    """Point 2."""
+    of_start = link["decision_of_start"]
+    if not before["decision"] or not of_start or of_start.kind != "decision" or (
+            not same(link["question"], before["question"], *PLACE)):
+        return False
+    decided = before["decision"]
+    return of_start.hash == decided.hash or of_start.says["start"] == decided.says["start"] and (
+        same(link["start"], before["question"], *RELEASE))
 
 
 def lineage(links, since):
     """A report on bundles that shall lead from `baseline` or an entry without a gap."""
     for number, link in enumerate(links):
-        before = links[number - 1] if number else None
-        if before and link.start and link.previous not in (None, before.digest):
+        start, before = link["start"], links[number - 1] if number else None
+        if before and start and link["previous"] not in (None, before["digest"]):
             return {"answer": "TAMPERED", "since": since, "reasons": ["PREVIOUS"],
                     "refused": f"bundle {number} names another bundle as the one before"}
-        holds = link.start and (
-            link.follows(before) if before else
-            "decision" not in link.start if since == "baseline" else
-            link.start["entry"]["index"] == decimal(since.lstrip("#")))
-        if not holds:
+        if not start or not (
+                follows(link, before) if before else not start["decision"] if since == "baseline"
+                else start["entry"]["index"] == decimal(since.lstrip("#"))):
             return {"answer": "NO", "since": since, "reasons": ["GAP"],
                     "refused": f"something is missing before bundle {number}"}
     return {"answer": "YES", "since": since, "reasons": []}

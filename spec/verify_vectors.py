@@ -12,7 +12,7 @@ import unicodedata
 
 import verify
 from verify import (
-    BadInput, Checkpoint, Envelope, Key, Known, Leaf, Note, NoteKey, Policy, Proof, Statement,
+    BadInput, Checkpoint, Key, Known, Leaf, Note, NoteKey, Policy, Proof, Statement,
     Tampered, TrustRoot, assess, change_hash, check_carried, co_authors, compose, ed25519_holds,
     good_point, json_strict, matches, need, opaque_reason, pae, pattern, read_certificate,
     read_document, read_tree, root_by_inclusion, sha256, spell, split_of, unbase64, verify_bundle,
@@ -65,7 +65,7 @@ def handed_in(data):
             return {name: standard(item) if name in ("payload", "sig") and isinstance(item, str)
                     else rewrite(item) for name, item in value.items()}
         return [rewrite(item) for item in value] if isinstance(value, list) else value
-    return spell(verify.SHAPES["envelope"](rewrite(json_strict(data))))
+    return spell(verify.kind_of("envelope")(rewrite(json_strict(data))))
 
 
 def vectors_change(folder):
@@ -235,16 +235,15 @@ def vectors_statement(folder):
         keys = {key.name: key for key in (Key(v) for n, v in headers if n == "key")}
         try:
             canonical = handed_in(data.removesuffix(b"\n"))
-            envelope = Envelope(canonical)
-            need(said.get("statement", envelope.identity) == envelope.identity, "another identity")
             need(said.get("canonical", canonical.decode()) == canonical.decode(), "another form")
             place = "statement"
-            statement = Statement(envelope.payload)
+            statement = Statement(canonical)
+            need(said.get("statement", statement.identity) == statement.identity, "another identity")
             place = "signature"
-            for s in envelope.signatures:
-                need(s["keyid"] in keys and keys[s["keyid"]].holds(envelope.pae, s), "signature")
+            for s in statement.signatures:
+                need(s["keyid"] in keys and keys[s["keyid"]].holds(statement.pae, s), "signature")
             place = "admission"
-            need(statement.kind == "governance" or len(envelope.signatures) == 1, "signatures")
+            need(statement.kind == "governance" or len(statement.signatures) == 1, "signatures")
             place = "accept"
         except BadInput:
             place = "refuse " + place
