@@ -17,6 +17,7 @@ names the section that it implements. `verify_vectors.py` runs it on every vecto
 
 import argparse
 import base64
+import collections
 import contextlib
 import datetime
 import functools
@@ -24,6 +25,7 @@ import hashlib
 import hmac
 import itertools
 import json
+import operator
 import pathlib
 import re
 import sys
@@ -1046,12 +1048,11 @@ def matches(value, path, is_folded=False):
                 or is_folded and compiled(fold(value)).fullmatch(fold(path) + b"/"))
 
 
-def names_to(shape):
+def named(shape):
     """A table of names, each with a table of this shape."""
     def check(found):
-        read = kind_of(shape)
         need(isinstance(found, dict), "no table")
-        return {KINDS["PARTS"](name): read(value) for name, value in found.items()}
+        return {KINDS["PARTS"](name): kind_of(shape)(value) for name, value in found.items()}
     return check
 
 
@@ -1061,8 +1062,8 @@ KINDS |= {
     "BOOL": one_of(True, False), "GAP": integer(1, 1000),
     "TITLE": kind(lambda v: text(r"[^\x00-\x1f]+")(v) and len(v.encode()) <= 100
                   and not INVISIBLE.search(v)),
-    "ENVIRONMENTS": names_to("environment"), "SERVICES": names_to("service"),
-    "REPOSITORIES": names_to("repository"),
+    "ENVIRONMENTS": named("environment"), "SERVICES": named("service"),
+    "REPOSITORIES": named("repository"),
 }
 shapes("""
 policy           version ONE, levels? NAME!0-20, defaults? defaults={}, override? override_terms={},
@@ -1107,29 +1108,28 @@ class Policy:
 
     def __init__(self, policy):
         check_text(policy)
-        raw = kind_of("policy")(toml_strict(policy.encode(), 24576))
-        self.levels, self.rules = raw["levels"], raw["rule"]
-        self.defaults, self.override = raw["defaults"], raw["override"]
-        self.environments, self.services = raw["environment"], raw["service"]
-        self.repositories = raw["repository"]
+        read = kind_of("policy")(toml_strict(policy.encode(), 24576))
+        self.levels, self.rules = read["levels"], read["rule"]
+        self.defaults, self.override = read["defaults"], read["override"]
+        self.environments, self.services = read["environment"], read["service"]
+        self.repositories = read["repository"]
         for rule in self.rules:
-            when = rule["when"]
-            levels = {ask["level"] for ask in rule["require"]} | {when["author_below"]}
-            need(levels - {None} <= set(self.levels), "a level that is not listed")
+            when, asks = rule["when"], rule["require"]
+            levels = {when["author_below"], *(ask["level"] for ask in asks)} - {None}
+            need(levels <= set(self.levels), "a level that is not listed")
             need(self.environments.keys() >= set(when["environments"]), "an environment")
             need(self.services.keys() >= set(when["services"]), "a service")
-            need(sum(ask["count"] for ask in rule["require"]) <= 100, "more than 100 people")
+            need(sum(ask["count"] for ask in asks) <= 100, "more than 100 people")
 
     def environment(self, name):
         """Section 3, Environments: the listed name that matches best, or None."""
-        found = [e for e in self.environments if name == e or name.startswith(e + "/")]
+        found = [e for e in self.environments if f"{name}/".startswith(f"{e}/")]
         return max(found, key=len, default=None)
 
-    def mode_of(self, environment):
-        return self.environments[self.environment(environment)]["mode"]
-
-    def mode(self, service, environment):
-        return self.services[service]["mode"] or self.mode_of(environment)
+    def mode(self, environment, service=None):
+        """The mode of a service, or of an environment alone."""
+        own = self.services[service]["mode"] if service else None
+        return own or self.environments[self.environment(environment)]["mode"]
 
     def rank(self, level):
         """The place of a level; below all for none and for one that is not listed."""
@@ -1141,6 +1141,8 @@ BUILT_IN = Policy('version = 1\n[environment.production]\nmode = "observe"\n')
 
 # ---- Section 6: assessment ----
 
+FLOOR = {"name": None, "checklist": (), "presence": None, "carry": None}
+
 
 def strongest(*assistances):
     return max((a for a in assistances if a), key=ASSISTANCE.index, default=None)
@@ -1150,14 +1152,12 @@ def matching_rules(policy, facts, people, assistance):
     """Steps 3 and 4, by the conditions of section 3."""
     paths = [row["path"] for row in facts["paths"]]
     accepts = policy.defaults["unproved_authors"] == "accept"
-
-    def is_below(author, level):
-        is_claimed = author["standing"] == "claimed" and not accepts
-        return is_claimed or policy.rank(author["level"]) < policy.rank(level)
+    ranks = [-1 if author["standing"] == "claimed" and not accepts else policy.rank(author["level"])
+             for author in people]
     tests = {
         "assistance": lambda v: assistance in v,
-        "author_below": lambda v: not people or any(is_below(a, v) for a in people),
-        "author_kind": lambda v: any(a["kind"] in v for a in facts["authors"]),
+        "author_below": lambda v: min(ranks, default=-1) < policy.rank(v),
+        "author_kind": lambda v: any(author["kind"] in v for author in facts["authors"]),
         "paths": lambda v: any(matches(p, path, True) for p in v for path in paths),
         "paths_outside": lambda v: not all(any(matches(p, path) for p in v) for path in paths),
         "environments": lambda v: any(f"{facts['environment']}/".startswith(f"{e}/") for e in v),
@@ -1171,7 +1171,7 @@ def matching_rules(policy, facts, people, assistance):
 
 def needs_of(rule):
     """Step 7."""
-    wishes = rule.get("checklist") or "presence" in rule or rule.get("carry") == "never"
+    wishes = rule["checklist"] or rule["presence"] or rule["carry"] == "never"
     return rule["require"] or ([{"count": 1}] if wishes else [])
 
 
@@ -1196,17 +1196,17 @@ def fill(needs, people):
 
 
 def assess_rule(policy, rule, asks, counted, proof_is_missing):
-    """Steps 9 to 11, of one rule, or of the floor (`rule` is None): what is asked and missing, and
-    the sign-offs that do not count for it."""
-    wishes, requirements = rule or {}, []
-    never = "never" in (policy.defaults["carry"], wishes.get("carry"))
-    least = LEAST_PRESENCE[wishes.get("presence")]
+    """Steps 9 to 11, of one rule or the floor: what is asked and missing, and the sign-offs that do
+    not count for it."""
+    requirements, everybody = [], sorted({s["member"] for s in counted})
+    never = "never" in (policy.defaults["carry"], rule["carry"])
+    least = LEAST_PRESENCE[rule["presence"]]
 
     def failing(s):
         """The wishes that a sign-off leaves open, in the order of step 9."""
         wanted = {"CARRY_REFUSED": not s["carried"] or not never,
                   "NEEDS_TOUCH": PRESENCE.index(s["presence"]) >= least,
-                  "NEEDS_CHECKLIST": set(wishes.get("checklist", [])) <= set(s["answered"])}
+                  "NEEDS_CHECKLIST": set(rule["checklist"]) <= set(s["answered"])}
         return [code for code, holds in wanted.items() if not holds]
 
     def able(ask, without=None):
@@ -1218,66 +1218,59 @@ def assess_rule(policy, rule, asks, counted, proof_is_missing):
                 and ("team" not in ask or ask["team"] in s["teams"])}
 
     def filling(without=None):
-        everybody = sorted({s["member"] for s in counted})
         return fill([(ask["count"], able(ask, without)) for ask in asks], everybody)
-    filled = filling()
-    for number, (ask, people) in enumerate(zip(asks, filled, strict=True)):
+    for number, (ask, people) in enumerate(zip(asks, filling(), strict=True)):
         missing = ask["count"] - len(people)
         code = ("NEEDS_TEAM" if "team" in ask else
                 "NEEDS_LEVEL" if "level" in ask else "NEEDS_SIGN_OFF")
-        if rule is None and proof_is_missing and missing == 1:
+        if rule is FLOOR and proof_is_missing and missing == 1:
             code = "UNKNOWN_AUTHOR"
         elif missing:
             code = next((wish for wish in ("CARRY_REFUSED", "NEEDS_CHECKLIST", "NEEDS_TOUCH")
                          if len(filling(wish)[number]) > len(people)), code)
         requirements.append({
-            "rule": wishes.get("name"), "need": ask, "code": code, "missing": missing,
+            "rule": rule["name"], "need": ask, "code": code, "missing": missing,
             "filled_by": people, "sign_offs": [able(ask)[member] for member in people]})
-    return requirements, [(s["entry"], failing(s)[0], wishes.get("name"))
-                          for s in counted if failing(s)]
+    return requirements, [(s["entry"], failing(s)[0], rule["name"]) for s in counted if failing(s)]
 
 
 def assess(policy, facts, sign_offs):
     """What is asked of a segment or artifact, and what is missing."""
     defaults, service = policy.defaults, policy.services.get(facts["service"])
     authors, paths, is_artifact = facts["authors"], facts["paths"], facts["artifact"]
-    people = [a for a in authors if a["kind"] != "tool"]
+    people = [author for author in authors if author["kind"] != "tool"]
     denials = [code for code, denies in (
         ("UNKNOWN_ENVIRONMENT", policy.environment(facts["environment"]) is None),
         ("UNKNOWN_SERVICE", service is None),
         ("PATH_COLLISION", facts["collision"] and not defaults["allow_collisions"])) if denies]
-    assistance = strongest(
-        facts["declared"] or defaults["undeclared"], facts["detected"],
-        "generated" if any(a["kind"] == "agent" for a in authors) else None,
-        "assisted" if len(people) < len(authors) else None)
+    kinds = {"agent": "generated", "tool": "assisted"}
+    assistance = strongest(facts["declared"] or defaults["undeclared"], facts["detected"],
+                           *(kinds.get(author["kind"]) for author in authors))
     rules = matching_rules(policy, facts, people, assistance)
     is_exempt = bool(paths) and not (is_artifact or rules or facts["collision"]) and all(
         not row["opaque"] and any(matches(p, row["path"]) for p in defaults["exempt"])
         for row in paths)
-    not_counted, counted = [], []
+    not_counted, counted, requirements = [], [], []
     for s in sign_offs:
         saw = ASSISTANCE.index(s["assistance_seen"])
-        code = ("IS_AUTHOR" if s["member"] in [a["member"] for a in authors] else
+        code = ("IS_AUTHOR" if s["member"] in [author["member"] for author in authors] else
                 "EXPIRED" if s["age"] >= defaults["approval_ttl"] else
                 "SAW_LESS_ASSISTANCE" if saw < ASSISTANCE.index(assistance) else None)
-        if code:
-            not_counted.append((s["entry"], code, None))
-        else:
-            counted.append(s)
+        not_counted += [(s["entry"], code, None)] if code else []
+        counted += [] if code else [s]
     is_claimed = any(a["standing"] == "claimed" for a in people) or not (people or is_artifact)
     adds_one = is_claimed and defaults["unproved_authors"] == "add-one"
-    groups = []
-    if rules or not (is_exempt or is_artifact):
-        groups.append((None, [{"count": 2 if adds_one else 1}]))
-    if is_artifact or "paths" not in (service or {}) or any(
+    asked = [(rule, needs_of(rule)) for rule in rules]
+    if service and service["paths"] and not is_artifact and not any(
             matches(p, row["path"], True) for p in service["paths"] for row in paths):
-        groups += [(rule, needs_of(rule)) for rule in rules]
-    requirements = []
-    for rule, asks in groups:
+        asked = []  # step 7
+    if rules or not (is_exempt or is_artifact):
+        asked.insert(0, (FLOOR, [{"count": 2 if adds_one else 1}]))
+    for rule, asks in asked:
         found, failing = assess_rule(policy, rule, asks, counted, adds_one)
         requirements += found
         not_counted += failing
-    missing = any(r["missing"] for r in requirements)
+    missing = any(need["missing"] for need in requirements)
     return {"assistance": assistance, "exempt": is_exempt, "denials": denials,
             "not_counted": sorted(not_counted, key=lambda n: n[0]), "requirements": requirements,
             "satisfied": not missing and not denials}
@@ -1285,7 +1278,14 @@ def assess(policy, facts, sign_offs):
 
 # ---- Section 7: what weakens ----
 
-MAIN = "refs/heads/main"
+STRICTER = {  # how strict a value of a field is
+    "defaults": {
+        "undeclared": ASSISTANCE.index, "carry": ["clean", "never"].index,
+        "unproved_authors": ["accept", "lowest-level", "add-one"].index,
+        "allow_collisions": operator.not_, "carry_gap": int, "weaken_delay": int,
+        "key_cooling": int, "approval_ttl": operator.neg, "rollback_within": operator.neg,
+        "decision_ttl": operator.neg},
+    "override": {"longest": operator.neg, "debt_due": operator.neg, "presence": LEAST_PRESENCE.get}}
 
 
 def asks_less(new, old):
@@ -1296,63 +1296,50 @@ def asks_less(new, old):
 
 def less_in_general(new, old):
     """Points 1 to 3, as truth values."""
-    for one, other in itertools.combinations(old.levels, 2):
-        yield new.rank(one) > new.rank(other)
-    yield not set(old.levels) <= set(new.levels)
-    a, b = old.defaults, new.defaults
-    strict = ["accept", "lowest-level", "add-one"]
-    yield ASSISTANCE.index(b["undeclared"]) < ASSISTANCE.index(a["undeclared"])
-    yield strict.index(b["unproved_authors"]) < strict.index(a["unproved_authors"])
-    yield (a["carry"], b["carry"]) == ("never", "clean")
-    yield any(b[k] > a[k] for k in ("approval_ttl", "rollback_within", "decision_ttl"))
-    yield any(b[k] < a[k] for k in ("carry_gap", "weaken_delay", "key_cooling"))
-    yield bool(set(b["exempt"]) - set(a["exempt"]))
-    yield b["allow_collisions"] and not a["allow_collisions"]
-    listed = [r["when"]["assistance"] for r in new.rules if "assistance" in r["when"]]
-    yield any(a["undeclared"] in v and b["undeclared"] not in v for v in listed)
-    a, b = old.override, new.override
-    yield any(b[k] > a[k] for k in ("longest", "debt_due"))
-    yield LEAST_PRESENCE[b["presence"]] < LEAST_PRESENCE[a["presence"]]
+    ranks = [new.rank(level) for level in old.levels]
+    yield -1 in ranks or ranks != sorted(ranks)
+    for table, fields in STRICTER.items():
+        one, other = getattr(old, table), getattr(new, table)
+        yield any(strict(other[field]) < strict(one[field]) for field, strict in fields.items())
+    yield not set(new.defaults["exempt"]) <= set(old.defaults["exempt"])
+    was, now = old.defaults["undeclared"], new.defaults["undeclared"]
+    listed = [rule["when"]["assistance"] for rule in new.rules]
+    yield any(was in values and now not in values for values in listed)
 
 
 def less_in_places(new, old):
     """Points 4, 5 and 7, as truth values."""
     loosened = ("enforce", "observe")
-    names = [n for n in old.environments | new.environments
-             if old.environment(n) and new.environment(n)]
-    yield any((old.mode_of(name), new.mode_of(name)) == loosened for name in names)
+    names = [name for name in old.environments | new.environments
+             if old.environment(name) and new.environment(name)]
+    yield any((old.mode(name), new.mode(name)) == loosened for name in names)
     for name in old.repositories.keys() & new.repositories.keys():
         yield old.repositories[name] != new.repositories[name]
     for name in old.services.keys() & new.services.keys():
         a, b = old.services[name], new.services[name]
-        yield (a["repository"], a.get("branch", MAIN)) != (b["repository"], b.get("branch", MAIN))
-        yield a.get("artifact") == "required" != b.get("artifact")
-        builders = set(b.get("builders", [])), set(a.get("builders", []))
-        yield bool(builders[0] - builders[1]) or bool(builders[1]) and not builders[0]
-        yield "paths" in b and not set(a.get("paths", [None])) <= set(b["paths"])
-        yield any((old.mode(name, e), new.mode(name, e)) == loosened for e in names)
+        yield not same(a, b, "repository", "branch")
+        yield a["artifact"] == "required" != b["artifact"]
+        yield bool(a["builders"]) > bool(b["builders"]) or not set(b["builders"]) <= set(
+            a["builders"])
+        yield bool(b["paths"]) and not set(a["paths"] or [None]) <= set(b["paths"])
+        yield any((old.mode(e, name), new.mode(e, name)) == loosened for e in names)
     environments = new.environments.keys() - old.environments.keys() - set(names)
     services = new.services.keys() - old.services.keys()
     for kind, fresh in (("environments", environments), ("services", services)):
-        yield any(not fresh <= set(r["when"].get(kind, fresh)) for r in new.rules)
-    yield any(new.mode_of(name) == "observe" for name in environments)
-    yield any(new.services[name].get("mode") == "observe" for name in services)
+        yield any(not fresh <= set(rule["when"][kind] or fresh) for rule in new.rules)
+    yield any(new.mode(name) == "observe" for name in environments)
+    yield any(new.services[name]["mode"] == "observe" for name in services)
 
 
 def asks_as_much(new, n, o):
     """Point 6: the newer rule plainly asks as much as the older."""
-    for name, value in n["when"].items():
-        if name not in o["when"]:
-            return False
+    def holds_too(name, value):
         was = o["when"][name]
+        if not was or value is True:
+            return bool(was)
         if name == "author_below":
-            holds = new.rank(value) >= new.rank(was)
-        elif name == "paths_outside":
-            holds = set(value) <= set(was)
-        else:
-            holds = not isinstance(value, list) or set(was) <= set(value)
-        if not holds:
-            return False
+            return new.rank(value) >= new.rank(was)
+        return set(value) <= set(was) if name == "paths_outside" else set(was) <= set(value)
 
     def able(ask):
         return {number for number, other in enumerate(needs_of(n))
@@ -1360,10 +1347,11 @@ def asks_as_much(new, n, o):
                 and other["count"] >= ask["count"]
                 and ("level" not in ask or new.rank(other.get("level")) >= new.rank(ask["level"]))}
     used = fill([(1, able(ask)) for ask in needs_of(o)], range(len(needs_of(n))))
-    return (all(used) and ("artifact" in n["when"]) == ("artifact" in o["when"])
-            and set(o.get("checklist", [])) <= set(n.get("checklist", []))
-            and LEAST_PRESENCE[n.get("presence")] >= LEAST_PRESENCE[o.get("presence")]
-            and (o.get("carry") != "never" or n.get("carry") == "never"))
+    return (all(used) and all(holds_too(*condition) for condition in n["when"].items())
+            and n["when"]["artifact"] == o["when"]["artifact"]
+            and set(o["checklist"]) <= set(n["checklist"])
+            and LEAST_PRESENCE[n["presence"]] >= LEAST_PRESENCE[o["presence"]]
+            and (o["carry"] != "never" or n["carry"] == "never"))
 
 
 # ==== Marks of AI assistance: marks.md ============================================================
@@ -1664,200 +1652,13 @@ def addresses(said):
 
 CLAIMED, ATTESTED, PROVED = range(3)
 STANDINGS = ["claimed", "attested", "proved"]
-NOBODY = ("nobody", "")
+NOBODY = "nobody:"
 PLACE = ("service", "environment")
 RELEASE = ("revision", "artifacts")
 
 
-class Step:
-    """One step, or everything as one step (section 4): what changed, and by whom."""
-
-    def __init__(self, case, given):
-        self.rows, self.hash = case.documents[given["document"]], given["document"]
-        self.last, self.ids = given["commit"], given["commits"]
-        facts = {unbase64(fact["path"]): fact for fact in given["facts"]}
-        self.opaque = {path for path, fact in facts.items() if fact["opaque"]}
-        self.opaque |= {path for path, row in self.rows.items() if is_more_than_text(*row)}
-        self.paths = set(self.rows)
-        for path in self.rows.keys() & facts.keys():
-            self.paths |= set(map(unbase64, facts[path]["targets"]))
-        self.colliding = set(map(unbase64, given["colliding"]))
-        self.standing, self.detected = {}, None
-        for name in self.ids:
-            commit = case.commits[name]
-            wrote = [] if name in given["mechanical"] else [commit.author]
-            self.detected = strongest(self.detected, detected(commit) if wrote else None)
-            for who in wrote + commit.co_authors:
-                case.add_author(self.standing, case.who(who[1]) if who else NOBODY, CLAIMED)
-
-
-def is_more_than_text(old, new):
-    """Section 5, point 3: a link, a submodule, or a file that became executable."""
-    return not {old[MODE], new[MODE]}.isdisjoint({b"120000", b"160000"}) or (
-        old[MODE] != new[MODE] == b"100755")
-
-
-class Segment:
-    """A run of steps judged as one change under one policy (section 5); its span is None where it
-    is everything as one step."""
-
-    def __init__(self, case, policy, span, steps, rows):
-        self.case, self.policy, self.span, self.rows = case, policy, span, rows
-        self.all_steps, self.steps = steps, [step for step in steps if step.rows]
-        self.hash, self.first, self.last = change_hash(rows), steps[0].last, steps[-1].last
-        self.carried = case.carried_to(self.hash, self.last)
-        self.facts = self.find_facts()
-        self.assessment, self.sign_offs, self.rejects, self.is_covered = self.judge()
-
-    def judge(self, above=-1):
-        """What the policy makes of the words on it, approvals up to an entry left out."""
-        changes = {self.hash: None, **self.carried}
-        sign_offs, rejects = self.case.listen(self.policy, changes, self, above)
-        assessment = assess(self.policy, self.facts, sign_offs)
-        is_covered = not self.rows or assessment["satisfied"] and not rejects
-        return assessment, sign_offs, rejects, is_covered
-
-    def codes(self):
-        """Why it is not covered."""
-        if self.is_covered:
-            return set()
-        missing = [need["code"] for need in self.assessment["requirements"] if need["missing"]]
-        return {*missing, *self.assessment["denials"], *["REJECTED"] * bool(self.rejects)}
-
-    # Points 1 to 3: facts.
-
-    def declarations(self, changes):
-        """Of each signer and change the newest declaration, by signer and change."""
-        repository = self.policy.services[self.case.service]["repository"]
-        newest = {(entry.by, change): entry for change in changes
-                  for entry in self.case.about.get(("change", change), [])
-                  if entry.says["repository"] == repository}
-        return [newest[key] for key in sorted(newest)]
-
-    def declared(self, step):
-        """Point 2, of one step: the standing of its authors, the assistances that count, and those
-        that count as if they were detected."""
-        case, view, size = self.case, self.case.view, self.case.size
-        standing, counting, as_detected, own_words = dict(step.standing), [], [], []
-        own, everybody = {self.hash, *self.carried}, set().union(*(s.standing for s in self.steps))
-        for entry in self.declarations({step.hash, *own}):
-            me, change = ("member", entry.by), entry.says["change"]
-            member = view.member(entry.by, size)
-            named = set(filter(None, map(case.author, entry.says["authors"])))
-            is_author = (change == step.hash and me in step.standing
-                         or change in own and me in everybody)
-            if member and not entry.is_leaked and (
-                    is_author or view.may(entry.by, "declare", size)):
-                counting.append(entry.says["assistance"])
-                for who in named:
-                    is_attested = member["kind"] == "service" and who != me
-                    case.add_author(standing, who, ATTESTED if is_attested else CLAIMED)
-                if me in standing:
-                    case.add_author(standing, me, case.own_word(me))
-            elif is_author or entry.is_leaked or view.may(entry.by, "declare", entry.index):
-                as_detected.append(entry.says["assistance"])
-                for who in named:
-                    if who[0] == "member":
-                        case.add_author(standing, who, CLAIMED)
-            elif me in named:
-                as_detected.append(entry.says["assistance"])
-                own_words.append(me)
-        if not standing:
-            standing[NOBODY] = CLAIMED
-        for who in own_words:
-            case.add_author(standing, who, case.own_word(who))
-        return standing, counting, as_detected
-
-    def find_facts(self):
-        """Points 1 to 3: authors are known as well as in the step where they are known least."""
-        case, found, counting, as_detected = self.case, {}, [], []
-        for step in self.steps:
-            standing, counts, detects = self.declared(step)
-            counting.append(counts)
-            as_detected += detects
-            for who, level in standing.items():
-                found[who] = min(found.get(who, PROVED), level)
-        is_declared, declared = all(counting), sum(counting, [])
-        left = {path for path, (_, new) in self.rows.items() if new != ABSENT}
-        opaque = set().union(*(step.opaque for step in self.steps))
-        return {
-            "service": case.service, "environment": case.environment,
-            "authors": [case.known(who, level) for who, level in sorted(found.items())],
-            "declared": strongest(*declared) if is_declared else None,
-            "detected": strongest(*(step.detected for step in self.all_steps),
-                                  *as_detected, *([] if is_declared else declared)),
-            "paths": [{"path": path, "opaque": path in opaque}
-                      for path in sorted(set().union(*(step.paths for step in self.steps)))],
-            "collision": bool(left & self.all_steps[-1].colliding), "artifact": False}
-
-
-class Chain:
-    """The steps under one policy: every step, run and the whole chain (section 4, step 4)."""
-
-    def __init__(self, case, policy):
-        self.case, self.policy, self.steps = case, policy, case.steps
-        self.runs = {(i, j): Segment(case, policy, (i, j), self.steps[i:j], rows)
-                     for (i, j), rows in case.runs.items()
-                     if j - i <= 32 or j - i == len(self.steps)}
-        for (i, j), run in self.runs.items():
-            run.is_covered &= j - i == 1 or not any(
-                self.runs[k, k + 1].rejects and not self.takes_back((i, j), k) for k in range(i, j))
-        self.unanswered = [*self.unanswered_runs(), *self.unanswered_heads()]
-
-    def takes_back(self, span, k):
-        """Whether a run of several steps has no path of one of them."""
-        i, j = span
-        return i <= k < j and j - i > 1 and not self.runs[span].rows.keys() & self.steps[k].rows
-
-    def has_rejected_step(self):
-        """Whether a reject stands on a step that no covered run took back."""
-        return any(self.runs[k, k + 1].rejects and not any(
-            run.is_covered and self.takes_back(span, k) for span, run in self.runs.items())
-            for k in range(len(self.steps)))
-
-    def cut(self):
-        """The segments, the shortest first from the start on; where they do not cover the chain,
-        as far as they do."""
-        covered = [span for span, run in self.runs.items() if run.is_covered]
-        end, segments, at = len(self.steps), [], 0
-        coverable = {end}
-        for i in reversed(range(end)):
-            coverable |= {a for a, b in covered if a == i and b in coverable}
-        while at < end:
-            ends = [b for a, b in covered if a == at and (b in coverable or 0 not in coverable)]
-            segments.append(self.runs[at, min(ends, default=at + 1)])
-            at = segments[-1].span[1]
-        return segments
-
-    def unanswered_runs(self):
-        """Rejects on runs of several steps that no longer one answers."""
-        for (i, j), run in self.runs.items():
-            longer = [(a, b) for a, b in self.runs if a <= i and j <= b and (a, b) != (i, j)]
-            newest = max((index for index, _ in run.rejects), default=None)
-            if j - i > 1 and newest is not None and not self.is_answered(newest, run.rows, longer):
-                yield newest
-
-    def unanswered_heads(self):
-        """Rejects that were read up to a commit which a step brings in, and that none answers."""
-        for index, change in [reject for kind, change in self.case.about if kind == "approval"
-                              for reject in self.case.standing_rejects(self.policy, change)]:
-            head, = (row["head"] for row in self.case.entries[index].says["rows"]
-                     if row["hash"] == change)
-            for k in [k for k, step in enumerate(self.steps) if head in step.ids][:1]:
-                around = [(i, j) for i, j in self.runs if i <= k < j]
-                if not any(run.hash == change and span[1] == k + 1
-                           for span, run in self.runs.items()) and not (
-                               self.is_answered(index, self.steps[k].rows, around)):
-                    yield index
-
-    def is_answered(self, index, rows, spans):
-        """Whether one of these runs is signed off above a reject, or what it is on is gone."""
-        for span in spans:
-            run = self.runs[span]
-            later = set(run.rows).union(*(step.rows for step in self.steps[span[1]:]))
-            if run.is_covered and (later.isdisjoint(rows) or run.rows and run.judge(index)[3]):
-                return True
-        return False
+def same(one, other, *members):
+    return all(one[member] == other[member] for member in members)
 
 
 def points_of(evidence, policies):
@@ -1865,32 +1666,34 @@ def points_of(evidence, policies):
     group, unless a policy names the cell. Gives the environment as well that they are of."""
     settled = {place["environment"]: place["points"] for place in evidence["settled"]}
     own = evidence["question"]["environment"]
-    is_named = not policies or any(own in policy.environments or any(
-        own in rule["when"]["environments"] for rule in policy.rules) for policy in policies)
+    is_named = not policies or any(own in [*policy.environments, *(
+        name for rule in policy.rules for name in rule["when"]["environments"])]
+        for policy in policies)
     group = own if is_named or settled.get(own) else own.split("/")[0]
     return settled.get(group, ()), group
 
 
 class Case:
-    """A verdict on evidence, at its size and moment (section 2)."""
+    """The evidence of a verdict, at its size and moment (section 2), whatever a policy says."""
 
-    def __init__(self, view, evidence, entries, documents, covers, commits, salt, start):
-        self.view, self.evidence, self.commits, self.salt = view, evidence, commits, salt
-        self.documents, self.all_covers, self.start = documents, covers, start
+    def __init__(self, view, evidence, entries, documents, covers, commits, salt):
+        self.view, self.evidence, self.salt = view, evidence, salt
+        self.commits, self.documents, self.all_covers = commits, documents, covers
         self.question, self.size = evidence["question"], evidence["size"]
         self.service, self.environment = self.question["service"], self.question["environment"]
         self.now = max(self.question["time"], evidence["newest_time"])
         self.entries = {entry.index: entry for entry in entries if entry.index < self.size}
-        self.about = {}  # (kind, subject) -> entries, but for landings
+        self.about = collections.defaultdict(list)  # (kind, subject) -> entries, but for landings
         for entry in self.entries.values():
             for subject in [] if "step" in entry.says else entry.subjects:
-                self.about.setdefault((entry.kind, subject), []).append(entry)
+                self.about[entry.kind, subject].append(entry)
         self.policies = self.policies_to_pass()
         self.points, _ = points_of(evidence, self.policies)
+        self.newest = self.points[-1] if self.points else None
+        self.covers = [(item, covers.get(item["cover"])) for item in evidence["covers"]]
         self.steps = [Step(self, step) for step in evidence["steps"]]
         self.runs = self.find_runs()
         self.landed = [(span, change_hash(rows)) for span, rows in self.runs.items() if rows]
-        self.covers = [(item, covers.get(item["cover"])) for item in evidence["covers"]]
 
     def policies_to_pass(self):
         """Section 4, step 1: the newest policy, and those that hold beside it."""
@@ -1921,112 +1724,45 @@ class Case:
         return {item["approved"]: item for item in self.evidence["carried"]
                 if (item["landed"], item["landing"]) == (change, landing)}
 
-    # Section 5, point 1: who is who.
+    # Section 5, point 1: who is who. An author is a member's name, or none and has a colon.
 
     def who(self, address):
-        """An address of a commit as an author: a member, a tool, or somebody unknown."""
+        """Whose an address of a commit is: a member's, a tool's, or somebody unknown's."""
         folded = address.lower()
         digest = hmac.new(self.salt, folded, hashlib.sha256).hexdigest()
-        sort = "tool" if tool_address(folded) == "tool" else "email"
-        return self.by_email(digest) or (sort, digest)
+        return self.by_email(digest) or f"{tool_address(folded)}:{digest}"
 
     def by_email(self, digest):
         """The member who has an address; else the one who had it last."""
         had = [(said is self.view.member(name, self.size), entry, name)
                for name, history in self.view.members.items()
                for entry, said in history if said and digest in said["emails"]]
-        return ("member", max(had)[2]) if had else None
-
-    def author(self, named):
-        """Whom a declaration names; None for an address that is nobody's."""
-        if "email" in named:
-            return self.by_email(named["email"])
-        return ("member" if self.view.ever(named["member"]) else "gone"), named["member"]
-
-    def own_word(self, who):
-        """How well a member's own signature proves that they wrote something."""
-        return PROVED if self.view.ever(who[1])[-1]["kind"] in ("human", "agent") else CLAIMED
+        return max(had)[2] if had else None
 
     def add_author(self, standing, who, level):
         """Takes up an author, and whoever answers for an agent."""
         authors = {who}
-        if who[0] == "member":
-            last = self.view.ever(who[1])[-1]
-            authors |= {("member", last["operator"])} if last["kind"] == "agent" else set()
-            there = {author for author in authors if self.view.member(author[1], self.size)}
+        if who in self.view.members:
+            last = self.view.ever(who)[-1]
+            authors |= {last["operator"]} if last["kind"] == "agent" else set()
+            there = {author for author in authors if self.view.member(author, self.size)}
             level = level if there == authors else CLAIMED
             authors = there | {who}
         for author in authors:
             standing[author] = max(level, standing.get(author, CLAIMED))
 
+    def own_word(self, member):
+        """How well a member's own signature proves that they wrote something."""
+        return PROVED if self.view.ever(member)[-1]["kind"] in ("human", "agent") else CLAIMED
+
     def known(self, who, level):
         """An author as policies know them (policy.md section 5)."""
-        sort, name = who
-        if sort != "member":
-            member, kind, said = None, "tool" if sort == "tool" else "unknown", None
-        else:
-            member, kind, said = name, self.view.ever(name)[-1]["kind"], self.view.member(
-                name, self.size)
-        return {"member": member, "kind": kind, "level": said and said["level"],
-                "standing": STANDINGS[level]}
+        said, last = self.view.member(who, self.size), self.view.ever(who)[-1:]
+        unknown = "tool" if who.startswith("tool:") else "unknown"
+        return {"member": who if last else None, "kind": last[0]["kind"] if last else unknown,
+                "level": said and said["level"], "standing": STANDINGS[level]}
 
-    # Section 5, points 4 to 7: words.
-
-    def listen(self, policy, changes, segment=None, above=-1, subject="change"):
-        """`changes`: {hash: None for what is judged itself, or what carries another here}. Gives
-        the sign-offs, and the rejects that stand as entry and change."""
-        service = policy.services[self.service]
-        place = {"change": (service["repository"], service["branch"]),
-                 "artifact": (self.service, None)}[subject]
-        words = [(entry, row, carrying) for change, carrying in changes.items()
-                 for entry in self.about.get(("approval", change), [])
-                 for row in entry.says["rows"]
-                 if row["hash"] == change and entry.says["subject_type"] == subject]
-        said = {}  # of each member the approvals and the rejects so far
-        for entry, row, carrying in sorted(words, key=lambda w: (w[0].index, w[2] is None)):
-            verdict, change = entry.says["verdict"], row["hash"]
-            approvals, rejects = said.setdefault(entry.by, ([], {}))
-            is_good = not entry.is_leaked and not self.cools(entry, [policy])
-            if verdict == "reject":
-                approvals.clear()
-                if not carrying or self.documents[change].keys() <= segment.rows.keys():
-                    rejects[change] = entry
-            elif verdict == "withdraw":
-                named = entry.says["withdraws"]
-                taken = [c for c, reject in rejects.items()
-                         if (reject.index, reject.hash.hex()) == (named["index"], named["leaf"])]
-                if not rejects or taken and is_good:
-                    approvals.clear()
-                    for c in taken:
-                        del rejects[c]
-            elif is_good and entry.index > above and place == (
-                    row["repository"] or row["service"], row["target"]):
-                for c in [change] if carrying else list(rejects):
-                    rejects.pop(c, None)
-                is_used_up = segment and self.is_spent(segment, change, carrying, entry.index)
-                if not is_used_up and (not carrying or carrying["grounded"]):
-                    approvals.append((entry, row, carrying))
-        sign_offs = [self.sign_off(policy, segment, *word)
-                     for approvals, _ in said.values() for word in approvals]
-        return list(filter(None, sign_offs)), [
-            (entry.index, change) for _, rejects in said.values()
-            for change, entry in rejects.items() if entry.index not in self.view.lifts]
-
-    def sign_off(self, policy, segment, entry, row, carrying):
-        """Points 5 to 7: an approval as the policy sees it; None where it does not count."""
-        moments, gap = (entry.index, self.size), carrying["gap"] if carrying else None
-        if not all(self.view.may(entry.by, "review", at, "human") for at in moments) or (
-                gap is not None and gap < policy.defaults["carry_gap"]):
-            return None
-        then, now = (self.view.member(entry.by, at) for at in moments)
-        return {
-            "entry": entry.index, "member": entry.by, "change": row["hash"],
-            "level": min(then["level"], now["level"], key=policy.rank),
-            "teams": set(then["teams"]) & set(now["teams"]),
-            "presence": presence(entry.signatures[0]),
-            "answered": [answer["item"] for answer in entry.says["checklist"]],
-            "assistance_seen": row["assistance_seen"] or "generated",
-            "carried": carrying is not None, "age": self.age(segment, row["hash"], entry)}
+    # Section 5, points 4 to 7: what is used up, and how old it is.
 
     def cools(self, entry, policies):
         """Point 5: whether a further key is too young under one of these policies."""
@@ -2034,17 +1770,11 @@ class Case:
         cooling = max(policy.defaults["key_cooling"] for policy in policies)
         return since is not None and self.now - since < cooling
 
-    def landings(self, cover, change):
-        """The last commits at which a cover has a change: in its rows, and in those contained."""
-        rows = [row["last"] for row in cover["segments"]
-                if change in [row["change"], *(other["change"] for other in row["carried"])]]
-        return rows, rows + [row["last"] for row in cover["contained"] if row["change"] == change]
-
     def is_spent(self, segment, change, carrying, index):
         """Point 4, and for carried ones point 7."""
         for item, cover in self.covers:
             if index < (item["landed"] or -1) and (cover is None or any(
-                    last != segment.last for last in self.landings(cover, change)[1])):
+                    last != segment.last for last in landings(cover, change, True))):
                 return True
         return carrying is not None and self.lands_elsewhere(segment, change)
 
@@ -2052,32 +1782,26 @@ class Case:
         """Point 7: whether another landing of the chain uses up what is carried to a segment."""
         if not segment.span:
             return False
-        first, end = segment.span
         exact = [span for span, landed in self.landed if landed == change]
         carried = [span for span, landed in self.landed
                    if change in self.carried_to(landed, self.steps[span[1] - 1].last)]
-        return any(j <= first for _, j in exact + carried) or any(end <= i for i, _ in exact)
+        return any(j <= segment.span[0] for _, j in exact + carried) or any(
+            segment.span[1] <= i for i, _ in exact)
 
     def age(self, segment, change, entry):
         """Point 6."""
-        ends = [self.now]
-        for item, cover in self.covers if segment else ():
-            deployed = item["deployed"]
-            if cover and deployed and deployed["entry"] > entry.index and (
-                    segment.last in self.landings(cover, change)[0]):
-                ends.append(deployed["time"])
-        return max(0, min(ends) - entry.time)
-
-    def standing_rejects(self, policy, change):
-        """Rejects that stand on a change, whatever it landed as."""
-        return self.listen(policy, {change: None})[1]
+        ends = [item["deployed"]["time"] for item, cover in self.covers
+                if segment and cover and item["deployed"]
+                and item["deployed"]["entry"] > entry.index
+                and segment.last in landings(cover, change)]
+        return max(0, min([self.now, *ends]) - entry.time)
 
     # Section 4, step 2: the start.
 
-    def find_start(self, newest):
-        """The start, and why not."""
+    def find_start(self, start):
+        """The start, and why not; `start`: the point that the evidence starts at."""
         within = min(policy.defaults["rollback_within"] for policy in self.policies)
-        position = self.evidence["position"]
+        position, newest = self.evidence["position"], self.newest
         if newest is None:
             return None, {"BASELINE_MISSING"}
         if position == "behind":
@@ -2085,27 +1809,10 @@ class Case:
                      and self.now - point["time"] < within and same(point, self.question, *RELEASE)]
             return (found[-1], set()) if found else (None, {"DIVERGED"})
         if position == "diverged":
-            is_late = self.now - self.start["time"] >= within
-            return self.start, ({"DIVERGED"} if is_late else set()) | self.undoes(newest)
+            is_late = self.now - start["time"] >= within
+            return start, ({"DIVERGED"} if is_late else set()) | self.undoes()
         is_start = position == "linear" or position == "from_root" and not newest["revision"]
         return (newest, set()) if is_start else (None, {"DIVERGED"})
-
-    def doubts(self, policy, start):
-        """Step 2c: why a start is not undoubted."""
-        if self.evidence["position"] not in ("behind", "diverged") or not (
-                start and start["decision"]):
-            return set()
-        cover = self.all_covers.get(self.evidence["cover"])
-        if cover is None:
-            return {"DIVERGED"}
-        good = {index for index, entry in self.entries.items() if not entry.is_leaked}
-        is_doubted = any(not good.issuperset(row["approvals"]) for row in cover["segments"])
-        changes = {part["change"] for row in cover["segments"] for part in [row, *row["carried"]]}
-        changes |= {item["change"] for item in self.evidence["returning"] if self.comes_back(item)}
-        is_rejected = any(self.standing_rejects(policy, change)
-                          for change in changes.union(self.evidence["start_changes"]))
-        return {code for code, holds in (("KEY_REVOKED", is_doubted), ("REJECTED", is_rejected))
-                if holds}
 
     def undone(self):
         """The paths that are live and the revision has otherwise, each with the start's side."""
@@ -2119,47 +1826,39 @@ class Case:
         """Step 2c: whether a start brings a rejected change back."""
         if not item["kept"] or not self.evidence["live"]:
             return item["in_start"]
-        made = {path: new for path, (_, new) in self.documents[item["change"]].items()}
-        return any(path in made and (item["in_start"] or made[path] == at_start)
+        made = self.documents[item["change"]]
+        return any(path in made and (item["in_start"] or made[path][1] == at_start)
                    for path, at_start in self.undone().items())
 
-    def undoes(self, newest):
+    def undoes(self):
         """Step 2d, ATTACKS 1."""
-        holding = [step for step in self.steps if newest["revision"] in step.ids]
+        holding = [step for step in self.steps if self.newest["revision"] in step.ids]
         is_dropped = holding and self.undone().keys() - holding[0].rows.keys()
         return {"UNDOES_SETTLED"} if is_dropped else set()
 
     # Section 4: the verdict.
 
-    def judge_whole(self, chain):
-        """Step 2e: the whole difference as one segment, which may answer what no run answers."""
-        whole = Step(self, self.evidence["whole"])
-        segment = Segment(self, chain.policy, None, [whole], whole.rows)
-        newest = max(chain.unanswered, default=-1)
-        segment.is_covered &= not chain.has_rejected_step() and segment.judge(newest)[3]
-        return [segment]
-
-    def answer(self):
-        newest = self.points[-1] if self.points else None
-        start, codes = self.find_start(newest)
+    def answer(self, start):
+        newest, question = self.newest, self.question
+        start, codes = self.find_start(start)
         rows = compose([step.rows for step in self.steps])
         if rows is None or change_hash(rows) != self.evidence["difference"]:
             codes |= {"COMPOSITION_MISMATCH"}
         chains = [Chain(self, policy) for policy in self.policies]
         for chain in chains:
-            codes |= self.doubts(chain.policy, start)
-            codes |= {"REJECTED"} if chain.unanswered else set()
+            codes |= chain.doubts(start) | ({"REJECTED"} if chain.unanswered else set())
         segments = merged([chain.cut() for chain in chains])
         if self.evidence["whole"] and newest and "COMPOSITION_MISMATCH" not in codes and not (
                 not codes and is_covered(segments)):
-            whole = merged([self.judge_whole(chain) for chain in chains])
+            whole = merged([chain.judge_whole() for chain in chains])
             if is_covered(whole):
                 codes, segments, start = set(), whole, newest
-        codes = codes.union(self.judge_artifacts(), *(segment.codes() for segment in segments))
-        modes = {policy.mode(self.service, self.environment) for policy in self.policies}
+        codes = codes.union(*(chain.judge_artifacts() for chain in chains),
+                            *(segment.codes() for segment in segments))
+        modes = {policy.mode(self.environment, self.service) for policy in self.policies}
         mode, overrides, cover = "enforce" if "enforce" in modes else "observe", [], None
         if not codes:
-            cover = sha256(spell(self.cover(segments, chains[0]))).hex()
+            cover = sha256(spell(chains[0].cover(segments))).hex()
         else:
             given, wanted = self.overrides_in_force(), self.overrides_needed()
             if 0 < len(given) < wanted:
@@ -2171,62 +1870,24 @@ class Case:
             "mode": mode, "overrides": overrides,
             "start": start and start["entry"]["index"],
             "newest": newest and newest["entry"]["index"],
-            "policy": [entry for entry, _, _ in self.view.policies if entry < self.size][-1]}
-
-    # Section 6: artifacts.
-
-    def builds(self, policy, digest):
-        """What was said of an artifact by those whom the policy lets build."""
-        builders = policy.services[self.service]["builders"]
-        return [entry for entry in self.about.get(("build", digest), []) if (
-            entry.by in builders if builders
-            else self.view.may(entry.by, "build", entry.index))]
-
-    def is_built(self):
-        """Section 7: whether anybody is a builder of what is asked about."""
-        return any(self.builds(self.policies[0], digest) for digest in self.question["artifacts"])
-
-    def judge_artifacts(self):
-        codes = set()
-        facts = {"service": self.service, "environment": self.environment, "authors": [],
-                 "declared": None, "detected": None, "paths": [], "collision": False,
-                 "artifact": True}
-        for policy in self.policies:
-            service = policy.services[self.service]
-            is_required = service["artifact"] == "required"
-            for digest in self.question["artifacts"]:
-                builds = self.builds(policy, digest)
-                sources = {(build.says["repository"], build.says["revision"]) for build in builds}
-                counts = any(self.view.may(build.by, "build", self.size)
-                             and not build.is_leaked for build in builds)
-                if sources - {(service["repository"], self.question["revision"])}:
-                    codes.add("BUILD_CONTRADICTS")
-                elif is_required and not counts:
-                    codes.add("BUILD_UNKNOWN")
-                sign_offs, rejects = self.listen(policy, {digest: None}, subject="artifact")
-                asked = assess(policy, facts, sign_offs)["requirements"]
-                codes |= {need["code"] for need in asked if need["missing"]}
-                codes |= {"REJECTED"} if rejects else set()
-            if not self.question["artifacts"] and (
-                    is_required or assess(policy, facts, [])["requirements"]):
-                codes.add("ARTIFACT_REQUIRED")
-        return codes
+            "policy": [entry for entry, _, _ in self.view.policies if entry < self.size][-1],
+        }, any(chains[0].builds(digest) for digest in question["artifacts"])
 
     # Section 9: overrides and debts.
 
     def overrides_in_force(self):
         """The identities of the overrides in force: of each member the one that lasts longest."""
-        found, question = {}, self.question
+        found, question, view = {}, self.question, self.view
         repository = self.policies[0].services[self.service]["repository"]
         longest = min(policy.override["longest"] for policy in self.policies)
         least = max(LEAST_PRESENCE[policy.override["presence"]] for policy in self.policies)
-        for entry in self.about.get(("override", question["revision"]), []):
+        for entry in self.about["override", question["revision"]]:
             says, until = entry.says, min(entry.says["expires"], entry.says["claimed"] + longest)
-            is_asked = says["repository"] == repository and same(says, question, *PLACE, *RELEASE)
-            if (is_asked and not says["drill"] and says["claimed"] <= self.now < until
-                    and self.view.may(entry.by, "override", entry.index, "human")
-                    and self.view.may(entry.by, "override", self.size, "human")
-                    and not self.view.is_revoked(entry.key, self.size)
+            if (says["repository"] == repository and same(says, question, *PLACE, *RELEASE)
+                    and not says["drill"] and says["claimed"] <= self.now < until
+                    and all(view.may(entry.by, "override", at, "human")
+                            for at in (entry.index, self.size))
+                    and not view.is_revoked(entry.key, self.size)
                     and not self.cools(entry, self.policies)
                     and PRESENCE.index(presence(entry.signatures[0])) >= least):
                 newer = until, entry.index, entry.identity
@@ -2238,8 +1899,7 @@ class Case:
         due = min(policy.override["debt_due"] for policy in self.policies)
         overdue = [debt["since"] for place in self.evidence["settled"] for debt in place["owed"]
                    if self.counts(debt, place["points"], due)]
-        most = 1
-        times = [time for time in self.view.times if time[0] < self.size]
+        times, most = [time for time in self.view.times if time[0] < self.size], 1
         for (entry, _), (_, until) in itertools.pairwise([*times, (self.size, self.now)]):
             if overdue and until >= min(overdue) - 30 * DAY:
                 most = max(most, sum(self.view.may(name, "override", entry + 1, "human")
@@ -2262,34 +1922,340 @@ class Case:
                         and self.now - p["time"] < 30 * DAY)
         return self.now >= debt["since"] + due
 
+
+class Step:
+    """One step, or everything as one step (section 4): what changed, and by whom."""
+
+    def __init__(self, case, given):
+        self.rows, self.hash = case.documents[given["document"]], given["document"]
+        self.last, self.ids = given["commit"], given["commits"]
+        facts = {unbase64(fact["path"]): fact for fact in given["facts"]}
+        self.opaque = {path for path, fact in facts.items() if fact["opaque"]}
+        self.opaque |= {path for path, row in self.rows.items() if is_more_than_text(*row)}
+        self.paths = self.rows.keys() | {
+            unbase64(target) for path in self.rows.keys() & facts.keys()
+            for target in facts[path]["targets"]}
+        self.colliding = set(map(unbase64, given["colliding"]))
+        self.standing, self.detected = {}, None
+        for name in self.ids:
+            commit = case.commits[name]
+            wrote = [] if name in given["mechanical"] else [commit.author]
+            self.detected = strongest(self.detected, detected(commit) if wrote else None)
+            for who in wrote + commit.co_authors:
+                case.add_author(self.standing, case.who(who[1]) if who else NOBODY, CLAIMED)
+
+
+def is_more_than_text(old, new):
+    """Section 5, point 3: a link, a submodule, or a file that became executable."""
+    return not {old[MODE], new[MODE]}.isdisjoint({b"120000", b"160000"}) or (
+        old[MODE] != new[MODE] == b"100755")
+
+
+def landings(cover, change, also_contained=False):
+    """The last commits at which a cover has a change, in its rows or also in those contained."""
+    rows = [row for row in cover["segments"]
+            if change in [row["change"], *(other["change"] for other in row["carried"])]]
+    rows += [row for row in cover["contained"] if also_contained and row["change"] == change]
+    return [row["last"] for row in rows]
+
+
+class Segment:
+    """A run of steps judged as one change under one policy (section 5); its span is None where it
+    is everything as one step."""
+
+    def __init__(self, chain, span, steps, rows):
+        self.chain, self.case, self.span, self.rows = chain, chain.case, span, rows
+        self.all_steps, self.steps = steps, [step for step in steps if step.rows]
+        self.hash, self.first, self.last = change_hash(rows), steps[0].last, steps[-1].last
+        self.carried = self.case.carried_to(self.hash, self.last)
+        self.facts = self.find_facts()
+        self.assessment, self.sign_offs, self.rejects, self.is_covered = self.judge()
+
+    def judge(self, above=-1):
+        """What the policy makes of the words on it, approvals up to an entry left out."""
+        sign_offs, rejects = self.chain.listen({self.hash: None, **self.carried}, self, above)
+        assessment = assess(self.chain.policy, self.facts, sign_offs)
+        is_covered = not self.rows or assessment["satisfied"] and not rejects
+        return assessment, sign_offs, rejects, is_covered
+
+    def codes(self):
+        """Why it is not covered."""
+        if self.is_covered:
+            return set()
+        missing = [need["code"] for need in self.assessment["requirements"] if need["missing"]]
+        return {*missing, *self.assessment["denials"], *["REJECTED"] * bool(self.rejects)}
+
+    # Points 1 to 3: facts.
+
+    def declarations(self, changes):
+        """Of each signer and change the newest declaration, by signer and change."""
+        newest = {(entry.by, change): entry for change in changes
+                  for entry in self.case.about["change", change]
+                  if entry.says["repository"] == self.chain.service["repository"]}
+        return [newest[key] for key in sorted(newest)]
+
+    def named(self, authors):
+        """Whom a declaration names, but for addresses that are nobody's."""
+        for author in authors:
+            name, member = author["member"], author["email"] and self.case.by_email(author["email"])
+            if name:
+                yield name if name in self.case.view.members else f"gone:{name}"
+            elif member:
+                yield member
+
+    def declared(self, step):
+        """Point 2, of one step: the standing of its authors, the assistances that count, and those
+        that count as if they were detected."""
+        case, view, size = self.case, self.case.view, self.case.size
+        standing, counting, as_detected, own_words = dict(step.standing), [], [], []
+        own, everybody = {self.hash, *self.carried}, set().union(*(s.standing for s in self.steps))
+        for entry in self.declarations({step.hash, *own}):
+            me, change, member = entry.by, entry.says["change"], view.member(entry.by, size)
+            named = set(self.named(entry.says["authors"]))
+            is_author = (change == step.hash and me in step.standing
+                         or change in own and me in everybody)
+            if member and not entry.is_leaked and (is_author or view.may(me, "declare", size)):
+                counting.append(entry.says["assistance"])
+                for who in named:
+                    is_attested = member["kind"] == "service" and who != me
+                    case.add_author(standing, who, ATTESTED if is_attested else CLAIMED)
+                if me in standing:
+                    case.add_author(standing, me, case.own_word(me))
+            elif is_author or entry.is_leaked or view.may(me, "declare", entry.index):
+                as_detected.append(entry.says["assistance"])
+                for who in named & view.members.keys():
+                    case.add_author(standing, who, CLAIMED)
+            elif me in named:
+                as_detected.append(entry.says["assistance"])
+                own_words.append(me)
+        if not standing:
+            standing[NOBODY] = CLAIMED
+        for me in own_words:
+            case.add_author(standing, me, case.own_word(me))
+        return standing, counting, as_detected
+
+    def find_facts(self):
+        """Points 1 to 3: authors are known as well as in the step where they are known least."""
+        case, found, counting, as_detected = self.case, {}, [], []
+        for step in self.steps:
+            standing, counts, detects = self.declared(step)
+            counting.append(counts)
+            as_detected += detects
+            for who, level in standing.items():
+                found[who] = min(found.get(who, PROVED), level)
+        is_declared, declared = all(counting), sum(counting, [])
+        left = {path for path, (_, new) in self.rows.items() if new != ABSENT}
+        opaque = set().union(*(step.opaque for step in self.steps))
+        return {
+            "service": case.service, "environment": case.environment,
+            "authors": [case.known(who, level) for who, level in found.items()],
+            "declared": strongest(*declared) if is_declared else None,
+            "detected": strongest(*(step.detected for step in self.all_steps),
+                                  *as_detected, *([] if is_declared else declared)),
+            "paths": [{"path": path, "opaque": path in opaque}
+                      for path in sorted(set().union(*(step.paths for step in self.steps)))],
+            "collision": bool(left & self.all_steps[-1].colliding), "artifact": False}
+
+
+class Chain:
+    """The steps under one policy: every step, run and the whole chain (section 4, step 4)."""
+
+    def __init__(self, case, policy):
+        self.case, self.policy, self.service = case, policy, policy.services[case.service]
+        self.steps = case.steps
+        self.runs = {(i, j): Segment(self, (i, j), self.steps[i:j], rows)
+                     for (i, j), rows in case.runs.items()
+                     if j - i <= 32 or j - i == len(self.steps)}
+        self.rejected = [k for k in range(len(self.steps)) if self.runs[k, k + 1].rejects]
+        for (i, j), run in self.runs.items():
+            run.is_covered &= j - i == 1 or all(
+                self.takes_back((i, j), k) for k in self.rejected if i <= k < j)
+        self.unanswered = [index for index, rows, around in self.rejects_within()
+                           if not any(self.answers(span, index, rows) for span in around)]
+
+    def takes_back(self, span, k):
+        """Whether a run of several steps has no path of one of them."""
+        i, j = span
+        return i <= k < j and j - i > 1 and not self.runs[span].rows.keys() & self.steps[k].rows
+
+    def cut(self):
+        """The segments, the shortest first from the start on; where they do not cover the chain,
+        as far as they do."""
+        covered = [span for span, run in self.runs.items() if run.is_covered]
+        end, segments, at = len(self.steps), [], 0
+        coverable = {end}
+        for i in reversed(range(end)):
+            coverable |= {a for a, b in covered if a == i and b in coverable}
+        while at < end:
+            ends = [b for a, b in covered if a == at and (b in coverable or 0 not in coverable)]
+            segments.append(self.runs[at, min(ends, default=at + 1)])
+            at = segments[-1].span[1]
+        return segments
+
+    def rejects_within(self):
+        """Rejects that a covered run has to answer: the entry, the rows that it is on, and the runs
+        that may. The newest on each run of several steps, and those read up to a commit that a step
+        brings in."""
+        for (i, j), run in self.runs.items():
+            if j - i > 1 and run.rejects:
+                longer = [(a, b) for a, b in self.runs if a <= i and j <= b and (a, b) != (i, j)]
+                yield max(index for index, _ in run.rejects), run.rows, longer
+        for change in [change for kind, change in self.case.about if kind == "approval"]:
+            for index, _ in self.standing_rejects(change):
+                heads = {row["head"] for row in self.case.entries[index].says["rows"]
+                         if row["hash"] == change}
+                k = next((k for k, step in enumerate(self.steps) if heads & set(step.ids)), None)
+                if k is not None and not any(run.hash == change and j == k + 1
+                                             for (_, j), run in self.runs.items()):
+                    yield index, self.steps[k].rows, [(i, j) for i, j in self.runs if i <= k < j]
+
+    def answers(self, span, index, rows):
+        """Whether a run is signed off above a reject, or what it is on is gone with it."""
+        run = self.runs[span]
+        later = set(run.rows).union(*(step.rows for step in self.steps[span[1]:]))
+        return run.is_covered and (later.isdisjoint(rows) or run.rows and run.judge(index)[3])
+
+    def judge_whole(self):
+        """Step 2e: the whole difference as one segment, which may answer what no run answers."""
+        step = Step(self.case, self.case.evidence["whole"])
+        whole = Segment(self, None, [step], step.rows)
+        whole.is_covered &= whole.judge(max(self.unanswered, default=-1))[3] and all(
+            any(run.is_covered and self.takes_back(span, k) for span, run in self.runs.items())
+            for k in self.rejected)
+        return [whole]
+
+    def doubts(self, start):
+        """Step 2c: why a start is not undoubted."""
+        case = self.case
+        if case.evidence["position"] not in ("behind", "diverged") or not (
+                start and start["decision"]):
+            return set()
+        cover = case.all_covers.get(case.evidence["cover"])
+        if cover is None:
+            return {"DIVERGED"}
+        good = {index for index, entry in case.entries.items() if not entry.is_leaked}
+        is_doubted = any(not good.issuperset(row["approvals"]) for row in cover["segments"])
+        changes = {part["change"] for row in cover["segments"] for part in [row, *row["carried"]]}
+        changes |= {item["change"] for item in case.evidence["returning"] if case.comes_back(item)}
+        is_rejected = any(map(self.standing_rejects, changes.union(case.evidence["start_changes"])))
+        return {code for code, holds in (("KEY_REVOKED", is_doubted), ("REJECTED", is_rejected))
+                if holds}
+
+    # Section 5, points 4 to 7: words.
+
+    def standing_rejects(self, change):
+        """Rejects that stand on a change, whatever it landed as."""
+        return self.listen({change: None})[1]
+
+    def listen(self, changes, segment=None, above=-1, subject="change"):
+        """`changes`: {hash: None for what is judged itself, or what carries another here}. Gives
+        the sign-offs, and the rejects that stand as entry and change."""
+        case, said = self.case, {}  # of each member the approvals and the rejects so far
+        place = {"change": (self.service["repository"], self.service["branch"]),
+                 "artifact": (case.service, None)}[subject]
+        words = [(entry, row, carrying) for change, carrying in changes.items()
+                 for entry in case.about["approval", change] for row in entry.says["rows"]
+                 if row["hash"] == change and entry.says["subject_type"] == subject]
+        for entry, row, carrying in sorted(words, key=lambda w: (w[0].index, w[2] is None)):
+            verdict, change = entry.says["verdict"], row["hash"]
+            approvals, rejects = said.setdefault(entry.by, ([], {}))
+            is_good = not entry.is_leaked and not case.cools(entry, [self.policy])
+            if verdict == "reject":
+                approvals.clear()
+                if not carrying or case.documents[change].keys() <= segment.rows.keys():
+                    rejects[change] = entry
+            elif verdict == "withdraw":
+                named = entry.says["withdraws"]
+                taken = [c for c, reject in rejects.items()
+                         if (reject.index, reject.hash.hex()) == (named["index"], named["leaf"])]
+                if not rejects or taken and is_good:
+                    approvals.clear()
+                    for c in taken:
+                        del rejects[c]
+            elif is_good and entry.index > above and place == (
+                    row["repository"] or row["service"], row["target"]):
+                for c in [change] if carrying else list(rejects):
+                    rejects.pop(c, None)
+                is_used_up = segment and case.is_spent(segment, change, carrying, entry.index)
+                if not is_used_up and (not carrying or carrying["grounded"]):
+                    approvals.append((entry, row, carrying))
+        sign_offs = [self.sign_off(segment, *word) for approvals, _ in said.values()
+                     for word in approvals]
+        return list(filter(None, sign_offs)), [
+            (entry.index, change) for _, rejects in said.values()
+            for change, entry in rejects.items() if entry.index not in case.view.lifts]
+
+    def sign_off(self, segment, entry, row, carrying):
+        """Points 5 to 7: an approval as the policy sees it; None where it does not count."""
+        view, moments = self.case.view, (entry.index, self.case.size)
+        gap = carrying["gap"] if carrying else None
+        if not all(view.may(entry.by, "review", at, "human") for at in moments) or (
+                gap is not None and gap < self.policy.defaults["carry_gap"]):
+            return None
+        then, now = (view.member(entry.by, at) for at in moments)
+        return {
+            "entry": entry.index, "member": entry.by, "change": row["hash"],
+            "level": min(then["level"], now["level"], key=self.policy.rank),
+            "teams": set(then["teams"]) & set(now["teams"]),
+            "presence": presence(entry.signatures[0]),
+            "answered": [answer["item"] for answer in entry.says["checklist"]],
+            "assistance_seen": row["assistance_seen"] or "generated",
+            "carried": carrying is not None, "age": self.case.age(segment, row["hash"], entry)}
+
+    # Section 6: artifacts.
+
+    def builds(self, digest):
+        """What was said of an artifact by those whom the policy lets build."""
+        builders, view = self.service["builders"], self.case.view
+        return [entry for entry in self.case.about["build", digest] if (
+            entry.by in builders if builders else view.may(entry.by, "build", entry.index))]
+
+    def judge_artifacts(self):
+        codes, case = set(), self.case
+        artifacts, is_required = case.question["artifacts"], self.service["artifact"] == "required"
+        facts = {"service": case.service, "environment": case.environment, "authors": [],
+                 "declared": None, "detected": None, "paths": [], "collision": False,
+                 "artifact": True}
+        for digest in artifacts:
+            builds = self.builds(digest)
+            sources = {(build.says["repository"], build.says["revision"]) for build in builds}
+            if sources - {(self.service["repository"], case.question["revision"])}:
+                codes.add("BUILD_CONTRADICTS")
+            elif is_required and not any(case.view.may(build.by, "build", case.size)
+                                         and not build.is_leaked for build in builds):
+                codes.add("BUILD_UNKNOWN")
+            sign_offs, rejects = self.listen({digest: None}, subject="artifact")
+            asked = assess(self.policy, facts, sign_offs)["requirements"]
+            codes |= {need["code"] for need in asked if need["missing"]}
+            codes |= {"REJECTED"} if rejects else set()
+        if not artifacts and (is_required or assess(self.policy, facts, [])["requirements"]):
+            codes.add("ARTIFACT_REQUIRED")
+        return codes
+
     # Section 8: the cover.
 
-    def cover(self, segments, chain):
+    def cover(self, segments):
         rows, named = [], set()
         for s in segments:
             approvals = sorted({entry for need in s.assessment["requirements"]
                                 for entry in need["sign_offs"]})
-            carried = {given["change"] for given in s.sign_offs if given["carried"]}
+            carried = sorted({given["change"] for given in s.sign_offs if given["carried"]})
             exact = {given["entry"] for given in s.sign_offs if not given["carried"]}
             rows.append({"change": s.hash, "first": s.first, "last": s.last, "approvals": approvals,
                          "match": "exact" if exact.issuperset(approvals) else "carried",
-                         "carried": [{"change": c, "certificate": s.carried[c]["certificate"]}
-                                     for c in sorted(carried)]})
+                         "carried": [{"change": change, "certificate": s.carried[change][
+                             "certificate"]} for change in carried]})
             named |= {(change, s.first, s.last) for change in (s.hash, *carried)}
-        contained = {(change, run.first, run.last) for run in chain.runs.values()
+        contained = {(change, run.first, run.last) for run in self.runs.values()
                      for change in (run.hash, *run.carried) if self.is_approved(change) and (
-                         change == run.hash or not self.lands_elsewhere(run, change))}
+                         change == run.hash or not self.case.lands_elsewhere(run, change))}
         return {"type": "countersign cover v1", "segments": rows, "contained": [
             {"change": change, "first": first, "last": last}
             for change, first, last in sorted(contained - named)]}
 
     def is_approved(self, change):
         return any(entry.says["verdict"] == "approve" and entry.says["subject_type"] == "change"
-                   for entry in self.about.get(("approval", change), []))
-
-
-def same(one, other, *members):
-    return all(one[member] == other[member] for member in members)
+                   for entry in self.case.about["approval", change])
 
 
 def is_covered(segments):
@@ -2462,8 +2428,8 @@ def verify_bundle(data, trust, now):
             check_full(evidence, documents, objects)
         need(objects.asked == objects.keys(), "an object that nobody asks for")
     try:
-        case = Case(view, evidence, entries, documents, covers, commits, salt, start)
-        found, is_built = case.answer(), case.is_built()
+        case = Case(view, evidence, entries, documents, covers, commits, salt)
+        found, is_built = case.answer(start)
     except BadInput as error:  # a place that no policy lists (policy.md section 8)
         found = {"reasons": [str(error)], "start": start and start["entry"]["index"]}
         is_built = False
