@@ -954,13 +954,6 @@ ENTRY = rb"(40000|100644|100664|100755|120000|160000) ([^\0]*)\0"
 TREE_ENTRY = {size: re.compile(ENTRY + rb"(.{%d})" % size, re.S) for size in (20, 32)}
 
 
-def is_dot_git(name):
-    """Rule 4: `.git` on NTFS or HFS+."""
-    stems = [part.split(b":")[0].rstrip(b" .").lower() for part in name.split(b"\\")]
-    folded = IGNORED_BY_HFS.sub("", name.decode("utf-8", "surrogateescape")).lower()
-    return bool({b".git", b"git~1"} & set(stems)) or folded == ".git"
-
-
 def read_tree(data, id_bytes=20):
     """Rule 4: {name: (mode, id)}."""
     need(len(data) <= 16 * MIB, "a tree that is too large", Tampered)
@@ -968,8 +961,11 @@ def read_tree(data, id_bytes=20):
     for match in consecutive(TREE_ENTRY[id_bytes], data, "not a tree", Tampered):
         mode, name, oid = match.groups()
         need(any(oid), "the null id in a tree", Tampered)
-        need(name not in (b"", b".", b"..") and b"/" not in name and not is_dot_git(name)
-             and name not in entries, "a name that no tree may have, or twice", Tampered)
+        stems = [part.split(b":")[0].rstrip(b" .").lower() for part in name.split(b"\\")]
+        folded = IGNORED_BY_HFS.sub("", name.decode("utf-8", "surrogateescape")).lower()
+        need(not {b".git", b"git~1"} & set(stems) and folded != ".git", "it is .git", Tampered)
+        need(name not in (b"", b".", b"..", *entries) and b"/" not in name,
+             "a name that no tree may have, or twice", Tampered)
         order.append(name + b"/" if mode == b"40000" else name)
         entries[name] = (b"100644" if mode == b"100664" else mode, oid.hex())
     need(ascends(order), "not git's order", Tampered)
@@ -1091,23 +1087,18 @@ when             assistance? none|assisted|generated!, author_below? NAME,
 """)
 RULES["override_terms"] = [lambda v: v["longest"] <= DAY]
 LEAST_PRESENCE = {None: 0, "touch": 1, "attested": 2}
-
-
-def check_text(policy):
-    """Section 2, rules 1 to 3, as far as the reader of TOML below does not tell."""
-    need(not INVISIBLE.search(policy), "a character that a reader does not see")
-    need(all(line.count(".") <= 1000 for line in policy.split("\n")), "too many dots in a line")
-    strings = r'"""(?:\\.|[^\\])*?"{3,5}|' r"'''.*?'{3,5}" r'|"(?:\\.|[^"\\\n])*"|' r"'[^'\n]*'"
-    bare = re.sub(strings + r"|#[^\n]*", '""', policy, flags=re.S)
-    for value in re.findall(r"=[ \t]*([+-]?[0-9][^\s,}\]]*)", bare):
-        need(re.fullmatch(r"[0-9]+", value), "an integer in another spelling")
+STRINGS = r'"""(?:\\.|[^\\])*?"{3,5}|' r"'''.*?'{3,5}" r'|"(?:\\.|[^"\\\n])*"|' r"'[^'\n]*'"
 
 
 class Policy:
     """Sections 2 and 3, with what is left out filled in."""
 
     def __init__(self, policy):
-        check_text(policy)
+        need(not INVISIBLE.search(policy), "a character that a reader does not see")
+        need(all(line.count(".") <= 1000 for line in policy.split("\n")), "too many dots in a line")
+        bare = re.sub(STRINGS + r"|#[^\n]*", '""', policy, flags=re.S)
+        for value in re.findall(r"=[ \t]*([+-]?[0-9][^\s,}\]]*)", bare):
+            need(re.fullmatch(r"[0-9]+", value), "an integer in another spelling")
         read = kind_of("policy")(toml_strict(policy.encode(), 24576))
         self.levels, self.rules = read["levels"], read["rule"]
         self.defaults, self.override = read["defaults"], read["override"]
@@ -1290,12 +1281,12 @@ STRICTER = {  # how strict a value of a field is
 
 def asks_less(new, old):
     """Whether anything makes the newer policy less strict than the older."""
-    return any(itertools.chain(less_in_general(new, old), less_in_places(new, old), (
-        not any(asks_as_much(new, n, o) for n in new.rules) for o in old.rules)))
+    return any(loosened(new, old)) or not all(
+        any(asks_as_much(new, n, o) for n in new.rules) for o in old.rules)
 
 
-def less_in_general(new, old):
-    """Points 1 to 3, as truth values."""
+def loosened(new, old):
+    """All points but 6, as truth values."""
     ranks = [new.rank(level) for level in old.levels]
     yield -1 in ranks or ranks != sorted(ranks)
     for table, fields in STRICTER.items():
@@ -1305,24 +1296,20 @@ def less_in_general(new, old):
     was, now = old.defaults["undeclared"], new.defaults["undeclared"]
     listed = [rule["when"]["assistance"] for rule in new.rules]
     yield any(was in values and now not in values for values in listed)
-
-
-def less_in_places(new, old):
-    """Points 4, 5 and 7, as truth values."""
-    loosened = ("enforce", "observe")
+    modes = ("enforce", "observe")
     names = [name for name in old.environments | new.environments
              if old.environment(name) and new.environment(name)]
-    yield any((old.mode(name), new.mode(name)) == loosened for name in names)
+    yield any((old.mode(name), new.mode(name)) == modes for name in names)
     for name in old.repositories.keys() & new.repositories.keys():
         yield old.repositories[name] != new.repositories[name]
     for name in old.services.keys() & new.services.keys():
         a, b = old.services[name], new.services[name]
         yield not same(a, b, "repository", "branch")
         yield a["artifact"] == "required" != b["artifact"]
-        yield bool(a["builders"]) > bool(b["builders"]) or not set(b["builders"]) <= set(
-            a["builders"])
+        yield bool(a["builders"]) and not b["builders"]
+        yield not set(b["builders"]) <= set(a["builders"])
         yield bool(b["paths"]) and not set(a["paths"] or [None]) <= set(b["paths"])
-        yield any((old.mode(e, name), new.mode(e, name)) == loosened for e in names)
+        yield any((old.mode(e, name), new.mode(e, name)) == modes for e in names)
     environments = new.environments.keys() - old.environments.keys() - set(names)
     services = new.services.keys() - old.services.keys()
     for kind, fresh in (("environments", environments), ("services", services)):
@@ -1483,11 +1470,6 @@ class View:
         """Whether what it signed at an entry was signed under a leaked key, as is known now."""
         return any(since <= entry for _, since in self.revocations[fingerprint])
 
-    def cools_since(self, fingerprint, at):
-        """12.5: the time from which a further key cools; None for a first one."""
-        entry, time, _, is_further = [o for o in self.owners[fingerprint] if o[0] < at][-1]
-        return time if entry > 0 and is_further else None
-
     def had_key(self, member):
         return any(o[2] == member for owners in self.owners.values() for o in owners)
 
@@ -1518,7 +1500,18 @@ class View:
                 gives.add(said["member"])
             is_within = is_within and self.is_within(delegation, name, said)
             self.do(leaf, name, said, judged)
-        self.check_state(before, judged, operations)
+        # 12.2, rule 10.
+        present = {name: self.member(name) for name in self.members if self.member(name)}
+        humans = {name for name, said in present.items() if said["kind"] == "human"}
+        able = [admin for admin in self.admins if admin in humans and self.can_sign(admin)]
+        need(self.threshold and len(able) >= self.threshold, "too few admins who can sign")
+        levels = {said["below"] for said in self.delegations.values()}
+        levels |= {said["level"] for said in present.values() if self.policies} - {None}
+        need(levels <= set(judged.levels), "a level that no policy lists")
+        order = [level for level in before.levels if level in levels]
+        need(order == sorted(order, key=judged.rank), "levels in use that change places")
+        need(humans >= set(self.admins) or "set_admins" not in dict(operations),
+             "an admin who is no present human")
         signers = self.signers(leaf, 1 if genesis else index)
         if genesis:
             need(sorted(signers) == self.admins, "not the signatures of every admin")
@@ -1593,20 +1586,6 @@ class View:
             self.delegations[service] = said
         elif name == "end_delegation":
             need(self.delegations.pop(service, None), "no delegation")
-
-    def check_state(self, before, policy, operations):
-        """12.2, rule 10."""
-        present = {name: self.member(name) for name in self.members if self.member(name)}
-        humans = {name for name, said in present.items() if said["kind"] == "human"}
-        able = [admin for admin in self.admins if admin in humans and self.can_sign(admin)]
-        need(self.threshold and len(able) >= self.threshold, "too few admins who can sign")
-        levels = {said["below"] for said in self.delegations.values()}
-        levels |= {said["level"] for said in present.values() if policy is not BUILT_IN} - {None}
-        need(levels <= set(policy.levels), "a level that no policy lists")
-        order = [level for level in before.levels if level in levels]
-        need(order == sorted(order, key=policy.rank), "levels in use that change places")
-        need(humans >= set(self.admins) or "set_admins" not in dict(operations),
-             "an admin who is no present human")
 
     def reduces(self, name, said):
         """12.3: whether an operation only reduces, on what those before it left."""
@@ -1692,8 +1671,17 @@ class Case:
         self.newest = self.points[-1] if self.points else None
         self.covers = [(item, covers.get(item["cover"])) for item in evidence["covers"]]
         self.steps = [Step(self, step) for step in evidence["steps"]]
-        self.runs = self.find_runs()
+        n = len(self.steps)  # (i, j) are the steps from i up to and without j
+        spans = {(0, n), *((i, i + 1) for i in range(n)), *(
+            (i, j + 1) for i, j in evidence["runs"] if i <= j < n)} - {(0, 0)}
+        rows = {(i, j): compose([step.rows for step in self.steps[i:j]]) for i, j in spans}
+        self.runs = {span: made for span, made in rows.items() if made is not None}
         self.landed = [(span, change_hash(rows)) for span, rows in self.runs.items() if rows]
+        # Step 2d: the paths that are live and the revision has otherwise, with the start's side.
+        live, made = evidence["live"], documents[evidence["difference"]]
+        self.undone = {path: at_start for path, (at_start, at_newest) in (
+                           documents[live["document"]].items() if live else ())
+                       if made.get(path, (None, at_start))[1] != at_newest}
 
     def policies_to_pass(self):
         """Section 4, step 1: the newest policy, and those that hold beside it."""
@@ -1709,15 +1697,6 @@ class Case:
                     and policy.environment(self.environment) and asks_less(newest, policy)):
                 passed.append(policy)
         return passed
-
-    def find_runs(self):
-        """The rows of every step, of the runs of which somebody speaks, and of the whole chain, as
-        far as they compose. (i, j) are the steps from i up to and without j."""
-        n = len(self.steps)
-        spans = {(i, i + 1) for i in range(n)} | ({(0, n)} if n else set())
-        spans |= {(i, j + 1) for i, j in self.evidence["runs"] if i <= j < n}
-        rows = {(i, j): compose([step.rows for step in self.steps[i:j]]) for i, j in spans}
-        return {span: rows for span, rows in rows.items() if rows is not None}
 
     def carried_to(self, change, landing):
         """What is carried to a change as it landed: approved hash -> what the evidence says."""
@@ -1751,6 +1730,13 @@ class Case:
         for author in authors:
             standing[author] = max(level, standing.get(author, CLAIMED))
 
+    def named(self, author):
+        """Whom a declaration names; None for an address that is nobody's."""
+        if author["email"]:
+            return self.by_email(author["email"])
+        name = author["member"]
+        return name if name in self.view.members else f"gone:{name}"
+
     def own_word(self, member):
         """How well a member's own signature proves that they wrote something."""
         return PROVED if self.view.ever(member)[-1]["kind"] in ("human", "agent") else CLAIMED
@@ -1765,10 +1751,11 @@ class Case:
     # Section 5, points 4 to 7: what is used up, and how old it is.
 
     def cools(self, entry, policies):
-        """Point 5: whether a further key is too young under one of these policies."""
-        since = self.view.cools_since(entry.key, entry.index)
+        """Point 5, ledger.md 12.5: whether a further key is too young under one of these."""
+        owners = [owner for owner in self.view.owners[entry.key] if owner[0] < entry.index]
+        enrolled, since, _, is_further = owners[-1]
         cooling = max(policy.defaults["key_cooling"] for policy in policies)
-        return since is not None and self.now - since < cooling
+        return enrolled > 0 and is_further and self.now - since < cooling
 
     def is_spent(self, segment, change, carrying, index):
         """Point 4, and for carried ones point 7."""
@@ -1788,14 +1775,6 @@ class Case:
         return any(j <= segment.span[0] for _, j in exact + carried) or any(
             segment.span[1] <= i for i, _ in exact)
 
-    def age(self, segment, change, entry):
-        """Point 6."""
-        ends = [item["deployed"]["time"] for item, cover in self.covers
-                if segment and cover and item["deployed"]
-                and item["deployed"]["entry"] > entry.index
-                and segment.last in landings(cover, change)]
-        return max(0, min([self.now, *ends]) - entry.time)
-
     # Section 4, step 2: the start.
 
     def find_start(self, start):
@@ -1809,18 +1788,12 @@ class Case:
                      and self.now - point["time"] < within and same(point, self.question, *RELEASE)]
             return (found[-1], set()) if found else (None, {"DIVERGED"})
         if position == "diverged":
-            is_late = self.now - start["time"] >= within
-            return start, ({"DIVERGED"} if is_late else set()) | self.undoes()
+            holding = [step for step in self.steps if newest["revision"] in step.ids]
+            codes = {"DIVERGED": self.now - start["time"] >= within,
+                     "UNDOES_SETTLED": holding and self.undone.keys() - holding[0].rows.keys()}
+            return start, {code for code, holds in codes.items() if holds}
         is_start = position == "linear" or position == "from_root" and not newest["revision"]
         return (newest, set()) if is_start else (None, {"DIVERGED"})
-
-    def undone(self):
-        """The paths that are live and the revision has otherwise, each with the start's side."""
-        live = self.evidence["live"]
-        difference = self.documents[self.evidence["difference"]]
-        return {path: at_start for path, (at_start, at_newest) in (
-                    self.documents[live["document"]].items() if live else ())
-                if difference.get(path, (None, at_start))[1] != at_newest}
 
     def comes_back(self, item):
         """Step 2c: whether a start brings a rejected change back."""
@@ -1828,13 +1801,7 @@ class Case:
             return item["in_start"]
         made = self.documents[item["change"]]
         return any(path in made and (item["in_start"] or made[path][1] == at_start)
-                   for path, at_start in self.undone().items())
-
-    def undoes(self):
-        """Step 2d, ATTACKS 1."""
-        holding = [step for step in self.steps if self.newest["revision"] in step.ids]
-        is_dropped = holding and self.undone().keys() - holding[0].rows.keys()
-        return {"UNDOES_SETTLED"} if is_dropped else set()
+                   for path, at_start in self.undone.items())
 
     # Section 4: the verdict.
 
@@ -1931,7 +1898,10 @@ class Step:
         self.last, self.ids = given["commit"], given["commits"]
         facts = {unbase64(fact["path"]): fact for fact in given["facts"]}
         self.opaque = {path for path, fact in facts.items() if fact["opaque"]}
-        self.opaque |= {path for path, row in self.rows.items() if is_more_than_text(*row)}
+        for path, (old, new) in self.rows.items():  # point 3: what is more than text
+            is_executable = old[MODE] != new[MODE] == b"100755"
+            if is_executable or {old[MODE], new[MODE]} & {b"120000", b"160000"}:
+                self.opaque.add(path)
         self.paths = self.rows.keys() | {
             unbase64(target) for path in self.rows.keys() & facts.keys()
             for target in facts[path]["targets"]}
@@ -1943,12 +1913,6 @@ class Step:
             self.detected = strongest(self.detected, detected(commit) if wrote else None)
             for who in wrote + commit.co_authors:
                 case.add_author(self.standing, case.who(who[1]) if who else NOBODY, CLAIMED)
-
-
-def is_more_than_text(old, new):
-    """Section 5, point 3: a link, a submodule, or a file that became executable."""
-    return not {old[MODE], new[MODE]}.isdisjoint({b"120000", b"160000"}) or (
-        old[MODE] != new[MODE] == b"100755")
 
 
 def landings(cover, change, also_contained=False):
@@ -1987,31 +1951,18 @@ class Segment:
 
     # Points 1 to 3: facts.
 
-    def declarations(self, changes):
-        """Of each signer and change the newest declaration, by signer and change."""
-        newest = {(entry.by, change): entry for change in changes
-                  for entry in self.case.about["change", change]
-                  if entry.says["repository"] == self.chain.service["repository"]}
-        return [newest[key] for key in sorted(newest)]
-
-    def named(self, authors):
-        """Whom a declaration names, but for addresses that are nobody's."""
-        for author in authors:
-            name, member = author["member"], author["email"] and self.case.by_email(author["email"])
-            if name:
-                yield name if name in self.case.view.members else f"gone:{name}"
-            elif member:
-                yield member
-
     def declared(self, step):
         """Point 2, of one step: the standing of its authors, the assistances that count, and those
         that count as if they were detected."""
         case, view, size = self.case, self.case.view, self.case.size
         standing, counting, as_detected, own_words = dict(step.standing), [], [], []
         own, everybody = {self.hash, *self.carried}, set().union(*(s.standing for s in self.steps))
-        for entry in self.declarations({step.hash, *own}):
-            me, change, member = entry.by, entry.says["change"], view.member(entry.by, size)
-            named = set(self.named(entry.says["authors"]))
+        newest = {(entry.by, change): entry for change in {step.hash, *own}
+                  for entry in case.about["change", change]
+                  if entry.says["repository"] == self.chain.service["repository"]}
+        for (me, change), entry in sorted(newest.items()):
+            member = view.member(me, size)
+            named = set(map(case.named, entry.says["authors"])) - {None}
             is_author = (change == step.hash and me in step.standing
                          or change in own and me in everybody)
             if member and not entry.is_leaked and (is_author or view.may(me, "declare", size)):
@@ -2193,6 +2144,10 @@ class Chain:
                 gap is not None and gap < self.policy.defaults["carry_gap"]):
             return None
         then, now = (view.member(entry.by, at) for at in moments)
+        ends = [item["deployed"]["time"] for item, cover in self.case.covers  # point 6
+                if segment and cover and item["deployed"]
+                and item["deployed"]["entry"] > entry.index
+                and segment.last in landings(cover, row["hash"])]
         return {
             "entry": entry.index, "member": entry.by, "change": row["hash"],
             "level": min(then["level"], now["level"], key=self.policy.rank),
@@ -2200,7 +2155,8 @@ class Chain:
             "presence": presence(entry.signatures[0]),
             "answered": [answer["item"] for answer in entry.says["checklist"]],
             "assistance_seen": row["assistance_seen"] or "generated",
-            "carried": carrying is not None, "age": self.case.age(segment, row["hash"], entry)}
+            "carried": carrying is not None,
+            "age": max(0, min([self.case.now, *ends]) - entry.time)}
 
     # Section 6: artifacts.
 
@@ -2246,16 +2202,15 @@ class Chain:
                          "carried": [{"change": change, "certificate": s.carried[change][
                              "certificate"]} for change in carried]})
             named |= {(change, s.first, s.last) for change in (s.hash, *carried)}
+        approved = {row["hash"] for entry in self.case.entries.values() for row in (
+                        entry.says["rows"] if entry.kind == "approval" else ())
+                    if (entry.says["verdict"], entry.says["subject_type"]) == ("approve", "change")}
         contained = {(change, run.first, run.last) for run in self.runs.values()
-                     for change in (run.hash, *run.carried) if self.is_approved(change) and (
-                         change == run.hash or not self.case.lands_elsewhere(run, change))}
+                     for change in approved.intersection([run.hash, *run.carried])
+                     if change == run.hash or not self.case.lands_elsewhere(run, change)}
         return {"type": "countersign cover v1", "segments": rows, "contained": [
             {"change": change, "first": first, "last": last}
             for change, first, last in sorted(contained - named)]}
-
-    def is_approved(self, change):
-        return any(entry.says["verdict"] == "approve" and entry.says["subject_type"] == "change"
-                   for entry in self.case.about["approval", change])
 
 
 def is_covered(segments):
@@ -2639,52 +2594,47 @@ def check_full(evidence, documents, objects):
 
 
 def lines(evidence, commits, start, is_full, is_built):
-    """What each line rests on."""
-    steps, whole, is_complete = evidence.get("steps", []), "whole" in evidence, True
-    known = {start["revision"]} if start and "revision" in start else set()
+    """What each line rests on, where anything of it is there."""
+    steps, carried = evidence["steps"], evidence["carried"]
+    known, is_complete = {start["revision"]} if start else set(), not evidence["whole"]
     for step in steps:
-        known |= set(step["commits"])
-        is_complete &= all(known.issuperset(commits[c].parents) for c in step["commits"])
-    is_off = evidence["position"] not in ("linear", "from_root")
-    held = [("ENTRIES", True, True), ("GOVERNANCE", True, True), ("SIGN_OFFS", True, True),
-            ("DECISION", True, "decision" in evidence), ("CHAIN", True, steps),
-            ("AUTHORS", True, steps), ("BROUGHT_IN", is_complete and not whole, steps or whole)]
-    held += [(code, is_full, steps or whole) for code in ("CHANGES", "DIFFERENCE", "FACTS")]
-    held += [("MERGES", False, steps or whole), ("POSITION", False, is_off),
-             ("CARRIED", True, "carried" in evidence), ("GROUND", False, "carried" in evidence),
-             ("START", True, start), ("ARTIFACTS", False, is_built)]
-    held += [(code, False, True) for code in (
-        "NO_REJECT", "NO_WITHDRAWAL", "NO_REVOCATION", "NO_DEMOTION", "NEWEST_POLICY",
-        "NO_DECLARATION", "NOT_SPENT", "NO_DEBT", "NEWEST_START", "TIME", "COMPLETE")]
-    held += [("BEFORE", False, start)]
+        known.update(step["commits"])
+        is_complete &= all(known.issuperset(commits[name].parents) for name in step["commits"])
+    is_there, is_off = steps_of(evidence), evidence["position"] not in ("linear", "from_root")
+    table = [
+        ("ENTRIES GOVERNANCE SIGN_OFFS", True, True), ("DECISION", True, evidence["decision"]),
+        ("CHAIN AUTHORS", True, steps), ("BROUGHT_IN", is_complete, is_there),
+        ("CHANGES DIFFERENCE FACTS", is_full, is_there), ("MERGES", False, is_there),
+        ("POSITION", False, is_off), ("CARRIED", True, carried), ("GROUND", False, carried),
+        ("START", True, start), ("ARTIFACTS", False, is_built),
+        ("NO_REJECT NO_WITHDRAWAL NO_REVOCATION NO_DEMOTION NEWEST_POLICY", False, True),
+        ("NO_DECLARATION NOT_SPENT NO_DEBT NEWEST_START TIME COMPLETE", False, True),
+        ("BEFORE", False, start)]
     return [{"code": code, "rests": "proved" if is_proved else "attested"}
-            for code, is_proved, is_there in held if is_there]
+            for codes, is_proved, there in table if there for code in codes.split()]
 
 
 # ---- Section 6 ----
-
-
-def follows(link, before):
-    """Point 2."""
-    of_start = link["decision_of_start"]
-    if not before["decision"] or not of_start or of_start.kind != "decision" or (
-            not same(link["question"], before["question"], *PLACE)):
-        return False
-    decided = before["decision"]
-    return of_start.hash == decided.hash or of_start.says["start"] == decided.says["start"] and (
-        same(link["start"], before["question"], *RELEASE))
 
 
 def lineage(links, since):
     """A report on bundles that shall lead from `baseline` or an entry without a gap."""
     for number, link in enumerate(links):
         start, before = link["start"], links[number - 1] if number else None
-        if before and start and link["previous"] not in (None, before["digest"]):
+        holds, reason = bool(start), link["decision_of_start"]
+        if holds and before and link["previous"] not in (None, before["digest"]):
             return {"answer": "TAMPERED", "since": since, "reasons": ["PREVIOUS"],
                     "refused": f"bundle {number} names another bundle as the one before"}
-        if not start or not (
-                follows(link, before) if before else not start["decision"] if since == "baseline"
-                else start["entry"]["index"] == decimal(since.lstrip("#"))):
+        if holds and before:
+            decided = before["decision"]
+            holds = decided and reason and reason.kind == "decision" and same(
+                link["question"], before["question"], *PLACE) and (
+                    reason.hash == decided.hash or reason.says["start"] == decided.says["start"]
+                    and same(start, before["question"], *RELEASE))
+        elif holds:
+            holds = (not start["decision"] if since == "baseline"
+                     else start["entry"]["index"] == decimal(since.lstrip("#")))
+        if not holds:
             return {"answer": "NO", "since": since, "reasons": ["GAP"],
                     "refused": f"something is missing before bundle {number}"}
     return {"answer": "YES", "since": since, "reasons": []}
@@ -2693,40 +2643,32 @@ def lineage(links, since):
 # ==== Command line ================================================================================
 
 
-def answered(verify, *arguments):
-    """What a verifier says of one file, whether it holds or not."""
-    try:
-        return verify(*arguments)
-    except Tampered as error:
-        return {"answer": "TAMPERED", "refused": str(error)}
-    except No as error:
-        return {"answer": "NO", "refused": str(error)}
-
-
-def verify_proofs(contents, trust, since):
-    """Reports on proofs, each of which makes its tree known to the next (proof.md section 5)."""
-    known = Known(trust)
-    if since:
+def reports_on(contents, trust, since, now):
+    """Reports on proofs, each of which makes its tree known to the next (proof.md section 5), or on
+    bundles; and on their lineage, where it is asked for and all of them hold."""
+    known, links, reports = Known(trust), [], []
+    are_bundles, *others = {data.startswith(BUNDLE_HEAD) for data in contents}
+    need(not others, "bundles and proofs are verified apart")
+    if are_bundles:
+        need(not since or re.fullmatch("baseline|#?[0-9]{1,16}", since), "since which entry?")
+    elif since:
         older = verify_proof(pathlib.Path(since).read_bytes(), known)
         need(older["answer"] == "YES", "--since is not witnessed enough")
-    return [answered(verify_proof, data, known) for data in contents]
-
-
-def verify_bundles(contents, trust, since, now):
-    """Reports on bundles, and on their lineage where it is asked for and all of them hold."""
-    need(not since or re.fullmatch("baseline|#?[0-9]{1,16}", since), "since which entry?")
-    links = []
-
-    def verify(data):
-        report, link = verify_bundle(data, trust, now)
-        links.append(link)
-        return report
-    reports = [answered(verify, data) for data in contents]
-    for report in reports:
-        if report["answer"] == "TAMPERED":
-            report["reasons"] = [report["refused"].split(":")[0]]
-    is_asked = since and len(links) == len(reports)
-    return reports, lineage(links, since) if is_asked else None
+    for data in contents:
+        try:
+            if are_bundles:
+                report, link = verify_bundle(data, trust, now)
+                links.append(link)
+            else:
+                report = verify_proof(data, known)
+        except Tampered as error:
+            report = {"answer": "TAMPERED", "refused": str(error)}
+            report |= {"reasons": [str(error).split(":")[0]]} if are_bundles else {}
+        except No as error:
+            report = {"answer": "NO", "refused": str(error)}
+        reports.append(report)
+    is_asked = are_bundles and since and len(links) == len(reports)
+    return reports, [lineage(links, since)] if is_asked else []
 
 
 def main(arguments):
@@ -2740,31 +2682,26 @@ def main(arguments):
                         default=datetime.datetime.now(datetime.UTC),
                         help="judge ages at this time (RFC 3339)")
     options = parser.parse_args(arguments)
-    chain = None
     try:
         trust = TrustRoot(pathlib.Path(options.trust).read_bytes())
         contents = [pathlib.Path(name).open("rb").read(256 * MIB + 1) for name in options.files]
         need(all(len(data) <= 256 * MIB for data in contents), "a file above 256 MiB")
-        bundles = [data for data in contents if data.startswith(BUNDLE_HEAD)]
-        if bundles:
-            need(len(bundles) == len(contents), "bundles and proofs are verified apart")
-            now = int(options.now.timestamp() * 1000)
-            reports, chain = verify_bundles(bundles, trust, options.since, now)
-        else:
-            reports = verify_proofs(contents, trust, options.since)
+        now = int(options.now.timestamp() * 1000)
+        reports, lineages = reports_on(contents, trust, options.since, now)
     except (BadInput, OSError) as error:
         print(f"verify.py: error: {error}", file=sys.stderr)
         return 2
-    answers = {"files": [{"file": name, **report} for name, report in zip(
-        options.files, reports, strict=True)], **({"lineage": chain} if chain else {})}
+    files = [{"file": name, **report}
+             for name, report in zip(options.files, reports, strict=True)]
     if options.json:
+        answers = {"files": files, **{"lineage": chain for chain in lineages}}
         print(json.dumps(answers, indent=2))
     else:
-        for report in [*answers["files"], *([{"file": "lineage", **chain}] if chain else [])]:
+        for report in [*files, *({"file": "lineage", **chain} for chain in lineages)]:
             why = report.get("refused") or ", ".join(report.get("reasons", []))
             print(report["answer"], report["file"], why, report.get("note", ""), sep="  ")
     return max({"YES": 0, "NO": 1, "TAMPERED": 3}[report["answer"]]
-               for report in [*reports, *([chain] if chain else [])])
+               for report in reports + lineages)
 
 
 if __name__ == "__main__":
