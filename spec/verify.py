@@ -57,6 +57,15 @@ def need(condition, why, kind=BadInput):
         raise kind(why)
 
 
+@contextlib.contextmanager
+def as_tampered(what):
+    """What is wrong within is an integrity failure of this name."""
+    try:
+        yield
+    except (BadInput, Tampered) as error:
+        raise Tampered(f"{what}: {error}") from None
+
+
 def sha256(*parts):
     return hashlib.sha256(b"".join(parts)).digest()
 
@@ -262,15 +271,13 @@ class Key:
         self.name = "SHA256:" + tobase64(sha256(blob)).rstrip("=")
 
     def holds(self, message, signature):
-        """keys.md section 4; the form is told by the key's type, never by a length."""
-        if self.is_security != ("sk" in signature):
-            return False
-        if not self.is_security:
-            return ed25519_holds(self.key, message, unbase64(signature["sig"]))
-        sk = signature["sk"]
-        counted = bytes([sk["flags"]]) + sk["counter"].to_bytes(4, "big")
-        signed = sha256(self.application) + counted + sha256(message)
-        return ed25519_holds(self.key, signed, unbase64(sk["sig"]))
+        """Section 4; the form is told by the key's type, never by a length."""
+        signed, sk = message, signature["sk"]
+        if self.is_security and sk:
+            counted = bytes([sk["flags"]]) + sk["counter"].to_bytes(4, "big")
+            signed = sha256(self.application) + counted + sha256(message)
+        return self.is_security == bool(sk) and ed25519_holds(
+            self.key, signed, unbase64((sk or signature)["sig"]))
 
 
 PRESENCE = ["no_touch", "touch_claimed", "touch"]
@@ -278,7 +285,7 @@ PRESENCE = ["no_touch", "touch_claimed", "touch"]
 
 def presence(signature):
     """keys.md section 3: what the flags claim. Nothing shows a touch yet (policy.md section 12)."""
-    return "touch_claimed" if "sk" in signature and signature["sk"]["flags"] & 1 else "no_touch"
+    return "touch_claimed" if signature["sk"] and signature["sk"]["flags"] & 1 else "no_touch"
 
 
 # ==== Statements: statement.md ====================================================================
@@ -478,43 +485,42 @@ def split_of(size):
     return 1 << (size - 1).bit_length() - 1
 
 
+def path_of(index, size):
+    """Of a leaf and each node above it, whether it is the right one of two."""
+    if size == 1:
+        return []
+    split = split_of(size)
+    if index < split:
+        return [*path_of(index, split), False]
+    return [*path_of(index - split, size - split), True]
+
+
 def root_by_inclusion(index, size, leaf, proof):
     """RFC 6962 section 2.1.1: the root that leads from a leaf, by exactly these hashes."""
     need(0 <= index < size, "a position outside of the tree", Tampered)
-    if size == 1:
-        need(not proof, "too many hashes", Tampered)
-        return leaf
-    need(proof, "too few hashes", Tampered)
-    split, *rest, top = split_of(size), *proof
-    if index < split:
-        return node_hash(root_by_inclusion(index, split, leaf, rest), top)
-    return node_hash(top, root_by_inclusion(index - split, size - split, leaf, rest))
-
-
-def roots_of_growth(old, size, proof, old_root):
-    """RFC 6962 section 2.1.2: the roots of the first `old` entries and of all that a proof leads
-    to; `old_root` is known where these are the whole older tree, and has then no hash."""
-    if old == size:
-        need(len(proof) == (old_root is None), "another number of hashes", Tampered)
-        found = proof[0] if old_root is None else old_root
-        return found, found
-    need(proof, "too few hashes", Tampered)
-    split, *rest, top = split_of(size), *proof
-    if old <= split:
-        first, second = roots_of_growth(old, split, rest, old_root)
-        return first, node_hash(second, top)
-    first, second = roots_of_growth(old - split, size - split, rest, None)
-    return node_hash(top, first), node_hash(top, second)
+    path = path_of(index, size)
+    need(len(proof) <= len(path), "too many hashes", Tampered)
+    need(len(proof) >= len(path), "too few hashes", Tampered)
+    for is_right, other in zip(path, proof, strict=True):
+        leaf = node_hash(other, leaf) if is_right else node_hash(leaf, other)
+    return leaf
 
 
 def check_growth(old, old_root, size, root, proof):
-    """ledger.md section 2: the larger tree begins with the smaller one."""
+    """RFC 6962 section 2.1.2: the larger tree begins with the smaller one. The hashes lead from the
+    largest subtree that ends where the old tree does; that has none where it is all of that."""
     need(old <= size, "from a larger tree", Tampered)
     if old == 0:
         need(not proof, "too many hashes", Tampered)
-    else:
-        found = roots_of_growth(old, size, proof, old_root)
-        need(found == (old_root, root), "it leads to another root", Tampered)
+        return
+    path = list(itertools.dropwhile(bool, path_of(old - 1, size)))
+    hashes = list(proof) if any(path) else [old_root, *proof]
+    need(len(hashes) == len(path) + 1, "another number of hashes", Tampered)
+    first = second = hashes[0]
+    for is_right, other in zip(path, hashes[1:], strict=True):
+        first = node_hash(other, first) if is_right else first
+        second = node_hash(other, second) if is_right else node_hash(second, other)
+    need((first, second) == (old_root, root), "it leads to another root", Tampered)
 
 
 def is_note_name(name):
@@ -648,22 +654,20 @@ class TrustRoot:
     def __init__(self, data):
         root = kind_of("trust_root")(toml_strict(data, 65536))
         self.origin, self.ledger = root["origin"], root["ledger"]
-        self.max_age = root.get("max_age")
-        self.key = NoteKey(root["ledger_key"], 1)
+        self.max_age, self.key = root["max_age"], NoteKey(root["ledger_key"], 1)
         need(self.key.name == self.origin, "a key of another name than the origin")
-        witnesses, groups = root.get("witness", []), root.get("group", [])
-        self.witnesses = {w["name"]: NoteKey(w["key"], 4) for w in witnesses}
-        self.groups = {g["name"]: g for g in groups}
-        names = [named["name"] for named in witnesses + groups]
-        need(len(set(names)) == len(names) and "none" not in names, "a name twice, or none")
-        keys = {key.key for key in [self.key, *self.witnesses.values()]}
-        need(len(keys) == 1 + len(witnesses), "one public key under two names")
+        self.witnesses = {w["name"]: NoteKey(w["key"], 4) for w in root["witness"]}
+        self.groups = {group["name"]: group for group in root["group"]}
+        names = [named["name"] for named in (*root["witness"], *root["group"])]
+        need(distinct(names) and "none" not in names, "a name twice, or none")
+        need(distinct([self.key.key, *(key.key for key in self.witnesses.values())]),
+             "one public key under two names")
         free = set(self.witnesses)  # what may still become a member
-        for group in groups:
-            members, wanted = group["members"], group["need"]
-            need(set(members) <= free, "a member that is unknown, or one already")
-            need(wanted in ("any", "all") or wanted <= len(members), "too many needed")
-            free = free - set(members) | {group["name"]}
+        for name, group in self.groups.items():
+            need(free.issuperset(group["members"]), "a member that is unknown, or one already")
+            need(group["need"] in ("any", "all") or group["need"] <= len(group["members"]),
+                 "too many needed")
+            free = free.difference(group["members"]) | {name}
         self.quorum = root.get("quorum", "" if names else "none")
         need(self.quorum in ["none", *names], "no quorum, or one that is not there")
 
@@ -695,14 +699,6 @@ class Known:
         keys = sorted(self.keys, key=lambda known: known[0])
         return [key for since, key in keys if since <= size][-1]
 
-    def check_signature(self, note):
-        """Step 3."""
-        key = self.key_of(note.size)
-        signature = note.by(key)
-        need(signature, "not signed by any known key", No)
-        need(ed25519_holds(key.key, note.text.encode(), signature),
-             f"the signature of {key.name} does not verify", Tampered)
-
     def cosigned(self, note):
         """Step 6: the times of the known witnesses that cosigned, by their names."""
         times = {name: note.cosigned_at(key) for name, key in self.trust.witnesses.items()}
@@ -727,7 +723,10 @@ def verify_proof(data, known):
         need(proof.extra, "no leaf in the extra line")
         with as_tampered("what it holds is no entry"):
             leaf = Leaf(proof.extra, proof.number)
-    known.check_signature(note)
+    key = known.key_of(note.size)
+    need(note.by(key), "not signed by any known key", No)
+    need(ed25519_holds(key.key, note.text.encode(), note.by(key)),
+         f"the signature of {key.name} does not verify", Tampered)
     if leaf:
         with as_tampered("what it holds is no statement"):
             leaf.read()
@@ -754,23 +753,13 @@ def verify_proof(data, known):
     return {"answer": "YES", **report}
 
 
-@contextlib.contextmanager
-def as_tampered(what):
-    """What is wrong within is an integrity failure of this name."""
-    try:
-        yield
-    except (BadInput, Tampered) as error:
-        raise Tampered(f"{what}: {error}") from None
-
-
 def utc(milliseconds):
     """A time as reports show it; beyond the calendar as a number."""
     try:
-        at = datetime.datetime.fromtimestamp(milliseconds // 1000, datetime.UTC)
-    except (ValueError, OverflowError, OSError):
+        at = datetime.datetime(1970, 1, 1) + datetime.timedelta(milliseconds=milliseconds)
+    except OverflowError:
         return str(milliseconds)
-    fraction = f".{milliseconds % 1000:03}" if milliseconds % 1000 else ""
-    return at.strftime("%Y-%m-%dT%H:%M:%S") + fraction + "Z"
+    return at.isoformat(timespec="milliseconds" if milliseconds % 1000 else "seconds") + "Z"
 
 
 # ==== Change documents: change.md =================================================================
