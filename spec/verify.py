@@ -523,10 +523,7 @@ def check_growth(old, old_root, size, root, proof):
     need((first, second) == (old_root, root), "it leads to another root", Tampered)
 
 
-def is_note_name(name):
-    """ledger.md section 3, rule 5."""
-    return 1 <= len(name.encode()) <= 255 and not any(
-        c.isspace() or c == "+" or unicodedata.category(c) == "Cc" for c in name)
+NOTE_NAME = r"[^\s+\x00-\x1f\x7f-\x9f]+"  # ledger.md section 3, rule 5
 
 
 class NoteKey:
@@ -537,7 +534,8 @@ class NoteKey:
         identifier, _, encoded = rest.partition("+")
         typed = unbase64(encoded)
         self.key, self.id = typed[1:], sha256(self.name.encode(), b"\n", typed)[:4]
-        need(is_note_name(self.name) and identifier == self.id.hex(), "another name or key id")
+        need(re.fullmatch(NOTE_NAME, self.name) and len(self.name.encode()) <= 255
+             and identifier == self.id.hex(), "another name or key id")
         need(len(typed) == 33 and typed[0] == algorithm and good_point(self.key), "another kind")
 
 
@@ -552,8 +550,8 @@ class Note:
         need(found and whole.endswith("\n"), "not a signed note")
         self.text, self.lines = head + "\n", []
         for line in lines.split("\n")[:-1]:
-            match = re.fullmatch("\u2014 ([^ +]+) ([^ ]+)", line)
-            need(match and is_note_name(match[1]), "not a signature line")
+            match = re.fullmatch(f"\u2014 ({NOTE_NAME}) ([^ ]+)", line)
+            need(match and len(match[1].encode()) <= 255, "not a signature line")
             blob = unbase64(match[2])
             need(len(blob) > 4, "a signature that is too short")
             self.lines.append((match[1], blob[:4], blob[4:]))
@@ -569,14 +567,10 @@ class Note:
         if line is None:
             return None
         seconds, signature = int.from_bytes(line[:8], "big"), line[8:]
-        need(len(line) == 72 and seconds < 2**63
-             and ed25519_holds(key.key, self.cosigned(seconds), signature),
+        message = f"cosignature/v1\ntime {seconds}\n{self.text}".encode()
+        need(len(line) == 72 and seconds < 2**63 and ed25519_holds(key.key, message, signature),
              f"the cosignature of {key.name} does not verify", Tampered)
         return seconds
-
-    def cosigned(self, seconds):
-        """proof.md section 2: what a witness signs."""
-        return f"cosignature/v1\ntime {seconds}\n{self.text}".encode()
 
 
 class Checkpoint(Note):
@@ -1784,14 +1778,6 @@ class Case:
         is_start = position == "linear" or position == "from_root" and not newest["revision"]
         return (newest, set()) if is_start else (None, {"DIVERGED"})
 
-    def comes_back(self, item):
-        """Step 2c: whether a start brings a rejected change back."""
-        if not item["kept"] or not self.evidence["live"]:
-            return item["in_start"]
-        made = self.documents[item["change"]]
-        return any(path in made and (item["in_start"] or made[path][1] == at_start)
-                   for path, at_start in self.undone.items())
-
     # Section 4: the verdict.
 
     def answer(self, start):
@@ -2076,7 +2062,13 @@ class Chain:
         good = {index for index, entry in case.entries.items() if not entry.is_leaked}
         is_doubted = any(not good.issuperset(row["approvals"]) for row in cover["segments"])
         changes = {part["change"] for row in cover["segments"] for part in [row, *row["carried"]]}
-        changes |= {item["change"] for item in case.evidence["returning"] if case.comes_back(item)}
+        for item in case.evidence["returning"]:  # what comes back
+            is_shown = item["kept"] and case.evidence["live"]
+            made = case.documents[item["change"]] if is_shown else None
+            if item["in_start"] if made is None else any(
+                    path in made and (item["in_start"] or made[path][1] == at_start)
+                    for path, at_start in case.undone.items()):
+                changes.add(item["change"])
         is_rejected = any(map(self.standing_rejects, changes.union(case.evidence["start_changes"])))
         return {code for code, holds in (("KEY_REVOKED", is_doubted), ("REJECTED", is_rejected))
                 if holds}

@@ -219,7 +219,7 @@ def vectors_proof(folder):
             continue
         yield case.get("why", "good"), bad != case["good"] and (bad or (
             str(seconds) == case["seconds"]
-            and note.cosigned(seconds).decode() == case["message"]))
+            and f"cosignature/v1\ntime {seconds}\n{note.text}" == case["message"]))
     for case in json.loads(data("bundles.json"))["cases"]:
         if case["bundle"] is not None:
             entries, bad = refused(read_bundle_of_entries, bytes.fromhex(case["bundle"]))
