@@ -189,7 +189,7 @@ def kind_of(word):
     def check(value):
         need(isinstance(value, list) and least <= len(value) <= most, "a list of another length")
         found = [item(v) for v in value]
-        firsts = [next(iter(v.values())) if isinstance(v, dict) else v for v in found]
+        firsts = [next(iter(v.values()), None) if isinstance(v, dict) else v for v in found]
         need(order(firsts), "a list in another order")
         return found
     return check
