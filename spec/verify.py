@@ -1701,14 +1701,16 @@ class Case:
                for entry, said in history if said and digest in said["emails"]]
         return max(had)[2] if had else None
 
-    def add_author(self, standing, who, level):
-        """Takes up an author, and whoever answers for an agent."""
-        authors = {who}
-        if who in self.view.members:
-            last = self.view.ever(who)[-1]
-            authors |= {last["operator"]} if last["kind"] == "agent" else set()
+    def add_author(self, standing, who, level=None):
+        """Takes up an author, and whoever answers for an agent. Without a level: as well as their
+        own signature proves that they wrote something."""
+        authors, history = {who}, self.view.ever(who)
+        if history:
+            kind, operator = history[-1]["kind"], history[-1]["operator"]
+            authors |= {operator} if kind == "agent" else set()
             there = {author for author in authors if self.view.member(author, self.size)}
-            level = level if there == authors else CLAIMED
+            own_word = PROVED if kind in ("human", "agent") else CLAIMED
+            level = CLAIMED if there != authors else own_word if level is None else level
             authors = there | {who}
         for author in authors:
             standing[author] = max(level, standing.get(author, CLAIMED))
@@ -1719,10 +1721,6 @@ class Case:
             return self.by_email(author["email"])
         name = author["member"]
         return name if name in self.view.members else f"gone:{name}"
-
-    def own_word(self, member):
-        """How well a member's own signature proves that they wrote something."""
-        return PROVED if self.view.ever(member)[-1]["kind"] in ("human", "agent") else CLAIMED
 
     def known(self, who, level):
         """An author as policies know them (policy.md section 5)."""
@@ -1739,14 +1737,6 @@ class Case:
         enrolled, since, _, is_further = owners[-1]
         cooling = max(policy.defaults["key_cooling"] for policy in policies)
         return enrolled > 0 and is_further and self.now - since < cooling
-
-    def is_spent(self, segment, change, carrying, index):
-        """Point 4, and for carried ones point 7."""
-        for item, cover in self.covers:
-            if index < (item["landed"] or -1) and (cover is None or any(
-                    last != segment.last for last in landings(cover, change, True))):
-                return True
-        return carrying is not None and self.lands_elsewhere(segment, change)
 
     def lands_elsewhere(self, segment, change):
         """Point 7: whether another landing of the chain uses up what is carried to a segment."""
@@ -1946,7 +1936,7 @@ class Segment:
                     is_attested = member["kind"] == "service" and who != me
                     case.add_author(standing, who, ATTESTED if is_attested else CLAIMED)
                 if me in standing:
-                    case.add_author(standing, me, case.own_word(me))
+                    case.add_author(standing, me)
             elif is_author or entry.is_leaked or view.may(me, "declare", entry.index):
                 as_detected.append(entry.says["assistance"])
                 for who in named & view.members.keys():
@@ -1957,7 +1947,7 @@ class Segment:
         if not standing:
             standing[NOBODY] = CLAIMED
         for me in own_words:
-            case.add_author(standing, me, case.own_word(me))
+            case.add_author(standing, me)
         return standing, counting, as_detected
 
     def find_facts(self):
@@ -2108,8 +2098,12 @@ class Chain:
                     row["repository"] or row["service"], row["target"]):
                 for c in [change] if carrying else list(rejects):
                     rejects.pop(c, None)
-                is_used_up = segment and case.is_spent(segment, change, carrying, entry.index)
-                if not is_used_up and (not carrying or carrying["grounded"]):
+                is_spent = segment and any(  # points 4 and 7
+                    cover is None or not {segment.last}.issuperset(landings(cover, change, True))
+                    for item, cover in case.covers if entry.index < (item["landed"] or -1))
+                is_carried = not carrying or carrying["grounded"] and not case.lands_elsewhere(
+                    segment, change)
+                if is_carried and not is_spent:
                     approvals.append((entry, row, carrying))
         sign_offs = [self.sign_off(segment, *word) for approvals, _ in said.values()
                      for word in approvals]
