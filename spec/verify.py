@@ -88,12 +88,8 @@ def unbase64(text):
         value = base64.b64decode(text, validate=True)
     except (ValueError, TypeError):
         raise BadInput("not base64") from None
-    need(tobase64(value) == text, "another spelling of base64")
+    need(base64.b64encode(value).decode() == text, "another spelling of base64")
     return value
-
-
-def tobase64(value):
-    return base64.b64encode(value).decode()
 
 
 def decimal(text):
@@ -146,9 +142,10 @@ def kind(rule):
     return check
 
 
-def text(pattern):
+def text(pattern, most=MIB):
+    """Of at most so many bytes."""
     compiled = re.compile(pattern, re.S)
-    return kind(lambda v: isinstance(v, str) and compiled.fullmatch(v))
+    return kind(lambda v: isinstance(v, str) and compiled.fullmatch(v) and len(v.encode()) <= most)
 
 
 def one_of(*allowed):
@@ -218,7 +215,8 @@ def shapes(table):
     """Takes up shapes: a name, and behind it the members."""
     for line in re.sub(r"\n +", " ", table.strip()).split("\n"):
         name, members = line.split(maxsplit=1)
-        KINDS[name] = shape(name, [member.split() for member in members.split(", ")])
+        pairs = [member.split() for member in members.split(", ")]  # without a word: of its name
+        KINDS[name] = shape(name, [(pair[0], pair[-1].rstrip("?")) for pair in pairs])
 
 
 # ==== Keys and signatures: keys.md ================================================================
@@ -268,7 +266,7 @@ class Key:
         need(not self.is_security or re.fullmatch(rb"ssh:[\x21-\x7e]{0,251}", self.application),
              "another application")
         need(good_point(self.key), "no key of Ed25519")
-        self.name = "SHA256:" + tobase64(sha256(blob)).rstrip("=")
+        self.name = "SHA256:" + base64.b64encode(sha256(blob)).decode().rstrip("=")
 
     def holds(self, message, signature):
         """Section 4; the form is told by the key's type, never by a length."""
@@ -280,17 +278,10 @@ class Key:
             self.key, signed, unbase64((sk or signature)["sig"]))
 
 
-PRESENCE = ["no_touch", "touch_claimed", "touch"]
-
-
-def presence(signature):
-    """keys.md section 3: what the flags claim. Nothing shows a touch yet (policy.md section 12)."""
-    return "touch_claimed" if signature["sk"] and signature["sk"]["flags"] & 1 else "no_touch"
-
-
 # ==== Statements: statement.md ====================================================================
 
 ASSISTANCE = ["none", "assisted", "generated"]
+PRESENCE = ["no_touch", "touch_claimed", "touch"]
 DUTIES = ["review", "declare", "build", "decide", "deploy", "override", "observe"]
 SAID = ["governance", "change", "approval", "build", "decision", "deployment", "override"]
 PAYLOAD_TYPE = "application/vnd.in-toto+json"
@@ -315,7 +306,8 @@ KINDS |= {  # Section 6, and what the tables say of single values.
     "HASH": kind(lambda v: len(unbase64(v)) == 32), "SIG": kind(lambda v: len(unbase64(v)) == 64),
     "FILE": kind(lambda v: 1 <= len(unbase64(v)) <= 24576),
     "PAYLOAD": kind(lambda v: len(unbase64(v)) <= 40960),
-    "OPERATION": lambda v: next(iter(kind_of("operation")(v).items())), "TEXT": text(".*"),
+    "OPERATION": lambda v: next(iter(kind_of("operation")(v).items())),
+    "TEXT": text(".*", 256 * MIB),
     "OBJECT": kind(lambda v: isinstance(v, dict)), "ANY": kind(lambda _: True),
 }
 shapes("""
@@ -330,11 +322,9 @@ predicate        ledger? DIGEST, by NAME, nonce NONCE, seen? seen, says OBJECT,
 seen             size SIZE, root DIGEST
 reference        index ENTRY, leaf DIGEST
 governance       genesis? genesis, base? DIGEST, operations OPERATION+1-500
-operation        set_member? set_member, retire_member? retire_member, add_key? add_key,
-                 revoke_key? revoke_key, set_admins? set_admins,
-                 rotate_ledger_key? rotate_ledger_key, lift? lift,
-                 confirm_clock? confirm_clock, set_policy? set_policy,
-                 set_baseline? set_baseline, delegate? delegate, end_delegation? end_delegation
+operation        set_member?, retire_member?, add_key?, revoke_key?, set_admins?,
+                 rotate_ledger_key?, lift?, confirm_clock?, set_policy?, set_baseline?, delegate?,
+                 end_delegation?
 genesis          origin ORIGIN, ledger_key LEDGER_KEY, salt DIGEST
 set_member       member NAME, kind human|bot|agent|service, level? NAME, teams? PARTS*,
                  duties? review|declare|build|decide|deploy|override|observe+, operator? NAME,
@@ -421,6 +411,8 @@ class Statement:
         payload, self.signatures = unbase64(envelope["payload"]), envelope["signatures"]
         self.key, self.pae = self.signatures[0]["keyid"], pae(PAYLOAD_TYPE, payload)
         self.identity = sha256(self.pae).hex()
+        security = self.signatures[0]["sk"]  # keys.md section 3: nothing shows a touch yet
+        self.presence = "touch_claimed" if security and security["flags"] & 1 else "no_touch"
         shell = kind_of("shell")(json_strict(payload))
         self.kind = shell["predicateType"].removeprefix("urn:countersign:").removesuffix(":v1")
         need(shell["predicateType"] == f"urn:countersign:{self.kind}:v1" and self.kind in SAID,
@@ -515,6 +507,7 @@ def check_growth(old, old_root, size, root, proof):
         return
     path = list(itertools.dropwhile(bool, path_of(old - 1, size)))
     hashes = list(proof) if any(path) else [old_root, *proof]
+    need(len(proof) >= len(path), "too few hashes", Tampered)
     need(len(hashes) == len(path) + 1, "another number of hashes", Tampered)
     first = second = hashes[0]
     for is_right, other in zip(path, hashes[1:], strict=True):
@@ -986,19 +979,9 @@ class Commit:
 
 # ==== Policy: policy.md ===========================================================================
 
-INVISIBLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u00ad\u061c\u200b-\u200f\u2028-\u202e"
-                       "\u2060-\u206f\ufeff\U000e0000-\U000e007f]")
-
-
-def pattern(value):
-    """Section 4, rules 1 and 3."""
-    need(isinstance(value, str) and 1 <= len(value.encode()) <= 1024, "not a pattern")
-    need(not re.search(r"[\[\]{}\\\x00-\x1f]|^!", value), "not a pattern")
-    need(not INVISIBLE.search(value), "not a pattern")
-    for segment in value.split("/"):
-        need(segment not in ("", ".", "..") and ("**" not in segment or segment == "**"),
-             "not a segment of a pattern")
-    return value
+INVISIBLE = (r"\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u00ad\u061c\u200b-\u200f\u2028-\u202e"
+             r"\u2060-\u206f\ufeff\U000e0000-\U000e007f")
+SEGMENT = rf"(?!\.{{1,2}}(?:/|\Z))(?:\*\*(?=/|\Z)|(?:(?!\*\*)[^/\[\]{{}}\\\t\n\r{INVISIBLE}])+)"
 
 
 def fold(path):
@@ -1037,10 +1020,10 @@ def named(shape):
 
 URI = r"(?=.{1,1024}\Z)[A-Za-z][A-Za-z0-9+.-]*:%s[\x21-\x7e]+"
 KINDS |= {
-    "PATTERN": pattern, "URI": text(URI % ""), "URI_OF_REPOSITORY": text(URI % "//"),
+    "PATTERN": text(rf"(?!!){SEGMENT}(?:/{SEGMENT})*", 1024),
+    "TITLE": text(rf"[^\t\n\r{INVISIBLE}]+", 100), "URI": text(URI % ""),
+    "URI_OF_REPOSITORY": text(URI % "//"),
     "BOOL": one_of(True, False), "GAP": integer(1, 1000),
-    "TITLE": kind(lambda v: text(r"[^\x00-\x1f]+")(v) and len(v.encode()) <= 100
-                  and not INVISIBLE.search(v)),
     "ENVIRONMENTS": named("environment"), "SERVICES": named("service"),
     "REPOSITORIES": named("repository"),
 }
@@ -1077,7 +1060,7 @@ class Policy:
     """Sections 2 and 3, with what is left out filled in."""
 
     def __init__(self, policy):
-        need(not INVISIBLE.search(policy), "a character that a reader does not see")
+        need(not re.search(f"[{INVISIBLE}]", policy), "a character that a reader does not see")
         need(all(line.count(".") <= 1000 for line in policy.split("\n")), "too many dots in a line")
         bare = re.sub(STRINGS + r"|#[^\n]*", '""', policy, flags=re.S)
         for value in re.findall(r"=[ \t]*([+-]?[0-9][^\s,}\]]*)", bare):
@@ -1821,7 +1804,7 @@ class Case:
                             for at in (entry.index, self.size))
                     and not view.is_revoked(entry.key, self.size)
                     and not self.cools(entry, self.policies)
-                    and PRESENCE.index(presence(entry.signatures[0])) >= least):
+                    and PRESENCE.index(entry.presence) >= least):
                 newer = until, entry.index, entry.identity
                 found[entry.by] = max(newer, found.get(entry.by, newer))
         return {identity for _, _, identity in found.values()}
@@ -2127,7 +2110,7 @@ class Chain:
             "entry": entry.index, "member": entry.by, "change": row["hash"],
             "level": min(then["level"], now["level"], key=self.policy.rank),
             "teams": set(then["teams"]) & set(now["teams"]),
-            "presence": presence(entry.signatures[0]),
+            "presence": entry.presence,
             "answered": [answer["item"] for answer in entry.says["checklist"]],
             "assistance_seen": row["assistance_seen"] or "generated",
             "carried": carrying is not None,
@@ -2251,22 +2234,16 @@ RULES["cover"] = [lambda v: ascends(tuple(c.values()) for c in v["contained"])]
 
 
 class Asked(dict):
-    """Blobs or objects by name, which remembers what was asked for."""
+    """Blobs by name, or objects by kind and name, which remembers what was asked for."""
 
     def __init__(self, found):
         super().__init__(found)
         self.asked = set()
 
-    def must(self, name):
-        need(name in self, f"{name} is missing")
+    def must(self, *name):
+        need(name in self, f"{name[-1]} is missing")
         self.asked.add(name)
         return self[name]
-
-    def of(self, kind, name):
-        """The content of a git object of this kind."""
-        found, content = self.must(name)
-        need(found == kind, "an object of another kind")
-        return content
 
 
 def steps_of(evidence):
@@ -2332,11 +2309,11 @@ def verify_bundle(data, trust, now):
         need(not salt or sha256(b"countersign email salt v1\0", salt).hex() == committed, "another")
     decision = check_decision(bundle, view, by_index)
     with as_tampered("BLOB"):
-        blobs = Asked((sha256(blob).hex(), blob) for blob in map(unbase64, bundle["blobs"]))
+        blobs = Asked(((sha256(blob).hex(),), blob) for blob in map(unbase64, bundle["blobs"]))
         need(ascends(blobs) and len(blobs) == len(bundle["blobs"]), "not sorted")
     with as_tampered("OBJECT"):
         objects = read_objects(bundle["objects"], len(question["revision"]))
-        commits = {name: Commit(objects.of(b"commit", name))
+        commits = {name: Commit(objects.must(b"commit", name))
                    for step in steps_of(evidence) for name in step["commits"]}
     with as_tampered("CHAIN"):
         points, environment = points_of(evidence, [p for _, _, p in view.policies[-1:]])
@@ -2352,7 +2329,7 @@ def verify_bundle(data, trust, now):
             item["gap"] = check_certificate(item, evidence, documents, blobs)
     with as_tampered("BLOB"):
         need(blobs.asked == blobs.keys(), "a blob that nobody asks for")
-    is_full = any(kind == b"tree" for kind, _ in objects.values())
+    is_full = any(kind == b"tree" for kind, _ in objects)
     with as_tampered("OBJECT"):
         if is_full:
             check_full(evidence, documents, objects)
@@ -2415,8 +2392,8 @@ def read_objects(objects, digits):
     for data in map(unbase64, objects):
         match = re.match(rb"(commit|tree|blob) (0|[1-9][0-9]{0,11})\0", data)
         need(match and int(match[2]) == len(data) - match.end(), "not an object")
-        found.append((hashed(data).hexdigest(), (match[1], data[match.end():])))
-    need(ascends([name for name, _ in found]), "objects that are not sorted")
+        found.append(((match[1], hashed(data).hexdigest()), data[match.end():]))
+    need(ascends([name for (_, name), _ in found]), "objects that are not sorted")
     return Asked(found)
 
 
@@ -2524,7 +2501,7 @@ def read_side(objects, path, mode, name):
     if mode == b"160000":
         sort = 1 if len(name) == 40 else 256
         return b"160000 git-sha%d:%s" % (sort, name.encode()), "submodule", None
-    content = objects.of(b"blob", name)
+    content = objects.must(b"blob", name)
     target = link_target(path, content) if mode == b"120000" else None
     return mode + b" " + sha256(content).hex().encode(), opaque_reason(content), target
 
@@ -2535,7 +2512,7 @@ def read_difference(objects, old, new):
     rows, facts, left = {}, {}, [(b"", old, new)]
     while left:
         folder, *trees = left.pop()
-        before, after = (read_tree(objects.of(b"tree", tree), len(tree) // 2) if tree else {}
+        before, after = (read_tree(objects.must(b"tree", tree), len(tree) // 2) if tree else {}
                          for tree in trees)
         for name in before.keys() | after.keys():
             path, pair = folder + name, (before.get(name), after.get(name))
@@ -2557,7 +2534,7 @@ def read_difference(objects, old, new):
 def check_full(evidence, documents, objects):
     """Documents and facts are made anew from the trees."""
     def tree(name):
-        return Commit(objects.of(b"commit", name)).tree if name else None
+        return Commit(objects.must(b"commit", name)).tree if name else None
     for step in steps_of(evidence):
         rows, facts = read_difference(objects, tree(step["parent"]), tree(step["commit"]))
         need(rows == documents[step["document"]], "another document")

@@ -14,7 +14,7 @@ import verify
 from verify import (
     BadInput, Checkpoint, Key, Known, Leaf, Note, NoteKey, Policy, Proof, Statement,
     Tampered, TrustRoot, assess, change_hash, check_carried, co_authors, compose, ed25519_holds,
-    good_point, json_strict, matches, need, opaque_reason, pae, pattern, read_certificate,
+    good_point, json_strict, kind_of, matches, need, opaque_reason, pae, read_certificate,
     read_document, read_tree, root_by_inclusion, sha256, spell, split_of, unbase64, verify_bundle,
     verify_proof, write_document,
 )
@@ -65,7 +65,7 @@ def handed_in(data):
             return {name: standard(item) if name in ("payload", "sig") and isinstance(item, str)
                     else rewrite(item) for name, item in value.items()}
         return [rewrite(item) for item in value] if isinstance(value, list) else value
-    return spell(verify.kind_of("envelope")(rewrite(json_strict(data))))
+    return spell(kind_of("envelope")(rewrite(json_strict(data))))
 
 
 def vectors_change(folder):
@@ -167,10 +167,10 @@ def vectors_policy(folder):
         yield case["policy"], refused(Policy, case["policy"])[1]
     patterns = json.load(open(f"{folder}/patterns.json"))
     for value in patterns["refused"]:
-        yield value, refused(pattern, value)[1]
+        yield value, refused(kind_of("PATTERN"), value)[1]
     for case in patterns["matches"]:
         path = bytes.fromhex(case["path_hex"])
-        found = [matches(pattern(case["pattern"]), path, folded) for folded in (False, True)]
+        found = [matches(kind_of("PATTERN")(case["pattern"]), path, folded) for folded in (False, True)]
         yield case["pattern"], found == [case["exactly"], case["folded"]]
     for name in sorted(os.listdir(f"{folder}/assess")):
         case = json.load(open(f"{folder}/assess/{name}"))
