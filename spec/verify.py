@@ -79,6 +79,11 @@ def distinct(values):
     return len(set(values)) == len(values)
 
 
+def codes(**conditions):
+    """The names whose conditions hold."""
+    return [name for name, holds in conditions.items() if holds]
+
+
 # ==== Encodings: ledger.md, Conventions; statement.md, Conventions and section 2 ==================
 
 
@@ -1161,10 +1166,9 @@ def assess_rule(policy, rule, asks, counted, proof_is_missing):
 
     def failing(s):
         """The wishes that a sign-off leaves open, in the order of step 9."""
-        wanted = {"CARRY_REFUSED": not s["carried"] or not never,
-                  "NEEDS_TOUCH": PRESENCE.index(s["presence"]) >= least,
-                  "NEEDS_CHECKLIST": set(rule["checklist"]) <= set(s["answered"])}
-        return [code for code, holds in wanted.items() if not holds]
+        return codes(CARRY_REFUSED=never and s["carried"],
+                     NEEDS_TOUCH=PRESENCE.index(s["presence"]) < least,
+                     NEEDS_CHECKLIST=not set(rule["checklist"]) <= set(s["answered"]))
 
     def able(ask, without=None):
         """Who could fill a place, by sign-offs that leave open nothing but one wish: member and
@@ -1196,10 +1200,9 @@ def assess(policy, facts, sign_offs):
     defaults, service = policy.defaults, policy.services.get(facts["service"])
     authors, paths, is_artifact = facts["authors"], facts["paths"], facts["artifact"]
     people = [author for author in authors if author["kind"] != "tool"]
-    denials = [code for code, denies in (
-        ("UNKNOWN_ENVIRONMENT", policy.environment(facts["environment"]) is None),
-        ("UNKNOWN_SERVICE", service is None),
-        ("PATH_COLLISION", facts["collision"] and not defaults["allow_collisions"])) if denies]
+    denials = codes(UNKNOWN_ENVIRONMENT=policy.environment(facts["environment"]) is None,
+                    UNKNOWN_SERVICE=service is None,
+                    PATH_COLLISION=facts["collision"] and not defaults["allow_collisions"])
     kinds = {"agent": "generated", "tool": "assisted"}
     assistance = strongest(facts["declared"] or defaults["undeclared"], facts["detected"],
                            *(kinds.get(author["kind"]) for author in authors))
@@ -1209,12 +1212,12 @@ def assess(policy, facts, sign_offs):
         for row in paths)
     not_counted, counted, requirements = [], [], []
     for s in sign_offs:
-        saw = ASSISTANCE.index(s["assistance_seen"])
-        code = ("IS_AUTHOR" if s["member"] in [author["member"] for author in authors] else
-                "EXPIRED" if s["age"] >= defaults["approval_ttl"] else
-                "SAW_LESS_ASSISTANCE" if saw < ASSISTANCE.index(assistance) else None)
-        not_counted += [(s["entry"], code, None)] if code else []
-        counted += [] if code else [s]
+        failing = codes(IS_AUTHOR=s["member"] in [author["member"] for author in authors],
+                        EXPIRED=s["age"] >= defaults["approval_ttl"],
+                        SAW_LESS_ASSISTANCE=s["assistance_seen"] != strongest(
+                            s["assistance_seen"], assistance))
+        not_counted += [(s["entry"], code, None) for code in failing[:1]]
+        counted += [] if failing else [s]
     is_claimed = any(a["standing"] == "claimed" for a in people) or not (people or is_artifact)
     adds_one = is_claimed and defaults["unproved_authors"] == "add-one"
     asked = [(rule, needs_of(rule)) for rule in rules]
@@ -1227,10 +1230,10 @@ def assess(policy, facts, sign_offs):
         found, failing = assess_rule(policy, rule, asks, counted, adds_one)
         requirements += found
         not_counted += failing
-    missing = any(need["missing"] for need in requirements)
+    missing = {need["code"] for need in requirements if need["missing"]}
     return {"assistance": assistance, "exempt": is_exempt, "denials": denials,
             "not_counted": sorted(not_counted, key=lambda n: n[0]), "requirements": requirements,
-            "satisfied": not missing and not denials}
+            "satisfied": not missing and not denials, "codes": missing.union(denials)}
 
 
 # ---- Section 7: what weakens ----
@@ -1738,50 +1741,49 @@ class Case:
         within = min(policy.defaults["rollback_within"] for policy in self.policies)
         position, newest = self.evidence["position"], self.newest
         if newest is None:
-            return None, {"BASELINE_MISSING"}
+            return None, ["BASELINE_MISSING"]
         if position == "behind":
             found = [point for point in self.points if point["decision"]
                      and self.now - point["time"] < within and same(point, self.question, *RELEASE)]
-            return (found[-1], set()) if found else (None, {"DIVERGED"})
+            return (found[-1], []) if found else (None, ["DIVERGED"])
         if position == "diverged":
             holding = [step for step in self.steps if newest["revision"] in step.ids]
-            codes = {"DIVERGED": self.now - start["time"] >= within,
-                     "UNDOES_SETTLED": holding and self.undone.keys() - holding[0].rows.keys()}
-            return start, {code for code, holds in codes.items() if holds}
+            is_dropped = holding and self.undone.keys() - holding[0].rows.keys()
+            is_late = self.now - start["time"] >= within
+            return start, codes(DIVERGED=is_late, UNDOES_SETTLED=is_dropped)
         is_start = position == "linear" or position == "from_root" and not newest["revision"]
-        return (newest, set()) if is_start else (None, {"DIVERGED"})
+        return (newest, []) if is_start else (None, ["DIVERGED"])
 
     # Section 4: the verdict.
 
     def answer(self, start):
         newest, question = self.newest, self.question
-        start, codes = self.find_start(start)
+        start, reasons = self.find_start(start)
         rows = compose([step.rows for step in self.steps])
-        if rows is None or change_hash(rows) != self.evidence["difference"]:
-            codes |= {"COMPOSITION_MISMATCH"}
+        adds_up = rows is not None and change_hash(rows) == self.evidence["difference"]
         chains = [Chain(self, policy) for policy in self.policies]
         for chain in chains:
-            codes |= chain.doubts(start) | ({"REJECTED"} if chain.unanswered else set())
+            reasons += chain.doubts(start) + codes(REJECTED=chain.unanswered)
         segments = merged([chain.cut() for chain in chains])
-        if self.evidence["whole"] and newest and "COMPOSITION_MISMATCH" not in codes and not (
-                not codes and is_covered(segments)):
+        if self.evidence["whole"] and newest and adds_up and not (
+                not reasons and is_covered(segments)):
             whole = merged([chain.judge_whole() for chain in chains])
             if is_covered(whole):
-                codes, segments, start = set(), whole, newest
-        codes = codes.union(*(chain.judge_artifacts() for chain in chains),
-                            *(segment.codes() for segment in segments))
+                reasons, segments, start = [], whole, newest
+        reasons = {*reasons, *codes(COMPOSITION_MISMATCH=not adds_up)}.union(
+            *(chain.judge_artifacts() for chain in chains), *(one.codes() for one in segments))
         modes = {policy.mode(self.environment, self.service) for policy in self.policies}
         mode, overrides, cover = "enforce" if "enforce" in modes else "observe", [], None
-        if not codes:
+        if not reasons:
             cover = sha256(spell(chains[0].cover(segments))).hex()
         else:
             given, wanted = self.overrides_in_force(), self.overrides_needed()
             if 0 < len(given) < wanted:
-                codes.add("DEBT_OVERDUE")
-            elif mode == "enforce" and "COMPOSITION_MISMATCH" not in codes:
+                reasons.add("DEBT_OVERDUE")
+            elif mode == "enforce" and adds_up:
                 overrides = sorted(given)
         return {
-            "verdict": "deny" if codes else "allow", "reasons": sorted(codes), "cover": cover,
+            "verdict": "deny" if reasons else "allow", "reasons": sorted(reasons), "cover": cover,
             "mode": mode, "overrides": overrides,
             "start": start and start["entry"]["index"],
             "newest": newest and newest["entry"]["index"],
@@ -1892,10 +1894,8 @@ class Segment:
 
     def codes(self):
         """Why it is not covered."""
-        if self.is_covered:
-            return set()
-        missing = [need["code"] for need in self.assessment["requirements"] if need["missing"]]
-        return {*missing, *self.assessment["denials"], *["REJECTED"] * bool(self.rejects)}
+        found = self.assessment["codes"].union(codes(REJECTED=self.rejects))
+        return set() if self.is_covered else found
 
     # Points 1 to 3: facts.
 
@@ -2028,10 +2028,10 @@ class Chain:
         case = self.case
         if case.evidence["position"] not in ("behind", "diverged") or not (
                 start and start["decision"]):
-            return set()
+            return []
         cover = case.all_covers.get(case.evidence["cover"])
         if cover is None:
-            return {"DIVERGED"}
+            return ["DIVERGED"]
         good = {index for index, entry in case.entries.items() if not entry.is_leaked}
         is_doubted = any(not good.issuperset(row["approvals"]) for row in cover["segments"])
         changes = {part["change"] for row in cover["segments"] for part in [row, *row["carried"]]}
@@ -2043,8 +2043,7 @@ class Chain:
                     for path, at_start in case.undone.items()):
                 changes.add(item["change"])
         is_rejected = any(map(self.standing_rejects, changes.union(case.evidence["start_changes"])))
-        return {code for code, holds in (("KEY_REVOKED", is_doubted), ("REJECTED", is_rejected))
-                if holds}
+        return codes(KEY_REVOKED=is_doubted, REJECTED=is_rejected)
 
     # Section 5, points 4 to 7: words.
 
@@ -2125,7 +2124,7 @@ class Chain:
             entry.by in builders if builders else view.may(entry.by, "build", entry.index))]
 
     def judge_artifacts(self):
-        codes, case = set(), self.case
+        case, view, found = self.case, self.case.view, set()
         artifacts, is_required = case.question["artifacts"], self.service["artifact"] == "required"
         facts = {"service": case.service, "environment": case.environment, "authors": [],
                  "declared": None, "detected": None, "paths": [], "collision": False,
@@ -2133,18 +2132,16 @@ class Chain:
         for digest in artifacts:
             builds = self.builds(digest)
             sources = {(build.says["repository"], build.says["revision"]) for build in builds}
-            if sources - {(self.service["repository"], case.question["revision"])}:
-                codes.add("BUILD_CONTRADICTS")
-            elif is_required and not any(case.view.may(build.by, "build", case.size)
-                                         and not build.is_leaked for build in builds):
-                codes.add("BUILD_UNKNOWN")
+            contradicts = sources - {(self.service["repository"], case.question["revision"])}
+            counts = any(view.may(build.by, "build", case.size) and not build.is_leaked
+                         for build in builds)
             sign_offs, rejects = self.listen({digest: None}, subject="artifact")
-            asked = assess(self.policy, facts, sign_offs)["requirements"]
-            codes |= {need["code"] for need in asked if need["missing"]}
-            codes |= {"REJECTED"} if rejects else set()
+            found |= assess(self.policy, facts, sign_offs)["codes"].union(codes(
+                REJECTED=rejects, BUILD_CONTRADICTS=contradicts,
+                BUILD_UNKNOWN=is_required and not counts and not contradicts))
         if not artifacts and (is_required or assess(self.policy, facts, [])["requirements"]):
-            codes.add("ARTIFACT_REQUIRED")
-        return codes
+            found.add("ARTIFACT_REQUIRED")
+        return found
 
     # Section 8: the cover.
 
@@ -2347,9 +2344,8 @@ def verify_bundle(data, trust, now):
             f"it says {said}, and it is {found}")
     start = None if found["start"] is None else start
     is_late = trust.max_age is not None and now - question["time"] >= trust.max_age
-    also = {"UNATTESTED": not decision, "QUORUM": not trust.quorum_holds(times),
-            "STALE": decision and is_late}
-    reasons = sorted({*found["reasons"], *(code for code, holds in also.items() if holds)})
+    reasons = sorted(found["reasons"] + codes(
+        UNATTESTED=not decision, QUORUM=not trust.quorum_holds(times), STALE=decision and is_late))
     report = {"answer": "NO" if reasons else "YES", "reasons": reasons,
               "proves": ("full" if is_full else "compact") + " verdict", "origin": trust.origin,
               "size": size, "lines": lines(evidence, commits, start, is_full, is_built),
