@@ -174,14 +174,15 @@ class Read(dict):
 
 KINDS = {}  # what a value may be, by the names that tables have for it
 RULES = {}  # what must hold of an object beside its shape: the numbered rules of the documents
-LIST = re.compile(r"(.+)([*!+~])(?:([0-9]+)-([0-9]+))?")
+LIST = re.compile(r"(.+)([*!+~@])(?:([0-9]+)-([0-9]+))?")
 
 
 @functools.cache
 def kind_of(word):
     """A kind as tables have it: a name of KINDS, or `a|b`, one of these words. Behind it `*` is a
     list that ascends, `!` one that says nothing twice (objects by their first members), `+` any
-    list of 1 to 100 items, and `~` of 1 to 200,000; another number of items stands behind that."""
+    list of 1 to 100 items, and `~` of 1 to 200,000; another number of items stands behind that.
+    With `@` it is a table of such objects by names."""
     listed = LIST.fullmatch(word)
     if not listed:
         return KINDS.get(word) or one_of(*word.split("|"))
@@ -189,6 +190,9 @@ def kind_of(word):
     least, most = int(listed[3] or 1), int(listed[4] or (200_000 if listed[2] == "~" else 100))
 
     def check(value):
+        if listed[2] == "@":
+            need(isinstance(value, dict), "no table")
+            return {KINDS["PARTS"](name): item(v) for name, v in value.items()}
         need(isinstance(value, list) and least <= len(value) <= most, "a list of another length")
         found = [item(v) for v in value]
         firsts = [next(iter(v.values()), None) if isinstance(v, dict) else v for v in found]
@@ -1015,26 +1019,14 @@ def matches(value, path, is_folded=False):
                 or is_folded and compiled(fold(value)).fullmatch(fold(path) + b"/"))
 
 
-def named(shape):
-    """A table of names, each with a table of this shape."""
-    def check(found):
-        need(isinstance(found, dict), "no table")
-        return {KINDS["PARTS"](name): kind_of(shape)(value) for name, value in found.items()}
-    return check
-
-
 URI = r"(?=.{1,1024}\Z)[A-Za-z][A-Za-z0-9+.-]*:%s[\x21-\x7e]+"
 KINDS |= {
     "PATTERN": text(rf"(?!!){SEGMENT}(?:/{SEGMENT})*", 1024),
     "TITLE": text(rf"[^\t\n\r{INVISIBLE}]+", 100), "URI": text(URI % ""),
-    "URI_OF_REPOSITORY": text(URI % "//"),
-    "BOOL": one_of(True, False), "GAP": integer(1, 1000),
-    "ENVIRONMENTS": named("environment"), "SERVICES": named("service"),
-    "REPOSITORIES": named("repository"),
-}
+    "URI_OF_REPOSITORY": text(URI % "//"), "BOOL": one_of(True, False), "GAP": integer(1, 1000)}
 shapes("""
 policy           version ONE, levels? NAME!0-20, defaults? defaults={}, override? override_terms={},
-                 environment? ENVIRONMENTS={}, repository? REPOSITORIES={}, service? SERVICES={},
+                 environment? environment@={}, repository? repository@={}, service? service@={},
                  rule? rule!0-500
 defaults         undeclared? none|assisted|generated="generated",
                  unproved_authors? accept|lowest-level|add-one="add-one",
