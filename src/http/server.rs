@@ -25,12 +25,8 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
-use tokio_rustls::TlsAcceptor;
-use tokio_rustls::rustls::ServerConfig;
-use tokio_rustls::rustls::crypto::ring;
-use tokio_rustls::rustls::pki_types::pem::PemObject as _;
-use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
+use super::tls::Tls;
 use crate::base::limits::{HTTP_HEAD_BYTES_MAX, HTTP_HEAD_LINES_MAX};
 
 /// How long to rest where no connection can be accepted, as when there are no file handles left.
@@ -50,50 +46,6 @@ pub struct Limits {
     /// How long a connection may last, and how long those that are at work may go on after the
     /// server was asked to stop.
     pub connection_wait: Duration,
-}
-
-/// The server's half of TLS: certificates and key.
-#[derive(Clone)]
-pub struct Tls(TlsAcceptor);
-
-/// Why TLS cannot be spoken.
-#[derive(Debug, thiserror::Error)]
-pub enum TlsError {
-    /// There is no certificate.
-    #[error("it holds no certificate in PEM")]
-    Certificate,
-    /// There is no key.
-    #[error("it holds no private key in PEM")]
-    Key,
-    /// They do not go together, or are of a kind that is not spoken.
-    #[error("certificate and key cannot be used: {0}")]
-    Unusable(String),
-}
-
-impl Tls {
-    /// TLS 1.2 and 1.3 with a chain of certificates, the server's own first, and its private key,
-    /// both in PEM.
-    ///
-    /// # Errors
-    /// [`TlsError`].
-    pub fn new(certificates: &[u8], key: &[u8]) -> Result<Self, TlsError> {
-        let chain: Vec<_> = CertificateDer::pem_slice_iter(certificates)
-            .collect::<Result<_, _>>()
-            .map_err(|_| TlsError::Certificate)?;
-        if chain.is_empty() {
-            return Err(TlsError::Certificate);
-        }
-        let key = PrivateKeyDer::from_pem_slice(key).map_err(|_| TlsError::Key)?;
-        let unusable = |error: tokio_rustls::rustls::Error| TlsError::Unusable(error.to_string());
-        let mut config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
-            .with_safe_default_protocol_versions()
-            .map_err(unusable)?
-            .with_no_client_auth()
-            .with_single_cert(chain, key)
-            .map_err(unusable)?;
-        config.alpn_protocols = vec![b"http/1.1".to_vec()];
-        Ok(Self(TlsAcceptor::from(Arc::new(config))))
-    }
 }
 
 /// Serves routes until `stop` is ready, on threads of its own; returns when every connection has
@@ -161,6 +113,7 @@ async fn run(
     limits: Limits,
     stop: impl Future<Output = ()>,
 ) {
+    let tls = tls.map(Arc::new);
     let places = Arc::new(Semaphore::new(limits.connections_max));
     let (told, ends) = watch::channel(());
     let mut connections = JoinSet::new();
@@ -183,8 +136,9 @@ async fn run(
             match tls {
                 None => connection(stream, routes, limits, ends).await,
                 // Who does not get through to the end of the handshake costs as much as a head.
-                Some(Tls(tls)) => {
-                    if let Ok(Ok(stream)) = timeout(limits.head_wait, tls.accept(stream)).await {
+                Some(tls) => {
+                    let accepted = tls.acceptor().accept(stream);
+                    if let Ok(Ok(stream)) = timeout(limits.head_wait, accepted).await {
                         connection(stream, routes, limits, ends).await;
                     }
                 }

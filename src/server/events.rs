@@ -54,6 +54,11 @@ pub enum Event {
         /// Why.
         why: String,
     },
+    /// The files of the certificate have changed, and were read anew.
+    Renewed {
+        /// Why they cannot be used, if they cannot: those before them go on.
+        failure: Option<String>,
+    },
     /// A witness was asked.
     Witnessed {
         /// The witness.

@@ -131,6 +131,7 @@ impl Metrics {
             Event::Failed { .. } => {
                 self.commits.get_or_create(&outcome("failed")).inc();
             }
+            Event::Renewed { .. } => {}
             Event::Witnessed { is_alarming, outcome: found, .. } => {
                 let word = match (is_alarming, found.as_str()) {
                     (true, _) => "alarming",

@@ -205,6 +205,11 @@ impl Server {
         self.current.get()
     }
 
+    /// Tells what happened around the server, for its log.
+    pub fn tell(&self, event: Event) {
+        self.teller.tell(event);
+    }
+
     /// Does what takes the disk or the processor, on a thread for such work; waits where too many
     /// are at work.
     ///

@@ -8,6 +8,8 @@
 
 mod access;
 mod asking;
+#[path = "../common/authority.rs"]
+mod authority;
 #[path = "../common/mod.rs"]
 mod common;
 mod faults;

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use ureq::Agent;
 use ureq::tls::{Certificate, RootCerts, TlsConfig};
 
+use crate::authority::{self, Authority, Files};
 use crate::common::{Output, Stage};
 use crate::running::*;
 
@@ -67,6 +68,48 @@ fn tls_is_spoken() {
         assert!(said.out.contains("Verify return code: 0 (ok)"), "{}{}", said.out, said.talk);
     }
     assert_eq!(running.end().0, Some(0));
+}
+
+/// A certificate is renewed while the server runs: new connections have the new one, what cannot be
+/// used leaves the one before, and the log tells both.
+#[test]
+fn a_certificate_is_renewed_while_it_runs() {
+    if !authority::is_there() {
+        return;
+    }
+    let stage = Stage::begun("serve-renewed");
+    let ours = Authority::new(&stage, "ours");
+    let files = Files::below(stage.root());
+    ours.issue(&files, "IP:127.0.0.1", "2");
+    let table = "[ledger.\"localhost/shop\".serve]\n";
+    settings(&stage, &format!("{table}{}", files.settings()));
+    let running = Running::start(&stage);
+    let root = Certificate::from_pem(&fs::read(ours.path("pem")).unwrap()).unwrap();
+    let roots = RootCerts::Specific(Arc::new(vec![root]));
+    let tls = TlsConfig::builder().root_certs(roots).build();
+    let health = || {
+        // An agent of its own, and so a connection.
+        let agent = Agent::config_builder().tls_config(tls.clone()).build().new_agent();
+        Some(agent.get(running.at("/healthz")).call().ok()?.status().as_u16())
+    };
+    assert_eq!(health(), Some(200));
+    // Half of it is renewed; then nothing is there; then both are, for another name.
+    let old = fs::read(&files.key).unwrap();
+    ours.issue(&files, "DNS:other.example", "2");
+    let new = fs::read(&files.key).unwrap();
+    fs::write(&files.key, &old).unwrap();
+    assert_eq!(health(), Some(200), "the key does not go with the certificate");
+    fs::remove_file(&files.key).unwrap();
+    assert_eq!(health(), Some(200), "there is no key");
+    fs::write(&files.key, &new).unwrap();
+    assert_eq!(health(), None, "the certificate is of another name");
+    ours.issue(&files, "IP:127.0.0.1", "2");
+    assert_eq!((health(), health()), (Some(200), Some(200)));
+    let (status, log) = running.end();
+    assert_eq!(status, Some(0));
+    let told = log.lines().filter(|line| line.contains("\"event\":\"certificate\""));
+    let levels: Vec<_> = told.map(|line| line.contains("\"level\":\"info\"")).collect();
+    assert_eq!(levels, [false, false, true, true], "{log}");
 }
 
 /// A key that is none, or is another's, is told at the start.

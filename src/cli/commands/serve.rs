@@ -1,12 +1,12 @@
 //! `serve`: answers for one ledger over HTTP (`spec/server.md`).
 
 use std::net::TcpListener;
+use std::sync::Arc;
 use std::thread;
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use serde::Serialize;
 
-use crate::base::limits::{KEY_FILE_BYTES_MAX, SETTINGS_BYTES_MAX};
 use crate::base::time::Clock as _;
 use crate::cli::Context;
 use crate::cli::address::ON_ITS_MACHINE;
@@ -16,10 +16,11 @@ use crate::cli::error::{CliError, ErrorKind};
 use crate::cli::exit::ExitStatus;
 use crate::cli::serve::{Office, Parts, routes, tell};
 use crate::cli::ui::{Role, Table, Ui};
-use crate::config::{Reach, ServeSettings, TokenRight};
-use crate::http::server::{Tls, TlsError, asked_to_end, either, serve_over};
+use crate::config::{Reach, ServeSettings, TlsSettings, TokenRight};
+use crate::http::server::{asked_to_end, either, serve_over};
+use crate::http::tls::{Tls, TlsFiles};
 use crate::key::SeedSigner;
-use crate::server::{Access, Beginning, LIMITS, Rights, Running, Token};
+use crate::server::{Access, Beginning, Event, LIMITS, Rights, Running, Server, Token};
 use crate::session::SessionError;
 use crate::signer::file;
 use crate::verify::trust::TrustRoot;
@@ -75,7 +76,7 @@ pub(crate) fn run(context: &mut Context, args: &Args) -> Result<ExitStatus, CliE
     let bound = listener
         .local_addr()
         .map_err(|error| CliError::unavailable("the address is not known").because(&error))?;
-    let tls = tls(context, &settings)?;
+    let tls = tls(&settings)?;
     let scheme = if tls.is_some() { "https" } else { "http" };
     let url = format!("{scheme}://{bound}");
     let listening = Listening {
@@ -99,6 +100,7 @@ pub(crate) fn run(context: &mut Context, args: &Args) -> Result<ExitStatus, CliE
     let clock = Box::new(SystemClock);
     let gate_key = gate_key(context, &trust)?;
     let parts = Parts { trust: trust.clone(), repositories, witnesses, clock, gate_key };
+    let tls = tls.map(|tls| telling(tls, running.server()));
     let office = Office::new(running.server(), parts);
     let routes = routes(&office);
     drop(office);
@@ -136,19 +138,19 @@ fn take_file_handles() {
 }
 
 /// The certificates and the key that the settings name.
-fn tls(context: &Context, settings: &ServeSettings) -> Result<Option<Tls>, CliError> {
-    let Some(files) = &settings.tls else { return Ok(None) };
-    let certificates = context.read(&files.certificate, SETTINGS_BYTES_MAX)?;
-    let key = context.read(&files.key, KEY_FILE_BYTES_MAX)?;
-    let tls = Tls::new(&certificates, &key).map_err(|error| {
-        let file = match error {
-            TlsError::Key => &files.key,
-            TlsError::Certificate | TlsError::Unusable(_) => &files.certificate,
-        };
-        CliError::usage(format!("{}: {error}", file.display()))
+fn tls(settings: &ServeSettings) -> Result<Option<Tls>, CliError> {
+    let Some(TlsSettings { certificate, key }) = settings.tls.clone() else { return Ok(None) };
+    Tls::open(TlsFiles { certificates: certificate, key }).map(Some).map_err(|error| {
+        CliError::from_error(ErrorKind::Usage, &error)
             .hint("name the chain as tls_certificate and its key as tls_key, both in PEM")
-    })?;
-    Ok(Some(tls))
+    })
+}
+
+/// The same, which tells the log when the files have changed.
+fn telling(tls: Tls, server: Arc<Server>) -> Tls {
+    tls.telling(move |read| {
+        server.tell(Event::Renewed { failure: read.err().map(|error| error.to_string()) });
+    })
 }
 
 /// The gate's own key, where it is on this machine: with it the server decides.

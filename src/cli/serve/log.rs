@@ -45,6 +45,10 @@ enum Said<'a> {
     Failed {
         why: &'a str,
     },
+    Renewed {
+        #[serde(skip_serializing_if = "Option::is_none")]
+        why: Option<&'a str>,
+    },
     Witnessed {
         witness: &'a str,
         outcome: &'a str,
@@ -94,6 +98,10 @@ pub(crate) fn tell(ui: &mut Ui, event: &Event, lost: u64, now: Timestamp) {
             ("debug", "committed", said)
         }
         Event::Failed { why } => ("error", "failed", Said::Failed { why }),
+        Event::Renewed { failure } => {
+            let level = if failure.is_some() { "error" } else { "info" };
+            (level, "certificate", Said::Renewed { why: failure.as_deref() })
+        }
         Event::Witnessed { witness, outcome, is_alarming } => {
             let level = if *is_alarming { "error" } else { "debug" };
             (level, "witnessed", Said::Witnessed { witness, outcome })
