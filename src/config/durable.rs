@@ -16,6 +16,17 @@ pub(super) enum Audience {
     Everybody,
 }
 
+/// The bytes of a file that nobody else is to know, `None` where there is none. One that everybody
+/// may read is refused: it is no secret any more.
+pub(super) fn read_secret(path: &Path) -> Result<Option<Vec<u8>>, ConfigError> {
+    let bytes = read(path)?;
+    let metadata = fs::metadata(path);
+    if bytes.is_some() && metadata.is_ok_and(|metadata| may_others(&metadata, READ)) {
+        return Err(ConfigError::NoSecret { path: path.to_owned() });
+    }
+    Ok(bytes)
+}
+
 /// The bytes of a file, `None` where there is none. A file that everybody may write is refused:
 /// whoever did write it is not known.
 pub(super) fn read(path: &Path) -> Result<Option<Vec<u8>>, ConfigError> {
@@ -30,7 +41,7 @@ pub(super) fn read(path: &Path) -> Result<Option<Vec<u8>>, ConfigError> {
         Err(error) => return Err(failed(error)),
     }
     let file = File::open(path).map_err(failed)?;
-    if is_exposed(&file.metadata().map_err(failed)?) {
+    if may_others(&file.metadata().map_err(failed)?, WRITE) {
         return Err(ConfigError::Exposed { path: path.to_owned() });
     }
     let limit = u64::try_from(SETTINGS_BYTES_MAX).unwrap_or(u64::MAX);
@@ -108,13 +119,17 @@ fn create_folder(path: &Path) -> io::Result<()> {
     fs::create_dir_all(path)
 }
 
+/// What everybody may do with a file, as its mode has it.
+const WRITE: u32 = 0o002;
+const READ: u32 = 0o004;
+
 #[cfg(unix)]
-fn is_exposed(metadata: &fs::Metadata) -> bool {
+fn may_others(metadata: &fs::Metadata, what: u32) -> bool {
     use std::os::unix::fs::MetadataExt as _;
-    metadata.mode() & 0o002 != 0
+    metadata.mode() & what != 0
 }
 
 #[cfg(not(unix))]
-fn is_exposed(_metadata: &fs::Metadata) -> bool {
+fn may_others(_metadata: &fs::Metadata, _what: u32) -> bool {
     false
 }

@@ -41,9 +41,21 @@ pub enum ConfigError {
         /// Why not.
         source: std::io::Error,
     },
+    /// A file that the settings name, and that is not there.
+    #[error("{} is not there, and the settings name it", path.display())]
+    Missing {
+        /// The file.
+        path: PathBuf,
+    },
     /// A file that everybody may write.
     #[error("{} may be written by everybody, so nothing in it is believed", path.display())]
     Exposed {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A secret that everybody may read.
+    #[error("{} may be read by everybody, so what is in it is no secret", path.display())]
+    NoSecret {
         /// The file.
         path: PathBuf,
     },

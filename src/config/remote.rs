@@ -2,6 +2,7 @@
 //! with.
 
 use std::fmt;
+use std::path::Path;
 
 use super::durable;
 use super::resolve::LedgerChoice;
@@ -55,6 +56,7 @@ impl Configuration {
     /// [`ConfigError`] where a file cannot be read, or what should be a token is none.
     pub fn access(&self, url: &str) -> Result<Access, ConfigError> {
         let remote = self.remote_at(url).map(|(_, remote)| remote);
+        let missing = |file: &Path| ConfigError::Missing { path: file.to_owned() };
         // What was meant to be secret is not repeated.
         let wrong = |from: Source| ConfigError::NoToken { from };
         let token = match (&self.given.token_variable, remote) {
@@ -63,7 +65,7 @@ impl Configuration {
                 Some(Token::parse(text).ok_or_else(|| wrong(from))?)
             }
             (None, Some(RemoteSettings { token_file: Some(file), .. })) => {
-                let bytes = durable::read(file)?.unwrap_or_default();
+                let bytes = durable::read_secret(file)?.ok_or_else(|| missing(file))?;
                 let text = String::from_utf8(bytes).unwrap_or_default();
                 let from = || Source::UserFile(file.clone());
                 Some(Token::parse(&text).ok_or_else(|| wrong(from()))?)
@@ -72,11 +74,7 @@ impl Configuration {
         };
         let tls_roots = match remote.and_then(|remote| remote.tls_roots.as_ref()) {
             None => None,
-            Some(file) => Some(durable::read(file)?.ok_or_else(|| ConfigError::File {
-                action: "read",
-                path: file.clone(),
-                source: std::io::ErrorKind::NotFound.into(),
-            })?),
+            Some(file) => Some(durable::read(file)?.ok_or_else(|| missing(file))?),
         };
         Ok(Access { token, tls_roots })
     }

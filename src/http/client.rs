@@ -23,6 +23,9 @@ pub enum ClientError {
     /// Nobody listens there.
     #[error("{0}")]
     NoConnection(String),
+    /// Whoever answers is not known to be the server: nothing was sent.
+    #[error("{0}")]
+    Untrusted(String),
     /// A connection that broke, or an answer that is no HTTP.
     #[error("{0}")]
     Failed(String),
@@ -152,6 +155,9 @@ impl Client {
             ureq::Error::Io(error) if error.kind() == ErrorKind::ConnectionRefused => {
                 ClientError::NoConnection(error.to_string())
             }
+            ureq::Error::Io(error) if is_of_certificate(&error) => {
+                ClientError::Untrusted(error.to_string())
+            }
             other => ClientError::Failed(other.to_string()),
         };
         let mut response = outcome.map_err(failed)?;
@@ -163,6 +169,11 @@ impl Client {
         let body = body.read_to_vec().map_err(failed)?;
         Ok(Answer { status, content_type, location, retry_after_seconds, body })
     }
+}
+
+/// Whether it is about the server's certificate: the handshake is read and written like all else.
+fn is_of_certificate(error: &std::io::Error) -> bool {
+    error.kind() == ErrorKind::InvalidData && error.to_string().contains("peer certificate")
 }
 
 fn agent(wait: Duration, roots: Option<Vec<Certificate<'static>>>) -> Agent {

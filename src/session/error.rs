@@ -348,6 +348,10 @@ const FORKED: &str = "two copies were appended to: stop both, keep both, and go 
 const fn server_hint(error: &ServerError) -> &'static str {
     match error {
         ServerError::Away { .. } => "whether it is there: curl URL/healthz; then run it again",
+        ServerError::Untrusted { .. } => {
+            "tls_roots in the settings names what its certificate is traced to; where it expired, \
+             who runs the server renews it"
+        }
         ServerError::Unanswered { .. } => {
             "hand the same in again: what is in the ledger already stays there once"
         }

@@ -1,6 +1,7 @@
 //! Copies: made, brought up, appended through, and held against what the server shows later.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
 use std::process::Command;
 
@@ -177,6 +178,7 @@ fn a_token_is_sent_to_the_server_that_it_is_for() {
     let settings = stage.home().join(".config/countersign/config.toml");
     let text = fs::read_to_string(&settings).unwrap();
     let file = stage.write(stage.root().join("token"), "s3cret\n");
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).unwrap();
     let table = format!("url = \"{}\"\ntoken_file = \"{}\"\n", server.url(), file.display());
     let text = text
         .replace("[ledger.\"localhost/shop\"]\n", &format!("[ledger.\"localhost/shop\"]\n{table}"));

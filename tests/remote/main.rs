@@ -4,13 +4,17 @@
 
 #![cfg(feature = "server")]
 #![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests are tests")]
+#![allow(clippy::print_stdout, reason = "tells what was skipped")]
 #![allow(clippy::disallowed_methods, reason = "files of a test need not survive a crash")]
 
+#[path = "../common/authority.rs"]
+mod authority;
 mod away;
 #[path = "../common/mod.rs"]
 mod common;
 mod commands;
 mod copies;
+mod credentials;
 mod ends;
 mod rotated;
 mod serving;

@@ -22,6 +22,12 @@ impl From<ConfigError> for CliError {
         let this = Self::from_error(kind, &error);
         match &error {
             ConfigError::Exposed { path } => this.hint(format!("chmod o-w {}", path.display())),
+            ConfigError::Missing { .. } => {
+                this.hint("bring it there, or mend its path in the settings")
+            }
+            ConfigError::NoSecret { path } => this
+                .hint(format!("chmod 600 {}", path.display()))
+                .hint("who may have read the token before: ask for another"),
             ConfigError::PinnedOther { .. } => this
                 .hint("compare the two with countersign trust show")
                 .hint("add --replace if the new one comes from somebody you trust"),

@@ -39,6 +39,14 @@ pub enum ServerError {
         /// Why.
         why: String,
     },
+    /// Whoever answers is not known to be the server.
+    #[error("whoever answers at {url} is not known to be the server: {why}")]
+    Untrusted {
+        /// The server.
+        url: String,
+        /// Why.
+        why: String,
+    },
     /// The connection broke after something was handed in.
     #[error("the server at {url} gave no answer ({why}): it may have taken it up, or not")]
     Unanswered {
@@ -84,10 +92,10 @@ pub enum ServerError {
 }
 
 impl ServerError {
-    /// Whether another try may do: nobody answered.
+    /// Whether another try may do: nobody answered, or nobody that is believed to be the server.
     #[must_use]
     pub const fn is_away(&self) -> bool {
-        matches!(self, Self::Away { .. } | Self::Unanswered { .. })
+        matches!(self, Self::Away { .. } | Self::Untrusted { .. } | Self::Unanswered { .. })
     }
 }
 
@@ -268,6 +276,9 @@ impl Server {
                     (why, answer.retry_after_seconds.unwrap_or_default())
                 }
                 Ok(answer) => return Ok(answer),
+                Err(ClientError::Untrusted(why)) => {
+                    return Err(ServerError::Untrusted { url: self.url.clone(), why });
+                }
                 Err(error) => (error.to_string(), 0),
             };
             match pauses.next() {
