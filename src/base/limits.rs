@@ -272,8 +272,9 @@ pub const CLIENT_ANSWER_BYTES_MAX: usize = SIDE_BLOB_BYTES_MAX;
 pub const REQUEST_STATEMENTS_MAX: usize = 256;
 /// Bytes of files that a client hands in without asking which of them the server has.
 pub const CLIENT_FILES_UNASKED_BYTES: usize = 256 * 1024;
-/// Most entries that a copy of a ledger takes up at once: some 30 MB of memory.
-pub const COPY_ENTRIES_AT_ONCE: u64 = 16_384;
+/// Most entries that a copy of a ledger takes up at once: some 8 MB of memory, and what is fetched
+/// again after a download that was broken off.
+pub const COPY_ENTRIES_AT_ONCE: u64 = 4_096;
 /// Most files of statements that wait for their ledger that are looked at, the oldest first: what
 /// is beyond waits for the next time.
 pub const SPOOLED_MAX: usize = 1_000;

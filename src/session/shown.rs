@@ -12,7 +12,8 @@ use crate::ledger::fork::Fork;
 use crate::ledger::head::open_checkpoint;
 use crate::ledger::read::{consistency, prover};
 use crate::ledger::store::{Batch, CheckpointFile as _, Commit, Store as _, StoreError};
-use crate::merkle::proof::verify_consistency;
+use crate::merkle::proof::{Prover, verify_consistency};
+use crate::merkle::tile::Tile;
 use crate::merkle::tree::TileTree;
 use crate::note::checkpoint::{Checkpoint, VerifiedCheckpoint};
 use crate::note::key::VerifierKey;
@@ -117,6 +118,23 @@ impl Copying<'_> {
         Ok(())
     }
 
+    /// Whether what a download left that was broken off is no beginning of what is shown now. No
+    /// signature of the whole was seen with it, so it proves nothing against who shows the log.
+    ///
+    /// # Errors
+    /// As [`Copying::take_up`].
+    pub(super) fn is_astray(&self, shown: &MirrorStore) -> Result<bool, FollowError> {
+        let head = self.store.head()?.filter(|head| head.checkpoint.is_empty());
+        let Some(head) = head else { return Ok(false) };
+        let claimed = shown.checkpoint();
+        self.check_claim(claimed)?;
+        if claimed.size <= head.size {
+            return Ok(true);
+        }
+        let tree = TileTree::load(head.size, |tile| self.store.tile(tile))?;
+        Ok(!leads_to(&mut prover(shown, claimed.size), &tree, claimed)?)
+    }
+
     /// Whether the shown checkpoint is one of this ledger, by what it says of itself.
     fn check_claim(&self, claimed: &Checkpoint) -> Result<(), FollowError> {
         let broken = |why: String| FollowError::broken("the checkpoint", why);
@@ -177,12 +195,13 @@ impl Copying<'_> {
         let size = own.as_ref().map_or(TreeSize::default(), |own| own.size);
         let mut expected = own.map(|own| own.token());
         let mut tree = TileTree::load(size, |tile| self.store.tile(tile))?;
+        let mut proofs = prover(shown, claimed.size);
         while tree.size() < claimed.size {
             let most = tree.size().get().saturating_add(COPY_ENTRIES_AT_ONCE);
             let end = TreeSize::new(claimed.size.get().min(most));
             let (mut batch, grown) = read(shown, tree, end)?;
             keys.splice(0..0, candidate_keys_in(batch.leaves.iter().cloned(), self.trust));
-            if !leads_to(shown, &grown, claimed)? {
+            if !leads_to(&mut proofs, &grown, claimed)? {
                 return Err(self.diverged(shown, had, note, keys)?);
             }
             if end == claimed.size {
@@ -260,7 +279,7 @@ fn read(
 
 /// Whether a tree is the claimed one, or the beginning of it by the tiles that are shown.
 fn leads_to(
-    shown: &MirrorStore,
+    proofs: &mut Prover<impl FnMut(Tile) -> Result<Option<Vec<u8>>, StoreError>>,
     tree: &TileTree,
     claimed: &Checkpoint,
 ) -> Result<bool, FollowError> {
@@ -268,7 +287,7 @@ fn leads_to(
     if size == claimed.size {
         return Ok(root == claimed.root);
     }
-    let hashes = match prover(shown, claimed.size).consistency(size) {
+    let hashes = match proofs.consistency(size) {
         Err(error @ StoreError::Unavailable { .. }) => {
             return Err(FollowError::Failed(error.into()));
         }

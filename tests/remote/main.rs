@@ -16,7 +16,11 @@ mod commands;
 mod copies;
 mod credentials;
 mod ends;
+mod long;
 mod rotated;
+#[allow(dead_code, reason = "what the tests of the server need besides")]
+#[path = "../serve/running.rs"]
+mod running;
 mod serving;
 mod shown;
 mod tour;

@@ -3,10 +3,18 @@
 use std::fs;
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::process::{Child, Stdio};
+use std::sync::atomic::{AtomicU8, Ordering};
 
 use serde_json::Value;
 
 use crate::common::Stage;
+
+/// An address of this machine that no other server here has, on any port: one that is started
+/// again finds it free.
+pub(crate) fn address_of_its_own() -> String {
+    static TAKEN: AtomicU8 = AtomicU8::new(1);
+    format!("127.0.0.{}:0", TAKEN.fetch_add(1, Ordering::SeqCst) + 1)
+}
 
 /// Lets everybody read, in the settings.
 const OPEN: &str = "\n[ledger.\"localhost/shop\".serve]\nreading = \"open\"\nwords = \"open\"\n";
@@ -25,7 +33,7 @@ impl Serving {
         if !text.contains(OPEN) {
             fs::write(&settings, format!("{text}{OPEN}")).unwrap();
         }
-        Self::start_at(stage, "127.0.0.1:0")
+        Self::start_at(stage, &address_of_its_own())
     }
 
     /// Starts one again, at an address where one was before.

@@ -24,6 +24,7 @@ use countersign::statement::envelope::Envelope;
 use countersign::verify::trust::TrustRoot;
 
 use crate::common::Stage;
+use crate::serving::address_of_its_own;
 
 const LONG: Duration = Duration::from_secs(60);
 const LIMITS: Limits = Limits {
@@ -119,7 +120,7 @@ pub(crate) struct Server {
 impl Server {
     pub(crate) fn start(ledger: &Ledger) -> Self {
         ledger.bring_up();
-        Self::start_at(ledger, "127.0.0.1:0")
+        Self::start_at(ledger, &address_of_its_own())
     }
 
     /// The same without looking at the ledger first.

@@ -27,6 +27,7 @@ use crate::ledger::store::{Store as _, StoreError};
 use crate::note::SignedNote;
 use crate::note::key::NoteSigner;
 use crate::store::durable::{self, MODE_PRIVATE};
+use crate::store::lock::LedgerLock;
 use crate::store::sled::SledStore;
 use crate::view::View;
 
@@ -61,10 +62,16 @@ impl Session {
         let damaged = |error| SessionError::of_copy(opening.folder, error);
         let (file, secret) = secret(opening.folder, opening.trust.origin().as_str())?;
         let opening = &Opening { ledger_key: &file, ..*opening };
-        let store = open_store(opening).map_err(|error| damaged(error.into()))?;
         let server = Arc::new(server);
-        let copying = Copying { store: &store, folder: &folder, trust: opening.trust };
-        let note = bring_up(&copying, &server).map_err(damaged)?;
+        let (store, note) = loop {
+            let store = open_store(opening).map_err(|error| damaged(error.into()))?;
+            let copying = Copying { store: &store, folder: &folder, trust: opening.trust };
+            if let Some(note) = bring_up(&copying, &server).map_err(damaged)? {
+                break (store, note);
+            }
+            drop(store);
+            clear(opening)?;
+        };
         remember_url(opening.folder, server.url())?;
         if folder.email_salt().is_err() {
             folder.write_email_salt(&server.salt()?)?;
@@ -115,7 +122,7 @@ impl Session {
     /// Brings an opened copy up to what the server shows now.
     pub(super) fn follow(&mut self, server: &Arc<Server>) -> Result<(), SessionError> {
         let copying = Copying { store: &self.store, folder: &self.folder, trust: &self.trust };
-        let note = bring_up(&copying, server)?;
+        let Some(note) = bring_up(&copying, server)? else { return Ok(()) };
         let Some(head) = self.store.head()? else { return Ok(()) };
         if head.size == self.size() {
             return Ok(());
@@ -161,6 +168,18 @@ impl Session {
 fn open_store(opening: &Opening<'_>) -> Result<SledStore, StoreError> {
     let wait = Duration::from_millis(LOCK_WAIT_MILLISECONDS_MAX);
     SledStore::open(opening.folder, opening.command, wait)
+}
+
+/// Takes away what a download left that was broken off.
+fn clear(opening: &Opening<'_>) -> Result<(), StoreError> {
+    let wait = Duration::from_millis(LOCK_WAIT_MILLISECONDS_MAX);
+    let _lock = LedgerLock::take(&opening.folder.join("lock"), opening.command, wait)?;
+    for name in ["checkpoint", "view.json"] {
+        durable::remove(&opening.folder.join(name))?;
+    }
+    let store = opening.folder.join("sled");
+    std::fs::remove_dir_all(&store)
+        .map_err(|error| durable::failed("cannot remove", &store, &error))
 }
 
 /// The copy's own secret, made once, and its file.

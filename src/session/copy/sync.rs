@@ -9,7 +9,8 @@ use crate::session::error::SessionError;
 use crate::session::shown::{Copying, FollowError};
 use crate::store::mirror::MirrorStore;
 
-/// Takes up what is new. Gives the server's checkpoint, with the cosignatures that it has.
+/// Takes up what is new. Gives the server's checkpoint, with the cosignatures that it has; none
+/// where what a broken download left has to be taken away first.
 ///
 /// # Errors
 /// [`SessionError`]: nobody answers; or the server shows a shorter or another history than the
@@ -17,12 +18,17 @@ use crate::store::mirror::MirrorStore;
 pub(super) fn bring_up(
     copy: &Copying<'_>,
     server: &Arc<Server>,
-) -> Result<SignedNote, SessionError> {
+) -> Result<Option<SignedNote>, SessionError> {
     let note = server.checkpoint()?;
     let files = Box::new(ServedFiles(Arc::clone(server)));
     let shown = MirrorStore::showing(files, &note, "the checkpoint").map_err(FollowError::of_shown);
-    let outcome = shown.and_then(|shown| copy.take_up(&shown));
-    outcome.map(|()| note).map_err(|error| told(error, server.url()))
+    let outcome = shown.and_then(|shown| {
+        if copy.is_astray(&shown)? {
+            return Ok(None);
+        }
+        copy.take_up(&shown).map(|()| Some(note))
+    });
+    outcome.map_err(|error| told(error, server.url()))
 }
 
 /// Why the copy is not what the server shows.
