@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::io::{BufRead as _, BufReader};
+use std::os::unix::process::ExitStatusExt as _;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
@@ -157,8 +158,28 @@ fn one_that_goes_on_is_killed_and_resumed() {
     let (mut child, mut lines) = start(&watched);
     let line = lines.next().unwrap().unwrap();
     assert!(!told.contains(&line), "{line}");
-    child.kill().unwrap();
-    child.wait().unwrap();
+    // Section 4: SIGTERM ends it as SIGKILL does, and it says so.
+    let id = child.id().to_string();
+    assert!(Command::new("kill").args(["-TERM", &id]).status().unwrap().success());
+    assert_eq!(child.wait().unwrap().signal(), Some(15));
+    watched.look().expect(0, &[]);
+}
+
+/// Section 4: the alarms are what it prints, whatever else it is to be silent about.
+#[test]
+fn quiet_it_prints_the_alarms_alone() {
+    let mut watched = Watched::new("quiet");
+    watched.publish();
+    let quiet = |watched: &Watched| watched.look_with(&["-q"]);
+    assert_eq!(quiet(&watched).expect(0, &[]).talk, "");
+    let head = watched.stage.change("three\n", "More", false);
+    watched.break_glass(&head, None);
+    watched.publish();
+    assert_eq!(quiet(&watched).expect(1, &["OVERRIDE"]).talk, "");
+    // An error is told.
+    fs::remove_dir_all(watched.mirror()).unwrap();
+    let away = quiet(&watched).expect(4, &[]);
+    assert!(away.talk.starts_with("countersign: error: "), "{}", away.talk);
 }
 
 #[test]
