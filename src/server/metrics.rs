@@ -1,6 +1,7 @@
-//! What is counted and measured, in the text format of OpenMetrics (`spec/server.md` section 1).
+//! What is counted and measured, in the text formats of Prometheus (`spec/server.md` section 1).
 
-use std::fmt;
+use std::collections::BTreeSet;
+use std::fmt::{self, Write as _};
 
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::encoding::text::encode;
@@ -12,8 +13,30 @@ use prometheus_client::registry::{Registry, Unit};
 
 use super::events::Event;
 
-/// The content type of what is answered.
-pub(super) const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+/// How what is counted is written: the older form, which everything reads, unless the newer is
+/// asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Form {
+    /// The text format of Prometheus.
+    Text,
+    /// OpenMetrics.
+    OpenMetrics,
+}
+
+impl Form {
+    /// The form that an `Accept` line asks for.
+    pub(super) fn of(accept: &str) -> Self {
+        if accept.contains("application/openmetrics-text") { Self::OpenMetrics } else { Self::Text }
+    }
+
+    /// Its content type.
+    pub(super) const fn content_type(self) -> &'static str {
+        match self {
+            Self::Text => "text/plain; version=0.0.4; charset=utf-8",
+            Self::OpenMetrics => "application/openmetrics-text; version=1.0.0; charset=utf-8",
+        }
+    }
+}
 
 /// Requests are counted by these. A resource is a word of ours, never a path that somebody sent, so
 /// that nobody makes many of them.
@@ -144,14 +167,39 @@ impl Metrics {
     }
 
     /// The text, with how many entries there are and how many requests wait.
-    pub(super) fn text(&self, entries: u64, waiting: usize) -> String {
+    pub(super) fn text(&self, form: Form, entries: u64, waiting: usize) -> String {
         self.entries.set(i64::try_from(entries).unwrap_or(i64::MAX));
         self.waiting.set(i64::try_from(waiting).unwrap_or(i64::MAX));
         let mut text = String::new();
         // Writing to a String cannot fail.
         let _ = encode(&mut text, &self.registry);
-        text
+        match form {
+            Form::OpenMetrics => text,
+            Form::Text => older(&text),
+        }
     }
+}
+
+/// The same in the older form: there a counter is called in its comments as in its lines, and a
+/// unit and an end are not known.
+fn older(text: &str) -> String {
+    let counters: BTreeSet<_> = text
+        .lines()
+        .filter_map(|line| line.strip_prefix("# TYPE ")?.strip_suffix(" counter"))
+        .collect();
+    let mut lines = String::with_capacity(text.len());
+    for line in text.lines() {
+        let mut words = line.splitn(4, ' ');
+        match (words.next(), words.next(), words.next(), words.next()) {
+            (Some("#"), Some("UNIT" | "EOF"), ..) => {}
+            (Some("#"), Some(what), Some(name), Some(rest)) if counters.contains(name) => {
+                // Writing to a String cannot fail.
+                let _ = writeln!(lines, "# {what} {name}_total {rest}");
+            }
+            _ => lines.extend([line, "\n"]),
+        }
+    }
+    lines
 }
 
 /// What a path is of, in a word.

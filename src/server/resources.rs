@@ -4,12 +4,13 @@ use std::sync::Arc;
 
 use axum::body::{Body, Bytes};
 use axum::extract::{Path, State};
-use axum::http::header::{CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE};
-use axum::http::{HeaderName, HeaderValue, Method, StatusCode};
+use axum::http::header::{ACCEPT, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, VARY};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use axum::response::{IntoResponse as _, Response};
 
 use super::Server;
 use super::content::held;
+use super::metrics::Form;
 use super::problem::Problem;
 use crate::base::digest::{Commitment, ContentDigest};
 use crate::ledger::tiles::LogFile;
@@ -118,10 +119,12 @@ pub(super) async fn health(State(server): State<Arc<Server>>) -> Answered {
     Err(Problem::unavailable("the last commit failed"))
 }
 
-pub(super) async fn metrics(State(server): State<Arc<Server>>) -> Response {
+pub(super) async fn metrics(State(server): State<Arc<Server>>, headers: HeaderMap) -> Response {
+    let accept = headers.get(ACCEPT).and_then(|value| value.to_str().ok());
+    let form = Form::of(accept.unwrap_or_default());
     let size = server.current.get().session.size().get();
-    let text = server.metrics.text(size, server.orders.waiting());
-    (head(super::metrics::CONTENT_TYPE, "no-store"), text).into_response()
+    let text = server.metrics.text(form, size, server.orders.waiting());
+    (head(form.content_type(), "no-store"), [(VARY, "accept")], text).into_response()
 }
 
 /// The page for machines.

@@ -124,10 +124,10 @@ fn a_certificate_that_cannot_be_used_is_told() {
     refused.refused(2, "it holds no certificate in PEM");
 }
 
-/// What `/metrics` says is read by the parser of Prometheus's own client for Python, and counts
-/// what was done.
+/// What `/metrics` says counts what was done, and is read by others: OpenMetrics by the parser of
+/// Prometheus's own client for Python, the older form by its linter.
 #[test]
-fn metrics_are_read_by_another_parser() {
+fn metrics_are_read_by_other_parsers() {
     let stage = Stage::begun("serve-metrics");
     settings(&stage, OPEN);
     let ada = Hand::of(&stage, "ada");
@@ -136,11 +136,16 @@ fn metrics_are_read_by_another_parser() {
     running.hand_in(&[ada.approves(1), ada.approves(2)]);
     running.hand_in(&[ada.approves(3)]);
     running.get("/nothing");
-    let answer = running.get("/metrics");
-    assert_eq!(answer.status, 200);
-    let kind = answer.content_type.clone().unwrap();
+    let metrics = |accept: &str| {
+        let request = ureq::get(running.at("/metrics")).header("accept", accept);
+        let mut answer = request.call().unwrap();
+        let kind = answer.headers()["content-type"].to_str().unwrap().to_owned();
+        (kind, answer.body_mut().read_to_string().unwrap())
+    };
+    let asked = "application/openmetrics-text;version=1.0.0,text/plain;version=0.0.4;q=0.5";
+    let ((kind, text), (older_kind, older)) = (metrics(asked), metrics("*/*"));
     assert_eq!(kind, "application/openmetrics-text; version=1.0.0; charset=utf-8");
-    let text = String::from_utf8(answer.body).unwrap();
+    assert_eq!(older_kind, "text/plain; version=0.0.4; charset=utf-8");
     for line in [
         "countersign_statements_total{outcome=\"taken_up\"} 3",
         "countersign_requests_total{resource=\"statements\",status=\"200\"} 2",
@@ -148,9 +153,12 @@ fn metrics_are_read_by_another_parser() {
         &format!("countersign_entries {}", size + 3),
         "countersign_waiting_requests 0",
     ] {
-        assert!(text.lines().any(|found| found == line), "{line} is not in\n{text}");
+        for text in [&text, &older] {
+            assert!(text.lines().any(|found| found == line), "{line} is not in\n{text}");
+        }
     }
     assert_eq!(running.end().0, Some(0));
+    lint(&stage, &older);
     let Some(python) = python("prometheus_client") else {
         println!("skipped: prometheus_client is not installed, no other parser read the metrics");
         return;
@@ -170,6 +178,24 @@ fn metrics_are_read_by_another_parser() {
         assert!(names.contains(found), "{found} is not in {names}");
     }
     assert!(!names.contains("False"), "{names}");
+}
+
+/// `promtool check metrics` finds nothing, and does find something where there is something.
+#[allow(clippy::disallowed_methods, reason = "tests/run says where it is")]
+fn lint(stage: &Stage, text: &str) {
+    let Ok(promtool) = std::env::var("COUNTERSIGN_PROMTOOL") else {
+        println!("skipped: promtool is not installed, it did not read the metrics");
+        return;
+    };
+    let check = |text: &str| {
+        let file = stage.write(stage.root().join("lint.txt"), text);
+        let mut command = Command::new(&promtool);
+        Output::of(command.args(["check", "metrics"]).stdin(fs::File::open(file).unwrap()))
+    };
+    let found = check(text);
+    assert_eq!((found.status, found.talk.as_str()), (0, ""), "{text}");
+    let wrong = text.replace("# HELP countersign_entries", "# without");
+    assert_ne!(check(&wrong).status, 0, "it finds what is wrong");
 }
 
 /// The description holds: schemathesis, which reads it and tries what it says and what it does not,
