@@ -144,7 +144,8 @@ fn verifies(bytes: &[u8], desk: &Desk, now: Timestamp) -> Result<(), CliError> {
 }
 
 /// The bundle of a decision that was made before, compact. `signer` attests it where it has the
-/// key that the decision was signed with: nobody attests what another has judged.
+/// key that the decision was signed with: nobody attests what another has judged. `folded` is the
+/// ledger as the bundle before needed it, and then as this one does.
 ///
 /// # Errors
 /// Where the entry is no decision, or what it rests on is not at hand.
@@ -153,6 +154,7 @@ pub(crate) fn of_decision(
     desk: &Desk,
     index: EntryIndex,
     signer: Option<&dyn Signer>,
+    folded: &mut View,
     now: Timestamp,
 ) -> Result<Vec<u8>, CliError> {
     let repository = desk.need_repository()?;
@@ -168,15 +170,16 @@ pub(crate) fn of_decision(
         time: entry.time(),
     };
     let seen = entry.statement().seen.map(|seen| seen.size).unwrap_or_default();
-    let view = desk.session.view_as_of(seen)?;
+    *folded = desk.session.advance(std::mem::take(folded), seen)?;
+    let view = &*folded;
     let cover = said.cover.map(|digest| desk.session.blobs().get(&digest)).transpose();
     let cover = cover.map_err(SessionError::from)?.flatten();
     let cover = cover.and_then(|bytes| Cover::parse(&bytes).ok());
-    let gathered = gather_as_of(&desk.session, repository, &question, &view, cover.as_ref())?;
+    let gathered = gather_as_of(&desk.session, repository, &question, view, cover.as_ref())?;
     let drafted = Drafted {
         question: &question,
         gathered: &gathered,
-        view: &view,
+        view,
         decision: Some(entry.entry()),
         previous: None,
     };

@@ -200,6 +200,8 @@ async fn verdict(State(office): State<Arc<Office>>, uri: Uri) -> Answered {
 async fn bundle(State(office): State<Arc<Office>>, Path(entry): Path<String>) -> Answered {
     let nothing = || Problem::not_found("there is no decision at that entry");
     let index = EntryIndex::new(undecimal(&entry).map_err(|_| nothing())?);
+    // One bundle at a time is made, and it waits for a place among those that judge.
+    let mut folded = office.folded().await;
     let place = office.judging().await;
     let shared = Arc::clone(&office);
     let bytes = office.server().work(move || {
@@ -211,7 +213,7 @@ async fn bundle(State(office): State<Arc<Office>>, Path(entry): Path<String>) ->
         let Says::Decision(said) = &entry.statement().says else { return Err(nothing()) };
         let desk = shared.desk(&snapshot, Some(&said.repository)).map_err(problem)?;
         let signer = shared.gate_key().map(|signer| -> &dyn Signer { signer });
-        let bytes = of_decision(&desk, index, signer, shared.now()).map_err(problem);
+        let bytes = of_decision(&desk, index, signer, &mut folded, shared.now()).map_err(problem);
         drop(place);
         bytes
     });

@@ -6,7 +6,7 @@ use std::num::NonZero;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{Mutex, OwnedMutexGuard, OwnedSemaphorePermit, Semaphore};
 
 use crate::base::name::{RepositoryName, WitnessName};
 use crate::base::time::{Clock, Timestamp};
@@ -18,12 +18,15 @@ use crate::git::Repository;
 use crate::key::SeedSigner;
 use crate::server::{Server, Snapshot};
 use crate::verify::trust::TrustRoot;
+use crate::view::View;
 
 /// What every request may need: the server, and what commands are run with.
 pub(crate) struct Office {
     server: Arc<Server>,
     parts: Parts,
     judging: Arc<Semaphore>,
+    /// The ledger as the last bundle needed it: the next is folded on from there.
+    folded: Arc<Mutex<View>>,
 }
 
 /// What an office is made of.
@@ -45,7 +48,7 @@ impl Office {
     pub(crate) fn new(server: Arc<Server>, parts: Parts) -> Arc<Self> {
         let processors = std::thread::available_parallelism().map_or(1, NonZero::get);
         let judging = Arc::new(Semaphore::new(processors.saturating_sub(1).max(1)));
-        Arc::new(Self { server, parts, judging })
+        Arc::new(Self { server, parts, judging, folded: Arc::default() })
     }
 
     /// The server.
@@ -68,6 +71,12 @@ impl Office {
     pub(super) async fn judging(&self) -> Option<OwnedSemaphorePermit> {
         // Nobody closes the semaphore.
         Arc::clone(&self.judging).acquire_owned().await.ok()
+    }
+
+    /// The ledger as it was at some time, to be folded on. Whoever has it is alone in that: what
+    /// others ask for waits behind one such work at most.
+    pub(super) async fn folded(&self) -> OwnedMutexGuard<View> {
+        Arc::clone(&self.folded).lock_owned().await
     }
 
     /// A desk on a snapshot, as a command in the clone of that repository has it; where none is
