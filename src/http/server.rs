@@ -7,7 +7,7 @@
 
 use std::convert::Infallible;
 use std::io;
-use std::net::TcpListener;
+use std::net::{IpAddr, TcpListener};
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,7 +17,9 @@ use axum::extract::{DefaultBodyLimit, Request};
 use axum::http::StatusCode;
 use axum::middleware::{Next, from_fn};
 use axum::response::{IntoResponse as _, Response};
+use hyper::body::Incoming;
 use hyper::server::conn::http1;
+use hyper::service::{Service as _, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -31,6 +33,10 @@ use crate::base::limits::{HTTP_HEAD_BYTES_MAX, HTTP_HEAD_LINES_MAX};
 
 /// How long to rest where no connection can be accepted, as when there are no file handles left.
 const ACCEPT_AGAIN_AFTER: Duration = Duration::from_millis(50);
+
+/// Who is at the other side of a connection, as far as the network tells: each request has it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Peer(pub IpAddr);
 
 /// What one server may spend.
 #[derive(Debug, Clone, Copy)]
@@ -125,21 +131,22 @@ async fn run(
             (place, listener.accept().await)
         };
         let Some((place, accepted)) = either(next, stop.as_mut()).await else { break };
-        let Ok((stream, _)) = accepted else {
+        let Ok((stream, address)) = accepted else {
             sleep(ACCEPT_AGAIN_AFTER).await;
             continue;
         };
         let (tls, routes, ends) = (tls.clone(), routes.clone(), ends.clone());
+        let peer = Peer(address.ip());
         connections.spawn(async move {
             // An answer in several parts does not wait for the first to be confirmed.
             drop(stream.set_nodelay(true));
             match tls {
-                None => connection(stream, routes, limits, ends).await,
+                None => connection(stream, peer, routes, limits, ends).await,
                 // Who does not get through to the end of the handshake costs as much as a head.
                 Some(tls) => {
                     let accepted = tls.acceptor().accept(stream);
                     if let Ok(Ok(stream)) = timeout(limits.head_wait, accepted).await {
-                        connection(stream, routes, limits, ends).await;
+                        connection(stream, peer, routes, limits, ends).await;
                     }
                 }
             }
@@ -155,16 +162,22 @@ async fn run(
 /// Drives one connection to its end. A failure is the business of who is at the other side.
 async fn connection(
     stream: impl AsyncRead + AsyncWrite + Unpin,
+    peer: Peer,
     routes: Router,
     limits: Limits,
     mut ends: watch::Receiver<()>,
 ) {
+    let routes = TowerToHyperService::new(routes);
+    let routes = service_fn(move |mut request: hyper::Request<Incoming>| {
+        request.extensions_mut().insert(peer);
+        routes.call(request)
+    });
     let driven = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(limits.head_wait)
         .max_headers(HTTP_HEAD_LINES_MAX)
         .max_buf_size(HTTP_HEAD_BYTES_MAX)
-        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(routes));
+        .serve_connection(TokioIo::new(stream), routes);
     let mut driven = pin!(driven);
     // The sender sends nothing: that it is gone is the word.
     let ends = async move { while ends.changed().await.is_ok() {} };

@@ -1,5 +1,6 @@
 //! What happens, for the log: told to whoever listens, and never waited for.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
@@ -26,6 +27,8 @@ pub enum Event {
         elapsed: Duration,
         /// The name of its token.
         token: Option<String>,
+        /// Where it came from: where a proxy stands before the server, that.
+        peer: Option<IpAddr>,
     },
     /// A statement was judged.
     Judged {

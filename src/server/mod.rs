@@ -40,7 +40,7 @@ use crate::base::name::{MemberId, WitnessName};
 use crate::base::position::TreeSize;
 use crate::base::time::Clock;
 use crate::config::WitnessAddress;
-use crate::http::server::Limits;
+use crate::http::server::{Limits, Peer};
 use crate::ledger::receipt::EntryProof;
 use crate::session::{Session, SessionError};
 use crate::statement::envelope::Envelope;
@@ -321,6 +321,7 @@ impl Server {
 async fn around(State(server): State<Arc<Server>>, request: Request, next: Next) -> Response {
     let start = Instant::now();
     let (method, path) = (request.method().to_string(), request.uri().path().to_owned());
+    let peer = request.extensions().get::<Peer>().map(|peer| peer.0);
     let late = axum::http::StatusCode::REQUEST_TIMEOUT;
     let answered = timeout(REQUEST_WAIT, next.run(request)).await;
     let mut response = answered.unwrap_or_else(|_| Problem::of_status(late).into_response());
@@ -338,6 +339,6 @@ async fn around(State(server): State<Arc<Server>>, request: Request, next: Next)
     let token = response.extensions().get::<Bearer>().map(|bearer| bearer.0.clone());
     let elapsed = start.elapsed();
     let status = status.as_u16();
-    server.teller.tell(Event::Answered { method, path, status, elapsed, token });
+    server.teller.tell(Event::Answered { method, path, status, elapsed, token, peer });
     response
 }

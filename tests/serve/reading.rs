@@ -6,6 +6,8 @@ use countersign::merkle;
 use countersign::merkle::tile::{HASH_BYTES, TILE_WIDTH, Tile};
 use countersign::merkle::tree::TileTree;
 
+use serde_json::Value;
+
 use crate::common::Stage;
 use crate::running::*;
 
@@ -85,6 +87,27 @@ fn caches_are_told_what_they_may_keep() {
     assert_eq!(cached("/v1/salt"), ("no-store".to_owned(), bytes));
     assert_eq!(running.get("/v1/salt").body.len(), 32);
     assert_eq!(running.end().0, Some(0));
+}
+
+/// The log tells who asked for what: what only reads with `-v` alone.
+#[test]
+fn the_log_tells_where_requests_come_from() {
+    let stage = Stage::begun("serve-log");
+    settings(&stage, OPEN);
+    for (arguments, paths) in [
+        (&["serve", "--json", "--listen", "127.0.0.1:0"][..], &["/nothing"][..]),
+        (&["serve", "--json", "-v", "--listen", "127.0.0.1:0"], &["/checkpoint", "/nothing"]),
+    ] {
+        let running = Running::of(stage.command(arguments));
+        running.get("/checkpoint?secret=1");
+        running.get("/nothing");
+        let log = running.end().1;
+        let lines = log.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+        let answered: Vec<_> = lines.filter(|line| line["event"] == "answered").collect();
+        let told: Vec<_> = answered.iter().map(|line| line["path"].as_str().unwrap()).collect();
+        assert_eq!(told, paths);
+        assert!(answered.iter().all(|line| line["peer"] == "127.0.0.1"), "{log}");
+    }
 }
 
 /// One process owns the ledger: whoever else wants it is told who has it, in one line.

@@ -1,5 +1,7 @@
 //! The log of a server: a line of JSON for each event, on standard error.
 
+use std::net::IpAddr;
+
 use serde::Serialize;
 
 use crate::base::time::Timestamp;
@@ -27,6 +29,8 @@ enum Said<'a> {
         microseconds: u128,
         #[serde(skip_serializing_if = "Option::is_none")]
         token: Option<&'a str>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        peer: Option<IpAddr>,
     },
     Judged {
         statement: &'a str,
@@ -69,7 +73,7 @@ pub(crate) fn tell(ui: &mut Ui, event: &Event, lost: u64, now: Timestamp) {
         ui.log(&Line { time: time(), level, event, said: Said::Lost { lines: lost } });
     }
     let (level, name, said) = match event {
-        Event::Answered { method, path, status, elapsed, token } => {
+        Event::Answered { method, path, status, elapsed, token, peer } => {
             let reads = matches!(method.as_str(), "GET" | "HEAD");
             let level = match status {
                 500.. => "error",
@@ -84,6 +88,7 @@ pub(crate) fn tell(ui: &mut Ui, event: &Event, lost: u64, now: Timestamp) {
                 status: *status,
                 microseconds: elapsed.as_micros(),
                 token: token.as_deref(),
+                peer: *peer,
             };
             (level, "answered", said)
         }
