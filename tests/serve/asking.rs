@@ -1,7 +1,10 @@
 //! What commands print, asked of a server, and its own gate (`spec/server.md` sections 1 and 4).
 
-use std::fs;
+use std::fs::{self, OpenOptions};
+use std::io::Write as _;
 use std::process::Command;
+use std::sync::mpsc::channel;
+use std::thread;
 
 use countersign::base::limits::QUESTION_BYTES_MAX;
 use serde_json::{Value, json};
@@ -104,6 +107,47 @@ fn commands_and_server_say_the_same() {
         assert_eq!(answer.status, status, "{path}: {}", String::from_utf8_lossy(&answer.body));
         error(&answer);
     }
+    assert_eq!(running.end().0, Some(0));
+}
+
+/// A sign-off that comes while the server judges counts: the decision rests on the ledger as it is
+/// when it is appended.
+#[test]
+fn a_decision_is_judged_anew_where_the_ledger_has_grown() {
+    let stage = stage("serve-grown");
+    let change = stage.change_of("main..retry");
+    let head = stage.git(["rev-parse", "retry"]);
+    let running = Running::start(&stage);
+    // Who judges waits for what a branch is, until it is told.
+    let branch = stage.root().join("served.git/refs/heads/slow");
+    Output::of(stage.program("mkfifo").arg(&branch)).ok();
+    let question = json!({"service": "shop", "environment": "production", "revision": "slow"});
+    let (judges, judging) = channel();
+    let (goes_on, going_on) = channel::<()>();
+    thread::spawn(move || {
+        while let Ok(mut branch) = OpenOptions::new().write(true).open(&branch) {
+            let _ = judges.send(());
+            // Once it may go on it need not ask again.
+            let _ = going_on.recv();
+            let _ = writeln!(branch, "{head}");
+        }
+    });
+    thread::scope(|scope| {
+        let asked = scope.spawn(|| decide(&running, Some(TOKEN), &question));
+        judging.recv().unwrap();
+        let approve = ["approve", "retry", "--expect", &change];
+        let mut cleo = stage.as_user("cleo").command(approve);
+        Output::of(cleo.env("COUNTERSIGN_LEDGER", &running.url)).ok();
+        let approval = checkpoint(&stage, &running).size().get() - 1;
+        drop(goes_on);
+        let (status, said) = asked.join().unwrap();
+        assert_eq!(status, 200, "{said}");
+        // Judged with the sign-off, and on no other ledger than that it stands in.
+        let has = &said["verdict"]["nearly"]["has"][0]["entry"];
+        assert_eq!((has, &said["verdict"]["size"]), (&json!(approval), &json!(approval + 1)));
+        assert_eq!(said["decision"]["entry"], approval + 1);
+        assert!(judging.recv().is_ok(), "it was judged once");
+    });
     assert_eq!(running.end().0, Some(0));
 }
 

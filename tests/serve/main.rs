@@ -15,6 +15,7 @@ mod common;
 mod faults;
 mod handing;
 mod kills;
+mod mirrored;
 mod reading;
 mod running;
 mod wire;
