@@ -94,6 +94,7 @@ impl IntoResponse for Problem {
         let body = serde_json::to_vec(&told).unwrap_or_default();
         let head = [(CONTENT_TYPE, "application/json"), (CACHE_CONTROL, "no-store")];
         let mut response = (self.status, head, body).into_response();
+        response.extensions_mut().insert(self.clone());
         if let Some(seconds) = self.retry_after_seconds {
             response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(seconds));
         }

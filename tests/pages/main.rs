@@ -59,7 +59,7 @@ fn paths(stage: &Stage) -> Vec<String> {
         let (change, base, head) = (word("change"), word("base"), word("head"));
         paths.push(format!("/changes/{change}?base={base}&head={head}"));
     }
-    paths.push("/entries/99999".to_owned());
+    paths.extend(["/entries/99999", "/nowhere"].map(str::to_owned));
     paths
 }
 
@@ -112,7 +112,8 @@ fn every_page_is_sound_in_a_browser() {
         empty("violations");
         empty("wide");
         let is_missing = look["status"] == 404;
-        assert_eq!(is_missing, look["url"].as_str().unwrap().ends_with("/99999"), "{at}");
+        let url = look["url"].as_str().unwrap();
+        assert_eq!(is_missing, url.ends_with("/99999") || url.ends_with("/nowhere"), "{at}");
         // The console tells of an answer that is no page; nothing else is told.
         let told = look["console"].as_array().unwrap();
         assert!(told.is_empty() || (is_missing && told.len() == 1), "console of {at}: {told:?}");
@@ -176,12 +177,25 @@ fn the_first_word_is_the_answer() {
     let fault = running.answer("/entries/99999");
     assert_eq!(fault.0, 404);
     assert!(fault.1.contains("NOT FOUND"), "{}", fault.1);
+    // Every error is a page for who reads pages, and JSON for others.
     for path in ["/changes/xyz", "/members/No%20Body", "/deployments/x", "/nowhere", "/queue?x=1"] {
-        assert!((400..500).contains(&running.answer(path).0), "{path}");
+        let (status, body) = running.answer(path);
+        assert!((400..500).contains(&status), "{path}");
+        assert!(body.starts_with("<!DOCTYPE html>") && body.contains("<h1"), "{path}: {body}");
+        let mut answer = running.asked(path, "*/*");
+        assert_eq!((answer.status().as_u16(), kind(&answer)), (status, "application/json"));
+        let text = answer.body_mut().read_to_string().unwrap();
+        let said: Value = serde_json::from_str(&text).unwrap();
+        assert!(said["error"].is_string() && said["why"].is_string(), "{path}: {said}");
     }
+    assert_eq!(kind(&running.asked("/ledger", "*/*")), "text/html; charset=utf-8");
     // Commits that are named beside a change are believed only if they are that change.
     let page = running.page(&format!("/changes/{change}?base={other}&head={other}"));
     assert!(page.contains(&change) && !page.contains(&other), "{page}");
+}
+
+fn kind(answer: &ureq::http::Response<ureq::Body>) -> &str {
+    answer.headers()["content-type"].to_str().unwrap()
 }
 
 /// Pages name people: who may not read words is shown none.
@@ -194,7 +208,12 @@ fn pages_ask_for_a_token_where_words_do() {
         let (status, body) = running.answer(path);
         assert_eq!(status, 401, "{path}");
         assert!(!body.contains("Dan"), "{body}");
+        assert!(body.starts_with("<!DOCTYPE html>") && body.contains("NOT ALLOWED"), "{body}");
     }
+    let refused = running.asked("/queue", "text/html");
+    let asks = refused.headers().get_all("www-authenticate").iter();
+    assert_eq!(asks.count(), 2, "a browser asks for the token");
+    assert!(refused.headers()["content-security-policy"].to_str().unwrap().contains("'none'"));
     assert_eq!(running.answer("/style.css").0, 200);
     assert_eq!(running.answer("/icon.svg").0, 200);
 }

@@ -31,11 +31,16 @@ impl Running {
         format!("{}{path}", self.url)
     }
 
-    /// Status and body.
+    /// Status and body, as a browser asks for them.
     pub(crate) fn answer(&self, path: &str) -> (u16, String) {
-        let request = ureq::get(self.at(path)).config().http_status_as_error(false).build();
-        let mut answer = request.call().unwrap();
+        let mut answer = self.asked(path, "text/html,application/xhtml+xml,*/*;q=0.8");
         (answer.status().as_u16(), answer.body_mut().read_to_string().unwrap())
+    }
+
+    /// The answer to who accepts that.
+    pub(crate) fn asked(&self, path: &str, accept: &str) -> ureq::http::Response<ureq::Body> {
+        let request = ureq::get(self.at(path)).config().http_status_as_error(false).build();
+        request.header("accept", accept).call().unwrap()
     }
 
     /// A page that is there.

@@ -1,10 +1,12 @@
 //! A page that cannot be shown, and why.
 
+use axum::http::StatusCode;
 use maud::html;
 
 use super::parts::{Linked, Word, heading, told};
-use super::shell::{Frame, Part};
+use super::shell::{Frame, Part, document};
 use crate::cli::error::{CliError, ErrorKind};
+use crate::server::Problem;
 
 impl Frame {
     /// The page of an error: what, why, what next.
@@ -24,11 +26,19 @@ impl Frame {
     }
 }
 
-/// The status of an answer that is an error.
-pub(crate) const fn fault(kind: ErrorKind) -> u16 {
-    match kind {
-        ErrorKind::Usage => 404,
-        ErrorKind::Integrity => 500,
-        ErrorKind::Unavailable => 503,
-    }
+/// The page of an answer that is an error and no page: it says nothing of the ledger, for whoever
+/// reads it may not be allowed to read more.
+pub(crate) fn problem_page(problem: &Problem) -> String {
+    let word = match problem.status {
+        StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => Word::caution("NOT ALLOWED"),
+        StatusCode::NOT_FOUND => Word::caution("NOT FOUND"),
+        status if status.is_client_error() => Word::caution("NOT UNDERSTOOD"),
+        StatusCode::SERVICE_UNAVAILABLE => Word::bad("UNREACHABLE"),
+        _ => Word::bad("FAILED"),
+    };
+    let main = html! {
+        (heading(word, &html! { (Linked(&problem.why)) }))
+        p { a href="/" { "What is live" } " \u{b7} " a href="/queue" { "What waits" } }
+    };
+    document(Part::Elsewhere, word.text, &main, None)
 }

@@ -19,7 +19,7 @@ mod shell;
 pub(crate) use self::change::{ChangeArgs, ChangePage};
 pub(crate) use self::deployment::DeploymentPage;
 pub(crate) use self::entry::EntryPage;
-pub(crate) use self::fault::fault;
+pub(crate) use self::fault::problem_page;
 pub(crate) use self::ledger::LedgerPage;
 pub(crate) use self::member::{MemberPage, MembersPage};
 pub(crate) use self::overview::OverviewPage;

@@ -71,38 +71,7 @@ impl Frame {
 
     /// A page, as it is sent. `title` is what stands in the browser's tab.
     pub(super) fn page(&self, part: Part, title: &str, main: &Markup) -> String {
-        let page = html! {
-            (DOCTYPE)
-            html lang="en" {
-                head {
-                    meta charset="utf-8";
-                    meta name="viewport" content="width=device-width, initial-scale=1";
-                    meta name="color-scheme" content="light dark";
-                    title { (title) " \u{b7} countersign" }
-                    link rel="stylesheet" href="/style.css";
-                    link rel="icon" href="/icon.svg" type="image/svg+xml";
-                }
-                body {
-                    a.skip href="#main" { "Skip to the content" }
-                    header.top {
-                        p.mark { a href="/" { "countersign" } }
-                        nav aria-label="Parts" {
-                            ul {
-                                @for (other, path, name) in PARTS {
-                                    li {
-                                        @let here = (other == part).then_some("page");
-                                        a href=(path) aria-current=[here] { (name) }
-                                    }
-                                }
-                            }
-                        }
-                    }
-                    main #main tabindex="-1" { (main) }
-                    (self.foot())
-                }
-            }
-        };
-        seal(&page.into_string())
+        document(part, title, main, Some(self))
     }
 
     /// What the page rests on, and what no page proves.
@@ -128,6 +97,42 @@ impl Frame {
             }
         }
     }
+}
+
+/// A page as it is sent, with what it rests on at its foot.
+pub(super) fn document(part: Part, title: &str, main: &Markup, frame: Option<&Frame>) -> String {
+    let page = html! {
+        (DOCTYPE)
+        html lang="en" {
+            head {
+                meta charset="utf-8";
+                meta name="viewport" content="width=device-width, initial-scale=1";
+                meta name="color-scheme" content="light dark";
+                title { (title) " \u{b7} countersign" }
+                link rel="stylesheet" href="/style.css";
+                link rel="icon" href="/icon.svg" type="image/svg+xml";
+            }
+            body {
+                a.skip href="#main" { "Skip to the content" }
+                header.top {
+                    p.mark { a href="/" { "countersign" } }
+                    nav aria-label="Parts" {
+                        ul {
+                            @for (other, path, name) in PARTS {
+                                li {
+                                    @let here = (other == part).then_some("page");
+                                    a href=(path) aria-current=[here] { (name) }
+                                }
+                            }
+                        }
+                    }
+                }
+                main #main tabindex="-1" { (main) }
+                @if let Some(frame) = frame { (frame.foot()) }
+            }
+        }
+    };
+    seal(&page.into_string())
 }
 
 /// The first letter as a capital.

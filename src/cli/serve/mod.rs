@@ -10,6 +10,7 @@ mod pages;
 use std::sync::Arc;
 
 use axum::Router;
+use axum::middleware::from_fn;
 
 use crate::server::{Right, guarded};
 
@@ -24,5 +25,6 @@ pub(crate) fn routes(office: &Arc<Office>) -> Router {
     let deciding = deciding.with_state(Arc::clone(office));
     let pages = guarded(pages::routes(), server, Right::Words).with_state(Arc::clone(office));
     let style = pages::style().with_state(Arc::clone(office));
-    server.finish(server.routes().merge(answers).merge(deciding).merge(pages).merge(style))
+    let all = server.routes().merge(answers).merge(deciding).merge(pages).merge(style);
+    server.finish(all).layer(from_fn(pages::as_asked))
 }

@@ -2,24 +2,26 @@
 
 use std::sync::Arc;
 
-use axum::Router;
-use axum::extract::{Path, State};
-use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
-use axum::http::{HeaderName, HeaderValue, StatusCode, Uri};
+use axum::body::Body;
+use axum::extract::{Path, Request, State};
+use axum::http::header::{ACCEPT, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE};
+use axum::http::{HeaderName, HeaderValue, Uri};
+use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
+use axum::{Extension, Router};
 
 use super::Office;
-use super::answers::Query;
+use super::answers::{Query, problem};
 use crate::base::digest::ChangeHash;
 use crate::base::name::{MemberId, RepositoryName, Revision, ServiceName};
 use crate::base::position::EntryIndex;
 use crate::base::time::Timestamp;
 use crate::cli::desk::Desk;
-use crate::cli::error::CliError;
+use crate::cli::error::{CliError, ErrorKind};
 use crate::cli::pages::{
     ChangeArgs, ChangePage, DeploymentPage, EntryPage, Frame, HEADERS, ICON, LedgerPage,
-    MemberPage, MembersPage, OverviewPage, QueueArgs, QueuePage, STYLE, fault,
+    MemberPage, MembersPage, OverviewPage, QueueArgs, QueuePage, STYLE, problem_page,
 };
 use crate::cli::review::PlaceArgs;
 use crate::git::Range;
@@ -27,6 +29,9 @@ use crate::ledger::topics;
 use crate::policy::Policy;
 use crate::server::{Problem, Snapshot};
 use crate::statement::Says;
+
+/// What a page is.
+const HTML: &str = "text/html; charset=utf-8";
 
 type Answered = Result<Response, Problem>;
 
@@ -61,6 +66,28 @@ fn protected(mut response: Response) -> Response {
         response.headers_mut().insert(name, HeaderValue::from_static(value));
     }
     response
+}
+
+/// Errors as who asks can read them: a page for a browser, JSON for others, whatever was asked for.
+pub(super) async fn as_asked(request: Request, next: Next) -> Response {
+    let accept = request.headers().get(ACCEPT).and_then(|value| value.to_str().ok());
+    let is_browser = accept.is_some_and(|accept| accept.contains("text/html"));
+    let mut response = next.run(request).await;
+    let is_page = response.headers().get(CONTENT_TYPE).is_some_and(|kind| *kind == HTML);
+    if is_page == is_browser {
+        return response;
+    }
+    let Some(problem) = response.extensions_mut().remove::<Problem>() else { return response };
+    if !is_browser {
+        return problem.into_response();
+    }
+    let page = problem_page(&problem);
+    // What is said beside stays: how to come with a token, and when to come again.
+    let head = response.headers_mut();
+    head.remove(CONTENT_LENGTH);
+    head.insert(CONTENT_TYPE, HeaderValue::from_static(HTML));
+    *response.body_mut() = Body::from(page);
+    protected(response)
 }
 
 /// Whose clone a page is read in.
@@ -114,7 +141,7 @@ impl Office {
         page: impl FnOnce(&Desk, &Frame, Timestamp) -> Result<String, CliError> + Send + 'static,
     ) -> Answered {
         let office = Arc::clone(self);
-        let (status, page) = self
+        let found = self
             .server()
             .work(move || {
                 let snapshot = office.server().newest();
@@ -124,16 +151,22 @@ impl Office {
                 let found = clone.repository(&snapshot).and_then(|repository| {
                     page(&office.desk(&snapshot, repository.as_ref())?, &frame, now)
                 });
-                Ok(match found {
-                    Ok(page) => (200, page),
-                    Err(error) => (fault(error.kind), frame.fault(&error)),
-                })
+                Ok(found.map_err(|error| {
+                    let (kind, page) = (error.kind, frame.fault(&error));
+                    let told = problem(error);
+                    let is_missing = kind == ErrorKind::Usage;
+                    (if is_missing { Problem::not_found(told.why) } else { told }, page)
+                }))
             })
             .await?
-            .map_err(super::answers::problem)?;
-        let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        let head = [(CONTENT_TYPE, "text/html; charset=utf-8"), (CACHE_CONTROL, "no-cache")];
-        Ok(protected((status, head, page).into_response()))
+            .map_err(problem)?;
+        let head = [(CONTENT_TYPE, HTML), (CACHE_CONTROL, "no-cache")];
+        Ok(protected(match found {
+            Ok(page) => (head, page).into_response(),
+            Err((problem, page)) => {
+                (problem.status, Extension(problem), head, page).into_response()
+            }
+        }))
     }
 }
 
