@@ -79,6 +79,11 @@ def distinct(values):
     return len(set(values)) == len(values)
 
 
+def same(one, other, *members):
+    """Whether two objects say the same under these names."""
+    return all(one[member] == other[member] for member in members)
+
+
 def codes(**conditions):
     """The names whose conditions hold."""
     return [name for name, holds in conditions.items() if holds]
@@ -710,8 +715,7 @@ class Known:
 def verify_proof(data, known):
     """proof.md section 5: a report of what the file proves."""
     trust, leaf = known.trust, None
-    is_proof = data.startswith((PROOF_HEAD, b"old "))
-    proof = Proof(data) if is_proof else None
+    proof = Proof(data) if data.startswith((PROOF_HEAD, b"old ")) else None
     note = proof.checkpoint if proof else Checkpoint(data)
     report = {"proves": "checkpoint", "checkpoint": {"size": note.size, "root": note.root.hex()}}
     need(note.origin == trust.origin, f"it is of {note.origin}: name its trust root")
@@ -1332,12 +1336,10 @@ def marks():
 
 
 def tool_address(address):
-    """Section 3: `tool` for `address` and `github`, `flagged` for `flagged-address`."""
-    address = address.lower()
-    if len(address) > 320:
-        return None
-    flagged = "flagged" if marks()["flagged-address"].fullmatch(address) else None
-    return "tool" if marks()["tool"].fullmatch(address) else flagged
+    """Section 3: `tool` for `address` and `github`, or `flagged-address`."""
+    found = [kind for kind in ("tool", "flagged-address")
+             if len(address) <= 320 and marks()[kind].fullmatch(address.lower())]
+    return found[0] if found else None
 
 
 def is_marked(key, value):
@@ -1355,29 +1357,25 @@ def is_marked(key, value):
         or not addresses and key == b"co-authored-by" and marks()["model"].match(value))
 
 
+LOGICAL_LINE = re.compile(  # a trailer's key and value with the lines that go on, or another line
+    rb"^(?:([a-z0-9-]{1,64}) *:([^\n]*(?:\n[ \t][^\n]*)*)|([^\n]*))", re.M)
+
+
 def detected(commit):
     """Section 4: `generated`, `assisted`, or None where there is no mark."""
     if commit.author and tool_address(commit.author[1]) == "tool":
         return "generated"
-    people = [who for who in (commit.author, commit.committer) if who]
-    lines = [line.removesuffix(b"\r") for line in commit.message[:MIB].lower().split(b"\n")][::-1]
-    if marks()["subject"].match(lines[-1]) or any(
+    message = commit.message[:MIB].lower().replace(b"\r\n", b"\n").removesuffix(b"\r")
+    people, pair = filter(None, [commit.author, commit.committer]), {b"model": [], b"agent": []}
+    if marks()["subject"].match(message.partition(b"\n")[0]) or any(
             tool_address(address) or marks()["name-end"].match(name.lower())
             for name, address in people):
         return "assisted"
-    pair = {b"model": [], b"agent": []}
-    while lines:
-        line = lines.pop()
-        trailer = re.match(rb"([a-z0-9-]{1,64}) *:(.*)", line, re.S)
-        if not trailer:
-            if marks()["line"].match(line) or marks()["robot"].match(line):
-                return "assisted"
-            continue
-        key, value = trailer.groups()
-        while lines and lines[-1][:1] in (b" ", b"\t"):
-            value += b" " + lines.pop().strip()
-        value = value.strip()[:1024]
-        if is_marked(key, value):
+    for key, value, line in LOGICAL_LINE.findall(message):
+        first, *further = value.split(b"\n")
+        value = b" ".join([first, *map(bytes.strip, further)]).strip()[:1024]
+        if (marks()["line"].match(line) or marks()["robot"].match(line)
+                or key and is_marked(key, value)):
             return "assisted"
         pair.get(key, []).append(value)
     is_pair = all(pair.values()) and any(map(marks()["said-value"].match, sum(pair.values(), [])))
@@ -1595,10 +1593,6 @@ STANDINGS = ["claimed", "attested", "proved"]
 NOBODY = "nobody:"
 PLACE = ("service", "environment")
 RELEASE = ("revision", "artifacts")
-
-
-def same(one, other, *members):
-    return all(one[member] == other[member] for member in members)
 
 
 def points_of(evidence, policies):

@@ -12,11 +12,11 @@ import unicodedata
 
 import verify
 from verify import (
-    BadInput, Checkpoint, Key, Known, Leaf, Note, NoteKey, Policy, Proof, Statement,
-    Tampered, TrustRoot, assess, change_hash, check_carried, co_authors, compose, ed25519_holds,
-    good_point, json_strict, kind_of, matches, need, opaque_reason, pae, read_certificate,
-    read_document, read_tree, root_by_inclusion, sha256, spell, split_of, unbase64, verify_bundle,
-    verify_proof, write_document,
+    BadInput, Checkpoint, Key, Known, Leaf, Note, NoteKey, Policy, Proof, Statement, Tampered,
+    TrustRoot, assess, change_hash, check_carried, check_growth, co_authors, compose,
+    ed25519_holds, good_point, json_strict, kind_of, link_target, matches, need, opaque_reason,
+    pae, read_certificate, read_document, read_tree, root_by_inclusion, sha256, spell, split_of,
+    unbase64, utc, verify_bundle, verify_proof, write_document,
 )
 
 
@@ -34,6 +34,16 @@ def tree_root(hashes):
         return hashes[0] if hashes else sha256(b"")
     split = split_of(len(hashes))
     return verify.node_hash(tree_root(hashes[:split]), tree_root(hashes[split:]))
+
+
+def growth(hashes, old, is_whole):
+    """RFC 6962 section 2.1.2: the proof that the tree of these hashes begins with `old` of them."""
+    if old == len(hashes):
+        return [] if is_whole else [tree_root(hashes)]
+    split = split_of(len(hashes))
+    if old <= split:
+        return [*growth(hashes[:split], old, is_whole), tree_root(hashes[split:])]
+    return [*growth(hashes[split:], old - split, False), tree_root(hashes[:split])]
 
 
 def fold_path(path):
@@ -299,6 +309,20 @@ def own_arithmetic():
                 low, high = (low, split) if left else (split, high)
             root = root_by_inclusion(index, size, leaves[index], proof)
             yield f"inclusion of {index} in {size}", root == tree_root(leaves[:size])
+    for size, old in ((size, old) for size in range(10) for old in range(size + 1)):
+        roots = tree_root(leaves[:old]), tree_root(leaves[:size])
+        proof = growth(leaves[:size], old, True) if old else []
+        yield f"growth of {old} to {size}", not refused(
+            check_growth, old, roots[0], size, roots[1], proof)[1]
+        for other in (proof[1:], proof[:-1], [*proof, bytes(32)], [bytes(32), *proof[1:]]):
+            yield f"another proof of {old} to {size}", other == proof or refused(
+                check_growth, old, roots[0], size, roots[1], other)[1]
+    for link, target in ((b"../x", b"x"), (b"./b//c", b"a/b/c"), (b"../../x", None), (b"/x", None),
+                         (b"..", None), (b".", b"a")):
+        yield f"where {link} leads", link_target(b"a/l", link) == target
+    for milliseconds, shown in ((0, "1970-01-01T00:00:00Z"), (1, "1970-01-01T00:00:00.001Z"),
+                                (2**53 - 1, "9007199254740991")):
+        yield f"the time {milliseconds}", utc(milliseconds) == shown
 
 
 def main():

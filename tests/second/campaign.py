@@ -6,6 +6,7 @@
     campaign.py assessments PROGRAM COUNT SEED  cases of `policy test`
     campaign.py bundles PROGRAM COUNT SEED      mutated bundles, attested and not
     campaign.py governance PROGRAM COUNT SEED   random governance and witnesses, as bundles
+    campaign.py verdicts PROGRAM COUNT SEED     random chains, words and covers, as bundles
 
 Each prints one line with its figures, and exits 1 where the two differ in anything: the answer, the
 exit status, a reason code, an assessment. PROGRAM is the program; needs the package cryptography.
@@ -26,6 +27,7 @@ SPEC = os.path.join(HERE, "..", "..", "spec")
 sys.path[:0] = [SPEC, HERE]
 
 import ledgers  # noqa: E402
+import verdicts as chains  # noqa: E402
 import verify  # noqa: E402
 
 PROOFS = os.path.join(SPEC, "vectors", "proof")
@@ -441,11 +443,12 @@ def bundles(program, count, seed):
     return tally.end()
 
 
-def governance(program, count, seed):
-    random_, tally = random.Random(seed), Tally("governance", seed)
+def made(what, make, program, count, seed):
+    """Bundles that somebody makes up, each with its trust root."""
+    random_, tally = random.Random(seed), Tally(what, seed)
     with tempfile.TemporaryDirectory() as folder:
         for number in range(count):
-            data, trust = ledgers.bundle(random_)
+            data, trust = make(random_)
             path, root = write(folder, "file", data), write(folder, "trust.toml", trust)
             arguments = [path, "--trust", root, "--json"]
             one, other = mine(*arguments), theirs(program, "verify", *arguments, home=folder)
@@ -456,12 +459,20 @@ def governance(program, count, seed):
     return tally.end()
 
 
+def governance(program, count, seed):
+    return made("governance", ledgers.bundle, program, count, seed)
+
+
+def verdicts(program, count, seed):
+    return made("verdicts", chains.bundle, program, count, seed)
+
+
 def main(arguments):
     if len(arguments) != 4:
         print(__doc__, file=sys.stderr)
         return 2
     run = {"proofs": proofs, "policies": policies, "assessments": assessments, "bundles": bundles,
-           "governance": governance}
+           "governance": governance, "verdicts": verdicts}
     return run[arguments[0]](arguments[1], int(arguments[2]), int(arguments[3]))
 
 

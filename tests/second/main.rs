@@ -57,6 +57,11 @@ fn random_governance_is_admitted_alike() {
 }
 
 #[test]
+fn random_chains_are_judged_alike() {
+    campaign("verdicts", 150, 1);
+}
+
+#[test]
 fn attack_17_mutated_bundles_are_answered_alike() {
     campaign("bundles", 200, 1);
 }
