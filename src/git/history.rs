@@ -92,6 +92,7 @@ impl Objects {
             seen: HashMap::new(),
             queue: BinaryHeap::new(),
             wanted_in_queue: 0,
+            brought_in: 0,
         };
         walk.insert(*tip, commit, true);
         if let Some(hidden) = hidden {
@@ -148,6 +149,8 @@ struct Walk<'a> {
     seen: HashMap<ObjectId, State>,
     queue: BinaryHeap<(i64, ObjectId)>,
     wanted_in_queue: usize,
+    /// Those that were taken and are still wanted.
+    brought_in: usize,
 }
 
 impl Walk<'_> {
@@ -169,6 +172,7 @@ impl Walk<'_> {
             self.wanted_in_queue -= 1;
         } else {
             // Its parents were taken as wanted: it has to be gone through once more.
+            self.brought_in -= 1;
             state.queued = true;
             self.queue.push((commit.committer_seconds, id));
         }
@@ -209,7 +213,8 @@ impl Walk<'_> {
             state.queued = false;
             let (wanted, commit) = (state.wanted, Arc::clone(&state.commit));
             self.wanted_in_queue -= usize::from(wanted);
-            if self.seen.len() > STEP_COMMITS_MAX && wanted {
+            self.brought_in += usize::from(wanted);
+            if self.brought_in > STEP_COMMITS_MAX {
                 return Err(GitError::ChainTooLong { limit: STEP_COMMITS_MAX });
             }
             for parent in &commit.parents {
