@@ -218,9 +218,10 @@ fn judge_again(
     let question = question(entry, said);
     let gathered = match gather_as_of(session, repository, &question, view, cover) {
         Ok(gathered) => gathered,
+        // Nobody decides on so many steps now.
+        Err(GatherError::Git(GitError::ChainTooLong { .. })) => return Ok(None),
         Err(GatherError::Git(error)) => return Ok(if_here(Err(error))?),
         Err(GatherError::Session(error)) => return Err(error.into()),
-        Err(GatherError::TooManySteps { .. }) => return Ok(None),
     };
     Ok(Some(verdict(&question, &gathered.evidence_as_of(view))))
 }

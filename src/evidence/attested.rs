@@ -65,9 +65,6 @@ pub fn landed_steps(
     repository: &Repository,
     commits: &[Revision],
 ) -> Result<Vec<StepEvidence>, GatherError> {
-    if commits.len() > CHAIN_STEPS_MAX {
-        return Err(GatherError::TooManySteps { found: commits.len() });
-    }
     let mut steps = evidence_of(session, repository, repository.steps(commits)?)?;
     note_colliding(repository, &mut steps)?;
     Ok(steps)
@@ -119,7 +116,8 @@ pub fn gather_attested(
             let position = if start.is_some() { Position::Linear } else { Position::FromRoot };
             let older = points.all().iter().filter_map(|point| point.revision.as_ref());
             let older = older.filter(|one| Some(*one) != start.as_ref()).collect();
-            (position, walk(session, service, &question.revision, start.as_ref(), &older)?)
+            let word = |commit: &Revision| attested_step(session, service, commit);
+            (position, walk(word, &question.revision, start.as_ref(), &older)?)
         }
     };
     let documents: Vec<_> = steps.iter().map(|step| &step.step.document).collect();
@@ -144,10 +142,10 @@ fn nothing() -> Document {
     Document::new(Vec::new()).unwrap_or_else(|_| unreachable!("an empty document is one"))
 }
 
-/// The steps from a start to a revision, oldest first. `older` were live before.
+/// The steps from a start to a revision, oldest first, each on the word on its commit. `older` were
+/// live before.
 fn walk(
-    session: &Session,
-    service: &Service,
+    mut word: impl FnMut(&Revision) -> Result<Option<StepEvidence>, AttestedError>,
     revision: &Revision,
     start: Option<&Revision>,
     older: &BTreeSet<&Revision>,
@@ -160,7 +158,7 @@ fn walk(
         if is_too_far || !seen.insert(commit.clone()) {
             return Err(AttestedError::NotAhead { revision: revision.clone() });
         }
-        let Some(step) = attested_step(session, service, &commit)? else {
+        let Some(step) = word(&commit)? else {
             return Err(AttestedError::Unattested { commit });
         };
         let is_root = step.step.parent.is_none();
@@ -297,4 +295,47 @@ pub fn says_so(entry: &VerifiedEntry, step: &StepEvidence) -> bool {
     let digest = StepRecord::of(step).digest();
     matches!(&entry.statement().says, Says::Landed(said)
         if said.step == digest && said.change == step.step.document.hash())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::change::Step;
+
+    fn revision(number: usize) -> Revision {
+        Revision::new(format!("{number:040x}")).unwrap()
+    }
+
+    /// A step of a line of commits without end.
+    fn step(commit: &Revision) -> StepEvidence {
+        let number = usize::from_str_radix(commit.as_str(), 16).unwrap();
+        let step = Step {
+            commit: commit.clone(),
+            parent: Some(revision(number - 1)),
+            document: nothing(),
+            commits: Vec::new(),
+            path_facts: Vec::new(),
+            author_counts: true,
+            collisions: Vec::new(),
+        };
+        StepEvidence {
+            step,
+            title: String::new(),
+            authors: Vec::new(),
+            detected: None,
+            colliding: Vec::new(),
+            attested_by: None,
+        }
+    }
+
+    #[test]
+    fn a_chain_on_somebodys_word_has_its_limit() {
+        let (start, head) = (revision(1), |steps| revision(1 + steps));
+        let walk = |head: &Revision| {
+            walk(|commit| Ok(Some(step(commit))), head, Some(&start), &BTreeSet::new())
+        };
+        assert_eq!(walk(&head(CHAIN_STEPS_MAX)).unwrap().len(), CHAIN_STEPS_MAX);
+        let above = walk(&head(CHAIN_STEPS_MAX + 1));
+        assert!(matches!(above, Err(AttestedError::NotAhead { .. })));
+    }
 }

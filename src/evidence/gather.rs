@@ -9,7 +9,6 @@ use super::place::{Placed, place};
 use super::runs::spoken_of;
 use super::start::{RestsOn, rests_on};
 use crate::base::digest::ChangeHash;
-use crate::base::limits::CHAIN_STEPS_MAX;
 use crate::base::name::{RepositoryName, Revision};
 use crate::change::{ChangePath, Document, Step};
 use crate::git::{GitError, Range, Repository};
@@ -37,12 +36,6 @@ pub enum GatherError {
     /// The ledger.
     #[error(transparent)]
     Session(#[from] SessionError),
-    /// More steps than are judged at once.
-    #[error("{found} steps lie between the start and the revision: at most {CHAIN_STEPS_MAX}")]
-    TooManySteps {
-        /// How many there are.
-        found: usize,
-    },
 }
 
 /// Evidence, but for the view that it is judged with.
@@ -130,9 +123,6 @@ pub fn gather_as_of(
     let question = &question.not_before(view);
     let points = view.starts(&question.service, &question.environment);
     let Placed { position, commits, live } = place(repository, points.all(), &question.revision)?;
-    if commits.len() > CHAIN_STEPS_MAX {
-        return Err(GatherError::TooManySteps { found: commits.len() });
-    }
     let mut steps = evidence_of(session, repository, repository.steps(&commits)?)?;
     note_colliding(repository, &mut steps)?;
     let difference = match commits.first() {

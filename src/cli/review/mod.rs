@@ -16,6 +16,7 @@ use super::desk::Desk;
 use super::error::{CliError, ErrorKind};
 use crate::base::name::MemberId;
 use crate::evidence::{AttestedError, GatherError};
+use crate::git::GitError;
 use crate::key::KeyId;
 use crate::roster::Member;
 use crate::signer;
@@ -95,10 +96,11 @@ impl From<AttestedError> for CliError {
 impl From<GatherError> for CliError {
     fn from(error: GatherError) -> Self {
         match error {
+            GatherError::Git(error @ GitError::ChainTooLong { .. }) => {
+                Self::from(error).hint("an admin may set a newer baseline: countersign baseline")
+            }
             GatherError::Git(error) => error.into(),
             GatherError::Session(error) => error.into(),
-            GatherError::TooManySteps { .. } => Self::from_error(ErrorKind::Usage, &error)
-                .hint("an admin may set a newer baseline: countersign baseline"),
         }
     }
 }
