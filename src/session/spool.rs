@@ -163,9 +163,10 @@ impl Spool {
     /// Puts other statements in the place of what was kept, durably: either is there, never both.
     ///
     /// # Errors
-    /// [`SessionError`] where they cannot be written.
+    /// [`SessionError`] where they cannot be written, or are more than are read again.
     pub fn replace(&self, name: &SpoolName, spooled: &Spooled) -> Result<(), SessionError> {
         let bytes = spooled.to_bytes()?;
+        check_length(&bytes)?;
         Ok(durable::replace(&self.file(name, WAITING), &bytes, MODE_PRIVATE)?)
     }
 
@@ -220,6 +221,15 @@ impl Spool {
         let damaged = || SessionError::integrity(format!("the file {}", path.display()), "damaged");
         Spooled::parse(&bytes).map(Some).ok_or_else(damaged)
     }
+}
+
+/// A larger file is not read again.
+fn check_length(bytes: &[u8]) -> Result<(), StoreError> {
+    if bytes.len() <= SPOOLED_BYTES_MAX {
+        return Ok(());
+    }
+    let why = format!("{} bytes, and at most {SPOOLED_BYTES_MAX} wait", bytes.len());
+    Err(StoreError::unavailable("what would wait for the ledger", why))
 }
 
 impl Session {
@@ -317,5 +327,37 @@ mod tests {
         let bytes = durable::read(&file, SPOOLED_BYTES_MAX).unwrap().unwrap();
         durable::replace(&file, &bytes[..bytes.len() - 1], MODE_PRIVATE).unwrap();
         assert!(matches!(spool.read(&name), Err(SessionError::Integrity { .. })));
+    }
+
+    #[test]
+    fn so_many_files_are_looked_at_the_oldest_first() {
+        let folder = Folder::new("spool-many");
+        let spool = Spool::new(folder.path().to_owned());
+        let name = |number: usize| SpoolName(format!("{number:016}-a"));
+        for number in 0..SPOOLED_MAX {
+            std::fs::write(spool.file(&name(number), WAITING), b"").unwrap();
+        }
+        assert_eq!(spool.waiting().unwrap(), (0..SPOOLED_MAX).map(name).collect::<Vec<_>>());
+        std::fs::write(spool.file(&name(SPOOLED_MAX), WAITING), b"").unwrap();
+        assert_eq!(spool.waiting().unwrap(), (0..SPOOLED_MAX).map(name).collect::<Vec<_>>());
+        spool.remove(&name(0)).unwrap();
+        assert_eq!(spool.waiting().unwrap().last(), Some(&name(SPOOLED_MAX)));
+    }
+
+    #[test]
+    fn as_much_waits_as_is_read_again() {
+        let folder = Folder::new("spool-large");
+        let spool = Spool::new(folder.path().to_owned());
+        let bytes = vec![b'x'; SPOOLED_BYTES_MAX + 1];
+        assert_eq!(check_length(&bytes[1..]), Ok(()));
+        assert!(check_length(&bytes).is_err());
+        let name = SpoolName("1-a".to_owned());
+        let read = |length: usize| {
+            let file = std::fs::File::create(spool.file(&name, WAITING)).unwrap();
+            file.set_len(length as u64).unwrap();
+            spool.read(&name).unwrap_err().to_string()
+        };
+        assert!(read(SPOOLED_BYTES_MAX).contains("damaged"));
+        assert!(read(SPOOLED_BYTES_MAX + 1).contains("larger than"));
     }
 }
