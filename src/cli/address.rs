@@ -3,12 +3,14 @@
 use std::cell::OnceCell;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use super::Context;
 use super::desk::{Desk, identity, ledger_key_file};
 use super::error::CliError;
 use super::pending::Pending;
 use crate::base::digest::RootHash;
+use crate::base::limits::CLIENT_WAIT_MILLISECONDS;
 use crate::base::name::{MemberId, RepositoryName, WitnessName};
 use crate::base::position::TreeSize;
 use crate::config::{Access, ConfigError, Token, WitnessAddress, file_name_of};
@@ -53,7 +55,8 @@ impl Remote {
     fn server(&self) -> Result<Server, SessionError> {
         let token = self.access.token.as_ref().map(Token::as_str);
         let credentials = Credentials { token, roots: self.access.tls_roots.as_deref() };
-        Ok(Server::new(&self.url, credentials)?)
+        let wait = Duration::from_millis(CLIENT_WAIT_MILLISECONDS);
+        Ok(Server::new(&self.url, credentials, wait)?)
     }
 }
 

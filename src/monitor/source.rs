@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::base::digest::ContentDigest;
-use crate::base::limits::{ENTRY_BUNDLE_BYTES_MAX, MONITOR_WAIT_MILLISECONDS, SIDE_BLOB_BYTES_MAX};
+use crate::base::limits::{ENTRY_BUNDLE_BYTES_MAX, SIDE_BLOB_BYTES_MAX};
 use crate::blobs::Blobs;
 use crate::http::client::{Client, ClientError, Credentials};
 use crate::ledger::store::StoreError;
@@ -53,15 +53,19 @@ pub struct Served {
 }
 
 impl Served {
-    /// What is served below a URL, to whoever has these credentials.
+    /// What is served below a URL, to whoever has these credentials; each file is waited for so
+    /// long.
     ///
     /// # Errors
     /// [`ServerError::Credentials`], also where a token would be sent for all to read.
-    pub fn new(url: &str, credentials: Credentials<'_>) -> Result<Self, ServerError> {
+    pub fn new(
+        url: &str,
+        credentials: Credentials<'_>,
+        wait: Duration,
+    ) -> Result<Self, ServerError> {
         let url = url.trim_end_matches('/').to_owned();
         // What a client of that server is refused is refused here.
-        drop(Server::new(&url, credentials)?);
-        let wait = Duration::from_millis(MONITOR_WAIT_MILLISECONDS);
+        drop(Server::new(&url, credentials, wait)?);
         let wrong = |error: ClientError| ServerError::Credentials {
             url: url.clone(),
             why: error.to_string(),

@@ -7,9 +7,7 @@ use serde_json::json;
 
 use super::alarm::{Alarm, Code};
 use super::state::State;
-use crate::base::limits::{
-    ALARMS_SENT_AT_ONCE_MAX, WEBHOOK_ANSWER_BYTES_MAX, WEBHOOK_WAIT_MILLISECONDS,
-};
+use crate::base::limits::{ALARMS_SENT_AT_ONCE_MAX, WEBHOOK_ANSWER_BYTES_MAX};
 use crate::http::client::Client;
 use crate::session::SessionError;
 use crate::verify::trust::TrustRoot;
@@ -37,10 +35,9 @@ pub struct Delivered {
 }
 
 impl Webhook {
-    /// The webhook at a URL.
+    /// The webhook at a URL, which is waited for so long at each try.
     #[must_use]
-    pub fn new(url: &str) -> Self {
-        let wait = Duration::from_millis(WEBHOOK_WAIT_MILLISECONDS);
+    pub fn new(url: &str, wait: Duration) -> Self {
         let client = Client::new(wait, WEBHOOK_ANSWER_BYTES_MAX);
         Self { url: url.to_owned(), client, again_after: AGAIN_AFTER.to_vec() }
     }

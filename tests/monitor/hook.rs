@@ -10,6 +10,7 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::routing::post;
 use countersign::base::limits::{
     ALARMS_SENT_AT_ONCE_MAX, ALARMS_WAITING_MAX, WEBHOOK_ANSWER_BYTES_MAX,
+    WEBHOOK_WAIT_MILLISECONDS,
 };
 use countersign::base::time::Timestamp;
 use countersign::http::server::{Limits, serve};
@@ -89,6 +90,10 @@ fn open(watched: &Watched) -> Monitor {
     Monitor::open(&watched.folder(), &watched.stage.trust, true).unwrap()
 }
 
+fn hook(url: &str) -> Webhook {
+    Webhook::new(url, Duration::from_millis(WEBHOOK_WAIT_MILLISECONDS))
+}
+
 /// The program hands over what it prints, and each alarm once.
 #[test]
 fn the_program_hands_over_what_it_prints() {
@@ -121,7 +126,7 @@ fn the_program_hands_over_what_it_prints() {
 fn what_was_not_taken_is_kept_and_tried_again() {
     let mut watched = Watched::new("hook-again");
     let receiver = Receiver::start();
-    let webhook = Webhook::new(&receiver.url()).again_after(&SHORT);
+    let webhook = hook(&receiver.url()).again_after(&SHORT);
     let source = MirrorFolder(watched.mirror());
     for text in ["three\n", "four\n"] {
         let head = watched.stage.change(text, "More", false);
@@ -151,7 +156,7 @@ fn what_was_not_taken_is_kept_and_tried_again() {
     watched.break_glass(&head, None);
     watched.publish();
     monitor.round(&source).unwrap();
-    let webhook = Webhook::new(&format!("http://{nobody}/")).again_after(&SHORT);
+    let webhook = hook(&format!("http://{nobody}/")).again_after(&SHORT);
     let delivered = monitor.deliver(&webhook).unwrap();
     assert_eq!((delivered.sent, delivered.waiting), (0, 1));
 }
@@ -176,7 +181,7 @@ fn what_waits_is_bounded() {
     let mut monitor = open(&watched);
     let round = monitor.round(&MirrorFolder(watched.mirror())).unwrap();
     assert_eq!(round.alarms.len(), ALARMS_WAITING_MAX + 1);
-    let webhook = Webhook::new(&receiver.url()).again_after(&SHORT);
+    let webhook = hook(&receiver.url()).again_after(&SHORT);
     let first = monitor.deliver(&webhook).unwrap();
     let left = ALARMS_WAITING_MAX - ALARMS_SENT_AT_ONCE_MAX;
     assert_eq!((first.sent, first.failed), (ALARMS_SENT_AT_ONCE_MAX, None));
@@ -202,9 +207,30 @@ fn an_answer_of_the_webhook_is_bounded() {
     watched.publish();
     let mut monitor = open(&watched);
     monitor.round(&MirrorFolder(watched.mirror())).unwrap();
-    let webhook = Webhook::new(&receiver.url()).again_after(&[]);
+    let webhook = hook(&receiver.url()).again_after(&[]);
     receiver.got.lock().unwrap().answer_bytes = WEBHOOK_ANSWER_BYTES_MAX + 1;
     assert!(monitor.deliver(&webhook).unwrap().failed.is_some());
     receiver.got.lock().unwrap().answer_bytes = WEBHOOK_ANSWER_BYTES_MAX;
     assert_eq!(monitor.deliver(&webhook).unwrap().sent, 1);
+}
+
+/// One that never answers is waited for as long as was said, and what waits is kept.
+#[test]
+fn a_webhook_is_waited_for_so_long() {
+    let mut watched = Watched::new("hook-silent");
+    let receiver = Receiver::start();
+    let head = watched.stage.change("three\n", "More", false);
+    watched.break_glass(&head, None);
+    watched.publish();
+    let mut monitor = open(&watched);
+    monitor.round(&MirrorFolder(watched.mirror())).unwrap();
+    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}/hook", silent.local_addr().unwrap());
+    let hasty = Webhook::new(&url, Duration::from_millis(200)).again_after(&[]);
+    let delivered = monitor.deliver(&hasty).unwrap();
+    assert_eq!((delivered.sent, delivered.waiting), (0, 1));
+    assert_eq!(delivered.failed.as_deref(), Some("no answer within 0.2 s"));
+    let patient = Webhook::new(&receiver.url(), Duration::from_millis(WEBHOOK_WAIT_MILLISECONDS));
+    let delivered = monitor.deliver(&patient).unwrap();
+    assert_eq!((delivered.sent, delivered.waiting, delivered.failed), (1, 0, None));
 }

@@ -1,6 +1,7 @@
 //! How a ledger gathers cosignatures (`spec/witness.md` section 5), with witnesses that are
 //! programs of their own: prompt, slow, away, and shown another history.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::io::{BufRead as _, BufReader};
 use std::net::TcpListener;
@@ -8,8 +9,15 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::mpsc;
 use std::thread;
+use std::time::Duration;
 
+use countersign::base::limits::{WITNESS_WAIT_AFTER_MILLISECONDS, WITNESS_WAIT_MILLISECONDS};
+use countersign::base::time::Timestamp;
+use countersign::config::WitnessAddress;
 use countersign::note::SignedNote;
+use countersign::session::{LedgerKeyFile, Opening, Session};
+use countersign::verify::trust::TrustRoot;
+use countersign::witness::{Gathering, Outcome, Whom};
 
 use crate::common::{Output, Stage};
 use crate::told::Running;
@@ -333,4 +341,37 @@ fn attack_34_what_a_user_has_seen_is_evidence() {
     let json = stage.run(["verify", "both.fork", "--json"]).json();
     let fork = json["files"][0]["fork"].as_str().unwrap();
     assert_eq!(fork, fs::read_to_string(stage.repository().join("both.fork")).unwrap());
+}
+
+/// One that never answers is waited for as long as was said, and no longer; one that answers has
+/// cosigned.
+#[test]
+fn a_witness_is_waited_for_so_long() {
+    let ledger = Witnessed::new("waits");
+    let north = ledger.start("north", "127.0.0.1:0");
+    ledger.name_running(&[("north", &north)], 1);
+    let key = ledger.stage.home().join(".config/countersign/keys/localhost_shop.ledger");
+    let trust = TrustRoot::parse(&fs::read(&ledger.trust).unwrap()).unwrap();
+    let session = Session::open(&Opening {
+        folder: &ledger.stage.ledger(),
+        trust: &trust,
+        ledger_key: &LedgerKeyFile::new(key),
+        command: "test",
+        seen: None,
+    })
+    .unwrap();
+    let ask = |url: &str, milliseconds: u64| {
+        let address = WitnessAddress { submission: url.to_owned(), monitoring: url.to_owned() };
+        let addresses = BTreeMap::from([("north".parse().unwrap(), address)]);
+        let now = Timestamp::from_milliseconds(0);
+        let gathering = Gathering::prepare(&session, &trust, &addresses, Whom::Everybody, now);
+        let gathering = gathering.unwrap().unwrap();
+        let outcomes = gathering.ask(Duration::from_millis(milliseconds), now).unwrap();
+        outcomes.into_iter().map(|(_, outcome)| outcome).next().unwrap()
+    };
+    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", silent.local_addr().unwrap());
+    let outcome = ask(&url, WITNESS_WAIT_AFTER_MILLISECONDS);
+    assert!(matches!(&outcome, Outcome::Failed(why) if why.contains("no answer within")));
+    assert_eq!(ask(&north.url, WITNESS_WAIT_MILLISECONDS), Outcome::Cosigned);
 }

@@ -4,7 +4,9 @@ use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::Duration;
 
-use crate::base::limits::SETTINGS_BYTES_MAX;
+use crate::base::limits::{
+    MONITOR_WAIT_MILLISECONDS, SETTINGS_BYTES_MAX, WEBHOOK_WAIT_MILLISECONDS,
+};
 use crate::cli::Context;
 use crate::cli::error::{CliError, ErrorKind};
 use crate::cli::exit::ExitStatus;
@@ -71,7 +73,8 @@ pub(crate) fn run(context: &mut Context, args: &Args) -> Result<ExitStatus, CliE
     } else {
         Box::new(MirrorFolder(context.environment.resolve(Path::new(&args.source))))
     };
-    let webhook = args.webhook.as_deref().map(Webhook::new);
+    let wait = Duration::from_millis(WEBHOOK_WAIT_MILLISECONDS);
+    let webhook = args.webhook.as_deref().map(|url| Webhook::new(url, wait));
     let mut monitor = Monitor::open(&folder, &trust, webhook.is_some()).map_err(of_folder)?;
     let mut is_first = true;
     loop {
@@ -105,7 +108,8 @@ fn served(context: &Context, args: &Args) -> Result<Served, CliError> {
     let roots = roots.map(|file| context.read(file, SETTINGS_BYTES_MAX)).transpose()?;
     let token = context.environment.token.as_deref();
     let credentials = Credentials { token, roots: roots.as_deref() };
-    Served::new(&args.source, credentials).map_err(|error| {
+    let wait = Duration::from_millis(MONITOR_WAIT_MILLISECONDS);
+    Served::new(&args.source, credentials, wait).map_err(|error| {
         CliError::from_error(ErrorKind::Usage, &error)
             .hint("the token is that of COUNTERSIGN_TOKEN; roots are those of --tls-roots")
     })

@@ -11,9 +11,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use crate::base::digest::{Commitment, ContentDigest};
-use crate::base::limits::{
-    CLIENT_ANSWER_BYTES_MAX, CLIENT_WAIT_MILLISECONDS, NOTE_BYTES_MAX, OPENING_FILE_BYTES_MAX,
-};
+use crate::base::limits::{CLIENT_ANSWER_BYTES_MAX, NOTE_BYTES_MAX, OPENING_FILE_BYTES_MAX};
 use crate::base::name::Origin;
 use crate::blobs::Elsewhere;
 use crate::http::client::{Answer, Client, ClientError, Credentials};
@@ -129,17 +127,20 @@ struct Complaint {
 }
 
 impl Server {
-    /// The server at a URL that ends in no slash.
+    /// The server at a URL that ends in no slash; each answer is waited for so long.
     ///
     /// # Errors
     /// [`ServerError::Credentials`].
-    pub fn new(url: &str, credentials: Credentials<'_>) -> Result<Self, ServerError> {
+    pub fn new(
+        url: &str,
+        credentials: Credentials<'_>,
+        wait: Duration,
+    ) -> Result<Self, ServerError> {
         let wrong = |why: String| ServerError::Credentials { url: url.to_owned(), why };
         if credentials.token.is_some() && !is_private(url) {
             let why = "the token would be sent for all to read: the url must begin with https://";
             return Err(wrong(why.to_owned()));
         }
-        let wait = Duration::from_millis(CLIENT_WAIT_MILLISECONDS);
         let client = Client::with(wait, CLIENT_ANSWER_BYTES_MAX as u64, credentials)
             .map_err(|error| wrong(error.to_string()))?;
         let has_token = credentials.token.is_some();
@@ -279,6 +280,9 @@ impl Server {
                 Err(ClientError::Untrusted(why)) => {
                     return Err(ServerError::Untrusted { url: self.url.clone(), why });
                 }
+                Err(error @ ClientError::TooLarge(_)) => {
+                    return Err(self.strange(error.to_string()));
+                }
                 Err(error) => (error.to_string(), 0),
             };
             match pauses.next() {
@@ -383,7 +387,7 @@ mod tests {
         ] {
             assert_eq!(is_private(url), is_good, "{url}");
             let credentials = Credentials { token: Some("t"), roots: None };
-            assert_eq!(Server::new(url, credentials).is_ok(), is_good, "{url}");
+            assert_eq!(Server::new(url, credentials, Duration::ZERO).is_ok(), is_good, "{url}");
         }
     }
 }
