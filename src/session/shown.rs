@@ -197,8 +197,7 @@ impl Copying<'_> {
         let mut tree = TileTree::load(size, |tile| self.store.tile(tile))?;
         let mut proofs = prover(shown, claimed.size);
         while tree.size() < claimed.size {
-            let most = tree.size().get().saturating_add(COPY_ENTRIES_AT_ONCE);
-            let end = TreeSize::new(claimed.size.get().min(most));
+            let end = end_of_part(tree.size(), claimed.size);
             let (mut batch, grown) = read(shown, tree, end)?;
             keys.splice(0..0, candidate_keys_in(batch.leaves.iter().cloned(), self.trust));
             if !leads_to(&mut proofs, &grown, claimed)? {
@@ -295,4 +294,29 @@ fn leads_to(
         Ok(hashes) => hashes,
     };
     Ok(verify_consistency(size, &root, claimed.size, &claimed.root, &hashes).is_ok())
+}
+
+/// Where the part ends that is taken up next, of entries up to `size`.
+fn end_of_part(from: TreeSize, size: TreeSize) -> TreeSize {
+    size.min(TreeSize::new(from.get().saturating_add(COPY_ENTRIES_AT_ONCE)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_part_has_so_many_entries() {
+        let parts = |entries: u64| {
+            let (from, size) = (TreeSize::new(7), TreeSize::new(7 + entries));
+            let next = |at: &TreeSize| (*at < size).then(|| end_of_part(*at, size));
+            let ends: Vec<_> = std::iter::successors(Some(from), next).skip(1).collect();
+            assert_eq!(ends.last(), Some(&size));
+            ends.len()
+        };
+        assert_eq!(parts(COPY_ENTRIES_AT_ONCE - 1), 1);
+        assert_eq!(parts(COPY_ENTRIES_AT_ONCE), 1);
+        assert_eq!(parts(COPY_ENTRIES_AT_ONCE + 1), 2);
+        assert_eq!(parts(2 * COPY_ENTRIES_AT_ONCE + 1), 3);
+    }
 }

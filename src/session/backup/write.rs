@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use super::{FORMAT_TEXT, MANIFEST_NAME, Member};
 use crate::base::digest::ContentDigest;
-use crate::base::limits::{BACKUP_MANIFEST_BYTES_MAX, KEY_FILE_BYTES_MAX, MIRROR_STEP_BYTES};
+use crate::base::limits::{BACKUP_MANIFEST_BYTES_MAX, KEY_FILE_BYTES_MAX};
 use crate::base::position::TreeSize;
 use crate::blobs::Blobs;
 use crate::blobs::openings::Openings;
@@ -80,14 +80,14 @@ impl Backup {
         Ok(this)
     }
 
-    /// Writes a part of the log; gives whether all of it is there. Between two parts the ledger may
-    /// be used by others.
+    /// Writes a part of the log, of about `bytes_max` bytes; gives whether all of it is there.
+    /// Between two parts the ledger may be used by others.
     ///
     /// # Errors
     /// [`SessionError`] where the ledger does not verify, or the file cannot be written.
-    pub fn step(&mut self, session: &Session) -> Result<bool, SessionError> {
+    pub fn step(&mut self, session: &Session, bytes_max: usize) -> Result<bool, SessionError> {
         let mut bytes_written = 0;
-        while bytes_written < MIRROR_STEP_BYTES {
+        while bytes_written < bytes_max {
             let Some(file) = self.files.next() else { return Ok(true) };
             let bytes = file.read(session.store(), self.checkpoint.size())?;
             self.put(Member::Log(file), &bytes)?;
@@ -149,9 +149,7 @@ impl Backup {
     fn end(mut self) -> Result<Written, SessionError> {
         let run = |this: &mut Self| -> io::Result<u64> {
             let length = this.manifest.stream_position()?;
-            if length > BACKUP_MANIFEST_BYTES_MAX {
-                return Err(io::Error::new(io::ErrorKind::FileTooLarge, "too many files"));
-            }
+            check_manifest(length)?;
             this.manifest.rewind()?;
             let mut header = header(length);
             let lines = io::Read::by_ref(&mut this.manifest).take(length);
@@ -192,6 +190,14 @@ impl Drop for Backup {
     }
 }
 
+/// Nobody reads a longer one.
+fn check_manifest(length: u64) -> io::Result<()> {
+    if length > BACKUP_MANIFEST_BYTES_MAX {
+        return Err(io::Error::new(io::ErrorKind::FileTooLarge, "too many files"));
+    }
+    Ok(())
+}
+
 /// Every member looks alike but for name and length, so that equal ledgers make equal files.
 fn header(length: u64) -> tar::Header {
     let mut header = tar::Header::new_ustar();
@@ -209,4 +215,15 @@ fn create(path: &Path) -> Result<File, SessionError> {
     let mut options = OpenOptions::new();
     options.read(true).write(true).create(true).truncate(true).mode(durable::MODE_PRIVATE);
     Ok(options.open(path).map_err(|error| durable::failed("cannot write", path, &error))?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_manifest_is_written_that_is_read() {
+        assert!(check_manifest(BACKUP_MANIFEST_BYTES_MAX).is_ok());
+        assert!(check_manifest(BACKUP_MANIFEST_BYTES_MAX + 1).is_err());
+    }
 }

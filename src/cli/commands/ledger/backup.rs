@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
+use crate::base::limits::MIRROR_STEP_BYTES;
 use crate::cli::Context;
 use crate::cli::error::CliError;
 use crate::cli::exit::ExitStatus;
@@ -59,7 +60,7 @@ pub(super) fn run(context: &mut Context, args: &Args) -> Result<ExitStatus, CliE
             Some(backup) => backup,
             none => none.insert(Backup::begin(&session, &target).map_err(refused)?),
         };
-        if backup.step(&session).map_err(refused)? {
+        if backup.step(&session, MIRROR_STEP_BYTES).map_err(refused)? {
             break;
         }
     }
