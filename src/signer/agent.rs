@@ -25,6 +25,7 @@ const FAILURES: [u8; 3] = [5, 30, 102];
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Agent {
     socket: PathBuf,
+    list_timeout: Duration,
     sign_timeout: Duration,
 }
 
@@ -50,14 +51,15 @@ impl Agent {
     /// The agent at a socket; nothing is connected yet.
     #[must_use]
     pub fn at(socket: impl Into<PathBuf>) -> Self {
+        let list_timeout = Duration::from_millis(AGENT_LIST_MILLISECONDS_MAX);
         let sign_timeout = Duration::from_millis(AGENT_SIGN_MILLISECONDS_MAX);
-        Self { socket: socket.into(), sign_timeout }
+        Self { socket: socket.into(), list_timeout, sign_timeout }
     }
 
-    /// The same agent with another limit on how long a signature may take.
+    /// The same agent with other limits on how long a list and a signature may take.
     #[must_use]
-    pub fn with_sign_timeout(self, sign_timeout: Duration) -> Self {
-        Self { sign_timeout, ..self }
+    pub fn with_timeouts(self, list_timeout: Duration, sign_timeout: Duration) -> Self {
+        Self { list_timeout, sign_timeout, ..self }
     }
 
     /// The socket.
@@ -71,8 +73,7 @@ impl Agent {
     /// # Errors
     /// [`SignerError`] where the agent cannot be reached or breaks the protocol.
     pub fn list(&self) -> Result<AgentListing, SignerError> {
-        let timeout = Duration::from_millis(AGENT_LIST_MILLISECONDS_MAX);
-        let answer = self.request(&[REQUEST_IDENTITIES], timeout)?;
+        let answer = self.request(&[REQUEST_IDENTITIES], self.list_timeout)?;
         match answer.split_first() {
             Some((&IDENTITIES_ANSWER, body)) => parse_listing(body).map_err(|Truncated| garbled()),
             Some((failure, _)) if FAILURES.contains(failure) => Ok(AgentListing::default()),
@@ -252,7 +253,8 @@ mod tests {
             let (mut stream, _) = listener.accept().unwrap();
             let mut request = [0; 5];
             stream.read_exact(&mut request).unwrap();
-            stream.write_all(&answer).unwrap();
+            // Who reads no more of it hangs up.
+            drop(stream.write_all(&answer));
             let mut rest = Vec::new();
             // Stays until the client leaves, so that silence is silence and not a closed line.
             let _ = stream.read_to_end(&mut rest);
@@ -295,11 +297,49 @@ mod tests {
 
     #[test]
     fn a_silent_agent_times_out() {
+        // Each waits for its own time: the other is longer than any test takes.
+        let (short, long) = (Duration::from_millis(300), Duration::from_secs(600));
+        let timed_out = SignerError::TimedOut { seconds: 0 };
         let (agent, server) = fake_agent("silent", vec![0, 0, 0, 9, SIGN_RESPONSE]);
-        let agent = agent.with_sign_timeout(Duration::from_millis(300));
+        let agent = agent.with_timeouts(long, short);
         let key = SeedSigner::from_seed(&[1; 32], "").unwrap().public_key().clone();
-        assert_eq!(agent.signer(key).sign(b"m"), Err(SignerError::TimedOut { seconds: 0 }));
+        assert_eq!(agent.signer(key).sign(b"m"), Err(timed_out.clone()));
         server.join().unwrap();
+        let (agent, server) = fake_agent("list", vec![0, 0, 0, 9, IDENTITIES_ANSWER]);
+        assert_eq!(agent.with_timeouts(short, long).list(), Err(timed_out));
+        server.join().unwrap();
+    }
+
+    #[test]
+    fn a_list_of_so_many_keys_and_bytes_is_read() {
+        let list = |name: &str, count: usize, comment_bytes: usize| {
+            let mut body = vec![IDENTITIES_ANSWER];
+            body.extend_from_slice(&u32::try_from(count).unwrap().to_be_bytes());
+            for _ in 0..count {
+                put_string(&mut body, b"key of another kind");
+                put_string(&mut body, &vec![b'c'; comment_bytes]);
+            }
+            let length = body.len();
+            let (agent, server) = fake_agent(name, framed(&body));
+            let listed = agent.list().map(|listing| listing.others);
+            server.join().unwrap();
+            (listed, length)
+        };
+        let most = u64::try_from(AGENT_KEYS_MAX).unwrap();
+        assert_eq!(list("keys", AGENT_KEYS_MAX, 0).0.map(|others| others as u64), Ok(most));
+        assert_eq!(list("keys-more", AGENT_KEYS_MAX + 1, 0).0, Err(garbled()));
+        let frame = list("frame", 1, 0).1;
+        let comment = AGENT_FRAME_BYTES_MAX - frame;
+        assert_eq!(list("frame-most", 1, comment), (Ok(1), AGENT_FRAME_BYTES_MAX));
+        assert_eq!(list("frame-more", 1, comment + 1).0, Err(garbled()));
+        // What is sent is bounded as well: too much is not even begun.
+        let agent = Agent::at(std::env::temp_dir().join("nobody.sock"));
+        let refused = |length: usize| {
+            let body = vec![0; length];
+            let error = agent.request(&body, Duration::ZERO).unwrap_err().to_string();
+            error.contains("too much for the agent")
+        };
+        assert!(!refused(AGENT_FRAME_BYTES_MAX) && refused(AGENT_FRAME_BYTES_MAX + 1));
     }
 
     #[test]
