@@ -275,6 +275,9 @@ pub const CLIENT_FILES_UNASKED_BYTES: usize = 256 * 1024;
 /// Most entries that a copy of a ledger takes up at once: some 8 MB of memory, and what is fetched
 /// again after a download that was broken off.
 pub const COPY_ENTRIES_AT_ONCE: u64 = 4_096;
+/// Most such parts that wait in memory, some 130 MB, so that a copy goes from one checkpoint to the
+/// next in one step: what is further behind goes through parts without one.
+pub const COPY_PARTS_WAITING_MAX: usize = 16;
 /// Most files of statements that wait for their ledger that are looked at, the oldest first: what
 /// is beyond waits for the next time.
 pub const SPOOLED_MAX: usize = 1_000;

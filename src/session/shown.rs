@@ -6,12 +6,12 @@ use super::folder::LedgerFolder;
 use super::keys::{candidate_keys, candidate_keys_in};
 use super::part::{Part, signed_by_ledger};
 use crate::base::digest::RootHash;
-use crate::base::limits::{COPY_ENTRIES_AT_ONCE, ENTRIES_MAX};
+use crate::base::limits::{COPY_ENTRIES_AT_ONCE, COPY_PARTS_WAITING_MAX, ENTRIES_MAX};
 use crate::base::position::{EntryIndex, TreeSize};
 use crate::ledger::fork::Fork;
 use crate::ledger::head::open_checkpoint;
 use crate::ledger::read::{consistency, prover};
-use crate::ledger::store::{Batch, CheckpointFile as _, Commit, Store as _, StoreError};
+use crate::ledger::store::{Batch, CheckpointFile as _, Commit, HeadToken, Store as _, StoreError};
 use crate::merkle::proof::{Prover, verify_consistency};
 use crate::merkle::tile::Tile;
 use crate::merkle::tree::TileTree;
@@ -183,7 +183,8 @@ impl Copying<'_> {
     }
 
     /// Reads from the copy's end to that of the shown tree, in parts of bounded size. Each is kept
-    /// once it is known to be part of the tree that the ledger signed.
+    /// once it is known to be part of the tree that the ledger signed. A copy that has a checkpoint
+    /// stays as it is until there is the next: unless that is very far, all parts wait for it.
     fn fetch(
         &self,
         shown: &MirrorStore,
@@ -194,6 +195,8 @@ impl Copying<'_> {
         let own = self.store.head()?;
         let size = own.as_ref().map_or(TreeSize::default(), |own| own.size);
         let mut expected = own.map(|own| own.token());
+        let most_waiting = if had.is_some() { COPY_PARTS_WAITING_MAX } else { 0 };
+        let mut waiting: Vec<Batch> = Vec::new();
         let mut tree = TileTree::load(size, |tile| self.store.tile(tile))?;
         let mut proofs = prover(shown, claimed.size);
         while tree.size() < claimed.size {
@@ -203,11 +206,28 @@ impl Copying<'_> {
             if !leads_to(&mut proofs, &grown, claimed)? {
                 return Err(self.diverged(shown, had, note, keys)?);
             }
-            if end == claimed.size {
+            let is_last = end == claimed.size;
+            if is_last {
                 let verified = self.verified(note, keys)?;
                 batch.head.checkpoint = signed_by_ledger(verified.note(), keys)
                     .map_err(|error| FollowError::broken("the checkpoint", error))?;
             }
+            waiting.push(batch);
+            if is_last || waiting.len() > most_waiting {
+                expected = self.keep(expected, waiting.drain(..))?;
+            }
+            tree = grown;
+        }
+        Ok(())
+    }
+
+    /// Keeps parts, one after the other; gives the token of the head that the store has then.
+    fn keep(
+        &self,
+        mut expected: Option<HeadToken>,
+        parts: impl Iterator<Item = Batch>,
+    ) -> Result<Option<HeadToken>, FollowError> {
+        for batch in parts {
             let token = batch.head.token();
             match self.store.commit(expected, &batch)? {
                 Commit::Committed => expected = Some(token),
@@ -216,9 +236,8 @@ impl Copying<'_> {
                     return Err(StoreError::unavailable("the copy", "is used by others").into());
                 }
             }
-            tree = grown;
         }
-        Ok(())
+        Ok(expected)
     }
 
     /// Why what is shown does not continue what is known.

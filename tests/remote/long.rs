@@ -115,6 +115,12 @@ fn grow(stage: &Stage, count: u64) {
     }
 }
 
+/// How many entries a log lists.
+#[track_caller]
+fn entries(log: &Output) -> usize {
+    log.ok().lines().filter(|line| line.contains('#')).count()
+}
+
 /// A copy of a folder, with everything in it.
 fn copied(stage: &Stage, from: &Path, to: &Path) {
     Output::of(stage.program("cp").arg("-r").arg(from).arg(to)).ok();
@@ -128,6 +134,12 @@ fn a_first_copy_that_was_broken_off_goes_on() {
     let stage = Stage::begun("long");
     let older = stage.root().join("older");
     copied(&stage, &stage.ledger(), &older);
+    let serving = Serving::start(&stage);
+    let there = Elsewhere { stage: &stage, url: serving.url.clone() };
+    there.run("cleo", &["log"]).ok();
+    let short = stage.root().join("short");
+    fs::rename(there.home(), &short).unwrap();
+    serving.kill();
     grow(&stage, COPY_ENTRIES_AT_ONCE + 300);
     let serving = Serving::start(&stage);
     let way = Way::to(&serving);
@@ -152,6 +164,17 @@ fn a_first_copy_that_was_broken_off_goes_on() {
     let asked = way.asked();
     assert_eq!(asked.len(), 2, "{asked:?}");
     assert!(asked[0] == "016" && asked[1].starts_with("017.p/"), "{asked:?}");
+    // A copy that was whole stays so: it is read as it was left where the server goes away.
+    let newest = stage.root().join("newest");
+    fs::rename(there.home(), &newest).unwrap();
+    fs::rename(&short, there.home()).unwrap();
+    way.let_through(bundles, true);
+    there.run("cleo", &["log"]).refused(4, "cannot be reached");
+    let copy = there.copy();
+    let left = there.run("cleo", &["log", "--ledger", copy.to_str().unwrap()]);
+    assert_eq!(entries(&left), 3, "{}", left.out);
+    fs::remove_dir_all(there.home()).unwrap();
+    fs::rename(&newest, there.home()).unwrap();
     serving.kill();
     assert_eq!(stage.as_user("cleo").run(["log"]).ok(), whole);
 
@@ -165,6 +188,6 @@ fn a_first_copy_that_was_broken_off_goes_on() {
     fs::remove_dir_all(there.home()).unwrap();
     fs::rename(&partial, there.home()).unwrap();
     let few = there.run("cleo", &["log"]);
-    assert_eq!(few.ok().lines().filter(|line| line.contains('#')).count(), 3, "{}", few.out);
+    assert_eq!(entries(&few), 3, "{}", few.out);
     there.run("cleo", &["ledger", "check"]).ok();
 }
