@@ -1,21 +1,19 @@
 //! Sign-offs of other versions of a change: what was signed before its author went on. They count
 //! for nothing; whoever reads the new version is told of them, and need not read all of it again.
 
-use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
-use std::rc::Rc;
+use std::sync::Arc;
 
 use super::rejected::{Likeness, likeness, newest_word, versions};
-use crate::base::digest::{ChangeHash, ContentDigest};
+use crate::base::digest::ChangeHash;
 use crate::base::name::{MemberId, RepositoryName, Revision};
 use crate::base::position::EntryIndex;
 use crate::base::time::Timestamp;
 use crate::change::{ChangePath, Document, Row, Side};
 use crate::ledger::topics;
 use crate::session::{Session, SessionError};
-use crate::statement::Says;
-use crate::statement::approval::ApprovalRow;
 use crate::statement::words::{ApprovalVerdict, SubjectType};
+use crate::statement::{Says, Statement};
 use crate::verify::VerifiedEntry;
 
 /// At most so many approvals are compared by their paths, the newest of the repository.
@@ -60,21 +58,21 @@ struct Approved {
 pub struct ApprovedForms {
     repository: RepositoryName,
     newest: Vec<Approved>,
-    documents: RefCell<BTreeMap<ChangeHash, Option<Rc<Document>>>>,
 }
 
 impl ApprovedForms {
-    /// Reads the newest approvals of a repository.
+    /// Reads the newest approvals of a repository, as they lie there: those that matter are
+    /// verified by whoever uses them.
     ///
     /// # Errors
-    /// [`SessionError`] where the ledger cannot be read, or does not verify.
+    /// [`SessionError`] where the ledger cannot be read.
     pub fn read(session: &Session, repository: &RepositoryName) -> Result<Self, SessionError> {
-        let indexes = session.indexes_under(topics::approved(repository))?;
-        let mut newest = Vec::new();
-        for index in indexes.into_iter().rev().take(APPROVALS_COMPARED_MAX) {
-            newest.extend(approved(&session.entry(index)?, repository));
-        }
-        Ok(Self { repository: repository.clone(), newest, documents: RefCell::default() })
+        let topic = topics::approved(repository);
+        let said = session.newest_said(&topic, session.size(), APPROVALS_COMPARED_MAX)?;
+        let newest = said
+            .iter()
+            .flat_map(|said| approved(said.index, said.time, &said.statement, repository));
+        Ok(Self { repository: repository.clone(), newest: newest.collect() })
     }
 
     /// Each member's sign-off of another version of a change, oldest first: of a declared
@@ -97,7 +95,7 @@ impl ApprovedForms {
             predecessors.union(&requested).copied().filter(|other| *other != of).collect();
         let mut rows: Vec<Approved> = Vec::new();
         for entry in session.entries_under(named.iter().copied().map(topics::change))? {
-            let of_them = approved(&entry, &self.repository);
+            let of_them = of_entry(&entry, &self.repository);
             rows.extend(of_them.into_iter().filter(|row| named.contains(&row.change)));
         }
         let others = self.newest.iter();
@@ -112,16 +110,19 @@ impl ApprovedForms {
             } else if requested.contains(&row.change) {
                 (1, Some(Likeness::Request))
             } else {
-                let signed = self.document(session, row.change)?;
+                let signed = session.document(row.change)?;
                 (0, signed.and_then(|signed| shares(&signed, &before, &paths)))
             };
             let Some(because) = because else { continue };
             let is_better = best
                 .get(&row.by)
                 .is_none_or(|(known, form)| (rank, row.entry) > (*known, form.entry));
-            if is_better && stands(session, &row)? {
-                let document = self.document(session, row.change)?;
-                let document = document.map(Rc::unwrap_or_clone);
+            if !is_better {
+                continue;
+            }
+            if let Some(row) = self.standing(session, &row)? {
+                let document = session.document(row.change)?;
+                let document = document.map(Arc::unwrap_or_clone);
                 let Approved { entry, time, by, change, base, head } = row;
                 let form =
                     SignedForm { of, entry, time, by, change, base, head, because, document };
@@ -133,37 +134,52 @@ impl ApprovedForms {
         Ok(forms)
     }
 
-    fn document(
+    /// The sign-off as it was verified, if nothing that the signer said later took it back.
+    fn standing(
         &self,
         session: &Session,
-        change: ChangeHash,
-    ) -> Result<Option<Rc<Document>>, SessionError> {
-        if let Some(known) = self.documents.borrow().get(&change) {
-            return Ok(known.clone());
+        row: &Approved,
+    ) -> Result<Option<Approved>, SessionError> {
+        let words = session.entries_under([topics::change(row.change)])?;
+        let newest = newest_word(&words, &row.by, row.change);
+        if newest != Some((row.entry, ApprovalVerdict::Approve)) {
+            return Ok(None);
         }
-        let kept = session.blobs().get(&ContentDigest::from_bytes(*change.as_bytes()))?;
-        let document = kept.and_then(|bytes| Document::parse(&bytes).ok()).map(Rc::new);
-        self.documents.borrow_mut().insert(change, document.clone());
-        Ok(document)
+        let entry = words.iter().find(|entry| entry.index() == row.entry);
+        let rows = entry.map(|entry| of_entry(entry, &self.repository)).unwrap_or_default();
+        Ok(rows.into_iter().find(|own| own.change == row.change))
     }
 }
 
+/// The rows of a verified approval of changes of a repository.
+fn of_entry(entry: &VerifiedEntry, repository: &RepositoryName) -> Vec<Approved> {
+    approved(entry.index(), entry.time(), entry.statement(), repository).collect()
+}
+
 /// The rows of an approval of changes of a repository.
-fn approved(entry: &VerifiedEntry, repository: &RepositoryName) -> Vec<Approved> {
-    let Says::Approval(said) = &entry.statement().says else { return Vec::new() };
-    if said.verdict != ApprovalVerdict::Approve || said.subject_type != SubjectType::Change {
-        return Vec::new();
-    }
-    let here = |row: &&ApprovalRow| row.repository.as_ref() == Some(repository);
-    let of_row = |row: &ApprovalRow| Approved {
-        entry: entry.index(),
-        time: entry.time(),
-        by: entry.by().clone(),
+fn approved<'a>(
+    entry: EntryIndex,
+    time: Timestamp,
+    statement: &'a Statement,
+    repository: &'a RepositoryName,
+) -> impl Iterator<Item = Approved> + 'a {
+    let said = match &statement.says {
+        Says::Approval(said) => Some(said),
+        _ => None,
+    };
+    let said = said.filter(|said| {
+        said.verdict == ApprovalVerdict::Approve && said.subject_type == SubjectType::Change
+    });
+    let rows = said.into_iter().flat_map(|said| &said.rows);
+    let here = rows.filter(move |row| row.repository.as_ref() == Some(repository));
+    here.map(move |row| Approved {
+        entry,
+        time,
+        by: statement.by.clone(),
         change: ChangeHash::from_bytes(*row.hash.as_bytes()),
         base: row.base.clone(),
         head: row.head.clone(),
-    };
-    said.rows.iter().filter(here).map(of_row).collect()
+    })
 }
 
 /// Shared paths make a version only where both begin with the same content of one of them: what
@@ -178,11 +194,4 @@ fn shares(
         return None;
     }
     likeness(&signed.paths().cloned().collect(), paths)
-}
-
-/// Whether nothing that the signer said later took the sign-off back.
-fn stands(session: &Session, row: &Approved) -> Result<bool, SessionError> {
-    let words = session.entries_under([topics::change(row.change)])?;
-    let newest = newest_word(&words, &row.by, row.change);
-    Ok(newest == Some((row.entry, ApprovalVerdict::Approve)))
 }

@@ -165,6 +165,20 @@ pub trait Store {
     /// [`StoreError`].
     fn entries_of(&self, topic: &Topic) -> Result<Vec<EntryIndex>, StoreError>;
 
+    /// The newest entries of a topic in a tree of `size`, at most `count_max`, newest first.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    fn newest_of(
+        &self,
+        topic: &Topic,
+        size: TreeSize,
+        count_max: usize,
+    ) -> Result<Vec<EntryIndex>, StoreError> {
+        let found = self.entries_of(topic)?.into_iter().rev();
+        Ok(found.skip_while(|index| !size.covers(*index)).take(count_max).collect())
+    }
+
     /// Writes a batch durably, all or nothing, if the head is the expected one.
     ///
     /// # Errors
@@ -205,6 +219,14 @@ macro_rules! forward {
             }
             fn entries_of(&self, topic: &Topic) -> Result<Vec<EntryIndex>, StoreError> {
                 (**self).entries_of(topic)
+            }
+            fn newest_of(
+                &self,
+                topic: &Topic,
+                size: TreeSize,
+                count_max: usize,
+            ) -> Result<Vec<EntryIndex>, StoreError> {
+                (**self).newest_of(topic, size, count_max)
             }
             fn commit(
                 &self,

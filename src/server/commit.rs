@@ -19,8 +19,6 @@ use crate::ledger::append::{LedgerError, Refusal};
 use crate::ledger::receipt::Receipt;
 use crate::session::{Session, SessionError, SessionErrorKind};
 use crate::statement::envelope::Envelope;
-use crate::statement::governance::Operation;
-use crate::statement::{Says, Statement};
 
 /// The ledger as it was after a commit.
 #[derive(Debug)]
@@ -109,12 +107,24 @@ pub(super) struct Committed {
 }
 
 /// Envelopes that are to be one commit, or part of one.
+#[derive(Default)]
 pub(super) struct Append {
     pub(super) envelopes: Vec<Envelope>,
     pub(super) verified: Verified,
     /// The size that the ledger must still have: what was judged on it holds on no other.
     pub(super) only_at: Option<TreeSize>,
-    pub(super) told: oneshot::Sender<Result<Committed, NotCommitted>>,
+    /// Whether it brings a new ledger key.
+    pub(super) rotates: bool,
+}
+
+/// Who waits for it.
+type Told = oneshot::Sender<Result<Committed, NotCommitted>>;
+
+impl Append {
+    /// Whether it is a commit of its own: it holds for one size, or brings a new ledger key.
+    const fn is_alone(&self) -> bool {
+        self.only_at.is_some() || self.rotates
+    }
 }
 
 /// Why envelopes are no commit.
@@ -127,7 +137,7 @@ pub(super) enum NotCommitted {
 }
 
 enum Order {
-    Append(Append),
+    Append(Append, Told),
     /// Witnesses have cosigned.
     Cosigned,
 }
@@ -141,8 +151,8 @@ impl Orders {
     ///
     /// # Errors
     /// Where too many wait already, or the thread has ended.
-    pub(super) fn append(&self, append: Append) -> Result<(), Problem> {
-        self.0.try_send(Order::Append(append)).map_err(|error| match error {
+    pub(super) fn append(&self, append: Append, told: Told) -> Result<(), Problem> {
+        self.0.try_send(Order::Append(append, told)).map_err(|error| match error {
             mpsc::error::TrySendError::Full(_) => {
                 Problem::unavailable("too many statements wait for the ledger")
             }
@@ -229,7 +239,7 @@ impl Committer {
                     self.session.reload_cosignatures()?;
                     self.current.set(Snapshot::of(&self.session));
                 }
-                Order::Append(first) => self.commit(first)?,
+                Order::Append(first, told) => self.commit(first, told)?,
             }
         }
         self.session.remember_view();
@@ -242,22 +252,23 @@ impl Committer {
 
     /// What waits already and goes into one commit with the first. A new ledger key ends a commit,
     /// and may be refused as a whole: who brings one is alone in it.
-    fn group(&mut self, first: Append) -> Vec<Append> {
+    fn group(&mut self, first: Append, told: Told) -> Vec<(Append, Told)> {
         let mut count = first.envelopes.len();
-        let mut group = vec![first];
-        if is_alone(&group[0]) {
+        let is_alone = first.is_alone();
+        let mut group = vec![(first, told)];
+        if is_alone {
             return group;
         }
         while count < COMMIT_ENTRIES_MAX {
             match self.orders.try_recv() {
-                Ok(Order::Append(append)) => {
+                Ok(Order::Append(append, told)) => {
                     let fits = count + append.envelopes.len() <= COMMIT_ENTRIES_MAX;
-                    if !fits || is_alone(&append) {
-                        self.kept.push_back(Order::Append(append));
+                    if !fits || append.is_alone() {
+                        self.kept.push_back(Order::Append(append, told));
                         break;
                     }
                     count += append.envelopes.len();
-                    group.push(append);
+                    group.push((append, told));
                 }
                 Ok(Order::Cosigned) => self.kept.push_back(Order::Cosigned),
                 Err(_) => break,
@@ -266,16 +277,16 @@ impl Committer {
         group
     }
 
-    fn commit(&mut self, first: Append) -> Result<(), SessionError> {
+    fn commit(&mut self, first: Append, told: Told) -> Result<(), SessionError> {
         if first.only_at.is_some_and(|size| size != self.session.size()) {
-            drop(first.told.send(Err(NotCommitted::Grown)));
+            drop(told.send(Err(NotCommitted::Grown)));
             return Ok(());
         }
-        let mut group = self.group(first);
+        let mut group = self.group(first, told);
         let start = std::time::Instant::now();
         let mut verified = Verified::default();
         let mut envelopes = Vec::new();
-        for append in &mut group {
+        for (append, _) in &mut group {
             verified.0.extend(append.verified.0.drain());
             envelopes.extend(append.envelopes.iter().cloned());
         }
@@ -294,11 +305,11 @@ impl Committer {
                     size: self.session.size(),
                 });
                 let mut receipts = receipts.into_iter();
-                for append in group {
+                for (append, told) in group {
                     let receipts = receipts.by_ref().take(append.envelopes.len()).collect();
                     let snapshot = Arc::clone(&snapshot);
                     // Whoever went away asks again, and is told then.
-                    drop(append.told.send(Ok(Committed { receipts, before, snapshot })));
+                    drop(told.send(Ok(Committed { receipts, before, snapshot })));
                 }
                 // Who gathers cosignatures does so already, where this is full.
                 let _ = self.grown.try_send(());
@@ -307,26 +318,13 @@ impl Committer {
             Err(error) => {
                 let problem = problem(&error);
                 self.teller.tell(Event::Failed { why: error.to_string() });
-                for append in group {
-                    drop(append.told.send(Err(NotCommitted::Problem(problem.clone()))));
+                for (_, told) in group {
+                    drop(told.send(Err(NotCommitted::Problem(problem.clone()))));
                 }
                 if is_the_end(&error) { Err(error) } else { Ok(()) }
             }
         }
     }
-}
-
-/// Whether it is a commit of its own: it holds for one size, or brings a new ledger key.
-fn is_alone(append: &Append) -> bool {
-    append.only_at.is_some()
-        || append.envelopes.iter().any(|envelope| {
-            let statement = Statement::parse(envelope.payload());
-            let Ok(Statement { says: Says::Governance(body), .. }) = statement else {
-                return false;
-            };
-            let mut operations = body.operations.iter();
-            operations.any(|operation| matches!(operation, Operation::RotateLedgerKey(_)))
-        })
 }
 
 /// Whether the ledger has to be opened again before anything more is appended.

@@ -10,6 +10,7 @@ mod content;
 mod events;
 mod gatherer;
 mod metrics;
+mod patient;
 mod problem;
 mod rate;
 mod resources;
@@ -53,11 +54,12 @@ pub use self::events::{Event, Listener};
 pub use self::problem::Problem;
 
 use self::access::Bearer;
-use self::commit::{Append, Committed, Committer, NotCommitted, Orders, Parts, Verified};
+use self::commit::{Append, Committed, Committer, NotCommitted, Orders, Parts};
 use self::content::Room;
 use self::events::{Teller, events};
 use self::gatherer::Gatherer;
 use self::metrics::Metrics;
+use self::patient::Patient;
 use self::rate::Rate;
 use self::tiles::FullTiles;
 
@@ -90,6 +92,7 @@ pub struct Server {
     workers: Arc<Semaphore>,
     /// Their own, so that no number of readers keeps them waiting.
     handing: Arc<Semaphore>,
+    patient: Patient,
     is_well: watch::Receiver<bool>,
     teller: Teller,
     metrics: Arc<Metrics>,
@@ -162,6 +165,7 @@ impl Running {
             tiles: FullTiles::default(),
             workers: Arc::new(Semaphore::new(processors * WORKERS_PER_PROCESSOR)),
             handing: Arc::new(Semaphore::new(processors * WORKERS_PER_PROCESSOR)),
+            patient: Patient::new(),
             is_well,
             teller,
             metrics,
@@ -222,6 +226,17 @@ impl Server {
         Self::at_a_place(&self.workers, work).await
     }
 
+    /// The same for what takes a processor for long: it gives way to all else.
+    ///
+    /// # Errors
+    /// 500 where it ended early.
+    pub async fn judge<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, Problem> {
+        self.patient.run(work).await.ok_or_else(ended_early)
+    }
+
     /// The same for who hands statements in.
     async fn prepare<T: Send + 'static>(
         &self,
@@ -241,19 +256,13 @@ impl Server {
             drop(place);
             done
         });
-        done.await.map_err(|_| Problem::of_status(axum::http::StatusCode::INTERNAL_SERVER_ERROR))
+        done.await.map_err(|_| ended_early())
     }
 
-    /// Has envelopes committed; `None` where the ledger must have the size `only_at` and has
-    /// another.
-    async fn commit(
-        &self,
-        envelopes: Vec<Envelope>,
-        verified: Verified,
-        only_at: Option<TreeSize>,
-    ) -> Result<Option<Committed>, Problem> {
+    /// Has envelopes committed; `None` where the ledger must have a size and has another.
+    async fn commit(&self, append: Append) -> Result<Option<Committed>, Problem> {
         let (told, answer) = oneshot::channel();
-        self.orders.append(Append { envelopes, verified, only_at, told })?;
+        self.orders.append(append, told)?;
         match answer.await {
             Ok(Ok(committed)) => Ok(Some(committed)),
             Ok(Err(NotCommitted::Grown)) => Ok(None),
@@ -274,7 +283,9 @@ impl Server {
         only_at: Option<TreeSize>,
     ) -> Result<Option<EntryProof>, Problem> {
         let statement = envelope.statement_id().to_string();
-        let committed = self.commit(vec![envelope], Verified::default(), only_at).await?;
+        let envelopes = vec![envelope];
+        let append = Append { envelopes, only_at, ..Append::default() };
+        let committed = self.commit(append).await?;
         let Some(Committed { receipts, snapshot, .. }) = committed else { return Ok(None) };
         let receipt = match receipts.into_iter().next() {
             Some(Ok(receipt)) => receipt,
@@ -316,6 +327,10 @@ impl Server {
         let missing = || async { Problem::of_status(axum::http::StatusCode::NOT_FOUND) };
         routes.fallback(missing).layer(from_fn_with_state(Arc::clone(self), around))
     }
+}
+
+fn ended_early() -> Problem {
+    Problem::of_status(axum::http::StatusCode::INTERNAL_SERVER_ERROR)
 }
 
 async fn around(State(server): State<Arc<Server>>, request: Request, next: Next) -> Response {

@@ -54,14 +54,13 @@ pub(super) async fn tile(State(server): State<Arc<Server>>, Path(path): Path<Str
     if widest.is_none_or(|widest| tile.width > widest.width) {
         return Err(nothing());
     }
-    let content = match server.tiles.get(file) {
-        Some(content) => content,
-        None => {
-            let read = move || file.read(snapshot.session.store(), size);
-            let content = Bytes::from(server.work(read).await??);
-            server.tiles.keep(file, &content);
-            content
-        }
+    let content = if let Some(content) = server.tiles.get(file) {
+        content
+    } else {
+        let read = move || file.read(snapshot.session.store(), size);
+        let content = Bytes::from(server.work(read).await??);
+        server.tiles.keep(file, &content);
+        content
     };
     Ok((head(BYTES, server.for_ever()), content).into_response())
 }

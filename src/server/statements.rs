@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use super::Server;
-use super::commit::{Committed, Snapshot, Verified};
+use super::commit::{Append, Committed, Snapshot, Verified};
 use super::content::{self, Content, check_json};
 use super::events::Event;
 use super::problem::Problem;
@@ -26,6 +26,7 @@ use crate::ledger::topics;
 use crate::session::{Beside, SessionError};
 use crate::statement::commitment::Opening;
 use crate::statement::envelope::Envelope;
+use crate::statement::governance::Operation;
 use crate::statement::{Says, Statement};
 
 /// What is handed in.
@@ -49,13 +50,14 @@ struct Answers {
 struct Known {
     /// Who said it, where a signature of theirs holds and it is not in the ledger yet.
     by: Option<MemberId>,
+    /// Whether it brings a new ledger key.
+    rotates: bool,
 }
 
 /// A request, ready for the commit.
 struct Ready {
-    envelopes: Vec<Envelope>,
+    append: Append,
     known: Vec<Known>,
-    verified: Verified,
 }
 
 pub(super) async fn hand_in(
@@ -67,8 +69,9 @@ pub(super) async fn hand_in(
     let snapshot = server.current.get();
     let shared = Arc::clone(&server);
     let ready = server.prepare(move || prepare(&shared, &snapshot, &content)).await??;
-    let Ready { envelopes, known, verified } = ready;
-    let committed = server.commit(envelopes.clone(), verified, None).await?;
+    let Ready { append, known } = ready;
+    let envelopes = append.envelopes.clone();
+    let committed = server.commit(append).await?;
     let committed = committed.ok_or_else(|| Problem::unavailable("the ledger has grown"))?;
     let shared = Arc::clone(&server);
     let body = server.prepare(move || answers(&shared, &envelopes, known, &committed)).await??;
@@ -116,7 +119,8 @@ fn prepare(server: &Server, snapshot: &Snapshot, content: &Content) -> Result<Re
     let signed = envelopes.iter().zip(&known).filter(|(_, known)| known.by.is_some());
     let beside = Beside::named_by(signed.map(|(envelope, _)| envelope), words, files);
     beside.keep(&snapshot.session)?;
-    Ok(Ready { envelopes, known, verified })
+    let rotates = known.iter().any(|known| known.rotates);
+    Ok(Ready { append: Append { envelopes, verified, only_at: None, rotates }, known })
 }
 
 fn word(number: usize, text: &str) -> Result<Opening, Problem> {
@@ -132,12 +136,15 @@ fn known(
     envelope: &Envelope,
     verified: &mut Verified,
 ) -> Result<Known, Problem> {
-    let stranger = Ok(Known { by: None });
+    let statement = Statement::parse(envelope.payload());
+    let rotates = matches!(&statement, Ok(Statement { says: Says::Governance(body), .. })
+        if body.operations.iter().any(|one| matches!(one, Operation::RotateLedgerKey(_))));
+    let stranger = Ok(Known { by: None, rotates });
     let id = envelope.statement_id();
     if !snapshot.session.indexes_under(topics::statement(id))?.is_empty() {
         return stranger;
     }
-    let Ok(statement) = Statement::parse(envelope.payload()) else { return stranger };
+    let Ok(statement) = statement else { return stranger };
     let roster = snapshot.session.view().roster();
     let message = envelope.pre_authentication_encoding();
     let mut by = None;
@@ -152,7 +159,7 @@ fn known(
         let counts = matches!(statement.says, Says::Governance(_)) || owner == Some(&statement.by);
         by = by.or_else(|| owner.filter(|_| counts).cloned());
     }
-    Ok(Known { by })
+    Ok(Known { by, rotates })
 }
 
 /// Counts new statements to those who signed them, and all else to nobody: who hands in again what

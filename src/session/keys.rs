@@ -114,8 +114,16 @@ pub(super) fn own_key(
     }
 }
 
+/// How a statement that brings a new ledger key calls that: its bytes are canonical.
+const ROTATION: &str = "\"rotate_ledger_key\"";
+
 /// The new ledger key that an envelope brings, if it brings one.
 pub(super) fn rotation_of(envelope: &Envelope) -> Option<String> {
+    // Every statement that is appended passes here, and few are parsed for it.
+    let named = ROTATION.as_bytes();
+    if !envelope.payload().windows(named.len()).any(|part| part == named) {
+        return None;
+    }
     let statement = Statement::parse(envelope.payload()).ok()?;
     let Says::Governance(body) = statement.says else { return None };
     body.operations.into_iter().find_map(|operation| match operation {

@@ -20,6 +20,7 @@ mod reading;
 mod references;
 mod replay;
 mod restore;
+mod said;
 mod seen;
 mod shown;
 mod signing;
@@ -57,6 +58,7 @@ use crate::view::View;
 use self::copy::Copied;
 use self::cosigned::Cosigned;
 use self::keys::{check_key_of_size, check_trust, keys_by_size, ledger_keys, own_key, rotation_of};
+use self::said::Lately;
 use self::seen::SeenFile;
 
 pub use self::beside::Beside;
@@ -70,6 +72,7 @@ pub use self::mirror::{MirrorPlace, MirrorRun, Mirrored, forget_in_mirror};
 pub use self::random::{fresh_nonce, random};
 pub use self::replay::{StoreLog, replay};
 pub use self::restore::{RestoreRequest, Restored, restore};
+pub use self::said::Said;
 pub use self::seen::{known_owner, newest_seen, remember_owner, seen_checkpoint};
 pub use self::signing::{sign, sign_again};
 pub use self::spool::{HandedIn, Spool, SpoolName, Spooled};
@@ -104,6 +107,8 @@ pub struct Session {
     copied: Option<Copied>,
     /// Whether the view is remembered after many entries only, and at the end.
     remembers_seldom: bool,
+    /// What was read lately.
+    lately: Lately,
 }
 
 /// What a session is opened with.
@@ -214,6 +219,7 @@ impl Session {
             shows_words: true,
             copied: None,
             remembers_seldom: false,
+            lately: Lately::default(),
         };
         if let Some(note) = note {
             session.take_up_cosignatures(note)?;

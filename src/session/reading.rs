@@ -4,7 +4,6 @@ use std::collections::BTreeSet;
 use std::num::NonZero;
 
 use super::keys::{keys_by_size, ledger_keys};
-use super::references::Parsed;
 use super::{Session, SessionError, replay};
 use crate::base::name::WitnessName;
 use crate::base::position::{EntryIndex, TreeSize};
@@ -20,7 +19,6 @@ use crate::ledger::topics;
 use crate::merkle;
 use crate::note::checkpoint::VerifiedCheckpoint;
 use crate::roster::Roster;
-use crate::statement::Statement;
 use crate::verify::VerifiedEntry;
 use crate::verify::trust::TrustRoot;
 use crate::verify::witnessing::Witnessing;
@@ -70,17 +68,6 @@ impl Session {
         let indexes: BTreeSet<_> = indexes.into_iter().collect();
         let found = read::entries(&*self.store, indexes, &self.checkpoint)?;
         verify_all(&found, self.view.roster())
-    }
-
-    /// What an entry says, as the store has it: nothing of it is proved or verified. It tells which
-    /// entries are worth reading.
-    ///
-    /// # Errors
-    /// [`SessionError`] where there is none, or what is there is no entry.
-    pub fn said_at(&self, index: EntryIndex) -> Result<Statement, SessionError> {
-        let none = || SessionError::NoEntry { index, size: self.size() };
-        let bytes = self.store.leaf(index)?.ok_or_else(none)?;
-        Ok(Parsed::parse(index, &bytes)?.statement)
     }
 
     /// What the store finds under a topic. It may have grown since this session's checkpoint.

@@ -29,6 +29,7 @@ impl Session {
             shows_words: self.shows_words,
             copied: self.copied.clone(),
             remembers_seldom: true,
+            lately: self.lately.clone(),
         }
     }
 

@@ -234,16 +234,25 @@ impl Store for SledStore {
     }
 
     fn entries_of(&self, topic: &Topic) -> Result<Vec<EntryIndex>, StoreError> {
-        let prefix = [b"x", &topic.as_bytes()[..]].concat();
+        let prefix = topic_prefix(topic);
         let scan = |db: &::sled::Db| guard(|| db.scan_prefix(&prefix).keys().collect());
         let keys: Vec<::sled::IVec> = self.db.with(scan)?;
-        let mut entries = Vec::with_capacity(keys.len());
-        for key in keys {
-            let index = key.get(prefix.len()..).and_then(|rest| rest.try_into().ok());
-            let index = index.ok_or_else(|| StoreError::integrity("a topic", "malformed key"))?;
-            entries.push(EntryIndex::new(u64::from_be_bytes(index)));
-        }
-        Ok(entries)
+        keys.iter().map(|key| index_of(key, &prefix)).collect()
+    }
+
+    fn newest_of(
+        &self,
+        topic: &Topic,
+        size: TreeSize,
+        count_max: usize,
+    ) -> Result<Vec<EntryIndex>, StoreError> {
+        let prefix = topic_prefix(topic);
+        let end = [&prefix[..], &size.get().to_be_bytes()].concat();
+        let scan = |db: &::sled::Db| {
+            guard(|| db.range(prefix.clone()..end).keys().rev().take(count_max).collect())
+        };
+        let keys: Vec<::sled::IVec> = self.db.with(scan)?;
+        keys.iter().map(|key| index_of(key, &prefix)).collect()
     }
 
     fn commit(&self, expected: Option<HeadToken>, batch: &Batch) -> Result<Commit, StoreError> {
@@ -267,6 +276,18 @@ impl Store for SledStore {
         }
         Ok(Commit::Committed)
     }
+}
+
+/// What the keys of a topic begin with; the index of the entry follows.
+fn topic_prefix(topic: &Topic) -> Vec<u8> {
+    [b"x", &topic.as_bytes()[..]].concat()
+}
+
+/// The entry that a key of a topic names.
+fn index_of(key: &[u8], prefix: &[u8]) -> Result<EntryIndex, StoreError> {
+    let index = key.get(prefix.len()..).and_then(|rest| rest.try_into().ok());
+    let index = index.ok_or_else(|| StoreError::integrity("a topic", "malformed key"))?;
+    Ok(EntryIndex::new(u64::from_be_bytes(index)))
 }
 
 /// Puts the parts of a leaf together; `first` is its first value.

@@ -126,15 +126,12 @@ impl Office {
         service: Option<ServiceName>,
         answer: impl FnOnce(&Self, &Desk) -> Result<Vec<u8>, CliError> + Send + 'static,
     ) -> Answered {
-        let place = self.judging().await;
         let office = Arc::clone(self);
-        let body = self.server().work(move || {
+        let body = self.server().judge(move || {
             let snapshot = office.server().newest();
             let repository = repository_of(&snapshot, service.as_ref());
             let desk = office.desk(&snapshot, repository.as_ref())?;
-            let answer = answer(&office, &desk);
-            drop(place);
-            answer
+            answer(&office, &desk)
         });
         Ok(answered(body.await?.map_err(problem)?))
     }
@@ -202,9 +199,8 @@ async fn bundle(State(office): State<Arc<Office>>, Path(entry): Path<String>) ->
     let index = EntryIndex::new(undecimal(&entry).map_err(|_| nothing())?);
     // One bundle at a time is made, and it waits for a place among those that judge.
     let mut folded = office.folded().await;
-    let place = office.judging().await;
     let shared = Arc::clone(&office);
-    let bytes = office.server().work(move || {
+    let bytes = office.server().judge(move || {
         let snapshot = shared.server().newest();
         if !snapshot.session.size().covers(index) {
             return Err(nothing());
@@ -213,9 +209,7 @@ async fn bundle(State(office): State<Arc<Office>>, Path(entry): Path<String>) ->
         let Says::Decision(said) = &entry.statement().says else { return Err(nothing()) };
         let desk = shared.desk(&snapshot, Some(&said.repository)).map_err(problem)?;
         let signer = shared.gate_key().map(|signer| -> &dyn Signer { signer });
-        let bytes = of_decision(&desk, index, signer, &mut folded, shared.now()).map_err(problem);
-        drop(place);
-        bytes
+        of_decision(&desk, index, signer, &mut folded, shared.now()).map_err(problem)
     });
     let head = [(CONTENT_TYPE, "application/octet-stream"), (CACHE_CONTROL, "no-cache")];
     Ok((head, bytes.await??).into_response())

@@ -79,13 +79,8 @@ async fn decide(State(office): State<Arc<Office>>, request: Request) -> Result<R
         artifact(text).map_err(|why| Problem::malformed(format!("artifacts: {why}")))?;
     }
     for number in 1..=TRIES {
-        let place = office.judging().await;
         let (shared, question) = (Arc::clone(&office), asked.clone());
-        let judged = office.server().work(move || {
-            let judged = judged(&shared, &question);
-            drop(place);
-            judged
-        });
+        let judged = office.server().judge(move || judged(&shared, &question));
         let Judged { mut verdict, size, envelope, earlier } = judged.await?.map_err(problem)?;
         let only_at = (number < TRIES).then_some(size);
         let proof = match (envelope, earlier) {

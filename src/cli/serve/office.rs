@@ -2,11 +2,10 @@
 
 use std::cell::OnceCell;
 use std::collections::BTreeMap;
-use std::num::NonZero;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use tokio::sync::{Mutex, OwnedMutexGuard, OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{Mutex, OwnedMutexGuard};
 
 use crate::base::name::{RepositoryName, WitnessName};
 use crate::base::time::{Clock, Timestamp};
@@ -24,7 +23,6 @@ use crate::view::View;
 pub(crate) struct Office {
     server: Arc<Server>,
     parts: Parts,
-    judging: Arc<Semaphore>,
     /// The ledger as the last bundle needed it: the next is folded on from there.
     folded: Arc<Mutex<View>>,
 }
@@ -46,9 +44,7 @@ pub(crate) struct Parts {
 impl Office {
     /// The office of a server.
     pub(crate) fn new(server: Arc<Server>, parts: Parts) -> Arc<Self> {
-        let processors = std::thread::available_parallelism().map_or(1, NonZero::get);
-        let judging = Arc::new(Semaphore::new(processors.saturating_sub(1).max(1)));
-        Arc::new(Self { server, parts, judging, folded: Arc::default() })
+        Arc::new(Self { server, parts, folded: Arc::default() })
     }
 
     /// The server.
@@ -64,13 +60,6 @@ impl Office {
     /// What decisions are signed with.
     pub(crate) const fn gate_key(&self) -> Option<&SeedSigner> {
         self.parts.gate_key.as_ref()
-    }
-
-    /// A place among those that judge: each takes a processor for a while, and one is left to
-    /// those who append.
-    pub(super) async fn judging(&self) -> Option<OwnedSemaphorePermit> {
-        // Nobody closes the semaphore.
-        Arc::clone(&self.judging).acquire_owned().await.ok()
     }
 
     /// The ledger as it was at some time, to be folded on. Whoever has it is alone in that: what

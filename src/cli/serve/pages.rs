@@ -143,7 +143,7 @@ impl Office {
         let office = Arc::clone(self);
         let found = self
             .server()
-            .work(move || {
+            .judge(move || {
                 let snapshot = office.server().newest();
                 let now = office.now();
                 let bare = office.desk(&snapshot, None)?;

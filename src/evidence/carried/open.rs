@@ -2,13 +2,13 @@
 //! form.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use super::Search;
 use super::sums::Sums;
-use crate::base::digest::{ChangeHash, ContentDigest};
+use crate::base::digest::ChangeHash;
 use crate::base::limits::CARRY_OPEN_ENTRIES_MAX;
 use crate::base::name::RepositoryName;
-use crate::base::position::EntryIndex;
 use crate::change::{ChangePath, Content, Document, Mode, Row};
 use crate::evidence::gather::GatherError;
 use crate::git::Range;
@@ -29,7 +29,7 @@ const LIKE_PATHS_MAX: usize = 100;
 /// A change that somebody signed.
 pub(super) struct Signed {
     pub(super) change: ChangeHash,
-    pub(super) document: Document,
+    pub(super) document: Arc<Document>,
     /// Between which commits it was read, newest word first.
     pub(super) ranges: Vec<Range>,
     /// Whether a reject stands on it, perhaps.
@@ -132,7 +132,7 @@ impl Open {
             let Some((is_rejected, ranges)) = found.remove(&change) else { continue };
             let known = documents.remove(&change).flatten();
             let document = match known {
-                None if is_rejected => document(search, change, &ranges)?,
+                None if is_rejected => document(search, change, &ranges, true)?,
                 known => known,
             };
             let Some(document) = document else { continue };
@@ -175,7 +175,7 @@ impl Open {
         };
         let signed = found.into_iter().filter_map(|at| self.signed.get(at));
         let fits = |signed: &&Signed| could_be_carried(&signed.document, landed);
-        Ok(signed.filter(|signed| signed.document != *landed).filter(fits).collect())
+        Ok(signed.filter(|signed| *signed.document != *landed).filter(fits).collect())
     }
 
     /// Whether something that was signed may do the same to a path of what is judged.
@@ -224,7 +224,7 @@ impl Open {
         };
         signed.filter(move |signed| {
             let document = &signed.document;
-            document != landed && (within(document, landed) || within(landed, document))
+            **document != *landed && (within(document, landed) || within(landed, document))
         })
     }
 }
@@ -256,58 +256,44 @@ fn is_edited(one: &Row, other: &Row) -> bool {
 fn approvals_about(
     search: &Search<'_>,
     paths: &BTreeSet<ChangePath>,
-    documents: &mut BTreeMap<ChangeHash, Option<Document>>,
+    documents: &mut BTreeMap<ChangeHash, Option<Arc<Document>>>,
 ) -> Result<Vec<VerifiedEntry>, SessionError> {
-    let session = search.session;
-    let mut indexes = session.indexes_under(topics::approved(search.name))?;
-    indexes.retain(|index| search.size.covers(*index));
-    let oldest = indexes.len().saturating_sub(CARRY_OPEN_ENTRIES_MAX);
-    let approve = ApprovalVerdict::Approve;
-    let mut said: Vec<(EntryIndex, Vec<ChangeHash>)> = Vec::new();
+    let (session, approve) = (search.session, ApprovalVerdict::Approve);
+    let topic = topics::approved(search.name);
+    let said = session.newest_said(&topic, search.size, CARRY_OPEN_ENTRIES_MAX)?;
     let mut words = Words::default();
-    for index in indexes.drain(oldest..).rev() {
-        let statement = session.said_at(index)?;
-        said.push((index, rows_of(&statement, approve, search.name).map(|row| row.0).collect()));
-        words.take(&statement, approve, search);
+    for said in &said {
+        words.take(&said.statement, approve, search);
     }
-    let mut bearing = BTreeSet::new();
     for (change, (_, ranges)) in words.found {
-        let document = open_document(search, change, &ranges)?;
-        let document = document.filter(|document| {
+        let document = document(search, change, &ranges, false)?;
+        let bears = |document: &Arc<Document>| {
             search.has_landed(change) || document.paths().any(|path| paths.contains(path))
-        });
-        bearing.extend(document.is_some().then_some(change));
-        documents.insert(change, document);
+        };
+        documents.insert(change, document.filter(bears));
     }
-    said.retain(|(_, changes)| changes.iter().any(|change| bearing.contains(change)));
-    session.entries_at(said.into_iter().map(|(index, _)| index))
+    let bears = |change: ChangeHash| documents.get(&change).is_some_and(Option::is_some);
+    let bearing = said.iter().filter(|said| {
+        rows_of(&said.statement, approve, search.name).any(|(change, _)| bears(change))
+    });
+    session.entries_at(bearing.map(|said| said.index))
 }
 
-/// The document of a change that somebody approved. A clone has the commits of few: a commit that
-/// comes just now is found the next time.
-fn open_document(
-    search: &Search<'_>,
-    change: ChangeHash,
-    ranges: &[Range],
-) -> Result<Option<Document>, SessionError> {
-    let here = ranges.iter().filter(|range| search.repository.has_at_hand(&range.head));
-    document(search, change, &here.cloned().collect::<Vec<_>>())
-}
-
-/// The document of a change: as it was kept, or as the repository has it still.
+/// The document of a change: as it was kept, or as the repository has it still. A clone has the
+/// commits of few approvals; of those a commit that comes just now is found the next time.
 fn document(
     search: &Search<'_>,
     change: ChangeHash,
     ranges: &[Range],
-) -> Result<Option<Document>, SessionError> {
-    let digest = ContentDigest::from_bytes(*change.as_bytes());
-    let kept = search.session.blobs().get(&digest)?;
-    let is_it = |document: &Document| document.hash() == change && !document.is_empty();
-    if let Some(document) = kept.and_then(|bytes| Document::parse(&bytes).ok()).filter(is_it) {
-        return Ok(Some(document));
+    is_rejected: bool,
+) -> Result<Option<Arc<Document>>, SessionError> {
+    if let Some(kept) = search.session.document(change)? {
+        return Ok(Some(kept).filter(|document| !document.is_empty()));
     }
-    let mut read = ranges.iter().filter_map(|range| {
-        search.repository.document(range.base.as_ref(), &range.head).ok().filter(is_it)
-    });
-    Ok(read.next())
+    let repository = search.repository;
+    let here = ranges.iter().filter(|range| is_rejected || repository.has_at_hand(&range.head));
+    let is_it = |document: &Document| document.hash() == change && !document.is_empty();
+    let mut read =
+        here.filter_map(|range| repository.document(range.base.as_ref(), &range.head).ok());
+    Ok(read.find(is_it).map(Arc::new))
 }

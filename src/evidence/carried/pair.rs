@@ -147,7 +147,7 @@ impl<'a> Pairs<'a> {
         let landing = landed.range.head.clone();
         self.found.carried.push(CarriedTo { landing, carried, is_grounded: false });
         self.grounds.push((base, landed.range.base.clone(), landed.document.clone()));
-        self.found.certificates.push((certificate, signed.document.clone()));
+        self.found.certificates.push((certificate, Document::clone(&signed.document)));
     }
 
     /// The certificate that a decision rests on, if it holds here.
