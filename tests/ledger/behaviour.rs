@@ -155,6 +155,14 @@ fn reads_what_it_wrote<S: Store, C: CheckpointFile>(reopen: &impl Fn() -> (S, C)
     let all = store.entries_of(&Topic::of("all", &[])).unwrap();
     assert_eq!(all, (0..814).map(EntryIndex::new).collect::<Vec<_>>());
     assert_eq!(store.entries_of(&Topic::of("none", &[])), Ok(vec![]));
+    let newest = |size: u64, count_max: usize| {
+        store.newest_of(&Topic::of("all", &[]), TreeSize::new(size), count_max).unwrap()
+    };
+    assert_eq!(newest(814, 3), [813, 812, 811].map(EntryIndex::new));
+    assert_eq!(newest(2, 3), [1, 0].map(EntryIndex::new));
+    assert_eq!(newest(900, 1_000).len(), 814);
+    assert_eq!((newest(0, 3), newest(814, 0)), (vec![], vec![]));
+    assert_eq!(store.newest_of(&Topic::of("none", &[]), size, 3), Ok(vec![]));
     let page = store.leaves(EntryIndex::new(810), 100).unwrap();
     assert_eq!(page.len(), 4);
     assert_eq!(Some(&page[3]), store.leaf(EntryIndex::new(813)).unwrap().as_ref());
