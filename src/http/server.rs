@@ -136,7 +136,7 @@ async fn run(
             continue;
         };
         let (tls, routes, ends) = (tls.clone(), routes.clone(), ends.clone());
-        let peer = Peer(address.ip());
+        let peer = Peer(address.ip().to_canonical());
         connections.spawn(async move {
             // An answer in several parts does not wait for the first to be confirmed.
             drop(stream.set_nodelay(true));
