@@ -786,8 +786,8 @@ def consecutive(expression, data, why, kind=BadInput):
 
 def check_path(path):
     """Format, rule 4."""
-    need(len(path) <= 4096 and b"\0" not in path, "not a path")
-    need(not {b"", b".", b".."} & set(path.split(b"/")), "not a path")
+    need(len(path) <= 4096 and b"\0" not in path
+         and not {b"", b".", b".."} & set(path.split(b"/")), "not a path")
     return path
 
 
@@ -892,9 +892,9 @@ def check_edits(edits, content, gap, wanted):
     lines, closest = re.findall(rb"[^\n]*\n|[^\n]+", content), []
     for _, first, removed, inserted in edits:
         need(first + removed <= len(lines), "an edit is beyond the end")
-        is_at_end = first + removed == len(lines)
-        need(not inserted or inserted.endswith(b"\n") or is_at_end, "an edit would join a line")
-        need(first < len(lines) or content[-1:] in (b"", b"\n"), "an edit would join a line")
+        is_at_end, ends = first + removed == len(lines), (b"", b"\n")
+        need((is_at_end or inserted[-1:] in ends) and (
+            first < len(lines) or content[-1:] in ends), "an edit would join a line")
     for (side, first, removed, _), (other, after, _, _) in itertools.pairwise(edits):
         closest += [after - first - removed] if side != other else []
     need(min(closest) >= max(gap, 1), f"only {min(closest)} unchanged lines between edits")
@@ -2301,7 +2301,7 @@ def verify_bundle(data, trust, now):
     with as_tampered("CHAIN"):
         points, environment = points_of(evidence, [p for _, _, p in view.policies[-1:]])
         start = find_start(evidence, points)
-        check_chain(evidence, commits, points[-1] if points else None, start)
+        check_chain(evidence, commits, start)
     with as_tampered("START"):
         for point in filter(None, [*points[-1:], start]):
             check_point(point, (question["service"], environment), by_index, size)
@@ -2381,8 +2381,10 @@ def read_objects(objects, digits):
 
 def find_start(evidence, points):
     """Step 14: the point that the chain starts at."""
-    found, position = points[-1:], evidence["position"]
+    found, position, whole = points[-1:], evidence["position"], evidence["whole"]
     need(("start" in evidence) == (position == "diverged"), "a start")
+    need(not whole or found and whole["commit"] == evidence["question"]["revision"]
+         and whole["parent"] == found[0]["revision"], "the whole is of something else")
     if position == "diverged":
         found = [point for point in points if point["entry"]["index"] == evidence["start"]][:1]
         need(found, "a start that is no point")
@@ -2392,12 +2394,9 @@ def find_start(evidence, points):
     return found[-1] if found else None
 
 
-def check_chain(evidence, commits, newest, start):
+def check_chain(evidence, commits, start):
     """Step 14: the steps lead from the start to the revision."""
-    position, steps, whole = evidence["position"], evidence["steps"], evidence["whole"]
-    revision = evidence["question"]["revision"]
-    need(not whole or newest and whole["commit"] == revision
-         and whole["parent"] == newest["revision"], "the whole is of something else")
+    position, steps = evidence["position"], evidence["steps"]
     if position in ("behind", "unrelated"):
         need(not steps, "steps without a chain")
         return
@@ -2417,7 +2416,7 @@ def check_chain(evidence, commits, newest, start):
                 reached.add(name)
                 further += commits[name].parents
         need(reached == set(ids[1:]), "a commit out of nowhere")
-    need(at == revision, "another revision")
+    need(at == evidence["question"]["revision"], "another revision")
 
 
 def check_point(point, place, by_index, size):
@@ -2622,9 +2621,9 @@ def main(arguments):
         need(all(len(data) <= 256 * MIB for data in contents), "a file above 256 MiB")
         now = int(options.now.timestamp() * 1000)
         reports, lineages = reports_on(contents, trust, options.since, now)
-    except (BadInput, OSError) as error:
+    except (BadInput, OSError, Tampered, No) as error:  # the latter two: of what --since names
         print(f"verify.py: error: {error}", file=sys.stderr)
-        return 2
+        return 2 if isinstance(error, BadInput | OSError) else 3
     files = [{"file": name, **report}
              for name, report in zip(options.files, reports, strict=True)]
     if options.json:
