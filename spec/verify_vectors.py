@@ -16,7 +16,7 @@ from verify import (
     TrustRoot, assess, change_hash, check_carried, check_growth, co_authors, compose,
     ed25519_holds, good_point, json_strict, kind_of, link_target, matches, need, opaque_reason,
     pae, read_certificate, read_document, read_tree, root_by_inclusion, sha256, spell, split_of,
-    unbase64, utc, verify_bundle, verify_proof, write_document,
+    utc, verify_bundle, verify_proof, write_document,
 )
 
 
@@ -179,8 +179,8 @@ def vectors_policy(folder):
     for value in patterns["refused"]:
         yield value, refused(kind_of("PATTERN"), value)[1]
     for case in patterns["matches"]:
-        path = bytes.fromhex(case["path_hex"])
-        found = [matches(kind_of("PATTERN")(case["pattern"]), path, folded) for folded in (False, True)]
+        path, value = bytes.fromhex(case["path_hex"]), kind_of("PATTERN")(case["pattern"])
+        found = [matches(value, path, is_folded) for is_folded in (False, True)]
         yield case["pattern"], found == [case["exactly"], case["folded"]]
     for name in sorted(os.listdir(f"{folder}/assess")):
         case = json.load(open(f"{folder}/assess/{name}"))
@@ -248,7 +248,8 @@ def vectors_statement(folder):
             need(said.get("canonical", canonical.decode()) == canonical.decode(), "another form")
             place = "statement"
             statement = Statement(canonical)
-            need(said.get("statement", statement.identity) == statement.identity, "another identity")
+            identity = statement.identity
+            need(said.get("statement", identity) == identity, "another identity")
             place = "signature"
             for s in statement.signatures:
                 need(s["keyid"] in keys and keys[s["keyid"]].holds(statement.pae, s), "signature")

@@ -2,8 +2,8 @@
 attests.
 
 Entries and commits are real and signed; what a gate would attest is made up, so that the two
-verifiers judge what no gate would show: rollbacks to what was rejected or whose keys leaked, words of
-people who left, declarations by nobody's author, debts of every age (spec/verdict.md).
+verifiers judge what no gate would show: rollbacks to what was rejected or whose keys leaked, words
+of people who left, declarations by nobody's author, debts of every age (spec/verdict.md).
 """
 
 import copy
@@ -45,7 +45,8 @@ def policy(random_):
         "exempt": ["*.lock"]})
     text = 'version = 1\nlevels = ["low", "high"]\n[defaults]\n'
     text += "".join(f"{name} = {json.dumps(value)}\n" for name, value in defaults.items())
-    mode, artifact = random_.choice(["observe", "enforce"]), random_.choice(["optional", "required"])
+    mode = random_.choice(["observe", "enforce"])
+    artifact = random_.choice(["optional", "required"])
     text += f'[environment.production]\nmode = "{mode}"\n[service.shop]\nrepository = "r"\n'
     text += f'artifact = "{artifact}"\n' if random_.random() < 0.2 else ""
     rules = ['when = { author_below = "high" }\nrequire = [{ level = "high" }]\n',
@@ -264,15 +265,10 @@ def reference(entry):
     return {"index": entry.index, "leaf": entry.hash.hex()}
 
 
-def bundle(random_):
-    """A bundle of a chain, and a trust root."""
-    ledger = Ledger(random_)
-    chain = Chain(random_, ledger.root)
-    position = random_.choice(["linear", "linear", "behind", "behind", "diverged"])
-    steps, covers = chain.steps if position != "behind" else [], {}
-    revision = steps[-1]["commit"] if steps else random_.choice([ledger.root, digest("older")[:40]])
-    artifacts = [digest("artifact")] if random_.random() < 0.2 else []
-    points = [{"entry": reference(ledger.entries[0]), "time": BEGIN, "revision": ledger.root}]
+def history(ledger, chain, question, position, points, covers):
+    """Words, governance and deployments, one after the other."""
+    random_, revision = ledger.random, question["revision"]
+    artifacts = question.get("artifacts", [])
     for turn in range(random_.randint(4, 22)):
         if random_.random() < 0.2:
             rejects = [entry for entry in ledger.entries if entry.kind == "approval"
@@ -286,10 +282,40 @@ def bundle(random_):
                                         "2" * 40]), artifacts, hashlib.sha256(data).hexdigest()))
         else:
             word(ledger, chain, revision, artifacts)
+
+
+def of_start(ledger, chain, evidence, covers):
+    """What is said of a start that no longer is the newest point; gives the documents of it."""
+    random_ = ledger.random
+    if evidence["position"] == "linear" or random_.random() < 0.1:
+        return set()
+    data = cover(ledger, chain, evidence["question"]["revision"])
+    covers[hashlib.sha256(data).hexdigest()] = data
+    evidence["cover"] = hashlib.sha256(data).hexdigest()
+    evidence |= maybe(random_, 0.3, {"start_changes": [random_.choice(chain.changes)]})
+    returning = [{"change": change} | maybe(random_, 0.5, {"kept": True, "in_start": True})
+                 for change in sorted(random_.sample(sorted(set(chain.changes)), 1))]
+    evidence |= maybe(random_, 0.6, {"returning": returning, "live": {
+        "document": random_.choice(chain.changes)}})
+    shown = {item["change"] for item in evidence.get("returning", []) if "kept" in item}
+    return shown | ({evidence["live"]["document"]} if "live" in evidence else set())
+
+
+def bundle(random_):
+    """A bundle of a chain, and a trust root."""
+    ledger = Ledger(random_)
+    chain = Chain(random_, ledger.root)
+    position = random_.choice(["linear", "linear", "behind", "behind", "diverged"])
+    steps, covers = chain.steps if position != "behind" else [], {}
+    revision = steps[-1]["commit"] if steps else random_.choice([ledger.root, digest("older")[:40]])
+    artifacts = [digest("artifact")] if random_.random() < 0.2 else []
+    question = {"service": "shop", "environment": "production", "revision": revision} | (
+        {"artifacts": artifacts} if artifacts else {})
+    points = [{"entry": reference(ledger.entries[0]), "time": BEGIN, "revision": ledger.root}]
+    history(ledger, chain, question, position, points, covers)
     size = len(ledger.leaves)
     now = ledger.time(size) + random_.choice([0, HOUR, DAY, 3 * DAY])
-    question = {"service": "shop", "environment": "production", "revision": revision} | (
-        {"artifacts": artifacts} if artifacts else {}) | {"time": now}
+    question["time"] = now
     owed = [{"entry": reference(random_.choice(ledger.entries)), "deployments": [],
              "since": now - random_.choice([HOUR, 2 * DAY, 40 * DAY]), "revision": "3" * 40,
              "members": [], "overrides": []} for _ in range(random_.choice([0, 0, 1]))]
@@ -312,17 +338,7 @@ def bundle(random_):
     spans = sorted({tuple(sorted((random_.randrange(len(steps)), random_.randrange(len(steps)))))
                     for _ in range(random_.choice([0, 2]))} if steps else [])
     evidence |= {"runs": [list(span) for span in spans]} if spans else {}
-    if position != "linear" and random_.random() < 0.9:
-        data = cover(ledger, chain, revision)
-        covers[hashlib.sha256(data).hexdigest()] = data
-        evidence["cover"] = hashlib.sha256(data).hexdigest()
-        evidence |= maybe(random_, 0.3, {"start_changes": [random_.choice(chain.changes)]})
-        returning = [{"change": change} | maybe(random_, 0.5, {"kept": True, "in_start": True})
-                     for change in sorted(random_.sample(sorted(set(chain.changes)), 1))]
-        evidence |= maybe(random_, 0.6, {"returning": returning, "live": {
-            "document": random_.choice(chain.changes)}})
-        shown |= {item["change"] for item in evidence.get("returning", []) if "kept" in item}
-        shown |= {evidence["live"]["document"]} if "live" in evidence else set()
+    shown |= of_start(ledger, chain, evidence, covers)
     earlier = [maybe(random_, 0.5, {
         "deployed": {"entry": random_.randrange(size), "time": now - 2 * HOUR},
         "landed": random_.randrange(size), "ended": points[-1]["entry"]["index"]})
