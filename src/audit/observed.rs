@@ -128,10 +128,14 @@ pub fn newest_deployments(
     environment: &EnvironmentName,
     most: usize,
 ) -> Result<Vec<VerifiedEntry>, SessionError> {
-    let indexes = session.indexes_under(topics::place(service, environment))?;
+    let mut indexes = session.newest_under(topics::place(service, environment));
     let mut deployments = Vec::new();
-    for chunk in indexes.rchunks(ENTRIES_AT_ONCE) {
-        for entry in session.entries_at(chunk.iter().copied())?.into_iter().rev() {
+    while deployments.len() < most {
+        let some: Vec<_> = indexes.by_ref().take(ENTRIES_AT_ONCE).collect::<Result<_, _>>()?;
+        if some.is_empty() {
+            break;
+        }
+        for entry in session.entries_at(some)?.into_iter().rev() {
             // The word on an outcome is no deployment of its own.
             let is_one = deployment(&entry).is_some_and(|said| {
                 said.service == *service
@@ -141,9 +145,6 @@ pub fn newest_deployments(
             if is_one && deployments.len() < most {
                 deployments.push(entry);
             }
-        }
-        if deployments.len() == most {
-            break;
         }
     }
     Ok(deployments)

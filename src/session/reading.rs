@@ -26,6 +26,8 @@ use crate::view::View;
 
 /// Fewer entries than this are verified without other threads.
 const VERIFIED_ALONE_MAX: usize = 32;
+/// So many positions are read at once where the newest come first.
+const NEWEST_AT_ONCE: usize = 64;
 
 impl Session {
     /// Reads an entry: proved under the newest checkpoint, each signature verified.
@@ -99,6 +101,26 @@ impl Session {
         let mut indexes: BTreeSet<_> = self.found_under(&topic)?.collect();
         indexes.extend(self.taken_back(&BTreeSet::from([topic])));
         Ok(indexes.into_iter().collect())
+    }
+
+    /// The positions of the entries under a topic that names no subject, newest first: read a page
+    /// at a time, for whoever seldom goes far back.
+    pub fn newest_under(
+        &self,
+        topic: Topic,
+    ) -> impl Iterator<Item = Result<EntryIndex, SessionError>> + '_ {
+        let (mut size, mut page) = (self.size(), Vec::new().into_iter());
+        std::iter::from_fn(move || {
+            if page.len() == 0 {
+                match self.store.newest_of(&topic, size, NEWEST_AT_ONCE) {
+                    Ok(found) => page = found.into_iter(),
+                    Err(error) => return Some(Err(error.into())),
+                }
+            }
+            let index: EntryIndex = page.next()?;
+            size = TreeSize::new(index.get());
+            Some(Ok(index))
+        })
     }
 
     /// The view as it was when the log had `size` entries, folded anew.

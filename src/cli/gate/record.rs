@@ -201,8 +201,8 @@ pub(crate) fn equal_denial(
     }
     let lasts: Span = judged.policy.defaults().decision_ttl;
     let place = topics::place(&decision.service, &decision.environment);
-    for index in desk.session.indexes_under(place)?.into_iter().rev() {
-        let entry = desk.session.entry(index)?;
+    for index in desk.session.newest_under(place) {
+        let entry = desk.session.entry(index?)?;
         if judged.verdict.question.time.since(entry.time()) >= lasts {
             break;
         }

@@ -41,7 +41,8 @@ pub(in crate::cli) fn places(
     let mut places = Vec::new();
     for one in services.iter().filter(|one| service.is_none_or(|wanted| wanted == *one)) {
         let mut add = |found: &EnvironmentName| -> Result<(), CliError> {
-            if !desk.session.indexes_under(topics::place(one, found))?.is_empty() {
+            let mut entries = desk.session.newest_under(topics::place(one, found));
+            if entries.next().transpose()?.is_some() {
                 places.push((one.clone(), found.clone()));
             }
             Ok(())

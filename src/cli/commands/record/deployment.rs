@@ -297,8 +297,8 @@ fn is_for(said: &Override, deployment: &Deployment) -> bool {
 /// overrides by which it goes ahead.
 fn newest_allow(desk: &Desk, deployment: &Deployment) -> Result<Option<StatementId>, CliError> {
     let place = topics::place(&deployment.service, &deployment.environment);
-    for index in desk.session.indexes_under(place)?.into_iter().rev() {
-        let found = desk.session.entry(index)?;
+    for index in desk.session.newest_under(place) {
+        let found = desk.session.entry(index?)?;
         if let Says::Decision(said) = &found.statement().says
             && (said.verdict == DecisionVerdict::Allow || !said.overrides.is_empty())
             && allows(said, deployment)

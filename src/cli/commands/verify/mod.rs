@@ -190,7 +190,8 @@ fn read(context: &Context, path: &Path) -> Result<ProofFile, CliError> {
     parse(path, &context.read(path, RECEIPT_BYTES_MAX).map_err(|error| error.hint(HINT))?)
 }
 
-const HINT: &str = "countersign ledger prove N -o FILE writes what verify reads";
+const HINT: &str =
+    "countersign gate -o F.bundle and countersign ledger prove N -o FILE write what verify reads";
 
 fn parse(path: &Path, bytes: &[u8]) -> Result<ProofFile, CliError> {
     if bytes.len() > RECEIPT_BYTES_MAX {
