@@ -1,16 +1,15 @@
 //! A mirror of a ledger: the log as plain files, the files of the side store that its entries name,
 //! and, in a folder apart, what may be forgotten (`spec/proof.md` section 6).
 
-use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use super::error::SessionError;
 use super::folder::{LedgerFolder, SALT_FILE};
-use super::references::{FileKind, Parsed, commitments, named_files};
+use super::references::{FileKind, Parsed, RecentFiles, commitments, named_files};
 use super::{Session, VerifiedCheckpoint};
 use crate::base::digest::ContentDigest;
 use crate::base::limits::{
-    CHECK_RECENT_FILES_MAX, MIRROR_STEP_BYTES, MIRROR_STEP_ENTRIES, NOTE_BYTES_MAX, PAGE_LEAVES_MAX,
+    MIRROR_STEP_BYTES, MIRROR_STEP_ENTRIES, NOTE_BYTES_MAX, PAGE_LEAVES_MAX,
 };
 use crate::base::position::{EntryIndex, TreeSize};
 use crate::blobs::Blobs;
@@ -57,7 +56,7 @@ pub struct MirrorRun {
     next: u64,
     from: TreeSize,
     update: Option<Update>,
-    recent: BTreeSet<ContentDigest>,
+    recent: RecentFiles,
     done: Mirrored,
 }
 
@@ -81,7 +80,7 @@ impl MirrorRun {
         let checkpoint = session.checkpoint().clone();
         let done = Mirrored { had, size: checkpoint.size(), ..Mirrored::default() };
         let place = place.clone();
-        let recent = BTreeSet::new();
+        let recent = RecentFiles::default();
         Ok(Self { place, checkpoint, next: from.get(), from, update: None, recent, done })
     }
 
@@ -181,10 +180,7 @@ impl MirrorRun {
         blobs: &Blobs,
         digest: ContentDigest,
     ) -> Result<Option<Vec<u8>>, SessionError> {
-        if self.recent.len() >= CHECK_RECENT_FILES_MAX {
-            self.recent.clear();
-        }
-        if !self.recent.insert(digest) {
+        if !self.recent.note(digest) {
             return Ok(None);
         }
         let mirror = Blobs::shared(&self.place.folder);

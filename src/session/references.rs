@@ -1,8 +1,11 @@
 //! The files beside the log that a statement names: blobs of the side store by digest, openings by
 //! what they open.
 
+use std::collections::BTreeSet;
+
 use super::error::SessionError;
 use crate::base::digest::{Commitment, ContentDigest};
+use crate::base::limits::CHECK_RECENT_FILES_MAX;
 use crate::base::position::EntryIndex;
 use crate::ledger::leaf::Leaf;
 use crate::statement::envelope::Envelope;
@@ -125,4 +128,35 @@ pub fn commitments(statement: &Statement) -> Vec<(String, Commitment)> {
         | Says::Deployment(_) => {}
     }
     found
+}
+
+/// Files that were looked at lately, since these were last forgotten: what many entries name is read
+/// once.
+#[derive(Debug, Default)]
+pub(super) struct RecentFiles(BTreeSet<ContentDigest>);
+
+impl RecentFiles {
+    /// Takes up a file; gives whether it was not among them.
+    pub(super) fn note(&mut self, digest: ContentDigest) -> bool {
+        if self.0.len() >= CHECK_RECENT_FILES_MAX {
+            self.0.clear();
+        }
+        self.0.insert(digest)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn so_many_files_are_remembered_and_then_none() {
+        let digest = |number: usize| ContentDigest::of(&number.to_be_bytes());
+        let mut recent = RecentFiles::default();
+        assert!((0..CHECK_RECENT_FILES_MAX - 1).all(|number| recent.note(digest(number))));
+        assert!(!recent.note(digest(0)), "there is room for one more");
+        assert!(recent.note(digest(CHECK_RECENT_FILES_MAX - 1)));
+        assert!(recent.note(digest(0)), "they are forgotten");
+        assert!(recent.note(digest(1)) && !recent.note(digest(0)));
+    }
 }

@@ -3,7 +3,7 @@
 //! What is remembered is bounded: each file is hashed once, folder by folder, before the entries
 //! are walked; the walk then only asks whether what an entry names was there and right.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::num::NonZero;
 use std::path::Path;
 use std::sync::atomic::{AtomicU16, AtomicU64, Ordering};
@@ -12,7 +12,6 @@ use std::thread;
 
 use super::{Checked, Damage, Progress};
 use crate::base::digest::{ChangeHash, ContentDigest};
-use crate::base::limits::CHECK_RECENT_FILES_MAX;
 use crate::base::position::{EntryIndex, TreeSize};
 use crate::blobs::Blobs;
 use crate::blobs::openings::Openings;
@@ -20,7 +19,7 @@ use crate::change::carry::Certificate;
 use crate::ledger::store::StoreError;
 use crate::session::error::SessionError;
 use crate::session::folder::LedgerFolder;
-use crate::session::references::{FileKind, commitments, named_files};
+use crate::session::references::{FileKind, RecentFiles, commitments, named_files};
 use crate::statement::Statement;
 use crate::verify::cover::{CarriedFrom, Cover};
 
@@ -35,8 +34,8 @@ pub(super) struct Files {
     /// side store was not surveyed, each file is read when it is named.
     damaged: BTreeMap<ContentDigest, String>,
     is_surveyed: bool,
-    recent: BTreeSet<ContentDigest>,
-    recent_documents: BTreeSet<ContentDigest>,
+    recent: RecentFiles,
+    recent_documents: RecentFiles,
     /// The side store of a mirror, and how many entries that has.
     mirror: Option<(Blobs, TreeSize)>,
 }
@@ -66,7 +65,7 @@ impl Files {
         } else {
             BTreeMap::new()
         };
-        let (recent, recent_documents) = (BTreeSet::new(), BTreeSet::new());
+        let (recent, recent_documents) = (RecentFiles::default(), RecentFiles::default());
         let is_surveyed = is_whole;
         let mirror = None;
         Ok(Self { blobs, openings, damaged, is_surveyed, recent, recent_documents, mirror })
@@ -89,7 +88,7 @@ impl Files {
 
     /// Whether a file was not looked at lately.
     fn is_new(&mut self, digest: ContentDigest) -> bool {
-        note(&mut self.recent, digest)
+        self.recent.note(digest)
     }
 
     fn read(&self, digest: &ContentDigest) -> Asked {
@@ -200,7 +199,7 @@ impl Files {
                 let document = ContentDigest::from_bytes(*change.as_bytes());
                 self.in_mirror(index, &document, checked);
                 let place = format!("document of change {}", change.short());
-                if note(&mut self.recent_documents, document)
+                if self.recent_documents.note(document)
                     && !self.document(index, document, &place, checked)
                 {
                     checked.documents_absent += 1;
@@ -256,14 +255,6 @@ impl Files {
             checked.add_damage(Damage::new(place, what).in_file(self.blobs.name(&digest)));
         }
     }
-}
-
-/// Takes up a file among those that were looked at lately; gives whether it was not.
-fn note(recent: &mut BTreeSet<ContentDigest>, digest: ContentDigest) -> bool {
-    if recent.len() >= CHECK_RECENT_FILES_MAX {
-        recent.clear();
-    }
-    recent.insert(digest)
 }
 
 /// Hashes every file of a side store, on every processor; gives how many are right, and those that

@@ -195,3 +195,28 @@ impl Walked {
         std::mem::take(&mut self.checked)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn so_many_roots_are_kept_and_no_older_one() {
+        let mut roots = Roots::default();
+        let grow = |roots: &mut Roots, sizes: Range<usize>| {
+            for size in sizes {
+                roots.append(&LeafHash::from_bytes([u8::try_from(size % 251).unwrap(); 32]));
+            }
+        };
+        grow(&mut roots, 0..1);
+        let first = roots.at(TreeSize::new(1));
+        assert_eq!(first, Some(roots.frontier.root()));
+        grow(&mut roots, 1..CHECK_RECENT_ROOTS_MAX);
+        assert_eq!(roots.at(TreeSize::new(1)), first, "as many as are kept");
+        grow(&mut roots, CHECK_RECENT_ROOTS_MAX..CHECK_RECENT_ROOTS_MAX + 1);
+        assert_eq!(roots.at(TreeSize::new(1)), None);
+        assert!(roots.at(TreeSize::new(2)).is_some());
+        let size = TreeSize::new(CHECK_RECENT_ROOTS_MAX as u64 + 2);
+        assert_eq!(roots.at(size), None, "it is not there yet");
+    }
+}

@@ -5,7 +5,6 @@ use std::collections::BTreeSet;
 use super::source::Source;
 use super::{Progress, RestoreRequest};
 use crate::base::digest::ContentDigest;
-use crate::base::limits::CHECK_RECENT_FILES_MAX;
 use crate::base::position::EntryIndex;
 use crate::blobs::Blobs;
 use crate::blobs::openings::Openings;
@@ -16,7 +15,7 @@ use crate::merkle::leaf_hash;
 use crate::merkle::tree::TileTree;
 use crate::session::error::SessionError;
 use crate::session::folder::LedgerFolder;
-use crate::session::references::{FileKind, Parsed, commitments, named_files};
+use crate::session::references::{FileKind, Parsed, RecentFiles, commitments, named_files};
 use crate::store::sled::SledStore;
 use crate::verify::cover::Cover;
 
@@ -76,7 +75,7 @@ pub(super) struct Files {
     from: Vec<Blobs>,
     openings_to: Openings,
     openings_from: Vec<Openings>,
-    recent: BTreeSet<ContentDigest>,
+    recent: RecentFiles,
 }
 
 impl Files {
@@ -93,7 +92,7 @@ impl Files {
                 .collect(),
             openings_to: Openings::new(folder.path()),
             openings_from: request.openings.into_iter().chain(old).map(Openings::new).collect(),
-            recent: BTreeSet::new(),
+            recent: RecentFiles::default(),
         }
     }
 
@@ -130,10 +129,7 @@ impl Files {
 
     /// Copies a file that is right somewhere; gives its content where it was not copied lately.
     fn copy(&mut self, digest: ContentDigest) -> Result<Option<Vec<u8>>, SessionError> {
-        if self.recent.len() >= CHECK_RECENT_FILES_MAX {
-            self.recent.clear();
-        }
-        if !self.recent.insert(digest) {
+        if !self.recent.note(digest) {
             return Ok(None);
         }
         let content = self.from.iter().find_map(|from| from.get(&digest).ok().flatten());
