@@ -195,7 +195,6 @@ impl Copying<'_> {
         let own = self.store.head()?;
         let size = own.as_ref().map_or(TreeSize::default(), |own| own.size);
         let mut expected = own.map(|own| own.token());
-        let most_waiting = if had.is_some() { COPY_PARTS_WAITING_MAX } else { 0 };
         let mut waiting: Vec<Batch> = Vec::new();
         let mut tree = TileTree::load(size, |tile| self.store.tile(tile))?;
         let mut proofs = prover(shown, claimed.size);
@@ -213,7 +212,7 @@ impl Copying<'_> {
                     .map_err(|error| FollowError::broken("the checkpoint", error))?;
             }
             waiting.push(batch);
-            if is_last || waiting.len() > most_waiting {
+            if is_last || !waits(waiting.len(), had.is_some()) {
                 expected = self.keep(expected, waiting.drain(..))?;
             }
             tree = grown;
@@ -320,9 +319,21 @@ fn end_of_part(from: TreeSize, size: TreeSize) -> TreeSize {
     size.min(TreeSize::new(from.get().saturating_add(COPY_ENTRIES_AT_ONCE)))
 }
 
+/// Whether so many parts wait for the next checkpoint: a copy that has none is none before.
+const fn waits(parts: usize, has_checkpoint: bool) -> bool {
+    has_checkpoint && parts <= COPY_PARTS_WAITING_MAX
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn so_many_parts_wait() {
+        assert!(waits(1, true) && waits(COPY_PARTS_WAITING_MAX, true));
+        assert!(!waits(COPY_PARTS_WAITING_MAX + 1, true));
+        assert!(!waits(1, false));
+    }
 
     #[test]
     fn a_part_has_so_many_entries() {
