@@ -144,7 +144,7 @@ pub fn check(
         edited: Vec::new(),
         closest_lines: None,
     };
-    let mut hashed_bytes = 0;
+    let mut hashed = Hashed(0);
     for (path, relation) in relate(approved, landed, source) {
         // Step 3.
         let edits = certificate.file(&path);
@@ -153,10 +153,7 @@ pub fn check(
             (PathRelation::Edited(sides), Some(edits)) => {
                 match check_file(edits, &sides, gap_lines, source) {
                     Ok(base_bytes) => {
-                        hashed_bytes += base_bytes;
-                        if hashed_bytes > CARRY_BYTES_MAX {
-                            return Err(CarryError::TooLarge { limit_bytes: CARRY_BYTES_MAX });
-                        }
+                        hashed.add(base_bytes)?;
                         let closest = edits.closest().0;
                         carried.closest_lines =
                             Some(carried.closest_lines.map_or(closest, |lines| lines.min(closest)));
@@ -186,6 +183,19 @@ pub fn check(
             Err(CarryError::Path { path: file.path().clone(), fault: CarryFault::NeedlessEdits })
         }
         None => Ok(carried),
+    }
+}
+
+/// How many bytes of files one check has hashed.
+struct Hashed(usize);
+
+impl Hashed {
+    fn add(&mut self, bytes: usize) -> Result<(), CarryError> {
+        self.0 += bytes;
+        if self.0 > CARRY_BYTES_MAX {
+            return Err(CarryError::TooLarge { limit_bytes: CARRY_BYTES_MAX });
+        }
+        Ok(())
     }
 }
 

@@ -45,8 +45,11 @@ fn a_certificate_has_at_most_so_many_bytes() {
 
 #[test]
 fn a_certificate_has_at_most_so_many_files_and_edits() {
-    let files = (0..=CARRY_PATHS_MAX).map(|number| file(&number.to_string(), 0)).collect();
-    assert_eq!(certificate(files), Err(too_large("files", CARRY_PATHS_MAX)));
+    let files = |count| (0..count).map(|number| file(&format!("{number:05}"), 0)).collect();
+    let most = certificate(files(CARRY_PATHS_MAX)).unwrap();
+    assert_eq!(Certificate::parse(&most.to_bytes()), Ok(most));
+    let more = certificate(files(CARRY_PATHS_MAX + 1));
+    assert_eq!(more, Err(too_large("files", CARRY_PATHS_MAX)));
 
     let side = |at: usize| if at == 0 { EditSide::Main } else { EditSide::Approved };
     let removal = |at: usize| Edit { side: side(at), first: 2 * at, removed: 1, inserted: vec![] };
@@ -63,13 +66,25 @@ fn a_certificate_has_at_most_so_many_files_and_edits() {
 
 #[test]
 fn a_file_above_the_limit_is_not_hashed() {
-    let base = vec![b'\n'; CARRY_FILE_BYTES_MAX + 1];
     let digest = ContentDigest::of(b"");
     let sides = FourSides { base: digest, approved: digest, before: digest, landed: digest };
-    let mut source = CarryContents::default();
-    source.contents.insert(digest, base);
+    let check = |length: usize| {
+        let mut source = CarryContents::default();
+        source.contents.insert(digest, vec![b'\n'; length]);
+        check_file(&file("a", 1), &sides, 1, &source)
+    };
+    assert_eq!(check(CARRY_FILE_BYTES_MAX), Err(CarryFault::WrongContent));
     let fault = CarryFault::FileTooLarge { limit_bytes: CARRY_FILE_BYTES_MAX };
-    assert_eq!(check_file(&file("a", 1), &sides, 1, &source), Err(fault));
+    assert_eq!(check(CARRY_FILE_BYTES_MAX + 1), Err(fault));
+}
+
+#[test]
+fn the_files_of_a_certificate_are_hashed_up_to_a_sum() {
+    let mut hashed = Hashed(0);
+    for _ in 0..CARRY_BYTES_MAX / CARRY_FILE_BYTES_MAX {
+        assert_eq!(hashed.add(CARRY_FILE_BYTES_MAX), Ok(()));
+    }
+    assert_eq!(hashed.add(1), Err(CarryError::TooLarge { limit_bytes: CARRY_BYTES_MAX }));
 }
 
 #[test]
