@@ -1,6 +1,7 @@
 //! Tests of cases: what they may say, and what is told where they are not met.
 
 use super::*;
+use crate::base::limits::{CASES_BYTES_MAX, CASES_MAX};
 
 const POLICY: &str = r#"version = 1
 levels = ["junior", "senior"]
@@ -149,4 +150,24 @@ fn the_example_of_the_spec_is_met() {
         assert_eq!(case.run(&policy).differences, [""; 0], "{}", case.name);
     }
     assert_eq!(cases.as_slice().len(), 2);
+}
+
+#[test]
+fn a_file_of_cases_has_its_limits() {
+    let many = |count: usize| {
+        (0..count).fold("version = 1\n".to_owned(), |text, number| {
+            format!("{text}[[case]]\nname = \"{number}\"\n")
+        })
+    };
+    let told = |text: &str| Cases::parse(text, &policy()).unwrap_err().to_string();
+    let more = format!("`case` has {} items", CASES_MAX + 1);
+    assert!(!told(&many(CASES_MAX)).contains("items"));
+    assert!(told(&many(CASES_MAX + 1)).contains(&more));
+    let filled = |length: usize| {
+        let text = "version = 1\n#";
+        format!("{text}{}", "x".repeat(length - text.len()))
+    };
+    let limit = CASES_BYTES_MAX.to_string();
+    assert!(!told(&filled(CASES_BYTES_MAX)).contains(&limit));
+    assert!(told(&filled(CASES_BYTES_MAX + 1)).contains(&limit));
 }

@@ -132,9 +132,16 @@ fn other_files_are_refused() {
     ] {
         assert!(Provenance::parse(other.as_bytes()).is_err(), "{}", &other[..other.len().min(80)]);
     }
-    let large = vec![b' '; PROVENANCE_BYTES_MAX + 1];
-    let found = large.len();
-    assert_eq!(Provenance::parse(&large), Err(ProvenanceError::TooLarge { found }));
+}
+
+#[test]
+fn a_provenance_has_so_many_bytes() {
+    let whole = String::from_utf8(envelope(&statement(&dependency(URI)))).unwrap();
+    let filled = |length: usize| format!("{whole}{}", " ".repeat(length - whole.len()));
+    assert!(Provenance::parse(filled(PROVENANCE_BYTES_MAX).as_bytes()).is_ok());
+    let found = PROVENANCE_BYTES_MAX + 1;
+    let refused = Provenance::parse(filled(found).as_bytes());
+    assert_eq!(refused, Err(ProvenanceError::TooLarge { found }));
 }
 
 /// A provenance of other artifacts says nothing of this one.

@@ -5,6 +5,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
 
+use countersign::base::limits::BLOB_BYTES_MAX;
 use countersign::base::name::Revision;
 use countersign::change::{ChainEnd, ChangePath, Document, Opaque};
 use countersign::git::{ErrorKind, Repository};
@@ -236,12 +237,26 @@ fn a_blob_above_the_limit_is_streamed_by_git() {
     let revision = scratch.commit("large");
     let expected = scratch.open().document(None, &revision).unwrap();
     let mut limited = scratch.open();
-    limited.set_blob_bytes_max(1_000);
+    limited.set_blob_bytes_max(299_999);
     assert_eq!(limited.document(None, &revision).unwrap(), expected);
     // Content as such is not handed out above the limit.
     let refused = limited.blob(&revision, &ChangePath::new("large").unwrap()).unwrap_err();
     assert_eq!(refused.kind(), ErrorKind::Usage);
     assert!(refused.to_string().contains("large"), "{refused}");
-    let content = scratch.open().blob(&revision, &ChangePath::new("large").unwrap()).unwrap();
+    limited.set_blob_bytes_max(300_000);
+    let content = limited.blob(&revision, &ChangePath::new("large").unwrap()).unwrap();
     assert_eq!(content.len(), 300_000);
+}
+
+#[test]
+fn the_largest_blob_is_read_and_none_above_it() {
+    let scratch = Scratch::new();
+    for (name, length) in [("at", BLOB_BYTES_MAX), ("above", BLOB_BYTES_MAX + 1)] {
+        std::fs::File::create(scratch.path().join(name)).unwrap().set_len(length).unwrap();
+    }
+    let revision = scratch.commit("large");
+    let repository = scratch.open();
+    let blob = |name: &str| repository.blob(&revision, &ChangePath::new(name).unwrap());
+    assert_eq!(blob("at").unwrap().len() as u64, BLOB_BYTES_MAX);
+    assert_eq!(blob("above").unwrap_err().kind(), ErrorKind::Usage);
 }

@@ -13,6 +13,7 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::Bytes;
 use axum::routing::{get, post};
+use countersign::base::limits::{HTTP_HEAD_BYTES_MAX, HTTP_HEAD_LINES_MAX};
 use countersign::http::client::{Client, ClientError};
 use countersign::http::server::{Limits, serve};
 
@@ -100,6 +101,28 @@ fn requests_are_answered() {
     assert_eq!((answer.status, answer.body.as_slice()), (200, &b"1000"[..]));
     assert_eq!(client().get(&served.url("/nothing")).unwrap().status, 404);
     assert_eq!(client().get(&served.url("/length")).unwrap().status, 405);
+}
+
+#[test]
+fn heads_have_their_limits() {
+    let served = Served::start(routes(), WIDE);
+    let asked = |head: &str| {
+        let mut stream = served.connect();
+        stream.write_all(head.as_bytes()).unwrap();
+        rest(stream)
+    };
+    let lines = |count: usize| {
+        let more = "a: b\r\n".repeat(count - 2);
+        asked(&format!("GET /hello HTTP/1.1\r\nhost: a\r\nconnection: close\r\n{more}\r\n"))
+    };
+    assert!(lines(HTTP_HEAD_LINES_MAX).ends_with("hello"));
+    assert!(lines(HTTP_HEAD_LINES_MAX + 1).starts_with("HTTP/1.1 431"));
+    let begun = "GET /hello HTTP/1.1\r\nhost: a\r\nconnection: close\r\na: ";
+    let fill = |length: usize| format!("{begun}{}", "a".repeat(length - begun.len()));
+    let whole = format!("{}\r\n\r\n", fill(HTTP_HEAD_BYTES_MAX - 4));
+    assert!(asked(&whole).ends_with("hello"));
+    // One whose end is not among so many bytes is not read on.
+    assert!(asked(&fill(HTTP_HEAD_BYTES_MAX)).starts_with("HTTP/1.1 431"));
 }
 
 #[test]

@@ -4,6 +4,7 @@ use std::fs;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::process::Command;
 
+use countersign::base::limits::KEY_FILE_ROUNDS_MAX;
 use countersign::key::{Presence, Signer as _};
 use countersign::signer::file::{KeyFile, KeyFileError, generate, load};
 use zeroize::Zeroizing;
@@ -145,17 +146,22 @@ fn too_many_rounds_are_refused_before_they_are_run() {
     // Magic, "aes256-ctr", "bcrypt", options: 16 bytes of salt, then the rounds.
     let place = 15 + 14 + 10 + 4 + 20;
     assert_eq!(blob[place..place + 4], [0, 0, 0, 1]);
-    blob[place..place + 4].fill(0xff);
-    let body = countersign::base::encoding::base64(&blob);
-    let lines: Vec<&str> =
-        body.as_bytes().chunks(70).map(|line| std::str::from_utf8(line).unwrap()).collect();
-    let text = format!(
-        "-----BEGIN OPENSSH PRIVATE KEY-----\n{}\n-----END OPENSSH PRIVATE KEY-----\n",
-        lines.join("\n")
-    );
-    let slow = folder.write("slow", &text, 0o600);
-    let error = KeyFile::read(&slow).unwrap_err();
-    assert!(matches!(error, KeyFileError::Rounds { found: u32::MAX, .. }), "{error}");
+    let mut read = |rounds: u32| {
+        blob[place..place + 4].copy_from_slice(&rounds.to_be_bytes());
+        let body = countersign::base::encoding::base64(&blob);
+        let lines: Vec<&str> =
+            body.as_bytes().chunks(70).map(|line| std::str::from_utf8(line).unwrap()).collect();
+        let text = format!(
+            "-----BEGIN OPENSSH PRIVATE KEY-----\n{}\n-----END OPENSSH PRIVATE KEY-----\n",
+            lines.join("\n")
+        );
+        KeyFile::read(&folder.write(&format!("slow-{rounds}"), &text, 0o600)).map(drop)
+    };
+    read(KEY_FILE_ROUNDS_MAX).unwrap();
+    for above in [KEY_FILE_ROUNDS_MAX + 1, u32::MAX] {
+        let error = read(above).unwrap_err();
+        assert!(matches!(error, KeyFileError::Rounds { found, .. } if found == above), "{error}");
+    }
 }
 
 #[test]

@@ -188,12 +188,14 @@ fn the_server_decides_with_its_own_key() {
     let (_, again) = decide(&running, Some(TOKEN), &ask(&retry));
     assert_eq!(again["decision"]["entry"], refused["decision"]["entry"]);
     assert_eq!(again["verdict"]["recorded"]["repeated"], true);
+    let frame = json!({"service": ""}).to_string().len();
     for (body, status) in [
         (json!({"service": "shop"}), 400),
         (json!({"service": "shop", "environment": "production", "revision": "x"}), 422),
         (json!({"service": "other", "environment": "production", "revision": head}), 422),
         (json!({"service": "shop", "environment": "moon", "revision": head}), 422),
-        (json!({"service": "x".repeat(QUESTION_BYTES_MAX)}), 413),
+        (json!({"service": "x".repeat(QUESTION_BYTES_MAX - frame)}), 400),
+        (json!({"service": "x".repeat(QUESTION_BYTES_MAX - frame + 1)}), 413),
     ] {
         assert_eq!(decide(&running, Some(TOKEN), &body).0, status);
     }

@@ -2,6 +2,7 @@
 
 use std::fs;
 
+use countersign::base::limits::REQUEST_STATEMENTS_MAX;
 use countersign::statement::envelope::Envelope;
 use serde_json::{Value, json};
 
@@ -57,14 +58,14 @@ fn requests_that_are_none_are_refused() {
     let text = good.to_string();
     let url = running.at("/v1/statements");
     let envelope = good["envelopes"][0].clone();
-    let many: Vec<_> = (0..257).map(|_| envelope.clone()).collect();
+    let many = |count| vec![envelope.clone(); count];
     for (body, why) in [
         (String::new(), "not a single JSON object"),
         ("[]".to_owned(), "not a single JSON object"),
         (format!("{text} "), "not a single JSON object"),
         ("{}".to_owned(), "envelopes"),
         (json!({"envelopes": []}).to_string(), "1 to 256"),
-        (json!({"envelopes": many}).to_string(), "1 to 256"),
+        (json!({"envelopes": many(REQUEST_STATEMENTS_MAX + 1)}).to_string(), "1 to 256"),
         (json!({"envelopes": [1]}).to_string(), "envelope 0"),
         (json!({"envelopes": [envelope, {}]}).to_string(), "envelope 1"),
         (text.replace("\"envelopes\"", "\"envelope\""), "unknown field"),
@@ -90,6 +91,8 @@ fn requests_that_are_none_are_refused() {
     assert_eq!(checkpoint(&stage, &running).size(), size);
     let kind = "Application/JSON; charset=utf-8";
     assert_eq!(client().post(&url, kind, text.as_bytes()).unwrap().status, 200);
+    let most = json!({"envelopes": many(REQUEST_STATEMENTS_MAX)}).to_string();
+    assert_eq!(client().post(&url, JSON, most.as_bytes()).unwrap().status, 200);
     assert_eq!(running.end().0, Some(0));
 }
 

@@ -1,6 +1,7 @@
 //! Overrides and what is owed for them (`spec/verdict.md` section 9, ATTACKS 32).
 
 use countersign::base::digest::{Commitment, StatementId};
+use countersign::base::limits::{HOLDERS_REMEMBERED_MILLISECONDS, OVERRIDE_AHEAD_MILLISECONDS_MAX};
 use countersign::base::name::Revision;
 use countersign::base::position::EntryIndex;
 use countersign::base::time::Span;
@@ -8,7 +9,7 @@ use countersign::policy::ReasonCode;
 use countersign::session::sign;
 use countersign::statement::Says;
 use countersign::statement::break_glass::{Drill, Override};
-use countersign::statement::governance::{Operation, RevokeKey, SetMember};
+use countersign::statement::governance::{Operation, RetireMember, RevokeKey, SetMember};
 use countersign::statement::pipeline::Deployment;
 use countersign::statement::words::{DecisionVerdict, Duty, Outcome, Revocation};
 use countersign::verify::{KnownCover, StepEvidence, Verdict};
@@ -201,21 +202,23 @@ fn attack_32_a_deployment_that_nobody_records_is_owed() {
 #[test]
 fn attack_32_an_empty_commit_makes_no_override_easier() {
     let holders = ["ada", "ben", "cy"];
-    let needed = |settled: &str, after: &str, later: &str| {
+    let needed = |settled: &str, after: &str, later: Span| {
         let mut world = world_of(&holders);
         let body = glass(&world, &commit("fix"), "4h");
         let (_, glass_id) = broken(&mut world, "ada", body);
         deploy_by(&mut world, "fix", vec![glass_id]);
         world.now = world.now.plus(span(after));
         world.deploy(&commit(settled));
-        world.now = world.now.plus(span(later));
+        world.now = world.now.plus(later);
         judge(&world, "next").overrides_needed
     };
-    assert_eq!(needed("empty", "2d", "1m"), 3);
-    assert_eq!(needed("empty", "2d", "719h"), 3);
-    assert_eq!(needed("empty", "2d", "720h"), 1);
-    assert_eq!(needed("empty", "23h", "2d"), 1, "it was not overdue yet");
-    assert_eq!(needed("fix", "2d", "1m"), 1, "late, and paid");
+    let most = Span::from_milliseconds(HOLDERS_REMEMBERED_MILLISECONDS);
+    let below = Span::from_milliseconds(HOLDERS_REMEMBERED_MILLISECONDS - 1);
+    assert_eq!(needed("empty", "2d", span("1m")), 3);
+    assert_eq!(needed("empty", "2d", below), 3);
+    assert_eq!(needed("empty", "2d", most), 1);
+    assert_eq!(needed("empty", "23h", span("2d")), 1, "it was not overdue yet");
+    assert_eq!(needed("fix", "2d", span("1m")), 1, "late, and paid");
 }
 
 /// What ended it and has its commit in the chain that it covered, at the end of a segment, has
@@ -284,14 +287,38 @@ fn attack_32_an_overdue_debt_wants_two_more_members() {
     }
 }
 
+/// Who retires the other holders 30 days before makes it easier, and nobody later.
+#[test]
+fn attack_32_holders_of_the_month_before_count() {
+    let needed = |after: u64| {
+        let mut world = world_of(&["ada", "ben", "cy"]);
+        let retire =
+            |name: &str| Operation::RetireMember(RetireMember { member: id(name), reason: None });
+        world.govern(vec![retire("ben"), retire("cy")]).unwrap();
+        world.now = world.now.plus(Span::from_milliseconds(after));
+        let body = glass(&world, &commit("fix"), "4h");
+        let (_, glass_id) = broken(&mut world, "ada", body);
+        deploy_by(&mut world, "fix", vec![glass_id]);
+        world.now = world.now.plus(span("2d"));
+        judge(&world, "more").overrides_needed
+    };
+    assert_eq!(needed(HOLDERS_REMEMBERED_MILLISECONDS - 1), 3);
+    assert_eq!(needed(HOLDERS_REMEMBERED_MILLISECONDS), 1);
+}
+
 /// An override from a machine whose clock is ahead by more than minutes is not taken up; one that
 /// comes late is, and is owed from its own time on.
 #[test]
 fn attack_32_a_late_override_is_owed_from_its_own_time() {
     let mut world = world_of(&["ada"]);
-    let mut body = glass(&world, &commit("fix"), "4h");
-    body.claimed = world.now.plus(span("6m"));
-    assert_eq!(world.say("ada", Says::Override(body)).unwrap_err().code, "CLOCK");
+    let ahead = |milliseconds: u64| {
+        let mut world = world_of(&["ada"]);
+        let mut body = glass(&world, &commit("fix"), "4h");
+        body.claimed = world.now.plus(Span::from_milliseconds(milliseconds));
+        world.say("ada", Says::Override(body)).map_err(|refusal| refusal.code)
+    };
+    assert!(ahead(OVERRIDE_AHEAD_MILLISECONDS_MAX).is_ok());
+    assert_eq!(ahead(OVERRIDE_AHEAD_MILLISECONDS_MAX + 1).unwrap_err(), "CLOCK");
     let body = glass(&world, &commit("fix"), "4h");
     let claimed = body.claimed;
     world.now = world.now.plus(span("30h"));
@@ -309,12 +336,8 @@ fn attack_32_a_late_override_is_owed_from_its_own_time() {
 #[test]
 fn attack_32_an_overdue_debt_is_not_evaded() {
     let mut world = world_of(&["ada", "ben", "cy"]);
-    let retire = |name: &str| {
-        Operation::RetireMember(countersign::statement::governance::RetireMember {
-            member: id(name),
-            reason: None,
-        })
-    };
+    let retire =
+        |name: &str| Operation::RetireMember(RetireMember { member: id(name), reason: None });
     world.govern(vec![retire("ben"), retire("cy")]).unwrap();
     let body = glass(&world, &commit("fix"), "4h");
     let (_, glass_id) = broken(&mut world, "ada", body);

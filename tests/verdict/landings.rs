@@ -1,6 +1,7 @@
 //! Runs of steps, approvals that are used up, and how long they last (`spec/verdict.md` sections
 //! 4 and 5).
 
+use countersign::base::limits::SEGMENT_STEPS_MAX;
 use countersign::base::time::Span;
 use countersign::change::Document;
 use countersign::policy::ReasonCode;
@@ -227,12 +228,12 @@ fn attack_24_a_mended_collision_is_none() {
 /// Limit: a segment that is not the whole chain has at most 32 steps.
 #[test]
 fn a_run_of_33_steps_is_no_segment() {
-    for (length, allowed) in [(32, true), (33, false)] {
+    let most = SEGMENT_STEPS_MAX;
+    for (length, allowed) in [(most, true), (most + 1, false)] {
         let mut world = World::new();
-        let steps = chain(&mut world, 34);
-        world.approve("ada", &steps[33]).unwrap();
-        if length == 32 {
-            world.approve("ada", &steps[32]).unwrap();
+        let steps = chain(&mut world, most + 2);
+        for step in &steps[length..] {
+            world.approve("ada", step).unwrap();
         }
         say(&mut world, "ada", ApprovalVerdict::Approve, &run_of(&steps[..length]));
         let found = judge(&world, &steps, &[(0, length - 1)]);

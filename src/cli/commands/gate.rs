@@ -242,3 +242,31 @@ fn gate_key(context: &mut Context, desk: &Desk, args: &Args) -> Result<PipelineK
     }
     Ok(key)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs::File;
+    use std::time::{Duration, SystemTime};
+
+    use super::*;
+    use crate::store::tests::Folder;
+
+    #[test]
+    fn the_newest_bundles_are_kept() {
+        let folder = Folder::new("bundles-kept");
+        let path = |number: usize| folder.path().join(format!("{number}.bundle"));
+        // The oldest has the highest number.
+        for number in 0..BUNDLES_KEPT_MAX {
+            let file = File::create(path(number)).unwrap();
+            let age = Duration::from_secs(60 * number as u64);
+            file.set_modified(SystemTime::UNIX_EPOCH + Duration::from_secs(1 << 20) - age).unwrap();
+        }
+        let count = || durable::names(folder.path()).unwrap().len();
+        forget_oldest(folder.path());
+        assert_eq!(count(), BUNDLES_KEPT_MAX);
+        File::create(path(BUNDLES_KEPT_MAX)).unwrap();
+        forget_oldest(folder.path());
+        assert_eq!(count(), BUNDLES_KEPT_MAX);
+        assert!(!path(BUNDLES_KEPT_MAX - 1).exists() && path(BUNDLES_KEPT_MAX).exists());
+    }
+}
