@@ -182,6 +182,12 @@ impl Orders {
     }
 }
 
+/// Where orders wait for the thread.
+fn queue() -> (Orders, mpsc::Receiver<Order>) {
+    let (sender, orders) = mpsc::channel(COMMITS_WAITING_MAX);
+    (Orders(sender), orders)
+}
+
 /// Orders of who does not keep the thread alive.
 pub(super) struct WeakOrders(mpsc::WeakSender<Order>);
 
@@ -218,13 +224,13 @@ pub(super) struct Parts {
 impl Committer {
     pub(super) fn new(parts: Parts) -> (Self, Orders, Current, watch::Receiver<bool>) {
         let Parts { session, clock, teller, grown } = parts;
-        let (sender, orders) = mpsc::channel(COMMITS_WAITING_MAX);
+        let (waiting, orders) = queue();
         let current = Current(Arc::new(RwLock::new(Arc::new(Snapshot::of(&session)))));
         let (is_well, well) = watch::channel(true);
         let kept = VecDeque::new();
         let this =
             Self { session, orders, current: current.clone(), clock, teller, grown, is_well, kept };
-        (this, Orders(sender), current, well)
+        (this, waiting, current, well)
     }
 
     /// Appends until nobody can hand anything in any more.
@@ -346,5 +352,31 @@ fn problem(error: &SessionError) -> Problem {
         }
         // Nothing about the ledger is wrong that the one who hands in could see, or mend.
         error => Problem::unavailable(error.to_string()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn so_many_requests_wait_and_no_more() {
+        let (orders, mut waiting) = queue();
+        let append = || {
+            let (told, _) = oneshot::channel();
+            let (envelopes, verified) = (Vec::new(), Verified::default());
+            let append = Append { envelopes, verified, only_at: None, rotates: false };
+            orders.append(append, told)
+        };
+        for _ in 0..COMMITS_WAITING_MAX {
+            append().unwrap();
+        }
+        assert_eq!(orders.waiting(), COMMITS_WAITING_MAX);
+        let refused = append().unwrap_err();
+        assert_eq!(refused.status, axum::http::StatusCode::SERVICE_UNAVAILABLE);
+        drop(waiting.blocking_recv());
+        append().unwrap();
+        drop(waiting);
+        assert!(append().is_err() && !orders.is_open());
     }
 }
