@@ -21,6 +21,33 @@ use crate::verify::{CarriedTo, Uncarried};
 /// A certificate, what it shows, and the base on which the change was read.
 type Found = (Certificate, Carried, Option<Revision>);
 
+/// How many certificates of sign-offs are still looked for.
+#[derive(Debug)]
+struct Budget {
+    searches: usize,
+    failures: usize,
+}
+
+impl Budget {
+    const fn new() -> Self {
+        Self { searches: CARRY_SEARCHES_MAX, failures: CARRY_SEARCHES_FAILED_MAX }
+    }
+
+    /// Takes one up, if one is looked for still.
+    const fn search(&mut self) -> bool {
+        let is_left = self.searches > 0 && self.failures > 0;
+        if is_left {
+            self.searches -= 1;
+        }
+        is_left
+    }
+
+    /// The one that was taken up was not found.
+    const fn failed(&mut self) {
+        self.failures -= 1;
+    }
+}
+
 /// The pairs that were looked at.
 pub(super) struct Pairs<'a> {
     search: &'a Search<'a>,
@@ -30,8 +57,7 @@ pub(super) struct Pairs<'a> {
     failed: BTreeMap<(ChangeHash, ChangeHash), String>,
     sums: Sums<'a>,
     memory: &'a Memory<'a>,
-    searches_left: usize,
-    failures_left: usize,
+    budget: Budget,
     /// Of each that was found: on what it was read, onto what it landed, and its paths.
     grounds: Vec<(Option<Revision>, Option<Revision>, Document)>,
 }
@@ -49,8 +75,7 @@ impl<'a> Pairs<'a> {
             failed: BTreeMap::new(),
             sums,
             memory,
-            searches_left: CARRY_SEARCHES_MAX,
-            failures_left: CARRY_SEARCHES_FAILED_MAX,
+            budget: Budget::new(),
             grounds: Vec::new(),
         }
     }
@@ -93,16 +118,15 @@ impl<'a> Pairs<'a> {
             }
             // A limit keeps nobody's reject from being heard: whoever may reject can block anyhow,
             // and who makes it slow stands in the ledger.
-            if !signed.is_rejected {
-                if self.searches_left == 0 || self.failures_left == 0 {
-                    continue;
-                }
-                self.searches_left -= 1;
+            if !signed.is_rejected && !self.budget.search() {
+                continue;
             }
             match self.find(signed, landed)? {
                 Ok(found) => self.take(signed, landed, found),
                 Err(error) => {
-                    self.failures_left -= usize::from(!signed.is_rejected);
+                    if !signed.is_rejected {
+                        self.budget.failed();
+                    }
                     self.failed.insert(pair, told(&error));
                 }
             }
@@ -253,4 +277,27 @@ fn told(error: &FindError) -> String {
 
 fn unkept(error: crate::ledger::store::StoreError) -> GatherError {
     crate::session::SessionError::from(error).into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn so_many_certificates_are_looked_for() {
+        let mut found = Budget::new();
+        assert!((0..CARRY_SEARCHES_MAX).all(|_| found.search()));
+        assert!(!found.search());
+    }
+
+    #[test]
+    fn so_many_certificates_are_looked_for_in_vain() {
+        let mut failing = Budget::new();
+        for _ in 0..CARRY_SEARCHES_FAILED_MAX {
+            assert!(failing.search());
+            failing.failed();
+        }
+        assert!(!failing.search());
+        assert!(!failing.search(), "none is left at all");
+    }
 }
