@@ -1,4 +1,4 @@
-//! Full tiles that were read lately. One never changes, so whoever reads it next gets the same bytes,
+//! Full tiles that were read lately. One never changes: whoever reads it next gets the same bytes,
 //! and the store is not asked again.
 
 use std::collections::HashMap;

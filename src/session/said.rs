@@ -1,5 +1,5 @@
-//! What entries say, and what they say it of, read as it lies there: nothing of it is proved, and no
-//! signature verified. Like a topic it tells which entries are worth reading.
+//! What entries say, and what they say it of, read as it lies there: nothing of it is proved, and
+//! no signature verified. Like a topic it tells which entries are worth reading.
 
 use std::collections::HashMap;
 use std::hash::Hash;
@@ -14,7 +14,7 @@ use crate::change::Document;
 use crate::ledger::store::{Store as _, Topic};
 use crate::statement::Statement;
 
-/// How many statements and documents are remembered: verdicts look at the same ones again and again.
+/// How many statements and documents are remembered: verdicts look at the same ones many times.
 const REMEMBERED_MAX: usize = 4_096;
 /// Larger documents are read each time.
 const REMEMBERED_ROWS_MAX: usize = 64;

@@ -2,10 +2,6 @@
 
 use serde::Serialize;
 
-use super::super::checkout;
-use super::super::key::PipelineKey;
-use super::super::outcome::{Begun, carry_out};
-use super::super::record::{beginning, decision, keep_documents};
 use super::passing::Passing;
 use super::{Asked, Away, tell_away};
 use crate::base::name::Revision;
@@ -14,6 +10,10 @@ use crate::cli::Context;
 use crate::cli::desk::HAND_IN;
 use crate::cli::error::CliError;
 use crate::cli::exit::ExitStatus;
+use crate::cli::gate::checkout;
+use crate::cli::gate::key::PipelineKey;
+use crate::cli::gate::outcome::{Begun, carry_out};
+use crate::cli::gate::record::{beginning, decision, keep_documents};
 use crate::cli::ui::Word;
 use crate::statement::Says;
 use crate::statement::words::Duty;

@@ -2,7 +2,6 @@
 
 use std::path::{Path, PathBuf};
 
-use super::super::judge::{Judged, judge_with};
 use super::{Asked, Away, kept_name};
 use crate::base::digest::StatementId;
 use crate::base::limits::BUNDLE_BYTES_MAX;
@@ -11,6 +10,7 @@ use crate::base::position::EntryIndex;
 use crate::cli::Context;
 use crate::cli::desk::{read_envelope, words_beside};
 use crate::cli::error::{CliError, ErrorKind};
+use crate::cli::gate::judge::{Judged, judge_with};
 use crate::cli::time::ago;
 use crate::key::KeyId;
 use crate::ledger::leaf::{Leaf, no_leaf};
