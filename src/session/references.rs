@@ -130,8 +130,8 @@ pub fn commitments(statement: &Statement) -> Vec<(String, Commitment)> {
     found
 }
 
-/// Files that were looked at lately, since these were last forgotten: what many entries name is read
-/// once.
+/// Files that were looked at lately, since these were last forgotten: what many entries name is
+/// read once.
 #[derive(Debug, Default)]
 pub(super) struct RecentFiles(BTreeSet<ContentDigest>);
 

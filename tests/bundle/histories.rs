@@ -142,6 +142,87 @@ fn what_is_no_plain_file() {
     }
 }
 
+/// A verdict from both forms of the bundle, and of a compact one beside the repository: always what
+/// the gate said, and whatever is read in commits is proved where there are commits.
+#[track_caller]
+fn says_what_the_gate_said(stage: &Stage, test: &str, words: &[&str]) {
+    let status = stage.gate("full.bundle", &["--full"]).status;
+    assert_eq!(stage.gate("compact.bundle", &[]).status, status, "{test}");
+    let place = stage.repository();
+    let repository = ["--json", "--repo", place.to_str().unwrap()];
+    for (name, more, difference, position) in [
+        ("full.bundle", &["--json"][..], "proved", "attested"),
+        ("compact.bundle", &["--json"], "attested", "attested"),
+        ("compact.bundle", &repository, "proved", "proved"),
+    ] {
+        let said = stage.verify(name, more);
+        assert_eq!(said.status, status, "{test}: {said:?}");
+        let json = said.json();
+        let lines = json["files"][0]["lines"].as_array().unwrap();
+        let rests = |code: &str| {
+            let line = lines.iter().find(|line| line["code"] == code);
+            line.map(|line| line["rests"].as_str().unwrap().to_owned())
+        };
+        assert_eq!(rests("POSITION").as_deref(), Some(position), "{test}: {name} {more:?}");
+        // What went back changes nothing.
+        let wanted = (test != "behind").then_some(difference);
+        assert_eq!(rests("DIFFERENCE").as_deref(), wanted, "{test}: {name} {more:?}");
+    }
+    stage.verify("full.bundle", &[]).expect(status, words);
+    let second = Second::new(test);
+    for name in ["full", "compact"] {
+        second.trust(name, &stage.trust);
+        second.bundle(name, &std::fs::read(stage.file(&format!("{name}.bundle"))).unwrap());
+    }
+    second.agrees(true);
+}
+
+/// What is to be deployed does not continue what is live: it went back, parted from it, or has
+/// nothing in common with it.
+#[test]
+fn what_does_not_continue_what_is_live() {
+    let stage = Stage::new("positions");
+    let repository = stage.repository();
+    let before = head(&repository);
+    let first = stage.commit("src/a", "1\n");
+    stage.approve("ada", &first);
+    stage.gate("begun.bundle", &["--", "true"]).expect(0, &["YES"]);
+    let live = stage.commit("src/a", "2\n");
+    stage.approve("ada", &live);
+    stage.gate("begun.bundle", &["--", "true"]).expect(0, &["YES"]);
+    git(&repository, &["checkout", "-q", "--detach", first.as_str()]);
+    says_what_the_gate_said(&stage, "behind", &["YES"]);
+    git(&repository, &["checkout", "-q", "-b", "hotfix", before.as_str()]);
+    let parted = commit(&repository, "src/b", "1\n", "Mend what is live");
+    says_what_the_gate_said(&stage, "diverged", &["NO"]);
+    stage.approve("ada", &parted);
+    says_what_the_gate_said(&stage, "diverged-signed", &[]);
+    git(&repository, &["checkout", "-q", "--orphan", "elsewhere"]);
+    commit(&repository, "src/c", "1\n", "Begin again");
+    says_what_the_gate_said(&stage, "unrelated", &["NO"]);
+}
+
+/// A repository that is another, or has only some of the commits, proves nothing, and says so.
+#[test]
+fn a_repository_that_cannot_prove() {
+    let stage = Stage::new("other-repository");
+    let tip = stage.commit("src/a", "1\n");
+    stage.approve("ada", &tip);
+    stage.gate("compact.bundle", &[]).expect(0, &["YES"]);
+    let other = stage.root.join("other");
+    std::fs::create_dir_all(&other).unwrap();
+    git(&other, &["init", "-q", "-b", "main"]);
+    commit(&other, "src/a", "1\n", "Another history");
+    let shallow = stage.root.join("shallow");
+    let url = format!("file://{}", stage.repository().display());
+    git(&stage.root, &["clone", "-q", "--depth", "1", &url, shallow.to_str().unwrap()]);
+    for (place, why) in [(&other, tip.as_str()), (&shallow, "shallow")] {
+        let said = stage.verify("compact.bundle", &["--repo", place.to_str().unwrap()]);
+        assert_eq!(said.status, 2, "{}: {said:?}", place.display());
+        assert!(said.all().contains(&why[..7]), "{}: {said:?}", place.display());
+    }
+}
+
 /// `gate --attested` reads no commit, so there is none to show.
 #[test]
 fn no_bundle_of_what_was_not_read() {
