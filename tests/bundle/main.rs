@@ -5,6 +5,7 @@
 #![allow(clippy::disallowed_methods, reason = "a test's files need not survive a crash")]
 
 mod command;
+mod debts;
 mod flips;
 mod histories;
 #[path = "../common/library.rs"]
