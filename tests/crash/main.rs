@@ -11,6 +11,7 @@
 mod anew;
 mod conditions;
 mod faults;
+mod flips;
 mod images;
 mod kills;
 mod million;
