@@ -1,6 +1,7 @@
 //! The tamper campaign over a ledger's own folder (ATTACKS 16, 34): bits of its real files are
 //! flipped, and the program is asked again. It refuses, or it gives the very answers of before; no
-//! flip is ever taken for other content.
+//! flip is ever taken for other content, and none ends the program but by its own exit status.
+//! `tests/crash` flips every byte of the store itself.
 //!
 //! Some flips are tried in each run. `COUNTERSIGN_FLIPS=5000` tries so many,
 //! `COUNTERSIGN_FLIPS=all` every bit but those within long runs of zeros (some hours).
@@ -12,7 +13,7 @@ use std::path::{Path, PathBuf};
 use crate::stage::Stage;
 
 /// How many flips are tried where nobody says.
-const FLIPS: usize = 60;
+const FLIPS: usize = 200;
 
 /// Every file below a folder, by its path from there.
 fn files(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
@@ -106,40 +107,34 @@ fn attack_16_34_no_flipped_bit_of_the_ledgers_folder_is_other_content() {
     let before: Vec<_> = QUESTIONS.iter().map(|question| answers(question)).collect();
     assert!(before.iter().all(|(status, _)| *status == Some(0)), "{before:?}");
     let wanted = std::env::var("COUNTERSIGN_FLIPS").unwrap_or_else(|_| FLIPS.to_string());
-    let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
+    let mut refused = 0;
     let places = places(&good, &wanted);
     for (path, at, bit) in &places {
         let mut flipped = good.clone();
         flipped.get_mut(path).unwrap()[*at] ^= 1 << bit;
-        // Identical, refused or crashed, whichever is worse.
-        let mut worst = (0, "identical");
+        let mut is_refused = false;
         for (question, (_, said)) in QUESTIONS.iter().zip(&before) {
             restore(&folder, &flipped);
             let (status, found) = answers(question);
-            let told = match status {
+            match status {
                 // The answer may not depend on the flipped bit.
-                Some(0) if found == *said => (0, "identical"),
-                Some(3 | 4) => (1, "refused"),
-                Some(101) | None => (2, "crashed"),
+                Some(0) if found == *said => {}
+                Some(3 | 4) => is_refused = true,
                 other => panic!(
                     "bit {bit} of byte {at} of {} is taken for other content: {question:?} gave \
                      {other:?}\n{found}\ninstead of\n{said}",
                     path.display()
                 ),
-            };
-            worst = worst.max(told);
+            }
         }
-        *counts.entry(worst.1).or_default() += 1;
+        refused += usize::from(is_refused);
     }
-    let count = |what: &str| counts.get(what).copied().unwrap_or_default();
     eprintln!(
-        "{} flips in {} files: {} refused, {} identical, {} crashed, 0 accepted",
+        "{} flips in {} files: {refused} refused, {} identical, 0 accepted",
         places.len(),
         good.len(),
-        count("refused"),
-        count("identical"),
-        count("crashed")
+        places.len() - refused
     );
-    assert!(count("refused") > 0 && places.len() >= FLIPS / 2, "{counts:?}");
+    assert!(refused > 0 && places.len() >= FLIPS / 2);
     restore(&folder, &good);
 }
