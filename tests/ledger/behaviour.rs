@@ -51,14 +51,19 @@ fn appends_and_receipts<S: Store, C: CheckpointFile>(reopen: &impl Fn() -> (S, C
     large.resize(ENVELOPE_CANONICAL_BYTES_MAX - 2, b'A');
     large.extend_from_slice(b"\"}");
     let spelt_otherwise = [b"{ ", &envelope(0)[1..]].concat();
-    let oversized = vec![b' '; ENVELOPE_BYTES_MAX + 1];
-    let envelopes = [&envelope(0)[..], b"{\"refuse\":1}", &large, &spelt_otherwise, &oversized];
+    let [oversized, largest] = [1, 0].map(|more| {
+        let mut spaced = b"{".to_vec();
+        spaced.resize(ENVELOPE_BYTES_MAX + more - (envelope(0).len() - 1), b' ');
+        [&spaced, &envelope(0)[1..]].concat()
+    });
+    let envelopes =
+        [&envelope(0)[..], b"{\"refuse\":1}", &large, &spelt_otherwise, &oversized, &largest];
     let results = ledger.append(&mut known, NOW, &envelopes).unwrap();
     let indexes: Vec<_> = results
         .iter()
         .map(|result| result.as_ref().ok().map(|receipt| receipt.index.get()))
         .collect();
-    assert_eq!(indexes, [Some(0), None, Some(1), Some(0), None]);
+    assert_eq!(indexes, [Some(0), None, Some(1), Some(0), None, Some(0)]);
     assert_eq!(results[1].as_ref().unwrap_err().code, "test");
     assert_eq!(results[4].as_ref().unwrap_err().code, REFUSED_TOO_LARGE);
 
