@@ -1,9 +1,10 @@
 //! Bits of sled's own files are flipped, one at a time, and bits of what is stored there, under
-//! checksums that are right: each is noticed when the ledger is opened or checked, or changes nothing
-//! that any reader is told. What an entry says is never another thing.
+//! checksums that are right: each is noticed when the ledger is opened or checked, or changes
+//! nothing that any reader is told. What an entry says is never another thing.
 //!
-//! Helper processes open what was flipped. Each may take so much memory, and its silence has an end:
-//! a length that was flipped must neither allocate without bound nor make anybody wait for ever.
+//! Helper processes open what was flipped. Each may take so much memory, and its silence has an
+//! end: a length that was flipped must neither allocate without bound nor make anybody wait for
+//! ever.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
