@@ -330,6 +330,7 @@ mod tests {
     }
 
     #[test]
+    #[expect(clippy::disallowed_methods, reason = "a test's empty files need not survive a crash")]
     fn so_many_files_are_looked_at_the_oldest_first() {
         let folder = Folder::new("spool-many");
         let spool = Spool::new(folder.path().to_owned());

@@ -171,7 +171,9 @@ fn flips_helper() {
         Place::at(&root)
     });
     assert_eq!(outcome(&good, &copies[0], &copies[1]), "the same", "nothing was flipped");
-    copies.iter().for_each(|place| fs::remove_dir_all(&place.root).unwrap());
+    for place in &copies {
+        fs::remove_dir_all(&place.root).unwrap();
+    }
     for (number, line) in std::io::stdin().lines().map(Result::unwrap).enumerate() {
         let flip = Flip::parse(&line);
         let root = |name: &str| folder.join(format!("{name}-{}-{number}", std::process::id()));
@@ -183,7 +185,9 @@ fn flips_helper() {
         let became = catch_unwind(AssertUnwindSafe(|| outcome(&good, &places.0, &places.1)));
         let became = became.unwrap_or("PANICKED");
         std::io::stderr().write_all(format!("{became}\n").as_bytes()).unwrap();
-        [checked, opened].iter().for_each(|root| fs::remove_dir_all(root).unwrap());
+        for root in [checked, opened] {
+            fs::remove_dir_all(root).unwrap();
+        }
     }
     let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
     let most = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
@@ -207,20 +211,24 @@ fn tried(folder: &Path, flips: &[Flip]) -> (Vec<String>, u64) {
         reader.lines().map_while(Result::ok).try_for_each(|one| sender.send(one))
     });
     let mut found = Vec::new();
-    loop {
-        let line = match lines.recv_timeout(SILENCE_MAX) {
-            Ok(line) => line,
+    let memory = loop {
+        match lines.recv_timeout(SILENCE_MAX) {
+            Ok(line) => match line.strip_prefix("memory ") {
+                Some(memory) => break Ok(memory.parse().unwrap()),
+                None => found.push(line),
+            },
             Err(error) => {
                 drop(child.kill());
-                panic!("a helper ended or went silent ({error}) at {:?}", flips.get(found.len()));
+                break Err(error);
             }
-        };
-        if let Some(memory) = line.strip_prefix("memory ") {
-            assert!(child.wait().unwrap().success() && found.len() == flips.len());
-            return (found, memory.parse().unwrap());
         }
-        found.push(line);
-    }
+    };
+    let status = child.wait().unwrap();
+    let memory = memory.unwrap_or_else(|error| {
+        panic!("a helper ended or went silent ({error}) at {:?}", flips.get(found.len()))
+    });
+    assert!(status.success() && found.len() == flips.len());
+    (found, memory)
 }
 
 /// A small ledger as several processes leave it: three times begun, and ended in between.
