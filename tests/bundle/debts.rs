@@ -1,5 +1,5 @@
-//! What an override left to be signed later, and who paid it (`spec/verdict.md` section 9): a bundle
-//! brings the cover of the deployment that paid, for what was not paid counts for 30 days more.
+//! What an override left to be signed later, and who paid it (`spec/verdict.md` section 9): a
+//! bundle brings the cover of the deployment that paid, for what was not counts for 30 days more.
 
 use countersign::verify::bundle::TamperCode;
 
