@@ -26,6 +26,8 @@ pub const NAME_BYTES_MAX: usize = 100;
 pub const REFERENCE_BYTES_MAX: usize = 255;
 /// Longest URI of a repository or an artifact in bytes.
 pub const URI_BYTES_MAX: usize = 1_024;
+/// Longest URL of a server, a witness or a remote in bytes: what browsers and proxies take.
+pub const URL_BYTES_MAX: usize = 2_048;
 /// Largest provenance of a build that is read, in bytes: a build of thousands of artifacts.
 pub const PROVENANCE_BYTES_MAX: usize = 4 * 1024 * 1024;
 /// Largest provenance that stands in the statement itself, in bytes: its base64 leaves room for the
@@ -146,6 +148,12 @@ pub const TIME_JUMP_MILLISECONDS_MAX: u64 = 31 * 24 * 3_600 * 1_000;
 pub const LOCK_WAIT_MILLISECONDS_MAX: u64 = 10_000;
 /// Longest segment of consecutive steps that is judged as one change, unless it is the whole chain.
 pub const SEGMENT_STEPS_MAX: usize = 32;
+/// Largest roster file or table of people in bytes: some 20,000 members.
+pub const ROSTER_FILE_BYTES_MAX: usize = 8 * 1024 * 1024;
+/// Most rows of a table of people that is imported at once.
+pub const ROSTER_ROWS_MAX: usize = 50_000;
+/// Largest list of allowed signers that is read for a new ledger, in bytes: some 8,000 keys.
+pub const ALLOWED_SIGNERS_BYTES_MAX: usize = 1024 * 1024;
 /// Largest trust root or settings file in bytes.
 pub const SETTINGS_BYTES_MAX: usize = 64 * 1024;
 /// Largest key file in bytes.

@@ -7,14 +7,13 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 
 use super::serve::{ServeSettings, ServeTable, serve_toml};
+use crate::base::limits::URL_BYTES_MAX;
 use crate::base::name::{Origin, RepositoryName, WitnessName};
 
 /// The version of the format that is read and written.
 const VERSION: u64 = 1;
 /// The mirror is part of every acknowledgement.
 const SYNC: &str = "sync";
-/// Longest remote URL in bytes.
-const URL_BYTES_MAX: usize = 2_048;
 
 /// Which key signs.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -413,6 +412,18 @@ remote = "git@shop.example:api.git"
 ledger = "shop.example/ledger"
 name   = "shop/api"
 "#;
+
+    #[test]
+    fn a_url_has_so_many_bytes() {
+        let url = |length: usize| format!("https://{}", "a".repeat(length - 8));
+        assert!(clean_url(&url(URL_BYTES_MAX)).is_some());
+        assert_eq!(clean_url(&url(URL_BYTES_MAX + 1)), None);
+        let remote = |length: usize| {
+            let longer = EXAMPLE.replace("git@shop.example:api.git", &url(length));
+            Settings::parse(&longer)
+        };
+        assert!(remote(URL_BYTES_MAX).is_ok() && remote(URL_BYTES_MAX + 1).is_err());
+    }
 
     #[test]
     fn example_is_read_and_written_alike() {

@@ -11,6 +11,8 @@ const ELSEWHERE: &[(&str, &str, &str)] = &[
     ("PARCELS_MAX", "tests/inbox.rs", "parcels_beyond_the_limit_wait_for_the_next_run"),
     ("REFERENCES_BYTES_MAX", "tests/inbox.rs", "a_list_of_references_is_bounded"),
     ("ANSWER_DAYS_MAX", "tests/inbox.rs", "answers_are_kept_for_a_month"),
+    ("URL_BYTES_MAX", "src/config/file.rs", "a_url_has_so_many_bytes"),
+    ("ROSTER_ROWS_MAX", "src/cli/commands/roster/csv.rs", "so_many_rows_are_read"),
     ("CASES_BYTES_MAX", "src/policy/cases_tests.rs", "a_file_of_cases_has_its_limits"),
     ("CASES_MAX", "src/policy/cases_tests.rs", "a_file_of_cases_has_its_limits"),
     ("PATTERN_BYTES_MAX", "src/policy/pattern_tests.rs", "other_pattern_languages_are_refused"),
@@ -137,6 +139,8 @@ const HANDED_OVER: &[(&str, &str, &str)] = &[
 /// `files_are_read_within_their_limits`.
 const READERS: &[&str] = &[
     "OPENINGS_BYTES_MAX",
+    "ROSTER_FILE_BYTES_MAX",
+    "ALLOWED_SIGNERS_BYTES_MAX",
     "EVENT_BYTES_MAX",
     "VIEW_FILE_BYTES_MAX",
     "PENDING_BYTES_MAX",

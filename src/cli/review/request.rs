@@ -2,6 +2,7 @@
 //! remote that the repository knows; no forge is asked anything else.
 
 use super::Place;
+use crate::base::limits::URL_BYTES_MAX;
 use crate::base::name::ReferenceName;
 use crate::cli::Context;
 use crate::cli::desk::Held;
@@ -12,8 +13,6 @@ use crate::git::{FetchError, Fetched, Range, Remote, Repository, Wanted};
 const DIGITS_MAX: usize = 10;
 /// A number of so many digits may be the beginning of a commit id.
 const COMMIT_DIGITS_MIN: usize = 7;
-/// Longest URL of a request, in bytes.
-const URL_BYTES_MAX: usize = 2_048;
 
 /// What was named and is fetched.
 #[derive(Debug, Clone, PartialEq, Eq)]

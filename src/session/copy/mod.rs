@@ -19,7 +19,7 @@ use super::folder::{LedgerFolder, LedgerKeyFile};
 use super::random::random;
 use super::shown::Copying;
 use super::{CosignatureFolder, Opening, Session, keys, replay};
-use crate::base::limits::LOCK_WAIT_MILLISECONDS_MAX;
+use crate::base::limits::{LOCK_WAIT_MILLISECONDS_MAX, URL_BYTES_MAX};
 use crate::blobs::Blobs;
 use crate::blobs::openings::Openings;
 use crate::ledger::head::open_checkpoint;
@@ -37,8 +37,6 @@ pub use self::server::{Server, ServerError};
 const SECRET_FILE: &str = "secret";
 /// The file that says which server a copy is of; `config` reads it.
 const URL_FILE: &str = "url";
-/// Longest URL in the file, in bytes.
-const URL_BYTES_MAX: usize = 4_096;
 
 /// What makes a session one over a copy.
 #[derive(Debug, Clone)]
@@ -201,7 +199,7 @@ fn secret(folder: &Path, origin: &str) -> Result<(LedgerKeyFile, NoteSigner), Se
 fn remember_url(folder: &Path, url: &str) -> Result<(), StoreError> {
     let file = folder.join(URL_FILE);
     let line = format!("{url}\n");
-    if durable::read(&file, URL_BYTES_MAX)?.as_deref() == Some(line.as_bytes()) {
+    if durable::read(&file, URL_BYTES_MAX + 1)?.as_deref() == Some(line.as_bytes()) {
         return Ok(());
     }
     durable::replace(&file, line.as_bytes(), MODE_PRIVATE)

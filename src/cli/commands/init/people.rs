@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use super::allowed::{self, Allowed, parse};
+use crate::base::limits::ALLOWED_SIGNERS_BYTES_MAX;
 use crate::cli::Context;
 use crate::cli::desk::Profile;
 use crate::cli::error::CliError;
@@ -15,8 +16,6 @@ use crate::statement::words::{Duty, MemberKind};
 const FIRST_PEOPLE_MAX: usize = 40;
 /// What the first admins may do beside governing.
 const ADMIN_DUTIES: [Duty; 3] = [Duty::Review, Duty::Deploy, Duty::Override];
-/// Bytes of a list of allowed signers that are read.
-const ALLOWED_SIGNERS_BYTES_MAX: usize = 1024 * 1024;
 
 /// The admin as git's settings say, and the people of its list of allowed signers.
 pub(super) fn people(

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use super::difference::{retire, want};
-use super::file::{Entry, Lines, ROSTER_FILE_BYTES_MAX, RosterFile, parse};
+use super::file::{Entry, Lines, RosterFile, parse};
+use crate::base::limits::ROSTER_FILE_BYTES_MAX;
 use crate::base::name::MemberId;
 use crate::cli::Context;
 use crate::cli::desk::{Desk, Profile};

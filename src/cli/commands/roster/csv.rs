@@ -1,12 +1,11 @@
 //! People in a table of comma-separated values, read strictly.
 
 use super::file::Entry;
+use crate::base::limits::ROSTER_ROWS_MAX;
 use crate::cli::error::CliError;
 
 /// The columns, in the order in which help names them.
 pub(super) const COLUMNS: [&str; 7] = ["id", "name", "email", "level", "teams", "duties", "key"];
-/// Most rows that are read.
-const ROWS_MAX: usize = 50_000;
 
 /// What is wrong, and in which line.
 pub(super) type Mistake = (usize, CliError);
@@ -34,8 +33,8 @@ pub(super) fn parse(text: &str) -> Result<Vec<(usize, Entry)>, Mistake> {
     }
     let mut rows = Vec::new();
     for (line, text) in lines.filter(|(_, text)| !text.trim().is_empty()) {
-        if rows.len() == ROWS_MAX {
-            let message = format!("more than {ROWS_MAX} rows");
+        if rows.len() == ROSTER_ROWS_MAX {
+            let message = format!("more than {ROSTER_ROWS_MAX} rows");
             return Err((line, CliError::usage(message).hint("import it in parts")));
         }
         let found = fields(text).map_err(|what| (line, columns(what)))?;
@@ -156,6 +155,18 @@ mod tests {
         assert_eq!(ben.emails, ["ben@x.example", "b@x.example"]);
         assert_eq!((ben.teams.len(), ben.duties.len()), (2, 2));
         assert_eq!(rows[1].1.level, None);
+    }
+
+    #[test]
+    fn so_many_rows_are_read() {
+        let table = |rows: usize| {
+            let rows: String = (0..rows).map(|row| format!("m{row}\n")).collect();
+            format!("id\n{rows}")
+        };
+        assert_eq!(parse(&table(ROSTER_ROWS_MAX)).unwrap().len(), ROSTER_ROWS_MAX);
+        let (line, error) = parse(&table(ROSTER_ROWS_MAX + 1)).unwrap_err();
+        assert_eq!(line, ROSTER_ROWS_MAX + 2);
+        assert!(error.message.contains("more than 50000 rows"));
     }
 
     #[test]

@@ -8,9 +8,6 @@ use crate::base::name::{LevelName, MemberId, TeamName};
 use crate::cli::error::CliError;
 use crate::statement::words::{Duty, MemberKind};
 
-/// Bytes of a roster file that are read: some 20,000 members.
-pub(super) const ROSTER_FILE_BYTES_MAX: usize = 8 * 1024 * 1024;
-
 /// The whole file.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]

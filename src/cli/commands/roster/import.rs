@@ -5,7 +5,8 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use super::csv;
-use super::file::{Entry, ROSTER_FILE_BYTES_MAX, parse};
+use super::file::{Entry, parse};
+use crate::base::limits::ROSTER_FILE_BYTES_MAX;
 use crate::cli::Context;
 use crate::cli::commands::init::allowed;
 use crate::cli::desk::write_file;
