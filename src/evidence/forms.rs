@@ -1,6 +1,7 @@
 //! Sign-offs of other versions of a change: what was signed before its author went on. They count
 //! for nothing; whoever reads the new version is told of them, and need not read all of it again.
 
+use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -58,6 +59,8 @@ struct Approved {
 pub struct ApprovedForms {
     repository: RepositoryName,
     newest: Vec<Approved>,
+    /// Documents that were looked for, also in vain.
+    documents: RefCell<BTreeMap<ChangeHash, Option<Arc<Document>>>>,
 }
 
 impl ApprovedForms {
@@ -72,7 +75,11 @@ impl ApprovedForms {
         let newest = said
             .iter()
             .flat_map(|said| approved(said.index, said.time, &said.statement, repository));
-        Ok(Self { repository: repository.clone(), newest: newest.collect() })
+        Ok(Self {
+            repository: repository.clone(),
+            newest: newest.collect(),
+            documents: RefCell::default(),
+        })
     }
 
     /// Each member's sign-off of another version of a change, oldest first: of a declared
@@ -110,7 +117,7 @@ impl ApprovedForms {
             } else if requested.contains(&row.change) {
                 (1, Some(Likeness::Request))
             } else {
-                let signed = session.document(row.change)?;
+                let signed = self.document(session, row.change)?;
                 (0, signed.and_then(|signed| shares(&signed, &before, &paths)))
             };
             let Some(because) = because else { continue };
@@ -121,7 +128,7 @@ impl ApprovedForms {
                 continue;
             }
             if let Some(row) = self.standing(session, &row)? {
-                let document = session.document(row.change)?;
+                let document = self.document(session, row.change)?;
                 let document = document.map(Arc::unwrap_or_clone);
                 let Approved { entry, time, by, change, base, head } = row;
                 let form =
@@ -132,6 +139,19 @@ impl ApprovedForms {
         let mut forms: Vec<SignedForm> = best.into_values().map(|(_, form)| form).collect();
         forms.sort_by_key(|form| form.entry);
         Ok(forms)
+    }
+
+    fn document(
+        &self,
+        session: &Session,
+        change: ChangeHash,
+    ) -> Result<Option<Arc<Document>>, SessionError> {
+        if let Some(known) = self.documents.borrow().get(&change) {
+            return Ok(known.clone());
+        }
+        let document = session.document(change)?;
+        self.documents.borrow_mut().insert(change, document.clone());
+        Ok(document)
     }
 
     /// The sign-off as it was verified, if nothing that the signer said later took it back.
