@@ -160,8 +160,8 @@ mod tests {
     #[test]
     fn so_many_rows_are_read() {
         let table = |rows: usize| {
-            let rows: String = (0..rows).map(|row| format!("m{row}\n")).collect();
-            format!("id\n{rows}")
+            let rows: Vec<String> = (0..rows).map(|row| format!("m{row}")).collect();
+            format!("id\n{}\n", rows.join("\n"))
         };
         assert_eq!(parse(&table(ROSTER_ROWS_MAX)).unwrap().len(), ROSTER_ROWS_MAX);
         let (line, error) = parse(&table(ROSTER_ROWS_MAX + 1)).unwrap_err();
