@@ -17,7 +17,7 @@ type Work = Box<dyn FnOnce() + Send>;
 /// The threads: one processor is left to those who append. They end with it.
 #[derive(Debug)]
 pub(super) struct Patient {
-    places: Semaphore,
+    places: Arc<Semaphore>,
     work: Mutex<Sender<Work>>,
 }
 
@@ -31,7 +31,7 @@ impl Patient {
             let waiting = Arc::clone(&waiting);
             thread::spawn(move || run(&waiting));
         }
-        Self { places: Semaphore::new(count), work: Mutex::new(work) }
+        Self { places: Arc::new(Semaphore::new(count)), work: Mutex::new(work) }
     }
 
     /// Does some work once a thread is free; `None` where it ended early.
@@ -39,11 +39,15 @@ impl Patient {
         &self,
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Option<T> {
-        // No more is handed over than there are threads, so that nothing queues that nobody waits
-        // for any more. Nobody closes the semaphore.
-        let _place = self.places.acquire().await.ok()?;
+        // The place is the work's, also where nobody waits for it any more: no more is handed over
+        // than there are threads. Nobody closes the semaphore.
+        let place = Arc::clone(&self.places).acquire_owned().await.ok()?;
         let (told, answer) = oneshot::channel();
-        let work = Box::new(move || drop(told.send(work())));
+        let work = Box::new(move || {
+            let done = work();
+            drop(place);
+            drop(told.send(done));
+        });
         self.work.lock().unwrap_or_else(PoisonError::into_inner).send(work).ok()?;
         answer.await.ok()
     }
@@ -58,5 +62,36 @@ fn run(waiting: &Mutex<Receiver<Work>>) {
         let Ok(work) = next else { return };
         // Who waits is told by the answer that does not come.
         drop(std::panic::catch_unwind(std::panic::AssertUnwindSafe(work)));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc::channel;
+    use std::time::Duration;
+
+    use tokio::time::timeout;
+
+    use super::*;
+
+    #[test]
+    fn work_keeps_its_place_when_nobody_waits_for_it() {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+        runtime.block_on(keeps_its_place());
+    }
+
+    async fn keeps_its_place() {
+        let patient = Patient::new();
+        let places = patient.places.available_permits();
+        let (go, wait) = channel::<()>();
+        let left = timeout(Duration::from_millis(50), patient.run(move || wait.recv().is_ok()));
+        assert!(left.await.is_err(), "it does not end by itself");
+        assert_eq!(patient.places.available_permits(), places - 1);
+        go.send(()).unwrap();
+        let all = u32::try_from(places).unwrap();
+        drop(patient.places.acquire_many(all).await.unwrap());
+        assert_eq!(patient.run(|| 7).await, Some(7));
+        assert_eq!(patient.run(|| -> u8 { panic!("it ends early") }).await, None);
+        assert_eq!(patient.run(|| 8).await, Some(8));
     }
 }
