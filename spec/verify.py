@@ -51,6 +51,10 @@ class No(Exception):
     """Nothing is wrong, and it is not enough: exit status 1."""
 
 
+class Stranger(Exception):
+    """What `--since` names is no checkpoint of this ledger: exit status 3 for the whole run."""
+
+
 def need(condition, why, kind=BadInput):
     """Refuses with a reason unless the condition holds."""
     if not condition:
@@ -700,6 +704,13 @@ class Known:
         keys = sorted(self.keys, key=lambda known: known[0])
         return [key for since, key in keys if since <= size][-1]
 
+    def check_signed(self, note):
+        """Step 3."""
+        key = self.key_of(note.size)
+        need(note.by(key), "not signed by any known key", No)
+        need(ed25519_holds(key.key, note.text.encode(), note.by(key)),
+             f"the signature of {key.name} does not verify", Tampered)
+
     def cosigned(self, note):
         """Step 6: the times of the known witnesses that cosigned, by their names."""
         times = {name: note.cosigned_at(key) for name, key in self.trust.witnesses.items()}
@@ -711,22 +722,33 @@ class Known:
             if name == "rotate_ledger_key":
                 self.keys.append((leaf.index + 2, NoteKey(said["ledger_key"], 1)))
 
+    def join_older(self, note):
+        """Takes up the checkpoint that `--since` names."""
+        try:
+            need(note.origin == self.trust.origin, f"it is of {note.origin}")
+            self.check_signed(note)
+            self.cosigned(note)
+        except (BadInput, No, Tampered) as error:
+            raise Stranger(f"--since is no checkpoint of this ledger: {error}") from None
+        self.join(note.size, note.root)
 
-def verify_proof(data, known):
+
+def read_proof(data):
+    """Step 1: a proof, if it is one, and its checkpoint."""
+    proof = Proof(data) if data.startswith((PROOF_HEAD, b"old ")) else None
+    return proof, proof.checkpoint if proof else Checkpoint(data)
+
+
+def verify_proof(proof, note, known):
     """proof.md section 5: a report of what the file proves."""
     trust, leaf = known.trust, None
-    proof = Proof(data) if data.startswith((PROOF_HEAD, b"old ")) else None
-    note = proof.checkpoint if proof else Checkpoint(data)
     report = {"proves": "checkpoint", "checkpoint": {"size": note.size, "root": note.root.hex()}}
     need(note.origin == trust.origin, f"it is of {note.origin}: name its trust root")
     if proof and not proof.is_growth:
         need(proof.extra, "no leaf in the extra line")
         with as_tampered("what it holds is no entry"):
             leaf = Leaf(proof.extra, proof.number)
-    key = known.key_of(note.size)
-    need(note.by(key), "not signed by any known key", No)
-    need(ed25519_holds(key.key, note.text.encode(), note.by(key)),
-         f"the signature of {key.name} does not verify", Tampered)
+    known.check_signed(note)
     if leaf:
         with as_tampered("what it holds is no statement"):
             leaf.read()
@@ -751,6 +773,18 @@ def verify_proof(data, known):
     if leaf:
         known.learn(leaf)
     return {"answer": "YES", **report}
+
+
+def verify_since(proof, note, older, known):
+    """As verify_proof, with an older checkpoint, if there is one: a proof of growth may start at its
+    tree, and any other file may bring the key that signed it."""
+    is_growth = proof and proof.is_growth
+    if older and is_growth:
+        known.join_older(older)
+    report = verify_proof(proof, note, known)
+    if older and not is_growth:
+        known.join_older(older)
+    return report
 
 
 def utc(milliseconds):
@@ -2018,9 +2052,14 @@ class Chain:
         cover = case.all_covers.get(case.evidence["cover"])
         if cover is None:
             return ["DIVERGED"]
-        good = {index for index, entry in case.entries.items() if not entry.is_leaked}
-        is_doubted = any(not good.issuperset(row["approvals"]) for row in cover["segments"])
-        changes = {part["change"] for row in cover["segments"] for part in [row, *row["carried"]]}
+        changes, is_doubted = set(), False
+        for row in cover["segments"]:
+            mine = {part["change"] for part in [row, *row["carried"]]}
+            given = {entry.index for change in mine for entry in case.about["approval", change]
+                     if not entry.is_leaked and entry.says["verdict"] == "approve"
+                     and entry.says["subject_type"] == "change"}
+            is_doubted |= not given.issuperset(row["approvals"])
+            changes |= mine
         for item in case.evidence["returning"]:  # what comes back
             is_shown = item["kept"] and case.evidence["live"]
             made = case.documents[item["change"]] if is_shown else None
@@ -2106,8 +2145,8 @@ class Chain:
     def builds(self, digest):
         """What was said of an artifact by those whom the policy lets build."""
         builders, view = self.service["builders"], self.case.view
-        return [entry for entry in self.case.about["build", digest] if (
-            entry.by in builders if builders else view.may(entry.by, "build", entry.index))]
+        return [entry for entry in self.case.about["build", digest]
+                if view.may(entry.by, "build", entry.index) and entry.by in (builders or [entry.by])]
 
     def judge_artifacts(self):
         case, view, found = self.case, self.case.view, set()
@@ -2582,18 +2621,18 @@ def reports_on(contents, trust, since, now):
     known, links, reports = Known(trust), [], []
     are_bundles, *others = {data.startswith(BUNDLE_HEAD) for data in contents}
     need(not others, "bundles and proofs are verified apart")
-    if are_bundles:
-        need(not since or re.fullmatch("baseline|#?[0-9]{1,16}", since), "since which entry?")
-    elif since:
-        older = verify_proof(pathlib.Path(since).read_bytes(), known)
-        need(older["answer"] == "YES", "--since is not witnessed enough")
-    for data in contents:
+    files, older = contents, None
+    if not are_bundles:
+        files = [read_proof(data) for data in contents]
+        older = read_proof(pathlib.Path(since).read_bytes())[1] if since else None
+    need(not since or older or re.fullmatch("baseline|#?[0-9]{1,16}", since), "since which entry?")
+    for file in files:
         try:
             if are_bundles:
-                report, link = verify_bundle(data, trust, now)
+                report, link = verify_bundle(file, trust, now)
                 links.append(link)
             else:
-                report = verify_proof(data, known)
+                report = verify_since(*file, older, known)
         except Tampered as error:
             report = {"answer": "TAMPERED", "refused": str(error)}
             report |= {"reasons": [str(error).split(":")[0]]} if are_bundles else {}
@@ -2621,9 +2660,9 @@ def main(arguments):
         need(all(len(data) <= 256 * MIB for data in contents), "a file above 256 MiB")
         now = int(options.now.timestamp() * 1000)
         reports, lineages = reports_on(contents, trust, options.since, now)
-    except (BadInput, OSError, Tampered, No) as error:  # the latter two: of what --since names
+    except (BadInput, OSError, Stranger) as error:
         print(f"verify.py: error: {error}", file=sys.stderr)
-        return 2 if isinstance(error, BadInput | OSError) else 3
+        return 3 if isinstance(error, Stranger) else 2
     files = [{"file": name, **report}
              for name, report in zip(options.files, reports, strict=True)]
     if options.json:

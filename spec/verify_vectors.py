@@ -15,7 +15,7 @@ from verify import (
     BadInput, Checkpoint, Key, Known, Leaf, Note, NoteKey, Policy, Proof, Statement, Tampered,
     TrustRoot, assess, change_hash, check_carried, check_growth, co_authors, compose,
     ed25519_holds, good_point, json_strict, kind_of, link_target, matches, need, opaque_reason,
-    pae, read_certificate, read_document, read_tree, root_by_inclusion, sha256, spell, split_of,
+    pae, read_certificate, read_document, read_proof, read_tree, root_by_inclusion, sha256, spell, split_of,
     utc, verify_bundle, verify_proof, write_document,
 )
 
@@ -211,13 +211,13 @@ def vectors_proof(folder):
     for name in sorted(os.listdir(folder)):
         if name.startswith(("entry-", "since-", "checkpoint-")):
             known = Known(trust)
-            verify_proof(old, known)
-            yield name, verify_proof(data(name), known)["answer"] == "YES"
+            verify_proof(*read_proof(old), known)
+            yield name, verify_proof(*read_proof(data(name)), known)["answer"] == "YES"
     for case in json.loads(data("refused.json"))["cases"]:
         known = Known(trust)
-        verify_proof(old, known)
+        verify_proof(*read_proof(old), known)
         try:
-            verify_proof(case["file"].encode(), known)
+            verify_proof(*read_proof(case["file"].encode()), known)
             yield case["why"], False
         except (BadInput, Tampered) as error:
             yield case["why"], isinstance(error, Tampered) == case["parses"]

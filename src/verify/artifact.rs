@@ -93,12 +93,18 @@ struct Build<'e> {
     source: (&'e RepositoryName, &'e Revision),
 }
 
-/// What each builder whom the policy names says of an artifact; without `builders` in the policy,
-/// everybody who had the duty. What contradicts stands, whoever left or lost a key since.
+/// What whoever had the duty says of an artifact, if the policy names them or names nobody. What
+/// contradicts stands, whoever left or lost a key since.
 fn said<'e>(evidence: &Evidence<'e>, service: &Service, artifact: ContentDigest) -> Vec<Build<'e>> {
     let size = evidence.view.size();
+    let roster = evidence.view.roster();
     let named = |by: &MemberId| service.builders.is_empty() || service.builders.contains(by);
+    let is_builder = |entry: &&VerifiedEntry| {
+        let then = roster.member(entry.by(), entry.index().size_after());
+        then.is_some_and(|member| member.has_duty(Duty::Build))
+    };
     let entries = evidence.entries.iter().filter(|entry| size.covers(entry.index()));
+    let entries = entries.filter(is_builder);
     let about = |entry: &'e VerifiedEntry| match &entry.statement().says {
         Says::Build(said) if said.artifact == artifact && named(entry.by()) => {
             Some(Build { entry, source: (&said.repository, &said.revision) })

@@ -25,7 +25,6 @@ pub(super) struct Judge<'a> {
     view: &'a View,
     policy: &'a Policy,
     service: &'a Service,
-    entries: &'a [VerifiedEntry],
     covers: &'a [KnownCover],
     carried: &'a [CarriedTo],
     uncarried: &'a [Uncarried],
@@ -84,7 +83,6 @@ impl<'a> Judge<'a> {
             view,
             policy,
             service,
-            entries,
             covers,
             carried,
             uncarried,
@@ -138,13 +136,6 @@ impl<'a> Judge<'a> {
 
     pub(super) const fn covers(&self) -> &'a [KnownCover] {
         self.covers
-    }
-
-    /// The entries that the question may rest on: those below the view's size, whatever else was
-    /// gathered.
-    pub(super) fn entries(&self) -> impl Iterator<Item = &'a VerifiedEntry> {
-        let size = self.view.size();
-        self.entries.iter().filter(move |entry| size.covers(entry.index()))
     }
 
     /// The words on a change or artifact, in whatever order they were given.

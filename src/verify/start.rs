@@ -3,14 +3,18 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::cover::CoverRow;
+use super::entry::VerifiedEntry;
 use super::evidence::{Evidence, Position, Question, Returning};
 use super::judge::Judge;
 use super::verdict::{Problem, problem};
+use super::word::content;
 use crate::base::digest::ChangeHash;
 use crate::base::name::Revision;
 use crate::base::time::Span;
 use crate::change::{ChangePath, Side};
 use crate::policy::ReasonCode;
+use crate::statement::Says;
+use crate::statement::words::{ApprovalVerdict, SubjectType};
 use crate::view::{SettledPoint, SettledPoints};
 
 /// The start of a chain, and what is wrong with it.
@@ -202,6 +206,12 @@ fn comes_back(rejected: &Returning, evidence: &Evidence<'_>, undone: &[ChangePat
         .any(|row| made.get(&row.path).is_some_and(|made| rejected.in_start || **made == row.old))
 }
 
+/// Whether an entry signs off changes.
+fn approves(entry: &VerifiedEntry) -> bool {
+    let Says::Approval(said) = &entry.statement().says else { return false };
+    said.verdict == ApprovalVerdict::Approve && said.subject_type == SubjectType::Change
+}
+
 /// What was signed off once may be started from again only as long as nobody took it back: no
 /// reject stands on its changes, and no key that signed them off has leaked (ATTACKS 8).
 pub(super) fn doubts(
@@ -235,8 +245,12 @@ pub(super) fn doubts(
     };
     let mut problems: Vec<_> = rejected.map(tell).collect();
     for row in &cover.segments {
-        let used = judge.entries().filter(|entry| row.approvals.contains(&entry.index()));
-        if used.filter(|entry| !judge.is_leaked(entry)).count() < row.approvals.len() {
+        let words = row.changes().flat_map(|change| judge.words(content(change)));
+        let given: BTreeSet<_> = words
+            .filter(|entry| approves(entry) && !judge.is_leaked(entry))
+            .map(|entry| entry.index())
+            .collect();
+        if !row.approvals.iter().all(|approval| given.contains(approval)) {
             let change = row.change.short();
             let text =
                 format!("a key that signed off change {change}, part of {named}, has leaked");

@@ -71,7 +71,7 @@ impl<'a> About<'a> {
     }
 }
 
-fn content(change: ChangeHash) -> ContentDigest {
+pub(super) fn content(change: ChangeHash) -> ContentDigest {
     ContentDigest::from_bytes(*change.as_bytes())
 }
 

@@ -139,21 +139,28 @@ def proofs(program, count, seed):
     names = [n for n in sorted(os.listdir(PROOFS))
              if n.startswith(("entry-", "since-", "checkpoint-"))]
     files = {name: read(PROOFS, name) for name in names}
-    trust, old = read(PROOFS, "trust.toml"), os.path.join(PROOFS, "checkpoint-2.txt")
+    trust, every = read(PROOFS, "trust.toml"), list(files.values())
+
+    def some_file(times):
+        data = random_.choice(every)
+        for _ in range(random_.choice(times)):
+            data = mutated(random_, data, every)
+        return data
     with tempfile.TemporaryDirectory() as folder:
         for _ in range(count):
-            name = random_.choice(names)
-            data, root = files[name], trust
-            for _ in range(random_.choice((1, 1, 1, 2))):
-                data = mutated(random_, data, list(files.values()))
+            data, old, root = some_file((1, 1, 1, 2)), files["checkpoint-2.txt"], trust
             if random_.random() < 0.25:
                 root = mutated(random_, root, [trust])
-            arguments = [write(folder, "file", data), "--trust", write(folder, "trust.toml", root),
-                         "--json"]
+            arguments = ["--trust", write(folder, "trust.toml", root), "--json",
+                         write(folder, "file", data)]
+            if random_.random() < 0.25:
+                arguments.append(write(folder, "further", some_file((0, 0, 1))))
+            if random_.random() < 0.3:
+                old = some_file((0, 1))
             if random_.random() < 0.7:
-                arguments += ["--since", old]
+                arguments += ["--since", write(folder, "older", old)]
             one, other = mine(*arguments), theirs(program, "verify", *arguments, home=folder)
-            tally.compare((one[0], core(one[1])), (other[0], core(other[1])), (name, data))
+            tally.compare((one[0], core(one[1])), (other[0], core(other[1])), (arguments, data, old))
     return tally.end()
 
 

@@ -193,6 +193,8 @@ def word(ledger, chain, revision, artifacts):
     random_, view, size = ledger.random, ledger.view, len(ledger.leaves)
     kind = random_.choices(["approval", "change", "build", "override"], [12, 5, 2, 3])[0]
     duty = {"approval": "review", "build": "build", "override": "override"}.get(kind)
+    if random_.random() < 0.1:
+        duty = None  # admission would not let it in
     able = [name for name in MEMBERS if ledger.holder(name)
             and (not duty or view.may(name, duty, size))]
     if not able or kind == "build" and not artifacts:
@@ -240,7 +242,8 @@ def word(ledger, chain, revision, artifacts):
 def cover(ledger, chain, last):
     """What some earlier decision could have covered."""
     random_ = ledger.random
-    given = [entry.index for entry in ledger.entries if entry.kind == "approval"
+    is_odd = random_.random() < 0.15  # names whatever there is
+    given = [entry.index for entry in ledger.entries if is_odd or entry.kind == "approval"
              and entry.says["verdict"] == "approve"] or [len(ledger.leaves) + 9]
     rows = [{"change": random_.choice(chain.changes), "first": last, "last": last,
              "approvals": sorted({random_.choice(given), random_.choice(given)}),
