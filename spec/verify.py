@@ -8,8 +8,9 @@ bundles that follow each other `baseline` or the entry that they begin at. Exit 
 2 no answer (wrong usage, bad input), 3 something that should verify does not.
 
 It needs Python 3.11 and the package `cryptography`, of which it uses one function: the check of one
-Ed25519 signature. It reads files; it writes none and opens no connection. Of objects with SHA-1 ids
-it computes the ids without collision detection: that is the other verifier's alone.
+Ed25519 signature. It reads its files and, beside it, marks.tsv, the table of marks.md; it writes
+none and opens no connection. Of objects with SHA-1 ids it computes the ids without collision
+detection: that is the other verifier's alone.
 
 The sections below stand in the order in which the documents build on each other, and each function
 names the section that it implements. `verify_vectors.py` runs it on every vector.
@@ -776,8 +777,8 @@ def verify_proof(proof, note, known):
 
 
 def verify_since(proof, note, older, known):
-    """As verify_proof, with an older checkpoint, if there is one: a proof of growth may start at its
-    tree, and any other file may bring the key that signed it."""
+    """As verify_proof, with an older checkpoint, if there is one: a proof of growth may start at
+    its tree, and any other file may bring the key that signed it."""
     is_growth = proof and proof.is_growth
     if older and is_growth:
         known.join_older(older)
@@ -1347,8 +1348,7 @@ def asks_as_much(new, n, o):
 def marks():
     """Sections 2 to 4: the patterns of marks.tsv by kind, and expressions that they make."""
     rows = {}
-    file = pathlib.Path(__file__).resolve().parent.parent / "src" / "change" / "marks.tsv"
-    for line in file.read_bytes().splitlines():
+    for line in pathlib.Path(__file__).with_name("marks.tsv").read_bytes().splitlines():
         if line.strip() and not line.startswith(b"#"):
             kind, value, *_ = line.split(b"\t")
             rows.setdefault(kind.decode(), []).append(re.escape(value))
@@ -2146,7 +2146,8 @@ class Chain:
         """What was said of an artifact by those whom the policy lets build."""
         builders, view = self.service["builders"], self.case.view
         return [entry for entry in self.case.about["build", digest]
-                if view.may(entry.by, "build", entry.index) and entry.by in (builders or [entry.by])]
+                if view.may(entry.by, "build", entry.index)
+                and entry.by in (builders or [entry.by])]
 
     def judge_artifacts(self):
         case, view, found = self.case, self.case.view, set()

@@ -13,10 +13,10 @@ import unicodedata
 import verify
 from verify import (
     BadInput, Checkpoint, Key, Known, Leaf, Note, NoteKey, Policy, Proof, Statement, Tampered,
-    TrustRoot, assess, change_hash, check_carried, check_growth, co_authors, compose,
-    ed25519_holds, good_point, json_strict, kind_of, link_target, matches, need, opaque_reason,
-    pae, read_certificate, read_document, read_proof, read_tree, root_by_inclusion, sha256, spell, split_of,
-    utc, verify_bundle, verify_proof, write_document,
+    TrustRoot, assess, change_hash, check_carried, check_growth, co_authors, compose, ed25519_holds,
+    good_point, json_strict, kind_of, link_target, matches, need, opaque_reason, pae,
+    read_certificate, read_document, read_proof, read_tree, root_by_inclusion, sha256, spell,
+    split_of, utc, verify_bundle, verify_proof, write_document,
 )
 
 

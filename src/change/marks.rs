@@ -1,4 +1,4 @@
-//! Marks that AI tools leave in commits (`spec/marks.md`), from the table in `marks.tsv`.
+//! Marks that AI tools leave in commits (`spec/marks.md`), from the table in `spec/marks.tsv`.
 //!
 //! A mark shows that a tool took part. No mark shows nothing: every tool can be told to leave
 //! none. So marks only ever raise what authors declare, and never lower it.
@@ -130,7 +130,7 @@ struct Row {
 /// The table, by kind of row.
 struct Table(BTreeMap<&'static str, BTreeMap<&'static str, Row>>);
 
-static TABLE: LazyLock<Table> = LazyLock::new(|| Table::read(include_str!("marks.tsv")));
+static TABLE: LazyLock<Table> = LazyLock::new(|| Table::read(include_str!("../../spec/marks.tsv")));
 
 impl Table {
     /// Reads the table; a line that is no row is left out, and a test sees that there is none.

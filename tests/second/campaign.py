@@ -160,7 +160,7 @@ def proofs(program, count, seed):
             if random_.random() < 0.7:
                 arguments += ["--since", write(folder, "older", old)]
             one, other = mine(*arguments), theirs(program, "verify", *arguments, home=folder)
-            tally.compare((one[0], core(one[1])), (other[0], core(other[1])), (arguments, data, old))
+            tally.compare((one[0], core(one[1])), (other[0], core(other[1])), (data, old))
     return tally.end()
 
 

@@ -58,7 +58,7 @@ fn the_table_is_read_whole() {
         "value",
         "value-guarded",
     ];
-    let text = include_str!("../marks.tsv");
+    let text = include_str!("../../../spec/marks.tsv");
     let lines = text.lines().filter(|line| !line.is_empty() && !line.starts_with('#')).count();
     assert_eq!(TABLE.0.keys().copied().collect::<Vec<_>>(), kinds);
     assert_eq!(TABLE.0.values().map(BTreeMap::len).sum::<usize>(), lines);
