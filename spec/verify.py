@@ -63,12 +63,12 @@ def need(condition, why, kind=BadInput):
 
 
 @contextlib.contextmanager
-def as_tampered(what):
+def as_tampered(what, kind=Tampered):
     """What is wrong within is an integrity failure of this name."""
     try:
         yield
-    except (BadInput, Tampered) as error:
-        raise Tampered(f"{what}: {error}") from None
+    except (BadInput, No, Tampered) as error:
+        raise kind(f"{what}: {error}") from None
 
 
 def sha256(*parts):
@@ -491,27 +491,21 @@ def node_hash(left, right):
     return sha256(b"\x01", left, right)
 
 
-def split_of(size):
-    """ledger.md section 2: the largest power of two below a size."""
-    return 1 << (size - 1).bit_length() - 1
-
-
 def path_of(index, size):
-    """Of a leaf and each node above it, whether it is the right one of two."""
-    if size == 1:
-        return []
-    split = split_of(size)
-    if index < split:
-        return [*path_of(index, split), False]
-    return [*path_of(index - split, size - split), True]
+    """RFC 6962 section 2.1: of a leaf and each node above it that is one of two, whether it is the
+    right one."""
+    path, last = [], size - 1
+    while last:
+        path += [index % 2 == 1] if index % 2 or index < last else []
+        index, last = index // 2, last // 2
+    return path
 
 
 def root_by_inclusion(index, size, leaf, proof):
     """RFC 6962 section 2.1.1: the root that leads from a leaf, by exactly these hashes."""
     need(0 <= index < size, "a position outside of the tree", Tampered)
     path = path_of(index, size)
-    need(len(proof) <= len(path), "too many hashes", Tampered)
-    need(len(proof) >= len(path), "too few hashes", Tampered)
+    need(len(proof) == len(path), "another number of hashes", Tampered)
     for is_right, other in zip(path, proof, strict=True):
         leaf = node_hash(other, leaf) if is_right else node_hash(leaf, other)
     return leaf
@@ -521,18 +515,14 @@ def check_growth(old, old_root, size, root, proof):
     """RFC 6962 section 2.1.2: the larger tree begins with the smaller one. The hashes lead from the
     largest subtree that ends where the old tree does; that has none where it is all of that."""
     need(old <= size, "from a larger tree", Tampered)
-    if old == 0:
-        need(not proof, "too many hashes", Tampered)
-        return
-    path = list(itertools.dropwhile(bool, path_of(old - 1, size)))
+    path = list(itertools.dropwhile(bool, path_of(old - 1, size))) if old else []
     hashes = list(proof) if any(path) else [old_root, *proof]
-    need(len(proof) >= len(path), "too few hashes", Tampered)
     need(len(hashes) == len(path) + 1, "another number of hashes", Tampered)
     first = second = hashes[0]
     for is_right, other in zip(path, hashes[1:], strict=True):
         first = node_hash(other, first) if is_right else first
         second = node_hash(other, second) if is_right else node_hash(second, other)
-    need((first, second) == (old_root, root), "it leads to another root", Tampered)
+    need(old == 0 or (first, second) == (old_root, root), "it leads to another root", Tampered)
 
 
 NOTE_NAME = r"[^\s+\x00-\x1f\x7f-\x9f]+"  # ledger.md section 3, rule 5
@@ -601,20 +591,25 @@ PROOF_HEAD = b"c2sp.org/tlog-proof@v1\n"
 
 
 class Proof:
-    """proof.md sections 1 and 4: the parts of a file."""
+    """proof.md sections 1 and 4: what a file proves, and its parts. A checkpoint is a proof of
+    itself alone."""
 
     def __init__(self, data):
-        self.is_growth = data.startswith(b"old ")
-        need(len(data) <= (69632 if self.is_growth else 163840), "a proof that is too large")
-        head, found, note = data.partition(b"\n\n")
+        self.number, self.hashes, self.extra = None, [], None
+        self.proves = ("entry" if data.startswith(PROOF_HEAD) else
+                       "growth" if data.startswith(b"old ") else "checkpoint")
+        if self.proves == "checkpoint":
+            self.checkpoint = Checkpoint(data)
+            return
+        is_entry = self.proves == "entry"
+        need(len(data) <= (163840 if is_entry else 69632), "a proof that is too large")
+        head, found, note = data.removeprefix(PROOF_HEAD).partition(b"\n\n")
         need(found, "no empty line")
-        lines, self.extra = head.decode("ascii", "replace").split("\n"), None
-        if not self.is_growth:
-            need(lines.pop(0) + "\n" == PROOF_HEAD.decode(), "another first line")
-            if lines and lines[0].startswith("extra "):
-                self.extra = unbase64(lines.pop(0)[6:])
-                need(0 < len(self.extra) <= 65535, "an extra line of another length")
-        name = "old " if self.is_growth else "index "
+        lines = head.decode("ascii", "replace").split("\n")
+        if is_entry and lines[0].startswith("extra "):
+            self.extra = unbase64(lines.pop(0)[6:])
+            need(0 < len(self.extra) <= 65535, "an extra line of another length")
+        name = "index " if is_entry else "old "
         need(lines and lines[0].startswith(name), f"no line {name}")
         self.number = decimal(lines.pop(0).removeprefix(name))
         self.hashes = [unbase64(line) for line in lines]
@@ -700,14 +695,10 @@ class Known:
         """Step 2."""
         need(self.trees.setdefault(size, root) == root, "the ledger has two histories", Tampered)
 
-    def key_of(self, size):
-        """Step 3: the key that signs trees of a size."""
-        keys = sorted(self.keys, key=lambda known: known[0])
-        return [key for since, key in keys if since <= size][-1]
-
     def check_signed(self, note):
-        """Step 3."""
-        key = self.key_of(note.size)
+        """Step 3: by the key that signs trees of this size."""
+        keys = sorted(self.keys, key=lambda known: known[0])
+        key = [key for since, key in keys if since <= note.size][-1]
         need(note.by(key), "not signed by any known key", No)
         need(ed25519_holds(key.key, note.text.encode(), note.by(key)),
              f"the signature of {key.name} does not verify", Tampered)
@@ -725,27 +716,23 @@ class Known:
 
     def join_older(self, note):
         """Takes up the checkpoint that `--since` names."""
-        try:
+        with as_tampered("--since is no checkpoint of this ledger", Stranger):
             need(note.origin == self.trust.origin, f"it is of {note.origin}")
             self.check_signed(note)
             self.cosigned(note)
-        except (BadInput, No, Tampered) as error:
-            raise Stranger(f"--since is no checkpoint of this ledger: {error}") from None
         self.join(note.size, note.root)
 
 
-def read_proof(data):
-    """Step 1: a proof, if it is one, and its checkpoint."""
-    proof = Proof(data) if data.startswith((PROOF_HEAD, b"old ")) else None
-    return proof, proof.checkpoint if proof else Checkpoint(data)
-
-
-def verify_proof(proof, note, known):
-    """proof.md section 5: a report of what the file proves."""
-    trust, leaf = known.trust, None
-    report = {"proves": "checkpoint", "checkpoint": {"size": note.size, "root": note.root.hex()}}
+def verify_proof(proof, known, older=None):
+    """proof.md section 5: a report of what a file proves. A proof of growth may start at the older
+    checkpoint that `--since` names; any other file may bring the key that signed that."""
+    trust, note, leaf = known.trust, proof.checkpoint, None
+    if older and proof.proves == "growth":
+        known.join_older(older)
+    report = {"proves": proof.proves,
+              "checkpoint": {"size": note.size, "root": note.root.hex()}}
     need(note.origin == trust.origin, f"it is of {note.origin}: name its trust root")
-    if proof and not proof.is_growth:
+    if proof.proves == "entry":
         need(proof.extra, "no leaf in the extra line")
         with as_tampered("what it holds is no entry"):
             leaf = Leaf(proof.extra, proof.number)
@@ -758,34 +745,24 @@ def verify_proof(proof, note, known):
         named = leaf.ledger if leaf.index else leaf.hash.hex()
         need(named == trust.ledger and (leaf.index != 1 or leaf.prev.hex() == named),
              "it is another ledger's", Tampered)
-        report |= {"proves": "entry", "entry": {
+        report["entry"] = {
             "index": leaf.index, "leaf": leaf.hash.hex(), "statement": leaf.identity,
-            "kind": leaf.kind, "by": leaf.by, "time": utc(leaf.time)}}
-    elif proof:
-        report |= {"proves": "growth", "since": proof.number}
+            "kind": leaf.kind, "by": leaf.by, "time": utc(leaf.time)}
+    elif proof.proves == "growth":
+        report["since"] = proof.number
         need(proof.number in known.trees, f"it starts at {proof.number} entries: of which tree?")
         check_growth(proof.number, known.trees[proof.number], note.size, note.root, proof.hashes)
     times = known.cosigned(note)
     known.join(note.size, note.root)
     report["witnesses"] = [{"name": n, "time": utc(t * 1000)} for n, t in times.items()]
-    if not trust.quorum_holds(times):
-        refused = f"{len(times)} of {len(trust.witnesses)} witnesses cosigned it"
-        return {"answer": "NO", "refused": refused, **report}
-    if leaf:
+    is_enough = trust.quorum_holds(times)
+    if leaf and is_enough:
         known.learn(leaf)
-    return {"answer": "YES", **report}
-
-
-def verify_since(proof, note, older, known):
-    """As verify_proof, with an older checkpoint, if there is one: a proof of growth may start at
-    its tree, and any other file may bring the key that signed it."""
-    is_growth = proof and proof.is_growth
-    if older and is_growth:
+    if older and proof.proves != "growth":
         known.join_older(older)
-    report = verify_proof(proof, note, known)
-    if older and not is_growth:
-        known.join_older(older)
-    return report
+    refused = f"{len(times)} of {len(trust.witnesses)} witnesses cosigned it"
+    return {"answer": "YES"} | report if is_enough else (
+        {"answer": "NO", "refused": refused} | report)
 
 
 def utc(milliseconds):
@@ -2305,8 +2282,7 @@ def verify_bundle(data, trust, now):
                 view.govern(e)
                 known.learn(e)
     with as_tampered("CHECKPOINT"):
-        key = known.key_of(note.size)
-        need(ed25519_holds(key.key, note.text.encode(), note.by(key) or b""), "not signed")
+        known.check_signed(note)
     with as_tampered("WITNESS"):
         times = known.cosigned(note)
     with as_tampered("PROOF"):
@@ -2624,8 +2600,8 @@ def reports_on(contents, trust, since, now):
     need(not others, "bundles and proofs are verified apart")
     files, older = contents, None
     if not are_bundles:
-        files = [read_proof(data) for data in contents]
-        older = read_proof(pathlib.Path(since).read_bytes())[1] if since else None
+        files = list(map(Proof, contents))
+        older = Proof(pathlib.Path(since).read_bytes()).checkpoint if since else None
     need(not since or older or re.fullmatch("baseline|#?[0-9]{1,16}", since), "since which entry?")
     for file in files:
         try:
@@ -2633,7 +2609,7 @@ def reports_on(contents, trust, since, now):
                 report, link = verify_bundle(file, trust, now)
                 links.append(link)
             else:
-                report = verify_since(*file, older, known)
+                report = verify_proof(file, known, older)
         except Tampered as error:
             report = {"answer": "TAMPERED", "refused": str(error)}
             report |= {"reasons": [str(error).split(":")[0]]} if are_bundles else {}

@@ -15,8 +15,8 @@ from verify import (
     BadInput, Checkpoint, Key, Known, Leaf, Note, NoteKey, Policy, Proof, Statement, Tampered,
     TrustRoot, assess, change_hash, check_carried, check_growth, co_authors, compose, ed25519_holds,
     good_point, json_strict, kind_of, link_target, matches, need, opaque_reason, pae,
-    read_certificate, read_document, read_proof, read_tree, root_by_inclusion, sha256, spell,
-    split_of, utc, verify_bundle, verify_proof, write_document,
+    read_certificate, read_document, read_tree, root_by_inclusion, sha256, spell, utc,
+    verify_bundle, verify_proof, write_document,
 )
 
 
@@ -26,6 +26,11 @@ def refused(read, *arguments):
         return read(*arguments), False
     except (BadInput, Tampered):
         return None, True
+
+
+def split_of(size):
+    """ledger.md section 2: the largest power of two below a size."""
+    return 1 << (size - 1).bit_length() - 1
 
 
 def tree_root(hashes):
@@ -211,13 +216,13 @@ def vectors_proof(folder):
     for name in sorted(os.listdir(folder)):
         if name.startswith(("entry-", "since-", "checkpoint-")):
             known = Known(trust)
-            verify_proof(*read_proof(old), known)
-            yield name, verify_proof(*read_proof(data(name)), known)["answer"] == "YES"
+            verify_proof(Proof(old), known)
+            yield name, verify_proof(Proof(data(name)), known)["answer"] == "YES"
     for case in json.loads(data("refused.json"))["cases"]:
         known = Known(trust)
-        verify_proof(*read_proof(old), known)
+        verify_proof(Proof(old), known)
         try:
-            verify_proof(*read_proof(case["file"].encode()), known)
+            verify_proof(Proof(case["file"].encode()), known)
             yield case["why"], False
         except (BadInput, Tampered) as error:
             yield case["why"], isinstance(error, Tampered) == case["parses"]

@@ -13,6 +13,7 @@ import json
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 import verify
+from verify_vectors import split_of, tree_root
 
 ORIGIN, SALT = "shop.example/ledger", bytes(32)
 PEOPLE = ["ada", "ben", "cyd", "dee"]
@@ -172,20 +173,13 @@ def ledger(random_):
     return leaves
 
 
-def tree(hashes):
-    if len(hashes) == 1:
-        return hashes[0]
-    split = verify.split_of(len(hashes))
-    return verify.node_hash(tree(hashes[:split]), tree(hashes[split:]))
-
-
 def inclusion(index, hashes):
     if len(hashes) == 1:
         return []
-    split = verify.split_of(len(hashes))
+    split = split_of(len(hashes))
     if index < split:
-        return [*inclusion(index, hashes[:split]), tree(hashes[split:])]
-    return [*inclusion(index - split, hashes[split:]), tree(hashes[:split])]
+        return [*inclusion(index, hashes[:split]), tree_root(hashes[split:])]
+    return [*inclusion(index - split, hashes[split:]), tree_root(hashes[:split])]
 
 
 def witnessed(random_, note):
@@ -213,7 +207,7 @@ def bundle(random_):
     """A bundle of a ledger, and a trust root."""
     leaves = ledger(random_)
     hashes = [verify.sha256(b"\0", leaf) for leaf in leaves]
-    note = f"{ORIGIN}\n{len(leaves)}\n{encode(tree(hashes))}\n"
+    note = f"{ORIGIN}\n{len(leaves)}\n{encode(tree_root(hashes))}\n"
     holders = {"ledger": 0.9, "l1": 0.5, "l2": 0.5}
     full, identifier = "", b""
     signed = ""

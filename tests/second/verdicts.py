@@ -357,7 +357,7 @@ def bundle(random_):
 def sealed(ledger, evidence, blobs, objects):
     """The bundle around evidence, in the order that its members have, and the trust root."""
     hashes = [entry.hash for entry in ledger.entries]
-    note = f"{ledgers.ORIGIN}\n{len(hashes)}\n{encode(ledgers.tree(hashes))}\n"
+    note = f"{ledgers.ORIGIN}\n{len(hashes)}\n{encode(ledgers.tree_root(hashes))}\n"
     full, identifier = note_key(ledgers.ORIGIN, "ledger", 1)
     line = encode(identifier + key("ledger").sign(note.encode()))
     shown = [{"index": n, "leaf": encode(leaf)} | (
