@@ -113,17 +113,10 @@ def decimal(text):
     return int(text)
 
 
-def utf8(data):
-    try:
-        return data.decode("utf-8")
-    except UnicodeDecodeError:
-        raise BadInput("not UTF-8") from None
-
-
 def json_strict(data):
     """statement.md section 2: one object, and no two readers see two meanings."""
     need(data[:1] == b"{" and data[-1:] == b"}", "not one JSON object")
-    text, depth = utf8(data), 0
+    depth = 0
     for bracket in re.findall(rb"[\[\]{}]", re.sub(rb'"(?:[^"\\]|\\.)*"', b"", data, flags=re.S)):
         depth += 1 if bracket in b"[{" else -1  # nesting is bounded before anything is built
         need(depth <= 16, "nested too deep")
@@ -132,12 +125,12 @@ def json_strict(data):
         need(len({name for name, _ in pairs}) == len(pairs), "a member twice")
         return dict(pairs)
     try:
-        value = json.loads(text, object_pairs_hook=members, parse_int=decimal, parse_float=decimal,
-                           parse_constant=decimal)
-        if "\\u" in text:  # a lone surrogate can only come of an escape
+        value = json.loads(data.decode(), object_pairs_hook=members, parse_int=decimal,
+                           parse_float=decimal, parse_constant=decimal)
+        if b"\\u" in data:  # a lone surrogate can only come of an escape
             spell(value)
-    except (json.JSONDecodeError, RecursionError, UnicodeEncodeError):
-        raise BadInput("not JSON") from None
+    except (ValueError, RecursionError):
+        raise BadInput("not JSON in UTF-8") from None
     return value
 
 
@@ -318,9 +311,8 @@ KINDS |= {  # Section 6, and what the tables say of single values.
     "ORIGIN": text(r"""[^+"'\\`\x00-\x20\x7f-\U0010ffff]{1,100}"""),
     "FINGERPRINT": text(r"SHA256:[A-Za-z0-9+/]{42}[AEIMQUYcgkosw048]"),
     "LEDGER_KEY": text(r"[\x21-\x7e]{1,255}"), "KEY": kind(Key), "TRUE": one_of(True),
-    "ENTRY": integer(0, INTEGER_MAX), "TIME": integer(0, INTEGER_MAX),
-    "SIZE": integer(0, INTEGER_MAX), "COUNT": integer(1, 100),
-    "BYTE": integer(0, 255), "COUNTER": integer(0, 2**32 - 1),
+    **dict.fromkeys(("ENTRY", "TIME", "SIZE"), integer(0, INTEGER_MAX)),
+    "COUNT": integer(1, 100), "BYTE": integer(0, 255), "COUNTER": integer(0, 2**32 - 1),
     "BASE64": kind(lambda v: unbase64(v) is not None),
     "HASH": kind(lambda v: len(unbase64(v)) == 32), "SIG": kind(lambda v: len(unbase64(v)) == 64),
     "FILE": kind(lambda v: 1 <= len(unbase64(v)) <= 24576),
@@ -546,10 +538,12 @@ class Note:
 
     def __init__(self, data):
         need(len(data) <= 65536, "a note that is too large")
-        whole = utf8(data)
-        need(not re.search(r"[\x00-\x09\x0b-\x1f]", whole), "a control character in a note")
-        head, found, lines = whole.rpartition("\n\n")
-        need(found and whole.endswith("\n"), "not a signed note")
+        need(not re.search(rb"[\x00-\x09\x0b-\x1f]", data), "a control character in a note")
+        try:
+            head, found, lines = data.decode().rpartition("\n\n")
+        except UnicodeDecodeError:
+            raise BadInput("a note that is not UTF-8") from None
+        need(found and lines.endswith("\n"), "not a signed note")
         self.text, self.lines = head + "\n", []
         for line in lines.split("\n")[:-1]:
             match = re.fullmatch(f"\u2014 ({NOTE_NAME}) ([^ ]+)", line)
@@ -624,9 +618,9 @@ def toml_strict(data, most):
     """TOML 1.0 in UTF-8 of at most so many bytes."""
     need(len(data) <= most, "a text that is too long")
     try:
-        return tomllib.loads(utf8(data))
-    except (tomllib.TOMLDecodeError, RecursionError, ValueError):
-        raise BadInput("not TOML") from None
+        return tomllib.loads(data.decode())
+    except (ValueError, RecursionError):
+        raise BadInput("not TOML in UTF-8") from None
 
 
 UNITS = {"s": 1000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
@@ -1434,18 +1428,21 @@ class View:
         return owners[-1] if owners else None
 
     def is_revoked(self, fingerprint, at=FOREVER):
-        return any(e < at for e, _ in self.revocations[fingerprint])
+        return any(e < at for e, _ in self.revocations.get(fingerprint, []))
 
     def is_leaked(self, fingerprint, entry):
         """Whether what it signed at an entry was signed under a leaked key, as is known now."""
         return any(since <= entry for _, since in self.revocations[fingerprint])
 
-    def had_key(self, member):
-        return any(o[2] == member for owners in self.owners.values() for o in owners)
+    def signer(self, fingerprint, at=FOREVER):
+        """Whose a key is, while it is not revoked; else None."""
+        return None if self.is_revoked(fingerprint, at) else self.owner(fingerprint, at)
 
     def can_sign(self, name, at=FOREVER):
-        return bool(self.member(name, at)) and any(
-            self.owner(key, at) == name and not self.is_revoked(key, at) for key in self.keys)
+        return self.member(name, at) and any(self.signer(key, at) == name for key in self.keys)
+
+    def had_key(self, member):
+        return any(o[2] == member for owners in self.owners.values() for o in owners)
 
     def newest_policy(self):
         return self.policies[-1][2] if self.policies else BUILT_IN
@@ -1456,24 +1453,24 @@ class View:
         need(bool(genesis) == (index == 0), "entry 0, and no other, begins a ledger")
         need(leaf.says["base"] == self.base, "on another base")
         admins, threshold, before = self.admins, self.threshold, self.newest_policy()
-        delegation = self.delegations.get(leaf.by)
+        delegation, gives = self.delegations.get(leaf.by), set()
+        only_reduces = is_within = True
         if genesis:
             self.ledger_keys = [(0, NoteKey(genesis["ledger_key"], 1))]
             need(self.ledger_keys[0][1].name == genesis["origin"], "a key of another name")
         policies = [Policy(said["text"]) for name, said in operations if name == "set_policy"]
         judged = [before, *policies][-1]
-        only_reduces, gives, is_within = True, set(), True
         for name, said in operations:
             reduces = self.reduces(name, said)
             only_reduces &= reduces
+            is_within = is_within and self.is_within(delegation, name, said)
             if name in ("set_member", "add_key") and not reduces:
                 gives.add(said["member"])
-            is_within = is_within and self.is_within(delegation, name, said)
             self.do(leaf, name, said, judged)
         # 12.2, rule 10.
         present = {name: self.member(name) for name in self.members if self.member(name)}
         humans = {name for name, said in present.items() if said["kind"] == "human"}
-        able = [admin for admin in self.admins if admin in humans and self.can_sign(admin)]
+        able = list(filter(self.can_sign, humans.intersection(self.admins)))
         need(self.threshold and len(able) >= self.threshold, "too few admins who can sign")
         levels = {said["below"] for said in self.delegations.values()}
         levels |= {said["level"] for said in present.values() if self.policies} - {None}
@@ -1482,7 +1479,13 @@ class View:
         need(order == sorted(order, key=judged.rank), "levels in use that change places")
         need(humans >= set(self.admins) or "set_admins" not in dict(operations),
              "an admin who is no present human")
-        signers = self.signers(leaf, 1 if genesis else index)
+        # 12.3 and 12.4: who must sign.
+        names, at = [signature["keyid"] for signature in leaf.signatures], 1 if genesis else index
+        signers = [self.signer(name, at) for name in names]
+        need(all(signers), "a key that is nobody's")
+        need(all(self.keys[signature["keyid"]].holds(leaf.pae, signature)
+                 for signature in leaf.signatures), "a signature does not verify")
+        need(distinct(signers) and leaf.by in signers, "a signer twice, or another")
         if genesis:
             need(sorted(signers) == self.admins, "not the signatures of every admin")
         elif not is_within or signers != [leaf.by] or leaf.by in admins:
@@ -1495,23 +1498,12 @@ class View:
                 need(len(others & set(signers)) >= enough, "too few signatures of others")
         self.base = leaf.hash.hex()
         self.times.append((index, leaf.time))
-        self.used |= {signature["keyid"] for signature in leaf.signatures}
-
-    def signers(self, leaf, at):
-        """12.3: whose signatures these are; each is good and of somebody else."""
-        for signature in leaf.signatures:
-            name = signature["keyid"]
-            need(self.owner(name, at) and not self.is_revoked(name, at), "a key that is nobody's")
-            need(self.keys[name].holds(leaf.pae, signature), "a signature does not verify")
-        found = [self.owner(signature["keyid"], at) for signature in leaf.signatures]
-        need(distinct(found) and leaf.by in found, "a signer twice, or another")
-        return found
+        self.used.update(names)
 
     def do(self, leaf, name, said, judged):
         """12.2, rules 1 to 9, as far as governance alone tells; and what an operation does."""
         index, member, service = leaf.index, said.get("member"), said.get("service")
-        if name in ("retire_member", "add_key"):
-            need(self.member(member), "no member")
+        need(name not in ("retire_member", "add_key") or self.member(member), "no member")
         if name == "set_member":
             need(all(s["kind"] == said["kind"] for s in self.ever(member)), "another kind")
             others = [self.member(other) for other in self.members if other != member]
@@ -1525,12 +1517,12 @@ class View:
             self.delegations.pop(member, None)
         elif name == "add_key":
             key = Key(said["key"])
-            need(not self.revocations.get(key.name), "a key that was revoked")
+            need(not self.is_revoked(key.name), "a key that was revoked")
             need(key.name not in self.used and self.owner(key.name) != member,
                  "a key that is enrolled, and the same member's or in use")
-            enrolled = index, leaf.time, member, self.had_key(member)
+            self.owners.setdefault(key.name, []).append(
+                (index, leaf.time, member, self.had_key(member)))
             self.keys[key.name], self.revocations[key.name] = key, []
-            self.owners.setdefault(key.name, []).append(enrolled)
         elif name == "revoke_key":
             key, since, is_leak = said["key"], said["since"], said["cause"] == "leaked"
             need(key in self.keys and (is_leak or not self.is_revoked(key)), "no such key")
@@ -1552,7 +1544,8 @@ class View:
             need(service in judged.services and judged.environment(said["environment"]),
                  "a place that no policy lists")
         elif name == "delegate":
-            need((self.member(service) or {"kind": None})["kind"] == "service", "no service")
+            there = self.member(service)
+            need(there and there["kind"] == "service", "no service")
             self.delegations[service] = said
         elif name == "end_delegation":
             need(self.delegations.pop(service, None), "no delegation")
@@ -1580,14 +1573,13 @@ class View:
         is_in_reach = to_reach and member not in self.admins and all(
             one["kind"] == "human" and set(one["duties"]) <= {"review"}
             and policy.rank(one["level"]) < policy.rank(delegation["below"]) for one in to_reach)
-        if name == "retire_member":
-            return is_in_reach
         if name == "add_key":
             is_new = not self.had_key(member) and Key(said["key"]).name not in self.keys
             return is_in_reach and is_new
+        if name == "retire_member":
+            return is_in_reach
         others = [self.ever(other)[-1] for other in self.members if other != member]
-        teams = set(delegation["teams"]).union(*(one["teams"] for one in was))
-        emails = set(said["emails"])
+        teams, emails = {*delegation["teams"], *(was and was[0]["teams"])}, set(said["emails"])
         return (is_in_reach and not said["operator"] and set(said["teams"]) <= teams
                 and addresses(was) <= emails and not emails & addresses(others))
 
@@ -1611,9 +1603,7 @@ def points_of(evidence, policies):
     group, unless a policy names the cell. Gives the environment as well that they are of."""
     settled = {place["environment"]: place["points"] for place in evidence["settled"]}
     own = evidence["question"]["environment"]
-    is_named = not policies or any(own in [*policy.environments, *(
-        name for rule in policy.rules for name in rule["when"]["environments"])]
-        for policy in policies)
+    is_named = not policies or any(own in policy.environments for policy in policies)
     group = own if is_named or settled.get(own) else own.split("/")[0]
     return settled.get(group, ()), group
 
@@ -1632,16 +1622,17 @@ class Case:
         for entry in self.entries.values():
             for subject in [] if "step" in entry.says else entry.subjects:
                 self.about[entry.kind, subject].append(entry)
-        self.policies = self.policies_to_pass()
+        self.policy_entry, self.policies = self.policies_to_pass()
         self.points, _ = points_of(evidence, self.policies)
         self.newest = self.points[-1] if self.points else None
         self.covers = [(item, covers.get(item["cover"])) for item in evidence["covers"]]
         self.steps = [Step(self, step) for step in evidence["steps"]]
         n = len(self.steps)  # (i, j) are the steps from i up to and without j
         spans = {(0, n), *((i, i + 1) for i in range(n)), *(
-            (i, j + 1) for i, j in evidence["runs"] if i <= j < n)} - {(0, 0)}
+            (i, j + 1) for i, j in evidence["runs"] if i <= j < n)}
         rows = {(i, j): compose([step.rows for step in self.steps[i:j]]) for i, j in spans}
-        self.runs = {span: made for span, made in rows.items() if made is not None}
+        self.adds_up = rows[0, n] is not None and change_hash(rows[0, n]) == evidence["difference"]
+        self.runs = {span: made for span, made in rows.items() if made is not None and span[1]}
         self.landed = [(span, change_hash(rows)) for span, rows in self.runs.items() if rows]
         # Step 2d: the paths that are live and the revision has otherwise, with the start's side.
         live, made = evidence["live"], documents[evidence["difference"]]
@@ -1650,7 +1641,7 @@ class Case:
                        if made.get(path, (None, at_start))[1] != at_newest}
 
     def policies_to_pass(self):
-        """Section 4, step 1: the newest policy, and those that hold beside it."""
+        """Section 4, step 1: the entry of the newest policy; it, and those that hold beside it."""
         known = [policy for policy in self.view.policies if policy[0] < self.size]
         need(known, "POLICY_MISSING")
         newest = known[-1][2]
@@ -1662,7 +1653,7 @@ class Case:
             if (self.now - replaced < delay and self.service in policy.services
                     and policy.environment(self.environment) and asks_less(newest, policy)):
                 passed.append(policy)
-        return passed
+        return known[-1][0], passed
 
     def carried_to(self, change, landing):
         """What is carried to a change as it landed: approved hash -> what the evidence says."""
@@ -1754,20 +1745,18 @@ class Case:
     # Section 4: the verdict.
 
     def answer(self, start):
-        newest, question = self.newest, self.question
+        newest = self.newest
         start, reasons = self.find_start(start)
-        rows = compose([step.rows for step in self.steps])
-        adds_up = rows is not None and change_hash(rows) == self.evidence["difference"]
         chains = [Chain(self, policy) for policy in self.policies]
         for chain in chains:
             reasons += chain.doubts(start) + codes(REJECTED=chain.unanswered)
         segments = merged([chain.cut() for chain in chains])
-        if self.evidence["whole"] and newest and adds_up and not (
-                not reasons and is_covered(segments)):
+        if self.evidence["whole"] and newest and self.adds_up and (
+                reasons or not is_covered(segments)):
             whole = merged([chain.judge_whole() for chain in chains])
             if is_covered(whole):
                 reasons, segments, start = [], whole, newest
-        reasons = {*reasons, *codes(COMPOSITION_MISMATCH=not adds_up)}.union(
+        reasons = {*reasons, *codes(COMPOSITION_MISMATCH=not self.adds_up)}.union(
             *(chain.judge_artifacts() for chain in chains), *(one.codes() for one in segments))
         modes = {policy.mode(self.environment, self.service) for policy in self.policies}
         mode, overrides, cover = "enforce" if "enforce" in modes else "observe", [], None
@@ -1777,15 +1766,14 @@ class Case:
             given, wanted = self.overrides_in_force(), self.overrides_needed()
             if 0 < len(given) < wanted:
                 reasons.add("DEBT_OVERDUE")
-            elif mode == "enforce" and adds_up:
+            elif mode == "enforce" and self.adds_up:
                 overrides = sorted(given)
         return {
             "verdict": "deny" if reasons else "allow", "reasons": sorted(reasons), "cover": cover,
-            "mode": mode, "overrides": overrides,
+            "mode": mode, "overrides": overrides, "policy": self.policy_entry,
             "start": start and start["entry"]["index"],
             "newest": newest and newest["entry"]["index"],
-            "policy": [entry for entry, _, _ in self.view.policies if entry < self.size][-1],
-        }, any(chains[0].builds(digest) for digest in question["artifacts"])
+            "is_built": any(map(chains[0].builds, self.question["artifacts"]))}
 
     # Section 9: overrides and debts.
 
@@ -1826,15 +1814,14 @@ class Case:
         after = [p for p in points if p["entry"]["index"] > debt["entry"]["index"]]
         if any(not p["decision"] or p["revision"] == debt["revision"] for p in after):
             return False
-        for p in after:
-            before = [q["revision"] for q in points if q["entry"]["index"] < p["entry"]["index"]]
-            if p["revision"] not in before:
-                is_paid = any(row["last"] == debt["revision"] for item, cover in self.covers
-                              if cover and item["ended"] == p["entry"]["index"]
-                              for row in cover["segments"])
-                return (not is_paid and p["time"] >= debt["since"] + due
-                        and self.now - p["time"] < 30 * DAY)
-        return self.now >= debt["since"] + due
+        end, at = -1, self.now  # of what ended it: the first that was not settled before
+        for p in reversed(after):
+            if all(p["revision"] != q["revision"] or q["entry"]["index"] >= p["entry"]["index"]
+                   for q in points):
+                end, at = p["entry"]["index"], p["time"]
+        is_paid = any(row["last"] == debt["revision"] for item, cover in self.covers
+                      if cover and item["ended"] == end for row in cover["segments"])
+        return not is_paid and debt["since"] + due <= at and self.now - at < 30 * DAY
 
 
 class Step:
@@ -2335,10 +2322,10 @@ def verify_bundle(data, trust, now):
         need(objects.asked == objects.keys(), "an object that nobody asks for")
     try:
         case = Case(view, evidence, entries, documents, covers, commits, salt)
-        found, is_built = case.answer(start)
+        found = case.answer(start)
     except BadInput as error:  # a place that no policy lists (policy.md section 8)
-        found = {"reasons": [str(error)], "start": start and start["entry"]["index"]}
-        is_built = False
+        found = {"reasons": [str(error)], "start": start and start["entry"]["index"],
+                 "is_built": False}
     with as_tampered("OTHER_ANSWER"):
         said = {"reasons": [], "overrides": []} | (decision.says if decision else {})
         need(not decision or all(said.get(k) == found.get(k) for k in (
@@ -2350,7 +2337,7 @@ def verify_bundle(data, trust, now):
         UNATTESTED=not decision, QUORUM=not trust.quorum_holds(times), STALE=decision and is_late))
     report = {"answer": "NO" if reasons else "YES", "reasons": reasons,
               "proves": ("full" if is_full else "compact") + " verdict", "origin": trust.origin,
-              "size": size, "lines": lines(evidence, commits, start, is_full, is_built),
+              "size": size, "lines": lines(evidence, commits, start, is_full, found["is_built"]),
               "note": "ids of 40 digits are SHA-1, computed here without collision detection"}
     of_start = start and start["decision"] and by_index.get(start["decision"]["index"])
     return report, {"digest": sha256(data).hex(), "previous": evidence["previous"],
@@ -2377,8 +2364,7 @@ def check_decision(bundle, view, by_index):
     with as_tampered("ATTESTATION"):
         need(signature and ("sig" in signature) != ("sk" in signature), "no attestation")
         name = signature["keyid"]
-        need(view.owner(name, decision.index) == decision.by
-             and not view.is_revoked(name, decision.index), "somebody else's key, or a revoked one")
+        need(view.signer(name, decision.index) == decision.by, "another's key, or a revoked one")
         message = pae("application/vnd.countersign.evidence.v1+json", spell(evidence))
         need(view.keys[name].holds(message, signature), "it does not verify")
     return decision
