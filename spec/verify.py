@@ -1022,11 +1022,11 @@ def compiled(value):
     return re.compile(parts, re.S)
 
 
-def matches(value, path, is_folded=False):
-    """Section 4, rules 2, 4 and 5: exactly, or with `is_folded` exactly or folded."""
-    value = value.encode()
-    return bool(compiled(value).fullmatch(path + b"/")
-                or is_folded and compiled(fold(value)).fullmatch(fold(path) + b"/"))
+def matches(patterns, path, is_folded=False):
+    """Section 4, rules 2, 4 and 5: exactly, or with `is_folded` exactly or folded, one of them."""
+    return any(compiled(pattern).fullmatch(path + b"/")
+               or is_folded and compiled(fold(pattern)).fullmatch(fold(path) + b"/")
+               for pattern in map(str.encode, patterns))
 
 
 URI = r"(?=.{1,1024}\Z)[A-Za-z][A-Za-z0-9+.-]*:%s[\x21-\x7e]+"
@@ -1114,7 +1114,7 @@ def strongest(*assistances):
 
 def matching_rules(policy, facts, people, assistance):
     """Steps 3 and 4, by the conditions of section 3."""
-    paths = [row["path"] for row in facts["paths"]]
+    paths, place = facts["paths"], f"{facts['environment']}/"
     accepts = policy.defaults["unproved_authors"] == "accept"
     ranks = [-1 if author["standing"] == "claimed" and not accepts else policy.rank(author["level"])
              for author in people]
@@ -1122,11 +1122,11 @@ def matching_rules(policy, facts, people, assistance):
         "assistance": lambda v: assistance in v,
         "author_below": lambda v: min(ranks, default=-1) < policy.rank(v),
         "author_kind": lambda v: any(author["kind"] in v for author in facts["authors"]),
-        "paths": lambda v: any(matches(p, path, True) for p in v for path in paths),
-        "paths_outside": lambda v: not all(any(matches(p, path) for p in v) for path in paths),
-        "environments": lambda v: any(f"{facts['environment']}/".startswith(f"{e}/") for e in v),
+        "paths": lambda v: any(matches(v, path, True) for path in paths),
+        "paths_outside": lambda v: not all(matches(v, path) for path in paths),
+        "environments": lambda v: any(place.startswith(f"{e}/") for e in v),
         "services": lambda v: facts["service"] in v,
-        "opaque": lambda _: any(row["opaque"] for row in facts["paths"]),
+        "opaque": lambda _: any(paths.values()),
         "collision": lambda _: facts["collision"],
         "artifact": lambda _: True}
     return [rule for rule in policy.rules if ("artifact" in rule["when"]) == facts["artifact"]
@@ -1159,17 +1159,17 @@ def fill(needs, people):
             for n in range(len(needs))]
 
 
-def assess_rule(policy, rule, asks, counted, proof_is_missing):
+def assess_rule(policy, rule, counted):
     """Steps 9 to 11, of one rule or the floor: what is asked and missing, and the sign-offs that do
     not count for it."""
-    requirements, everybody = [], sorted({s["member"] for s in counted})
+    asks, requirements, people = needs_of(rule), [], sorted({s["member"] for s in counted})
     never = "never" in (policy.defaults["carry"], rule["carry"])
-    least = LEAST_PRESENCE[rule["presence"]]
 
     def failing(s):
         """The wishes that a sign-off leaves open, in the order of step 9."""
+        presence = PRESENCE.index(s["presence"])
         return codes(CARRY_REFUSED=never and s["carried"],
-                     NEEDS_TOUCH=PRESENCE.index(s["presence"]) < least,
+                     NEEDS_TOUCH=presence < LEAST_PRESENCE[rule["presence"]],
                      NEEDS_CHECKLIST=not set(rule["checklist"]) <= set(s["answered"]))
 
     def able(ask, without=None):
@@ -1181,19 +1181,19 @@ def assess_rule(policy, rule, asks, counted, proof_is_missing):
                 and ("team" not in ask or ask["team"] in s["teams"])}
 
     def filling(without=None):
-        return fill([(ask["count"], able(ask, without)) for ask in asks], everybody)
-    for number, (ask, people) in enumerate(zip(asks, filling(), strict=True)):
-        missing = ask["count"] - len(people)
+        return fill([(ask["count"], able(ask, without)) for ask in asks], people)
+    for number, (ask, found) in enumerate(zip(asks, filling(), strict=True)):
+        missing = ask["count"] - len(found)
         code = ("NEEDS_TEAM" if "team" in ask else
                 "NEEDS_LEVEL" if "level" in ask else "NEEDS_SIGN_OFF")
-        if rule is FLOOR and proof_is_missing and missing == 1:
+        if rule["name"] is None and ask["count"] == 2 and missing == 1:
             code = "UNKNOWN_AUTHOR"
         elif missing:
             code = next((wish for wish in ("CARRY_REFUSED", "NEEDS_CHECKLIST", "NEEDS_TOUCH")
-                         if len(filling(wish)[number]) > len(people)), code)
+                         if len(filling(wish)[number]) > len(found)), code)
         requirements.append({
             "rule": rule["name"], "need": ask, "code": code, "missing": missing,
-            "filled_by": people, "sign_offs": [able(ask)[member] for member in people]})
+            "filled_by": found, "sign_offs": [able(ask)[member] for member in found]})
     return requirements, [(s["entry"], failing(s)[0], rule["name"]) for s in counted if failing(s)]
 
 
@@ -1208,28 +1208,26 @@ def assess(policy, facts, sign_offs):
     kinds = {"agent": "generated", "tool": "assisted"}
     assistance = strongest(facts["declared"] or defaults["undeclared"], facts["detected"],
                            *(kinds.get(author["kind"]) for author in authors))
-    rules = matching_rules(policy, facts, people, assistance)
+    rules = asking = matching_rules(policy, facts, people, assistance)
     is_exempt = bool(paths) and not (is_artifact or rules or facts["collision"]) and all(
-        not row["opaque"] and any(matches(p, row["path"]) for p in defaults["exempt"])
-        for row in paths)
+        not is_opaque and matches(defaults["exempt"], path) for path, is_opaque in paths.items())
+    if service and service["paths"] and not is_artifact and not any(
+            matches(service["paths"], path, True) for path in paths):
+        asking = []  # step 7
+    if rules or not (is_exempt or is_artifact):
+        is_claimed = any(a["standing"] == "claimed" for a in people) or not (people or is_artifact)
+        adds_one = is_claimed and defaults["unproved_authors"] == "add-one"
+        asking = [FLOOR | {"require": [{"count": 2 if adds_one else 1}]}, *asking]
     not_counted, counted, requirements = [], [], []
     for s in sign_offs:
+        saw_enough = strongest(s["assistance_seen"], assistance) == s["assistance_seen"]
         failing = codes(IS_AUTHOR=s["member"] in [author["member"] for author in authors],
                         EXPIRED=s["age"] >= defaults["approval_ttl"],
-                        SAW_LESS_ASSISTANCE=s["assistance_seen"] != strongest(
-                            s["assistance_seen"], assistance))
+                        SAW_LESS_ASSISTANCE=not saw_enough)
         not_counted += [(s["entry"], code, None) for code in failing[:1]]
         counted += [] if failing else [s]
-    is_claimed = any(a["standing"] == "claimed" for a in people) or not (people or is_artifact)
-    adds_one = is_claimed and defaults["unproved_authors"] == "add-one"
-    asked = [(rule, needs_of(rule)) for rule in rules]
-    if service and service["paths"] and not is_artifact and not any(
-            matches(p, row["path"], True) for p in service["paths"] for row in paths):
-        asked = []  # step 7
-    if rules or not (is_exempt or is_artifact):
-        asked.insert(0, (FLOOR, [{"count": 2 if adds_one else 1}]))
-    for rule, asks in asked:
-        found, failing = assess_rule(policy, rule, asks, counted, adds_one)
+    for rule in asking:
+        found, failing = assess_rule(policy, rule, counted)
         requirements += found
         not_counted += failing
     missing = {need["code"] for need in requirements if need["missing"]}
@@ -1281,7 +1279,7 @@ def loosened(new, old):
         yield not set(b["builders"]) <= set(a["builders"])
         yield bool(b["paths"]) and not set(a["paths"] or [None]) <= set(b["paths"])
         yield any((old.mode(e, name), new.mode(e, name)) == modes for e in names)
-    environments = new.environments.keys() - old.environments.keys() - set(names)
+    environments = {name for name in new.environments if not old.environment(name)}
     services = new.services.keys() - old.services.keys()
     for kind, fresh in (("environments", environments), ("services", services)):
         yield any(not fresh <= set(rule["when"][kind] or fresh) for rule in new.rules)
@@ -1935,8 +1933,7 @@ class Segment:
             "declared": strongest(*declared) if is_declared else None,
             "detected": strongest(*(step.detected for step in self.all_steps),
                                   *as_detected, *([] if is_declared else declared)),
-            "paths": [{"path": path, "opaque": path in opaque}
-                      for path in sorted(set().union(*(step.paths for step in self.steps)))],
+            "paths": {path: path in opaque for step in self.steps for path in step.paths},
             "collision": bool(left & self.all_steps[-1].colliding), "artifact": False}
 
 
@@ -2117,7 +2114,7 @@ class Chain:
         case, view, found = self.case, self.case.view, set()
         artifacts, is_required = case.question["artifacts"], self.service["artifact"] == "required"
         facts = {"service": case.service, "environment": case.environment, "authors": [],
-                 "declared": None, "detected": None, "paths": [], "collision": False,
+                 "declared": None, "detected": None, "paths": {}, "collision": False,
                  "artifact": True}
         for digest in artifacts:
             builds = self.builds(digest)

@@ -342,8 +342,7 @@ def facts_of(given, people):
         "service": given["service"], "environment": given["environment"], "authors": authors,
         "declared": None if given["declared"] == "nobody" else given["declared"],
         "detected": given.get("detected"), "collision": given.get("collision", False),
-        "paths": [{"path": p.encode(), "opaque": p in given.get("opaque", [])}
-                  for p in given["paths"]],
+        "paths": {p.encode(): p in given.get("opaque", []) for p in given["paths"]},
         "artifact": given.get("artifact", False)}
 
 
