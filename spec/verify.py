@@ -182,20 +182,20 @@ LIST = re.compile(r"(.+)([*!+~@])(?:([0-9]+)-([0-9]+))?")
 
 @functools.cache
 def kind_of(word):
-    """A kind as tables have it: a name of KINDS, or `a|b`, one of these words. Behind it `*` is a
-    list that ascends, `!` one that says nothing twice (objects by their first members), `+` any
-    list of 1 to 100 items, and `~` of 1 to 200,000; another number of items stands behind that.
-    With `@` it is a table of such objects by names."""
+    """A kind as tables have it: a name of KINDS, in capitals or not, or `a|b`, one of these words.
+    Behind it `*` is a list that ascends, `!` one that says nothing twice (objects by their first
+    members), `+` any list of 1 to 100 items, and `~` of 1 to 200,000; another number of items
+    stands behind that. With `@` it is a table of such objects by names."""
     listed = LIST.fullmatch(word)
     if not listed:
-        return KINDS.get(word) or one_of(*word.split("|"))
+        return KINDS.get(word) or KINDS.get(word.upper()) or one_of(*word.split("|"))
     item, order = kind_of(listed[1]), {"*": ascends, "!": distinct}.get(listed[2], lambda _: True)
     least, most = int(listed[3] or 1), int(listed[4] or (200_000 if listed[2] == "~" else 100))
 
     def check(value):
         if listed[2] == "@":
             need(isinstance(value, dict), "no table")
-            return {KINDS["PARTS"](name): item(v) for name, v in value.items()}
+            return {PARTS(name): item(v) for name, v in value.items()}
         need(isinstance(value, list) and least <= len(value) <= most, "a list of another length")
         found = [item(v) for v in value]
         firsts = [next(iter(v.values()), None) if isinstance(v, dict) else v for v in found]
@@ -224,10 +224,10 @@ def shape(name, members):
 
 
 def shapes(table):
-    """Takes up shapes: a name, and behind it the members."""
+    """Takes up shapes: a name, and behind it the members. One without a word is of its name."""
     for line in re.sub(r"\n +", " ", table.strip()).split("\n"):
-        name, members = line.split(maxsplit=1)
-        pairs = [member.split() for member in members.split(", ")]  # without a word: of its name
+        name, _, members = line.partition(": ")
+        pairs = [member.split() for member in members.split(", ")]
         KINDS[name] = shape(name, [(pair[0], pair[-1].rstrip("?")) for pair in pairs])
 
 
@@ -297,83 +297,75 @@ PRESENCE = ["no_touch", "touch_claimed", "touch"]
 DUTIES = ["review", "declare", "build", "decide", "deploy", "override", "observe"]
 SAID = ["governance", "change", "approval", "build", "decision", "deployment", "override"]
 PAYLOAD_TYPE = "application/vnd.in-toto+json"
-PLAIN = r"[a-z0-9][a-z0-9._-]*"
+NAME = text(r"(?=.{1,100}\Z)[a-z0-9][a-z0-9._-]*")
+PARTS = text(r"(?=.{1,100}\Z)[a-z0-9][a-z0-9._-]*(/[a-z0-9][a-z0-9._-]*)*")
 KINDS |= {  # Section 6, and what the tables say of single values.
-    "NAME": text(rf"(?=.{{1,100}}\Z){PLAIN}"),
-    "PARTS": text(rf"(?=.{{1,100}}\Z){PLAIN}(/{PLAIN})*"),
+    **dict.fromkeys(("NAME", "MEMBER"), NAME),
+    **dict.fromkeys(("PARTS", "SERVICE", "ENVIRONMENT", "REPOSITORY"), PARTS),
+    **dict.fromkeys(("ENTRY", "TIME", "SIZE"), integer(0, INTEGER_MAX)),
+    "COUNT": integer(1, 100), "BYTE": integer(0, 255), "COUNTER": integer(0, 2**32 - 1),
     "DIGEST": text(r"[0-9a-f]{64}"), "NONCE": text(r"[0-9a-f]{32}"),
     "REVISION": text(r"[0-9a-f]{40}|[0-9a-f]{64}"),
     "ACCEPTED": text(r"none|[0-9a-f]{40}|[0-9a-f]{64}"),
-    "REFERENCE": text(r"(?=.{1,255}\Z)(?!.*(\.\.|@\{|\.\Z|\.lock(/|\Z)))refs"
-                      r"(/(?!\.)[!#-)+-.0-9;->@-Z\]_-}]+)+"),
+    "TARGET": text(r"(?=.{1,255}\Z)(?!.*(\.\.|@\{|\.\Z|\.lock(/|\Z)))refs"
+                   r"(/(?!\.)[!#-)+-.0-9;->@-Z\]_-}]+)+"),
     "TOKEN": text(r"""[^"'\\`\x00-\x20\x7f-\U0010ffff]{1,200}"""),
     "TOOL": text(r"(?=[\x20-\x7e]{1,100}\Z)[^ ]+( [^ ]+)*"),
     "ORIGIN": text(r"""[^+"'\\`\x00-\x20\x7f-\U0010ffff]{1,100}"""),
     "FINGERPRINT": text(r"SHA256:[A-Za-z0-9+/]{42}[AEIMQUYcgkosw048]"),
-    "LEDGER_KEY": text(r"[\x21-\x7e]{1,255}"), "KEY": kind(Key), "TRUE": one_of(True),
-    **dict.fromkeys(("ENTRY", "TIME", "SIZE"), integer(0, INTEGER_MAX)),
-    "COUNT": integer(1, 100), "BYTE": integer(0, 255), "COUNTER": integer(0, 2**32 - 1),
+    "LEDGER_KEY": text(r"[\x21-\x7e]{1,255}"), "KEY": kind(Key), "TEXT": text(".*", 256 * MIB),
     "BASE64": kind(lambda v: unbase64(v) is not None),
     "HASH": kind(lambda v: len(unbase64(v)) == 32), "SIG": kind(lambda v: len(unbase64(v)) == 64),
     "FILE": kind(lambda v: 1 <= len(unbase64(v)) <= 24576),
     "PAYLOAD": kind(lambda v: len(unbase64(v)) <= 40960),
     "OPERATION": lambda v: next(iter(kind_of("operation")(v).items())),
-    "TEXT": text(".*", 256 * MIB),
     "OBJECT": kind(lambda v: isinstance(v, dict)), "ANY": kind(lambda _: True),
+    "TRUE": one_of(True),
 }
 shapes("""
-envelope         payload PAYLOAD, payloadType application/vnd.in-toto+json,
-                 signatures signature+1-64
-signature        keyid FINGERPRINT, sig? SIG, sk? sk
-sk               sig SIG, flags BYTE, counter COUNTER
-shell            _type https://in-toto.io/Statement/v1, subject ANY, predicateType TEXT,
-                 predicate OBJECT
-predicate        ledger? DIGEST, by NAME, nonce NONCE, seen? seen, says OBJECT,
-                 annotations? OBJECT
-seen             size SIZE, root DIGEST
-reference        index ENTRY, leaf DIGEST
-governance       genesis? genesis, base? DIGEST, operations OPERATION+1-500
-operation        set_member?, retire_member?, add_key?, revoke_key?, set_admins?,
-                 rotate_ledger_key?, lift?, confirm_clock?, set_policy?, set_baseline?, delegate?,
-                 end_delegation?
-genesis          origin ORIGIN, ledger_key LEDGER_KEY, salt DIGEST
-set_member       member NAME, kind human|bot|agent|service, level? NAME, teams? PARTS*,
-                 duties? review|declare|build|decide|deploy|override|observe+, operator? NAME,
-                 profile? DIGEST, emails? DIGEST*
-retire_member    member NAME, reason? DIGEST
-add_key          member NAME, key KEY, attestation? DIGEST
-revoke_key       key FINGERPRINT, cause retired|leaked, since? ENTRY
-set_admins       admins NAME*, threshold COUNT
-rotate_ledger_key  ledger_key LEDGER_KEY
-lift             entry reference, reason DIGEST
-confirm_clock    until TIME
-set_policy       text TEXT
-set_baseline     service PARTS, environment PARTS, accepted ACCEPTED, replaces? ENTRY,
-                 reason? DIGEST
-delegate         service NAME, below NAME, teams? PARTS*
-end_delegation   service NAME
-change           change DIGEST, repository PARTS, base? REVISION, head REVISION, target REFERENCE,
-                 step? DIGEST, authors? author+, request? TOKEN, predecessor? DIGEST,
-                 assistance? none|assisted|generated, tools? TOOL*
-author           member? NAME, email? DIGEST
-approval         verdict approve|reject|withdraw, subject_type change|artifact, rows row!,
-                 withdraws? reference, comment? DIGEST, checklist? answer*
-answer           item TOOL, answer DIGEST
-row              hash DIGEST, repository? PARTS, target? REFERENCE, service? PARTS, base? REVISION,
-                 head? REVISION, assistance_seen? none|assisted|generated,
-                 shown none|summary|diff|interdiff, supersedes? DIGEST
-build            artifact DIGEST, repository PARTS, revision REVISION, provenance? DIGEST,
-                 embedded? FILE
-decision         service PARTS, environment PARTS, repository PARTS, revision REVISION,
-                 artifacts? DIGEST*, verdict allow|deny, mode observe|enforce, start? ENTRY,
-                 newest? ENTRY, policy ENTRY, trust DIGEST, reasons? TOKEN*, cover? DIGEST,
-                 overrides? DIGEST*, program TOOL
-deployment       service PARTS, environment PARTS, revision REVISION, artifacts? DIGEST*,
-                 decision? DIGEST, overrides? DIGEST*, started? DIGEST,
-                 outcome started|succeeded|failed|unknown, trigger? TOKEN, run? TOKEN
-override         service PARTS, environment PARTS, repository PARTS, revision REVISION,
-                 artifacts? DIGEST*, claimed TIME, expires TIME, reason DIGEST, incident? TOKEN,
-                 drill? TRUE
+envelope: payload, payloadType application/vnd.in-toto+json, signatures signature+1-64
+signature: keyid FINGERPRINT, sig?, sk?
+sk: sig, flags BYTE, counter COUNTER
+shell: _type https://in-toto.io/Statement/v1, subject ANY, predicateType TEXT, predicate OBJECT
+predicate: ledger? DIGEST, by NAME, nonce, seen?, says OBJECT, annotations? OBJECT
+seen: size, root DIGEST
+reference: index ENTRY, leaf DIGEST
+governance: genesis?, base? DIGEST, operations OPERATION+1-500
+operation: set_member?, retire_member?, add_key?, revoke_key?, set_admins?, rotate_ledger_key?,
+    lift?, confirm_clock?, set_policy?, set_baseline?, delegate?, end_delegation?
+genesis: origin, ledger_key, salt DIGEST
+set_member: member, kind human|bot|agent|service, level? NAME, teams? PARTS*,
+    duties? review|declare|build|decide|deploy|override|observe+, operator? NAME, profile? DIGEST,
+    emails? DIGEST*
+retire_member: member, reason? DIGEST
+add_key: member, key KEY, attestation? DIGEST
+revoke_key: key FINGERPRINT, cause retired|leaked, since? ENTRY
+set_admins: admins NAME*, threshold COUNT
+rotate_ledger_key: ledger_key
+lift: entry reference, reason DIGEST
+confirm_clock: until TIME
+set_policy: text TEXT
+set_baseline: service, environment, accepted ACCEPTED, replaces? ENTRY, reason? DIGEST
+delegate: service NAME, below NAME, teams? PARTS*
+end_delegation: service NAME
+change: change DIGEST, repository, base? REVISION, head REVISION, target, step? DIGEST,
+    authors? author+, request? TOKEN, predecessor? DIGEST, assistance? none|assisted|generated,
+    tools? TOOL*
+author: member?, email? DIGEST
+approval: verdict approve|reject|withdraw, subject_type change|artifact, rows row!,
+    withdraws? reference, comment? DIGEST, checklist? answer*
+answer: item TOOL, answer DIGEST
+row: hash DIGEST, repository?, target?, service?, base? REVISION, head? REVISION,
+    assistance_seen? none|assisted|generated, shown none|summary|diff|interdiff, supersedes? DIGEST
+build: artifact DIGEST, repository, revision, provenance? DIGEST, embedded? FILE
+decision: service, environment, repository, revision, artifacts? DIGEST*, verdict allow|deny,
+    mode observe|enforce, start? ENTRY, newest? ENTRY, policy ENTRY, trust DIGEST, reasons? TOKEN*,
+    cover? DIGEST, overrides? DIGEST*, program TOOL
+deployment: service, environment, revision, artifacts? DIGEST*, decision? DIGEST,
+    overrides? DIGEST*, started? DIGEST, outcome started|succeeded|failed|unknown, trigger? TOKEN,
+    run? TOKEN
+override: service, environment, repository, revision, artifacts? DIGEST*, claimed TIME,
+    expires TIME, reason DIGEST, incident? TOKEN, drill? TRUE
 """)
 OF_CHANGE = {"repository", "target", "head", "assistance_seen"}
 RULES |= {  # Sections 1 and 4.
@@ -533,8 +525,9 @@ class NoteKey:
         need(len(typed) == 33 and typed[0] == algorithm and good_point(self.key), "another kind")
 
 
-class Note:
-    """ledger.md section 3: a signed note, taken apart. Lines of strangers are passed over."""
+class Checkpoint:
+    """ledger.md section 3: a signed note of an origin, a size and a root hash. Lines of strangers
+    are passed over."""
 
     def __init__(self, data):
         need(len(data) <= 65536, "a note that is too large")
@@ -552,6 +545,11 @@ class Note:
             need(len(blob) > 4, "a signature that is too short")
             self.lines.append((match[1], blob[:4], blob[4:]))
         need(1 <= len(self.lines) <= 100, "no signature line, or too many")
+        said = head.split("\n")
+        need(len(said) >= 3 and all(said[:1] + said[3:]), "not a checkpoint")
+        self.origin, self.size, self.root = said[0], decimal(said[1]), unbase64(said[2])
+        need(len(self.root) == 32, "not a root hash")
+        need(self.size > 0 or self.root == sha256(b""), "another root of no entries")
 
     def by(self, key):
         """The first line of this key, or None."""
@@ -567,18 +565,6 @@ class Note:
         need(len(line) == 72 and seconds < 2**63 and ed25519_holds(key.key, message, signature),
              f"the cosignature of {key.name} does not verify", Tampered)
         return seconds
-
-
-class Checkpoint(Note):
-    """ledger.md section 3: origin, size and root hash, signed."""
-
-    def __init__(self, data):
-        super().__init__(data)
-        lines = self.text.split("\n")[:-1]
-        need(len(lines) >= 3 and lines[0] and all(lines[3:]), "not a checkpoint")
-        self.origin, self.size, self.root = lines[0], decimal(lines[1]), unbase64(lines[2])
-        need(len(self.root) == 32, "not a root hash")
-        need(self.size > 0 or self.root == sha256(b""), "another root of no entries")
 
 
 PROOF_HEAD = b"c2sp.org/tlog-proof@v1\n"
@@ -636,10 +622,10 @@ def duration(value):
 KINDS |= {"LABEL": text(r"[a-z0-9._-]{1,100}"), "DURATION": duration, "ONE": one_of(1),
           "NEED": lambda v: (one_of("any", "all") if isinstance(v, str) else integer(1, 64))(v)}
 shapes("""
-trust_root       version ONE, origin ORIGIN, ledger DIGEST, ledger_key TEXT, admins FINGERPRINT!,
-                 quorum? LABEL, max_age? DURATION, witness? witness+1-32, group? group+1-32
-witness          name LABEL, key TEXT
-group            name LABEL, members LABEL!1-64, need NEED
+trust_root: version ONE, origin, ledger DIGEST, ledger_key TEXT, admins FINGERPRINT!, quorum? LABEL,
+    max_age? DURATION, witness? witness+1-32, group? group+1-32
+witness: name LABEL, key TEXT
+group: name LABEL, members LABEL!1-64, need NEED
 """)
 
 
@@ -1035,28 +1021,25 @@ KINDS |= {
     "TITLE": text(rf"[^\t\n\r{INVISIBLE}]+", 100), "URI": text(URI % ""),
     "URI_OF_REPOSITORY": text(URI % "//"), "BOOL": one_of(True, False), "GAP": integer(1, 1000)}
 shapes("""
-policy           version ONE, levels? NAME!0-20, defaults? defaults={}, override? override_terms={},
-                 environment? environment@={}, repository? repository@={}, service? service@={},
-                 rule? rule!0-500
-defaults         undeclared? none|assisted|generated="generated",
-                 unproved_authors? accept|lowest-level|add-one="add-one",
-                 approval_ttl? DURATION="90d", rollback_within? DURATION="30d",
-                 carry? clean|never="clean", carry_gap? GAP=1, weaken_delay? DURATION="1d",
-                 exempt? PATTERN!0-100, allow_collisions? BOOL, decision_ttl? DURATION="1h",
-                 key_cooling? DURATION="1d"
-override_terms   longest? DURATION="4h", debt_due? DURATION="1d", presence? touch|attested
-environment      mode? observe|enforce="observe"
-repository       uri URI_OF_REPOSITORY
-service          repository PARTS, branch? REFERENCE="refs/heads/main", paths? PATTERN!,
-                 artifact? optional|required, builders? NAME!0-100, artifact_uri? URI,
-                 mode? observe|enforce
-rule             name TITLE, when? when={}, require? need+0-100, checklist? TOOL!0-100,
-                 presence? touch|attested, carry? clean|never
-need             level? NAME, team? PARTS, count? COUNT=1
-when             assistance? none|assisted|generated!, author_below? NAME,
-                 author_kind? human|bot|agent|service|unknown|tool!, paths? PATTERN!,
-                 paths_outside? PATTERN!, environments? PARTS!, services? PARTS!, opaque? TRUE,
-                 collision? TRUE, artifact? TRUE
+policy: version ONE, levels? NAME!0-20, defaults? defaults={}, override? override_terms={},
+    environment? environment_terms@={},
+    repository? repository_terms@={}, service? service_terms@={}, rule? rule!0-500
+defaults: undeclared? none|assisted|generated="generated",
+    unproved_authors? accept|lowest-level|add-one="add-one", approval_ttl? DURATION="90d",
+    rollback_within? DURATION="30d", carry? clean|never="clean", carry_gap? GAP=1,
+    weaken_delay? DURATION="1d", exempt? PATTERN!0-100, allow_collisions? BOOL,
+    decision_ttl? DURATION="1h", key_cooling? DURATION="1d"
+override_terms: longest? DURATION="4h", debt_due? DURATION="1d", presence? touch|attested
+environment_terms: mode? observe|enforce="observe"
+repository_terms: uri URI_OF_REPOSITORY
+service_terms: repository, branch? TARGET="refs/heads/main", paths? PATTERN!,
+    artifact? optional|required, builders? NAME!0-100, artifact_uri? URI, mode? observe|enforce
+rule: name TITLE, when? when={}, require? need+0-100, checklist? TOOL!0-100,
+    presence? touch|attested, carry? clean|never
+need: level? NAME, team? PARTS, count? COUNT=1
+when: assistance? none|assisted|generated!, author_below? NAME,
+    author_kind? human|bot|agent|service|unknown|tool!, paths? PATTERN!, paths_outside? PATTERN!,
+    environments? PARTS!, services? PARTS!, opaque? TRUE, collision? TRUE, artifact? TRUE
 """)
 RULES["override_terms"] = [lambda v: v["longest"] <= DAY]
 LEAST_PRESENCE = {None: 0, "touch": 1, "attested": 2}
@@ -2178,39 +2161,36 @@ BUNDLE_HEAD = b'{"type":"countersign bundle v1"'
 KINDS |= {"PATH": kind(lambda v: check_path(unbase64(v))), "V1": one_of("countersign bundle v1"),
           "COVER_V1": one_of("countersign cover v1")}
 shapes("""
-bundle           type V1, checkpoint TEXT, entries entry+0-100000, salt? HASH,
-                 evidence evidence, attestation? attestation, blobs? BASE64~, objects? BASE64~
-attestation      keyid FINGERPRINT, sig? SIG, sk? sk
-entry            index ENTRY, leaf BASE64, proof? HASH~
-evidence         ledger DIGEST, decision? reference, previous? DIGEST, question question,
-                 size SIZE, newest_time TIME, settled? place*1-200000,
-                 position linear|from_root|behind|diverged|unrelated, start? ENTRY, steps? step~,
-                 difference DIGEST, whole? step, runs? ENTRY+2-2~, cover? DIGEST,
-                 start_changes? DIGEST*1-200000, returning? returning*1-200000, live? live,
-                 covers? earlier~,
-                 carried? carried~, entries ENTRY+0-100000
-question         service PARTS, environment PARTS, revision REVISION, artifacts? DIGEST~, time TIME
-place            environment PARTS, points? point~, owed? owed~
-point            entry reference, time TIME, revision? REVISION, artifacts? DIGEST~,
-                 decision? reference, cover? DIGEST
-owed             entry reference, deployments reference~0-200000, since TIME, revision REVISION,
-                 members NAME~0-200000, overrides ENTRY~0-200000
-step             commit REVISION, parent? REVISION, document DIGEST, commits? REVISION~,
-                 mechanical? REVISION*1-200000, facts? fact~, colliding? PATH~
-fact             path PATH, opaque? submodule|lfs-pointer|binary|too-long, targets? PATH~
-returning        change DIGEST, kept? TRUE, in_start? TRUE
-live             document DIGEST, commits? titled~
-titled           commit REVISION, title TEXT
-earlier          deployed? deployed, landed? ENTRY, ended? ENTRY, cover? DIGEST
-deployed         entry ENTRY, time TIME
-carried          approved DIGEST, landed DIGEST, landing REVISION, grounded? TRUE,
-                 certificate DIGEST, sides? side~
-side             path PATH, side TEXT
-cover            type COVER_V1, segments segment~0-200000, contained contained~0-200000
-segment          change DIGEST, first REVISION, last REVISION, approvals ENTRY*0-200000,
-                 match exact|carried, carried from*0-200000
-from             change DIGEST, certificate DIGEST
-contained        change DIGEST, first REVISION, last REVISION
+bundle: type V1, checkpoint TEXT, entries entry+0-100000, salt? HASH, evidence, attestation?,
+    blobs? BASE64~, objects? BASE64~
+attestation: keyid FINGERPRINT, sig?, sk?
+entry: index ENTRY, leaf BASE64, proof? HASH~
+evidence: ledger DIGEST, decision? reference, previous? DIGEST, question, size, newest_time TIME,
+    settled? place*1-200000, position linear|from_root|behind|diverged|unrelated, start? ENTRY,
+    steps? step~, difference DIGEST, whole? step, runs? ENTRY+2-2~, cover? DIGEST,
+    start_changes? DIGEST*1-200000, returning? returning*1-200000, live?, covers? earlier~,
+    carried? carried~, entries ENTRY+0-100000
+question: service, environment, revision, artifacts? DIGEST~, time
+place: environment, points? point~, owed? owed~
+point: entry reference, time, revision?, artifacts? DIGEST~, decision? reference, cover? DIGEST
+owed: entry reference, deployments reference~0-200000, since TIME, revision, members NAME~0-200000,
+    overrides ENTRY~0-200000
+step: commit REVISION, parent? REVISION, document DIGEST, commits? REVISION~,
+    mechanical? REVISION*1-200000, facts? fact~, colliding? PATH~
+fact: path, opaque? submodule|lfs-pointer|binary|too-long, targets? PATH~
+returning: change DIGEST, kept? TRUE, in_start? TRUE
+live: document DIGEST, commits? titled~
+titled: commit REVISION, title TEXT
+earlier: deployed?, landed? ENTRY, ended? ENTRY, cover? DIGEST
+deployed: entry ENTRY, time
+carried: approved DIGEST, landed DIGEST, landing REVISION, grounded? TRUE, certificate DIGEST,
+    sides? side~
+side: path, side TEXT
+cover: type COVER_V1, segments segment~0-200000, contained contained~0-200000
+segment: change DIGEST, first REVISION, last REVISION, approvals ENTRY*0-200000,
+    match exact|carried, carried from*0-200000
+from: change DIGEST, certificate DIGEST
+contained: change DIGEST, first REVISION, last REVISION
 """)
 RULES["step"] = [lambda v: ascends(unbase64(fact["path"]) for fact in v.get("facts", [])),
                  lambda v: ascends(map(unbase64, v.get("colliding", [])))]

@@ -12,7 +12,7 @@ import unicodedata
 
 import verify
 from verify import (
-    BadInput, Checkpoint, Key, Known, Leaf, Note, NoteKey, Policy, Proof, Statement, Tampered,
+    BadInput, Checkpoint, Key, Known, Leaf, NoteKey, Policy, Proof, Statement, Tampered,
     TrustRoot, assess, change_hash, check_carried, check_growth, co_authors, compose, ed25519_holds,
     good_point, json_strict, kind_of, link_target, matches, need, opaque_reason, pae,
     read_certificate, read_document, read_tree, root_by_inclusion, sha256, spell, utc,
@@ -227,7 +227,7 @@ def vectors_proof(folder):
         except (BadInput, Tampered) as error:
             yield case["why"], isinstance(error, Tampered) == case["parses"]
     for case in json.loads(data("cosignatures.json"))["cases"]:
-        note = Note(f"{case['checkpoint']}\n{case['line']}\n".encode())
+        note = Checkpoint(f"{case['checkpoint']}\n{case['line']}\n".encode())
         seconds, bad = refused(note.cosigned_at, NoteKey(case["key"], 4))
         if case.get("passed over"):
             yield case["why"], not bad and seconds is None
