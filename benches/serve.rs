@@ -10,6 +10,8 @@
 //! 3. The same with 1,000 readers beside it, who ask for tiles once a second each, and for verdicts
 //!    on ten changes ten times a second together: the goal is less than twice the percentile.
 //!
+//! 2 and 3 take turns, so that a disk that is slow for a while is slow for both.
+//!
 //! Client and server share the processors. What it measures is in the system's temporary folder.
 
 #![allow(clippy::unwrap_used, reason = "a measurement that fails stops")]
@@ -40,6 +42,10 @@ const PROGRAM: &str = env!("CARGO_BIN_EXE_countersign");
 const CLIENTS: usize = 64;
 const READERS: u64 = 1_000;
 const LASTS: Duration = Duration::from_secs(8);
+/// How often it is measured without readers, and then with them.
+const TURNS: usize = 5;
+/// Between the first reader and the first append beside readers.
+const READERS_COME: Duration = Duration::from_secs(2);
 /// Changes that a verdict is about.
 const STEPS: usize = 10;
 /// Statements that each client has signed before it begins.
@@ -272,7 +278,7 @@ impl Wire {
 
 /// Hands in what each client has, for a while: as fast as it is answered, or each so often. Gives
 /// how many were acknowledged in a second, and the latencies, sorted.
-fn hand_in(address: &str, bodies: &[Vec<Vec<u8>>], each: Option<Duration>) -> (f64, Vec<Duration>) {
+fn hand_in(address: &str, bodies: &[&[Vec<u8>]], each: Option<Duration>) -> (f64, Vec<Duration>) {
     let begun = Instant::now();
     let mut latencies: Vec<Duration> = thread::scope(|scope| {
         let clients: Vec<_> = (0_u32..)
@@ -285,7 +291,7 @@ fn hand_in(address: &str, bodies: &[Vec<Vec<u8>>], each: Option<Duration>) -> (f
                     let first = each.map_or(Duration::ZERO, |each| {
                         each * number / u32::try_from(CLIENTS).unwrap()
                     });
-                    for (at, body) in (0_u32..).zip(bodies) {
+                    for (at, body) in (0_u32..).zip(*bodies) {
                         let due = each.map_or_else(Instant::now, |each| begun + first + each * at);
                         if begun.elapsed() > LASTS {
                             break;
@@ -342,6 +348,53 @@ fn metric(address: &str, name: &str) -> f64 {
     line.trim().parse().unwrap()
 }
 
+/// One of so many parts of what each client has.
+fn part(bodies: &[Vec<Vec<u8>>], turn: usize, turns: usize) -> Vec<&[Vec<u8>]> {
+    let size = SIGNED / turns;
+    bodies.iter().map(|own| &own[turn * size..(turn + 1) * size]).collect()
+}
+
+/// Hands in at a steady pace, by turns alone and with readers beside it.
+fn beside_readers(address: &str, bodies: &[Vec<Vec<Vec<u8>>>], each: Duration) {
+    let (mut quiet, mut busy, mut rates) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut reads, mut reading) = (0, Duration::ZERO);
+    for turn in 0..TURNS {
+        let (rate, latencies) = hand_in(address, &part(&bodies[0], turn, TURNS), Some(each));
+        rates.push(rate);
+        quiet.extend(latencies);
+        let (ended, count) = (AtomicBool::new(false), AtomicU64::new(0));
+        thread::scope(|scope| {
+            for number in 0..READERS {
+                let (ended, count) = (&ended, &count);
+                let reader = thread::Builder::new().stack_size(128 * 1024);
+                reader.spawn_scoped(scope, move || read(address, number, ended, count)).unwrap();
+            }
+            thread::sleep(READERS_COME);
+            count.store(0, Ordering::Relaxed);
+            let begun = Instant::now();
+            busy.extend(hand_in(address, &part(&bodies[1], turn, TURNS), Some(each)).1);
+            ended.store(true, Ordering::Relaxed);
+            reading += begun.elapsed();
+            reads += count.load(Ordering::Relaxed);
+        });
+    }
+    quiet.sort_unstable();
+    busy.sort_unstable();
+    let rate = rates.iter().sum::<f64>() / rates.len() as f64;
+    let (quiet_p99, busy_p99) = (percentile(&quiet, 99), percentile(&busy, 99));
+    println!(
+        "at half of it: {rate:.0} a second, p50 {:.1?}, p99 {quiet_p99:.1?}",
+        percentile(&quiet, 50)
+    );
+    println!(
+        "with {READERS} readers beside it, {:.0} reads a second: p50 {:.1?}, p99 {busy_p99:.1?}, \
+         {:.2} times as long",
+        reads as f64 / reading.as_secs_f64(),
+        percentile(&busy, 50),
+        busy_p99.as_secs_f64() / quiet_p99.as_secs_f64()
+    );
+}
+
 fn main() {
     let place = Place::new();
     let trust = place.trust();
@@ -358,7 +411,7 @@ fn main() {
         .map(|run| run.iter().map(|own| own.iter().map(request).collect()).collect())
         .collect();
     let (mut child, address) = place.serve();
-    let (rate, latencies) = hand_in(&address, &bodies[0], None);
+    let (rate, latencies) = hand_in(&address, &part(&bodies[0], 0, 1), None);
     let commits = metric(&address, "countersign_commit_statements_count ");
     let statements = metric(&address, "countersign_commit_statements_sum ");
     println!(
@@ -368,36 +421,7 @@ fn main() {
         percentile(&latencies, 99)
     );
     let clients = f64::from(u32::try_from(CLIENTS).unwrap());
-    let each = Duration::from_secs_f64(clients / (rate / 2.0));
-    let (half, quiet) = hand_in(&address, &bodies[1], Some(each));
-    let quiet_p99 = percentile(&quiet, 99);
-    println!(
-        "at half of it: {half:.0} a second, p50 {:.1?}, p99 {quiet_p99:.1?}",
-        percentile(&quiet, 50)
-    );
-    let (ended, count) = (AtomicBool::new(false), AtomicU64::new(0));
-    let (busy, elapsed) = thread::scope(|scope| {
-        for number in 0..READERS {
-            let (address, ended, count) = (&address, &ended, &count);
-            let reader = thread::Builder::new().stack_size(128 * 1024);
-            reader.spawn_scoped(scope, move || read(address, number, ended, count)).unwrap();
-        }
-        thread::sleep(Duration::from_secs(2));
-        count.store(0, Ordering::Relaxed);
-        let begun = Instant::now();
-        let (_, busy) = hand_in(&address, &bodies[2], Some(each));
-        ended.store(true, Ordering::Relaxed);
-        (busy, begun.elapsed())
-    });
-    let reads = f64::from(u32::try_from(count.load(Ordering::Relaxed)).unwrap());
-    let busy_p99 = percentile(&busy, 99);
-    println!(
-        "with {READERS} readers beside it, {:.0} reads a second: p50 {:.1?}, p99 {busy_p99:.1?}, \
-         {:.2} times as long",
-        reads / elapsed.as_secs_f64(),
-        percentile(&busy, 50),
-        busy_p99.as_secs_f64() / quiet_p99.as_secs_f64()
-    );
+    beside_readers(&address, &bodies[1..], Duration::from_secs_f64(clients / (rate / 2.0)));
     let stop = Command::new("kill").args(["-TERM", &child.id().to_string()]).status().unwrap();
     assert!(stop.success() && child.wait().unwrap().success());
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "1 to 4,096")]

@@ -132,10 +132,13 @@ impl Open {
             let Some((is_rejected, ranges)) = found.remove(&change) else { continue };
             let known = documents.remove(&change).flatten();
             let document = match known {
-                None if is_rejected => document(search, change, &ranges, true)?,
+                None if is_rejected => {
+                    let kept = session.document(change)?;
+                    kept.or_else(|| read(search, change, ranges.iter()))
+                }
                 known => known,
             };
-            let Some(document) = document else { continue };
+            let Some(document) = document.filter(|document| !document.is_empty()) else { continue };
             for path in document.paths() {
                 open.by_path.entry(path.clone()).or_default().push(open.signed.len());
             }
@@ -265,10 +268,20 @@ fn approvals_about(
     for said in &said {
         words.take(&said.statement, approve, search);
     }
+    let mut at_hand = BTreeMap::new();
     for (change, (_, ranges)) in words.found {
-        let document = document(search, change, &ranges, false)?;
+        let kept = search.session.document(change)?;
+        let document = kept.or_else(|| {
+            // Many were read at one commit.
+            let is_here = |range: &&Range| {
+                let head = || search.repository.has_at_hand(&range.head);
+                *at_hand.entry(range.head.clone()).or_insert_with(head)
+            };
+            read(search, change, ranges.iter().filter(is_here))
+        });
         let bears = |document: &Arc<Document>| {
-            search.has_landed(change) || document.paths().any(|path| paths.contains(path))
+            !document.is_empty()
+                && (search.has_landed(change) || document.paths().any(|path| paths.contains(path)))
         };
         documents.insert(change, document.filter(bears));
     }
@@ -279,21 +292,14 @@ fn approvals_about(
     session.entries_at(bearing.map(|said| said.index))
 }
 
-/// The document of a change: as it was kept, or as the repository has it still. A clone has the
-/// commits of few approvals; of those a commit that comes just now is found the next time.
-fn document(
+/// The document of a change of which none was kept, as the repository has it still between these
+/// commits. A clone has those of few approvals; of them a commit that comes just now is found the
+/// next time.
+fn read<'r>(
     search: &Search<'_>,
     change: ChangeHash,
-    ranges: &[Range],
-    is_rejected: bool,
-) -> Result<Option<Arc<Document>>, SessionError> {
-    if let Some(kept) = search.session.document(change)? {
-        return Ok(Some(kept).filter(|document| !document.is_empty()));
-    }
-    let repository = search.repository;
-    let here = ranges.iter().filter(|range| is_rejected || repository.has_at_hand(&range.head));
-    let is_it = |document: &Document| document.hash() == change && !document.is_empty();
-    let mut read =
-        here.filter_map(|range| repository.document(range.base.as_ref(), &range.head).ok());
-    Ok(read.find(is_it).map(Arc::new))
+    ranges: impl Iterator<Item = &'r Range>,
+) -> Option<Arc<Document>> {
+    let read = |range: &Range| search.repository.document(range.base.as_ref(), &range.head).ok();
+    ranges.filter_map(read).find(|document| document.hash() == change).map(Arc::new)
 }
