@@ -1601,7 +1601,7 @@ class Case:
         self.entries = {entry.index: entry for entry in entries if entry.index < self.size}
         self.about = collections.defaultdict(list)  # (kind, subject) -> entries, but for landings
         for entry in self.entries.values():
-            for subject in [] if "step" in entry.says else entry.subjects:
+            for subject in entry.subjects if "step" not in entry.says else []:
                 self.about[entry.kind, subject].append(entry)
         self.policy_entry, self.policies = self.policies_to_pass()
         self.points, _ = points_of(evidence, self.policies)
@@ -1643,39 +1643,40 @@ class Case:
 
     # Section 5, point 1: who is who. An author is a member's name, or none and has a colon.
 
-    def who(self, address):
-        """Whose an address of a commit is: a member's, a tool's, or somebody unknown's."""
-        folded = address.lower()
-        digest = hmac.new(self.salt, folded, hashlib.sha256).hexdigest()
-        return self.by_email(digest) or f"{tool_address(folded)}:{digest}"
-
     def by_email(self, digest):
-        """The member who has an address; else the one who had it last."""
+        """The member who has an address; else the one who had it last; else None."""
         had = [(said is self.view.member(name, self.size), entry, name)
                for name, history in self.view.members.items()
                for entry, said in history if said and digest in said["emails"]]
         return max(had)[2] if had else None
 
-    def add_author(self, standing, who, level=None):
-        """Takes up an author, and whoever answers for an agent. Without a level: as well as their
-        own signature proves that they wrote something."""
-        authors, history = {who}, self.view.ever(who)
-        if history:
-            kind, operator = history[-1]["kind"], history[-1]["operator"]
-            authors |= {operator} if kind == "agent" else set()
-            there = {author for author in authors if self.view.member(author, self.size)}
-            own_word = PROVED if kind in ("human", "agent") else CLAIMED
-            level = CLAIMED if there != authors else own_word if level is None else level
-            authors = there | {who}
-        for author in authors:
-            standing[author] = max(level, standing.get(author, CLAIMED))
+    def who(self, named):
+        """Whom a commit names: a member, a tool, or somebody unknown."""
+        if named is None:
+            return NOBODY
+        address = named[1].lower()
+        digest = hmac.new(self.salt, address, hashlib.sha256).hexdigest()
+        return self.by_email(digest) or f"{tool_address(address)}:{digest}"
 
     def named(self, author):
         """Whom a declaration names; None for an address that is nobody's."""
-        if author["email"]:
-            return self.by_email(author["email"])
         name = author["member"]
+        if name is None:
+            return self.by_email(author["email"])
         return name if name in self.view.members else f"gone:{name}"
+
+    def add_author(self, standing, who, level=None):
+        """Takes up an author, and whoever answers for an agent. Without a level: as well as their
+        own signature proves that they wrote something."""
+        last, authors = self.view.ever(who)[-1:], {who}
+        if last:
+            authors |= {last[0]["operator"]} if last[0]["kind"] == "agent" else set()
+            left = {author for author in authors if not self.view.member(author, self.size)}
+            own_word = PROVED if last[0]["kind"] in ("human", "agent") else CLAIMED
+            level = CLAIMED if left else own_word if level is None else level
+            authors = authors - left | {who}
+        for author in authors:
+            standing[author] = max(level, standing.get(author, CLAIMED))
 
     def known(self, who, level):
         """An author as policies know them (policy.md section 5)."""
@@ -1697,11 +1698,10 @@ class Case:
         """Point 7: whether another landing of the chain uses up what is carried to a segment."""
         if not segment.span:
             return False
-        exact = [span for span, landed in self.landed if landed == change]
-        carried = [span for span, landed in self.landed
-                   if change in self.carried_to(landed, self.steps[span[1] - 1].last)]
-        return any(j <= segment.span[0] for _, j in exact + carried) or any(
-            segment.span[1] <= i for i, _ in exact)
+        first, end = segment.span
+        return any(landed == change and (j <= first or end <= i) or j <= first
+                   and change in self.carried_to(landed, self.steps[j - 1].last)
+                   for (i, j), landed in self.landed)
 
     # Section 4, step 2: the start.
 
@@ -1711,17 +1711,18 @@ class Case:
         position, newest = self.evidence["position"], self.newest
         if newest is None:
             return None, ["BASELINE_MISSING"]
-        if position == "behind":
-            found = [point for point in self.points if point["decision"]
-                     and self.now - point["time"] < within and same(point, self.question, *RELEASE)]
-            return (found[-1], []) if found else (None, ["DIVERGED"])
         if position == "diverged":
             holding = [step for step in self.steps if newest["revision"] in step.ids]
             is_dropped = holding and self.undone.keys() - holding[0].rows.keys()
             is_late = self.now - start["time"] >= within
             return start, codes(DIVERGED=is_late, UNDOES_SETTLED=is_dropped)
-        is_start = position == "linear" or position == "from_root" and not newest["revision"]
-        return (newest, []) if is_start else (None, ["DIVERGED"])
+        found = [newest] if position == "linear" else []
+        if position == "behind":
+            found = [point for point in self.points if point["decision"]
+                     and self.now - point["time"] < within and same(point, self.question, *RELEASE)]
+        if position == "from_root" and not newest["revision"]:
+            found = [newest]
+        return (found[-1], []) if found else (None, ["DIVERGED"])
 
     # Section 4: the verdict.
 
@@ -1826,8 +1827,8 @@ class Step:
             commit = case.commits[name]
             wrote = [] if name in given["mechanical"] else [commit.author]
             self.detected = strongest(self.detected, detected(commit) if wrote else None)
-            for who in wrote + commit.co_authors:
-                case.add_author(self.standing, case.who(who[1]) if who else NOBODY, CLAIMED)
+            for named in wrote + commit.co_authors:
+                case.add_author(self.standing, case.who(named), CLAIMED)
 
 
 def landings(cover, change, also_contained=False):
