@@ -2200,34 +2200,28 @@ def steps_of(evidence):
     return [*evidence["steps"], *filter(None, [evidence["whole"]])]
 
 
-def verify_bundle(data, trust, now):
-    """Section 4: the report, and what a lineage needs to know."""
-    known, view = Known(trust), View()
-    with as_tampered("FORM"):
-        bundle = kind_of("bundle")(json_strict(data))
-        need(spell(bundle) == data, "another spelling")
-    evidence = bundle["evidence"]
-    size, question = evidence["size"], evidence["question"]
+def read_entries(bundle, trust, view):
+    """Section 4, steps 2 to 8: the entries, which the checkpoint proves and governance, folded into
+    the view, lets in; and the witnesses of the checkpoint."""
+    evidence, known = bundle["evidence"], Known(trust)
     with as_tampered("CHECKPOINT"):
         note = Checkpoint(bundle["checkpoint"].encode())
     need(note.origin == trust.origin, f"it is of {note.origin}: name its trust root")
     with as_tampered("ENTRY"):
         entries = [Leaf(unbase64(e["leaf"]), e["index"], list(map(unbase64, e["proof"]))).read()
                    for e in bundle["entries"]]
-        by_index = {e.index: e for e in entries}
         need(evidence["entries"] == [e.index for e in entries], "other entries")
         need(ascends(evidence["entries"]), "entries that do not ascend")
     with as_tampered("OTHER_LEDGER"):
-        need(0 in by_index, "no entry 0")
+        need(entries and entries[0].index == 0, "no entry 0")
         need(entries[0].hash.hex() == trust.ledger == evidence["ledger"], "another entry 0")
-        for e in entries:
-            need(e.index == 0 or e.ledger == trust.ledger, "for another ledger")
-            before = by_index.get(e.index - 1)
-            need(not before or e.prev == before.hash, "prev is another's")
+        for before, e in itertools.pairwise(entries):
+            need(e.ledger == trust.ledger, "for another ledger")
+            need(before.index + 1 < e.index or before.hash == e.prev, "prev is another's")
     with as_tampered("GOVERNANCE"):
         for e in entries:
             if e.kind == "governance":
-                need(e.index < size, "governance above what the gate had seen")
+                need(e.index < evidence["size"], "governance above what the gate had seen")
                 view.govern(e)
                 known.learn(e)
     with as_tampered("CHECKPOINT"):
@@ -2235,7 +2229,7 @@ def verify_bundle(data, trust, now):
     with as_tampered("WITNESS"):
         times = known.cosigned(note)
     with as_tampered("PROOF"):
-        need(size <= note.size, "a smaller tree")
+        need(evidence["size"] <= note.size, "a smaller tree")
         for e in entries:
             found = root_by_inclusion(e.index, note.size, e.hash, e.proof)
             need(found == note.root, "another root")
@@ -2250,6 +2244,17 @@ def verify_bundle(data, trust, now):
                      "several signatures, or a key of somebody else")
                 need(view.keys[e.key].holds(e.pae, e.signatures[0]), "it does not verify")
                 e.is_leaked = any(since <= e.index for _, since in view.revocations[e.key])
+    return entries, times
+
+
+def verify_bundle(data, trust, now):
+    """Section 4: the report, and what a lineage needs to know."""
+    with as_tampered("FORM"):
+        bundle = kind_of("bundle")(json_strict(data))
+        need(spell(bundle) == data, "another spelling")
+    evidence, question, view = bundle["evidence"], bundle["evidence"]["question"], View()
+    entries, times = read_entries(bundle, trust, view)
+    by_index = {e.index: e for e in entries}
     with as_tampered("SALT"):
         salt = unbase64(bundle["salt"] or "")
         need(("salt" in bundle) == ("objects" in bundle), "a salt goes with objects")
@@ -2269,7 +2274,7 @@ def verify_bundle(data, trust, now):
         check_chain(evidence, commits, start)
     with as_tampered("START"):
         for point in filter(None, [*points[-1:], start]):
-            check_point(point, (question["service"], environment), by_index, size)
+            check_point(point, (question["service"], environment), by_index, evidence["size"])
     with as_tampered("BLOB"):
         documents, covers = read_blobs(evidence, blobs)
     with as_tampered("CARRIED"):
@@ -2299,7 +2304,8 @@ def verify_bundle(data, trust, now):
         UNATTESTED=not decision, QUORUM=not trust.quorum_holds(times), STALE=decision and is_late))
     report = {"answer": "NO" if reasons else "YES", "reasons": reasons,
               "proves": ("full" if is_full else "compact") + " verdict", "origin": trust.origin,
-              "size": size, "lines": lines(evidence, commits, start, is_full, found["is_built"]),
+              "size": evidence["size"],
+              "lines": lines(evidence, commits, start, is_full, found["is_built"]),
               "note": "ids of 40 digits are SHA-1, computed here without collision detection"}
     of_start = start and start["decision"] and by_index.get(start["decision"]["index"])
     return report, {"digest": sha256(data).hex(), "previous": evidence["previous"],
@@ -2517,20 +2523,19 @@ def lines(evidence, commits, start, is_full, is_built):
 def lineage(links, since):
     """A report on bundles that shall lead from `baseline` or an entry without a gap."""
     for number, link in enumerate(links):
-        start, before = link["start"], links[number - 1] if number else None
-        holds, reason = bool(start), link["decision_of_start"]
-        if holds and before and link["previous"] not in (None, before["digest"]):
-            return {"answer": "TAMPERED", "since": since, "reasons": ["PREVIOUS"],
-                    "refused": f"bundle {number} names another bundle as the one before"}
-        if holds and before:
-            decided = before["decision"]
+        start, reason = link["start"], link["decision_of_start"]
+        if not number:
+            holds = start and (not start["decision"] if since == "baseline"
+                               else start["entry"]["index"] == decimal(since.lstrip("#")))
+        else:
+            before, decided = links[number - 1], links[number - 1]["decision"]
+            if start and link["previous"] not in (None, before["digest"]):
+                return {"answer": "TAMPERED", "since": since, "reasons": ["PREVIOUS"],
+                        "refused": f"bundle {number} names another bundle as the one before"}
             holds = decided and reason and reason.kind == "decision" and same(
                 link["question"], before["question"], *PLACE) and (
                     reason.hash == decided.hash or reason.says["start"] == decided.says["start"]
                     and same(start, before["question"], *RELEASE))
-        elif holds:
-            holds = (not start["decision"] if since == "baseline"
-                     else start["entry"]["index"] == decimal(since.lstrip("#")))
         if not holds:
             return {"answer": "NO", "since": since, "reasons": ["GAP"],
                     "refused": f"something is missing before bundle {number}"}
