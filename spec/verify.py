@@ -63,12 +63,12 @@ def need(condition, why, kind=BadInput):
 
 
 @contextlib.contextmanager
-def as_tampered(what, kind=Tampered):
-    """What is wrong within is an integrity failure of this name."""
+def refused(why, kind=Tampered, errors=(BadInput, No, Tampered)):
+    """What is wrong within is an integrity failure of this name, or an error of another kind."""
     try:
         yield
-    except (BadInput, No, Tampered) as error:
-        raise kind(f"{what}: {error}") from None
+    except errors as error:
+        raise kind(f"{why}: {error}") from None
 
 
 def sha256(*parts):
@@ -99,10 +99,8 @@ def codes(**conditions):
 
 def unbase64(text):
     """RFC 4648 section 4 with padding and zero spare bits: one spelling a value (w)."""
-    try:
+    with refused("not base64", BadInput, (ValueError, TypeError)):
         value = base64.b64decode(text, validate=True)
-    except (ValueError, TypeError):
-        raise BadInput("not base64") from None
     need(base64.b64encode(value).decode() == text, "another spelling of base64")
     return value
 
@@ -124,13 +122,11 @@ def json_strict(data):
     def members(pairs):
         need(len({name for name, _ in pairs}) == len(pairs), "a member twice")
         return dict(pairs)
-    try:
+    with refused("not JSON in UTF-8", BadInput, (ValueError, RecursionError)):
         value = json.loads(data.decode(), object_pairs_hook=members, parse_int=decimal,
                            parse_float=decimal, parse_constant=decimal)
         if b"\\u" in data:  # a lone surrogate can only come of an escape
             spell(value)
-    except (ValueError, RecursionError):
-        raise BadInput("not JSON in UTF-8") from None
     return value
 
 
@@ -176,7 +172,7 @@ class Read(dict):
 
 
 KINDS = {}  # what a value may be, by the names that tables have for it
-RULES = {}  # what must hold of an object beside its shape: the numbered rules of the documents
+RULES = {}  # what must hold of an object beside its shape, as the documents have it
 LIST = re.compile(r"(.+)([*!+~@])(?:([0-9]+)-([0-9]+))?")
 
 
@@ -218,7 +214,7 @@ def shape(name, members):
         value = filled_in | value
         read = Read({member: kind_of(word)(value[member])
                      for member, (word, *_) in words.items() if member in value}, left_out)
-        need(all(rule(read) for rule in RULES.get(name, [])), f"against a rule of {name}")
+        need(name not in RULES or RULES[name](read), f"against a rule of {name}")
         return read
     return check
 
@@ -369,34 +365,31 @@ override: service, environment, repository, revision, artifacts? DIGEST*, claime
 """)
 OF_CHANGE = {"repository", "target", "head", "assistance_seen"}
 RULES |= {  # Sections 1 and 4.
-    "signature": [lambda v: ("sig" in v) != ("sk" in v)],
-    "governance": [lambda v: ("genesis" in v) != ("base" in v)],
-    "set_member": [lambda v: ascends(map(DUTIES.index, v.get("duties", [])))],
-    "revoke_key": [lambda v: "since" not in v or v["cause"] == "leaked"],
-    "set_admins": [lambda v: v["threshold"] <= len(v["admins"])],
-    "seen": [lambda v: v["size"] > 0],
-    "set_policy": [lambda v: len(v["text"].encode()) <= 24576],
-    "set_baseline": [lambda v: ("replaces" in v) == ("reason" in v)],
-    "change": [  # with the member `step` it is a landing
-        lambda v: ("authors" in v) == ("assistance" in v) == ("step" not in v),
-        lambda v: "step" not in v or not v.keys() & {"request", "predecessor", "tools"},
-        lambda v: "tools" not in v or v["assistance"] != "none",
-        lambda v: ascends(("email" in a, *a.values()) for a in v.get("authors", []))],
-    "author": [lambda v: len(v) == 1], "operation": [lambda v: len(v) == 1],
-    "approval": [
-        lambda v: ("withdraws" in v) == (v["verdict"] == "withdraw"),
-        lambda v: all(("service" in row) == (v["subject_type"] == "artifact")
-                      for row in v["rows"])],
-    "row": [lambda v: v.keys() >= OF_CHANGE if "service" not in v
-            else not v.keys() & {*OF_CHANGE, "base"}],
-    "build": [lambda v: "embedded" not in v
-              or v.get("provenance") == sha256(unbase64(v["embedded"])).hex()],
-    "decision": [
-        lambda v: ("reasons" in v) == (v["verdict"] == "deny"),
-        lambda v: v["verdict"] == "deny" or "start" in v and "cover" in v and "overrides" not in v],
-    "deployment": [lambda v: "started" not in v or v["outcome"] != "started",
-                   lambda v: "overrides" not in v or not v.keys() & {"decision", "started"}],
-    "override": [lambda v: 0 < v["expires"] - v["claimed"] <= 86_400_000],
+    "signature": lambda v: ("sig" in v) != ("sk" in v),
+    "governance": lambda v: ("genesis" in v) != ("base" in v),
+    "set_member": lambda v: ascends(map(DUTIES.index, v["duties"])),
+    "revoke_key": lambda v: "since" not in v or v["cause"] == "leaked",
+    "set_admins": lambda v: v["threshold"] <= len(v["admins"]),
+    "seen": lambda v: v["size"] > 0,
+    "set_policy": lambda v: len(v["text"].encode()) <= 24576,
+    "set_baseline": lambda v: ("replaces" in v) == ("reason" in v),
+    "change": lambda v: (  # with the member `step` it is a landing
+        ("authors" in v) == ("assistance" in v) == ("step" not in v)
+        and ("step" not in v or not v.keys() & {"request", "predecessor", "tools"})
+        and ("tools" not in v or v["assistance"] != "none")
+        and ascends(("email" in author, *author.values()) for author in v["authors"])),
+    "author": lambda v: len(v) == 1, "operation": lambda v: len(v) == 1,
+    "approval": lambda v: ("withdraws" in v) == (v["verdict"] == "withdraw") and all(
+        ("service" in row) == (v["subject_type"] == "artifact") for row in v["rows"]),
+    "row": lambda v: (not v.keys() & {*OF_CHANGE, "base"} if "service" in v
+                      else v.keys() >= OF_CHANGE),
+    "build": lambda v: ("embedded" not in v
+                        or v["provenance"] == sha256(unbase64(v["embedded"])).hex()),
+    "decision": lambda v: ("reasons" in v) == (v["verdict"] == "deny") and (
+        "reasons" in v or "start" in v and "cover" in v and "overrides" not in v),
+    "deployment": lambda v: ("started" not in v or v["outcome"] != "started") and (
+        "overrides" not in v or not v.keys() & {"decision", "started"}),
+    "override": lambda v: 0 < v["expires"] - v["claimed"] <= 86_400_000,
 }
 
 
@@ -425,29 +418,27 @@ class Statement:
         self.ledger, self.seen = predicate["ledger"], predicate["seen"]
         is_first = "genesis" in self.says
         need((self.ledger is None) == (self.seen is None) == is_first, "ledger and seen")
-        subjects = list(self.find_subjects())
+        subjects = self.find_subjects()
         need(shell["subject"] == [{"name": name, "digest": {sort: digest}}
                                   for name, sort, digest in subjects], "other subjects")
         self.subjects = [digest for _, _, digest in subjects]
 
     def find_subjects(self):
-        """Section 3: what follows from what is said."""
-        says = self.says
+        """Section 3: what follows from what is said; of each its name, the kind of its digest, and
+        the digest."""
+        says, change = self.says, "countersignChange1"
         if self.kind == "governance":
             first = says["genesis"] and sha256(says["genesis"]["ledger_key"].encode()).hex()
-            yield "ledger", "sha256", self.ledger or first
-        elif self.kind == "change":
-            yield "change", "countersignChange1", says["change"]
-        elif self.kind == "approval":
-            sort = "countersignChange1" if says["subject_type"] == "change" else "sha256"
-            for row in says["rows"]:
-                yield says["subject_type"], sort, row["hash"]
-        elif self.kind == "build":
-            yield "artifact", "sha256", says["artifact"]
-        else:
-            yield "revision", "gitCommit", says["revision"]
-            for artifact in says["artifacts"]:
-                yield "artifact", "sha256", artifact
+            return [("ledger", "sha256", self.ledger or first)]
+        if self.kind == "change":
+            return [("change", change, says["change"])]
+        if self.kind == "approval":
+            sort = change if says["subject_type"] == "change" else "sha256"
+            return [(says["subject_type"], sort, row["hash"]) for row in says["rows"]]
+        if self.kind == "build":
+            return [("artifact", "sha256", says["artifact"])]
+        return [("revision", "gitCommit", says["revision"]),
+                *(("artifact", "sha256", artifact) for artifact in says["artifacts"])]
 
 
 # ==== Leaves, tree, notes: ledger.md sections 1 to 4 ==============================================
@@ -532,10 +523,8 @@ class Checkpoint:
     def __init__(self, data):
         need(len(data) <= 65536, "a note that is too large")
         need(not re.search(rb"[\x00-\x09\x0b-\x1f]", data), "a control character in a note")
-        try:
+        with refused("not UTF-8", BadInput, UnicodeDecodeError):
             head, found, lines = data.decode().rpartition("\n\n")
-        except UnicodeDecodeError:
-            raise BadInput("a note that is not UTF-8") from None
         need(found and lines.endswith("\n"), "not a signed note")
         self.text, self.lines = head + "\n", []
         for line in lines.split("\n")[:-1]:
@@ -603,10 +592,8 @@ class Proof:
 def toml_strict(data, most):
     """TOML 1.0 in UTF-8 of at most so many bytes."""
     need(len(data) <= most, "a text that is too long")
-    try:
+    with refused("not TOML in UTF-8", BadInput, (ValueError, RecursionError)):
         return tomllib.loads(data.decode())
-    except (ValueError, RecursionError):
-        raise BadInput("not TOML in UTF-8") from None
 
 
 UNITS = {"s": 1000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
@@ -696,7 +683,7 @@ class Known:
 
     def join_older(self, note):
         """Takes up the checkpoint that `--since` names."""
-        with as_tampered("--since is no checkpoint of this ledger", Stranger):
+        with refused("--since is no checkpoint of this ledger", Stranger):
             need(note.origin == self.trust.origin, f"it is of {note.origin}")
             self.check_signed(note)
             self.cosigned(note)
@@ -714,11 +701,11 @@ def verify_proof(proof, known, older=None):
     need(note.origin == trust.origin, f"it is of {note.origin}: name its trust root")
     if proof.proves == "entry":
         need(proof.extra, "no leaf in the extra line")
-        with as_tampered("what it holds is no entry"):
+        with refused("what it holds is no entry"):
             leaf = Leaf(proof.extra, proof.number)
     known.check_signed(note)
     if leaf:
-        with as_tampered("what it holds is no statement"):
+        with refused("what it holds is no statement"):
             leaf.read()
         found = root_by_inclusion(leaf.index, note.size, leaf.hash, proof.hashes)
         need(found == note.root, "the proof leads to another root", Tampered)
@@ -740,9 +727,10 @@ def verify_proof(proof, known, older=None):
         known.learn(leaf)
     if older and proof.proves != "growth":
         known.join_older(older)
-    refused = f"{len(times)} of {len(trust.witnesses)} witnesses cosigned it"
-    return {"answer": "YES"} | report if is_enough else (
-        {"answer": "NO", "refused": refused} | report)
+    if is_enough:
+        return {"answer": "YES", **report}
+    few = f"{len(times)} of {len(trust.witnesses)} witnesses cosigned it"
+    return {"answer": "NO", "refused": few, **report}
 
 
 def utc(milliseconds):
@@ -1041,7 +1029,7 @@ when: assistance? none|assisted|generated!, author_below? NAME,
     author_kind? human|bot|agent|service|unknown|tool!, paths? PATTERN!, paths_outside? PATTERN!,
     environments? PARTS!, services? PARTS!, opaque? TRUE, collision? TRUE, artifact? TRUE
 """)
-RULES["override_terms"] = [lambda v: v["longest"] <= DAY]
+RULES["override_terms"] = lambda v: v["longest"] <= DAY
 LEAST_PRESENCE = {None: 0, "touch": 1, "attested": 2}
 STRINGS = r'"""(?:\\.|[^\\])*?"{3,5}|' r"'''.*?'{3,5}" r'|"(?:\\.|[^"\\\n])*"|' r"'[^'\n]*'"
 
@@ -1806,10 +1794,9 @@ class Step:
         self.last, self.ids = given["commit"], given["commits"]
         facts = {unbase64(fact["path"]): fact for fact in given["facts"]}
         self.opaque = {path for path, fact in facts.items() if fact["opaque"]}
-        for path, (old, new) in self.rows.items():  # point 3: what is more than text
-            is_executable = old[MODE] != new[MODE] == b"100755"
-            if is_executable or {old[MODE], new[MODE]} & {b"120000", b"160000"}:
-                self.opaque.add(path)
+        self.opaque |= {path for path, (old, new) in self.rows.items()  # point 3: more than text
+                        if {old[MODE], new[MODE]} & {b"120000", b"160000"}
+                        or old[MODE] != new[MODE] == b"100755"}
         self.paths = self.rows.keys() | {
             unbase64(target) for path in self.rows.keys() & facts.keys()
             for target in facts[path]["targets"]}
@@ -2177,9 +2164,9 @@ segment: change DIGEST, first REVISION, last REVISION, approvals ENTRY*0-200000,
 from: change DIGEST, certificate DIGEST
 contained: change DIGEST, first REVISION, last REVISION
 """)
-RULES["step"] = [lambda v: ascends(unbase64(fact["path"]) for fact in v.get("facts", [])),
-                 lambda v: ascends(map(unbase64, v.get("colliding", [])))]
-RULES["cover"] = [lambda v: ascends(tuple(c.values()) for c in v["contained"])]
+RULES["step"] = lambda v: (ascends(unbase64(fact["path"]) for fact in v["facts"])
+                           and ascends(map(unbase64, v["colliding"])))
+RULES["cover"] = lambda v: ascends(tuple(c.values()) for c in v["contained"])
 
 
 class Asked(dict):
@@ -2204,40 +2191,40 @@ def read_entries(bundle, trust, view):
     """Section 4, steps 2 to 8: the entries, which the checkpoint proves and governance, folded into
     the view, lets in; and the witnesses of the checkpoint."""
     evidence, known = bundle["evidence"], Known(trust)
-    with as_tampered("CHECKPOINT"):
+    with refused("CHECKPOINT"):
         note = Checkpoint(bundle["checkpoint"].encode())
     need(note.origin == trust.origin, f"it is of {note.origin}: name its trust root")
-    with as_tampered("ENTRY"):
+    with refused("ENTRY"):
         entries = [Leaf(unbase64(e["leaf"]), e["index"], list(map(unbase64, e["proof"]))).read()
                    for e in bundle["entries"]]
         need(evidence["entries"] == [e.index for e in entries], "other entries")
         need(ascends(evidence["entries"]), "entries that do not ascend")
-    with as_tampered("OTHER_LEDGER"):
+    with refused("OTHER_LEDGER"):
         need(entries and entries[0].index == 0, "no entry 0")
         need(entries[0].hash.hex() == trust.ledger == evidence["ledger"], "another entry 0")
         for before, e in itertools.pairwise(entries):
             need(e.ledger == trust.ledger, "for another ledger")
             need(before.index + 1 < e.index or before.hash == e.prev, "prev is another's")
-    with as_tampered("GOVERNANCE"):
+    with refused("GOVERNANCE"):
         for e in entries:
             if e.kind == "governance":
                 need(e.index < evidence["size"], "governance above what the gate had seen")
                 view.govern(e)
                 known.learn(e)
-    with as_tampered("CHECKPOINT"):
+    with refused("CHECKPOINT"):
         known.check_signed(note)
-    with as_tampered("WITNESS"):
+    with refused("WITNESS"):
         times = known.cosigned(note)
-    with as_tampered("PROOF"):
+    with refused("PROOF"):
         need(evidence["size"] <= note.size, "a smaller tree")
         for e in entries:
             found = root_by_inclusion(e.index, note.size, e.hash, e.proof)
             need(found == note.root, "another root")
-    with as_tampered("FORK"):
+    with refused("FORK"):
         known.join(note.size, note.root)
         for e in entries[1:]:
             known.join(e.seen["size"], bytes.fromhex(e.seen["root"]))
-    with as_tampered("ENTRY"):
+    with refused("ENTRY"):
         for e in entries:
             if e.kind != "governance":
                 need(len(e.signatures) == 1 and view.owner(e.key, e.index) == e.by,
@@ -2249,41 +2236,41 @@ def read_entries(bundle, trust, view):
 
 def verify_bundle(data, trust, now):
     """Section 4: the report, and what a lineage needs to know."""
-    with as_tampered("FORM"):
+    with refused("FORM"):
         bundle = kind_of("bundle")(json_strict(data))
         need(spell(bundle) == data, "another spelling")
     evidence, question, view = bundle["evidence"], bundle["evidence"]["question"], View()
     entries, times = read_entries(bundle, trust, view)
     by_index = {e.index: e for e in entries}
-    with as_tampered("SALT"):
+    with refused("SALT"):
         salt = unbase64(bundle["salt"] or "")
         need(("salt" in bundle) == ("objects" in bundle), "a salt goes with objects")
         committed = entries[0].says["genesis"]["salt"]
         need(not salt or sha256(b"countersign email salt v1\0", salt).hex() == committed, "another")
     decision = check_decision(bundle, view, by_index)
-    with as_tampered("BLOB"):
+    with refused("BLOB"):
         blobs = Asked(((sha256(blob).hex(),), blob) for blob in map(unbase64, bundle["blobs"]))
         need(ascends(blobs) and len(blobs) == len(bundle["blobs"]), "not sorted")
-    with as_tampered("OBJECT"):
+    with refused("OBJECT"):
         objects = read_objects(bundle["objects"], len(question["revision"]))
         commits = {name: Commit(objects.must(b"commit", name))
                    for step in steps_of(evidence) for name in step["commits"]}
-    with as_tampered("CHAIN"):
+    with refused("CHAIN"):
         points, environment = points_of(evidence, [p for _, _, p in view.policies[-1:]])
         start = find_start(evidence, points)
         check_chain(evidence, commits, start)
-    with as_tampered("START"):
+    with refused("START"):
         for point in filter(None, [*points[-1:], start]):
             check_point(point, (question["service"], environment), by_index, evidence["size"])
-    with as_tampered("BLOB"):
+    with refused("BLOB"):
         documents, covers = read_blobs(evidence, blobs)
-    with as_tampered("CARRIED"):
+    with refused("CARRIED"):
         for item in evidence["carried"]:
             item["gap"] = check_certificate(item, evidence, documents, blobs)
-    with as_tampered("BLOB"):
+    with refused("BLOB"):
         need(blobs.asked == blobs.keys(), "a blob that nobody asks for")
     is_full = any(kind == b"tree" for kind, _ in objects)
-    with as_tampered("OBJECT"):
+    with refused("OBJECT"):
         if is_full:
             check_full(evidence, documents, objects)
         need(objects.asked == objects.keys(), "an object that nobody asks for")
@@ -2293,7 +2280,7 @@ def verify_bundle(data, trust, now):
     except BadInput as error:  # a place that no policy lists (policy.md section 8)
         found = {"reasons": [str(error)], "start": start and start["entry"]["index"],
                  "is_built": False}
-    with as_tampered("OTHER_ANSWER"):
+    with refused("OTHER_ANSWER"):
         said = {"reasons": [], "overrides": []} | (decision.says if decision else {})
         need(not decision or all(said.get(k) == found.get(k) for k in (
             "verdict", "mode", "start", "newest", "policy", "reasons", "overrides", "cover")),
@@ -2317,7 +2304,7 @@ def check_decision(bundle, view, by_index):
     """Steps 10 and 11: the entry of the decision, or None."""
     evidence, signature = bundle["evidence"], bundle["attestation"]
     named, question = evidence["decision"], evidence["question"]
-    with as_tampered("DECISION"):
+    with refused("DECISION"):
         need(named or signature is None, "an attestation without decision")
         if not named:
             return None
@@ -2329,7 +2316,7 @@ def check_decision(bundle, view, by_index):
             decision.says, question, *PLACE, *RELEASE), "it is about something else")
         need(view.may(decision.by, "decide")
              and not view.is_revoked(decision.key), "a gate without duty or key")
-    with as_tampered("ATTESTATION"):
+    with refused("ATTESTATION"):
         need(signature and ("sig" in signature) != ("sk" in signature), "no attestation")
         name = signature["keyid"]
         need(view.signer(name, decision.index) == decision.by, "another's key, or a revoked one")
