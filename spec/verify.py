@@ -13,7 +13,23 @@ none and opens no connection. Of objects with SHA-1 ids it computes the ids with
 detection: that is the other verifier's alone.
 
 The sections below stand in the order in which the documents build on each other, and each function
-names the section that it implements. `verify_vectors.py` runs it on every vector.
+names the section that it implements. `verify_vectors.py` runs it on every vector. Who has read up
+to a line of this table, of about so many lines each, can stop there:
+
+    section                     document               lines  and knows how one
+    Encodings, shapes           ledger.md, statement.md  135  tells one meaning of bytes
+    Keys and signatures         keys.md                   60  checks a signature
+    Statements                  statement.md             160  tells what was signed
+    Leaves, tree, checkpoints   ledger.md 1 to 4         150  shows that an entry is under a root
+    Trust root, proofs          settings.md, proof.md    160  verifies a proof: signed, included,
+                                                              witnessed
+    Change documents            change.md                230  tells what a hash is of; what carries
+    Policy                      policy.md                305  asks a policy what a change needs
+    Marks of AI assistance      marks.md                  75  reads assistance out of a commit
+    Governance                  ledger.md 12             200  tells who could do what, and when
+    The verdict                 verdict.md               585  decides on evidence
+    Bundles                     bundle.md                405  proves the evidence: the whole
+    Command line                                          65
 """
 
 import argparse
@@ -95,6 +111,7 @@ def codes(**conditions):
 
 
 # ==== Encodings: ledger.md, Conventions; statement.md, Conventions and section 2 ==================
+# In: bytes or text. Out: the one value that they spell, or BadInput.
 
 
 def unbase64(text):
@@ -136,6 +153,8 @@ def spell(value):
 
 
 # ==== Shapes: what the tables of the documents say of JSON and TOML ===============================
+# In: a table, and values as parsers leave them. Out: objects that have all of that table and
+# nothing else.
 
 
 def kind(rule):
@@ -228,6 +247,7 @@ def shapes(table):
 
 
 # ==== Keys and signatures: keys.md ================================================================
+# In: a key line, a message and a signature. Out: whether it holds.
 
 P = 2**255 - 19
 ORDER = 2**252 + 27742317777372353535851937790883648493
@@ -287,6 +307,8 @@ class Key:
 
 
 # ==== Statements: statement.md ====================================================================
+# In: an envelope. Out: what somebody says in it, and the bytes that the signatures are over;
+# whose keys made them is the roster's to say.
 
 ASSISTANCE = ["none", "assisted", "generated"]
 PRESENCE = ["no_touch", "touch_claimed", "touch"]
@@ -441,7 +463,9 @@ class Statement:
                 *(("artifact", "sha256", artifact) for artifact in says["artifacts"])]
 
 
-# ==== Leaves, tree, notes: ledger.md sections 1 to 4 ==============================================
+# ==== Leaves, tree, checkpoints: ledger.md sections 1 to 4 ========================================
+# In: the bytes of an entry, of hashes and of a note. Out: an entry and its place under a root,
+# and the tree that a checkpoint names, signed or not.
 
 
 class Leaf(Statement):
@@ -587,6 +611,9 @@ class Proof:
 
 
 # ==== Trust root: settings.md section 2. Quorum, verifying: proof.md sections 3 and 5 =============
+# In: a trust root, and a proof or checkpoint. Out: a report of what it proves: that an entry is
+# in the ledger, or a tree the beginning of another, as the ledger's key and enough witnesses
+# signed it.
 
 
 def toml_strict(data, most):
@@ -743,6 +770,7 @@ def utc(milliseconds):
 
 
 # ==== Change documents: change.md =================================================================
+# In: a document. Out: its rows, {path: (old side, new side)}, and the hash that people sign off.
 
 CHANGE_HEAD = b"countersign change v1\n"
 SIDE = (rb"000000 -|(?:100644|100755|120000) [0-9a-f]{64}"
@@ -828,7 +856,8 @@ def link_target(path, link):
     return target if is_path and not link.startswith(b"/") and len(link) <= 4096 else None
 
 
-# ---- Carried ----
+# ---- Carried: change.md, Carried ----
+# In: two changes and a certificate. Out: whether who signed off the one has read the other.
 
 CERTIFICATE = re.compile(rb"countersign carry v1\napproved ([0-9a-f]{64})\nlanded ([0-9a-f]{64})\n")
 DECIMAL = rb"(0|[1-9][0-9]{0,7})"
@@ -916,7 +945,8 @@ def check_carried(approved, landed, certificate, gap, content_of, landed_side):
             "closest_lines": min(closest, default=None)}
 
 
-# ---- Reading a document out of git; Steps and chains ----
+# ---- Reading a document out of git; Steps and chains: change.md ----
+# In: the bytes of trees and commits. Out: what they name, and who.
 
 IGNORED_BY_HFS = re.compile("[\u200c-\u200f\u202a-\u202e\u206a-\u206f\ufeff]")
 ENTRY = rb"(40000|100644|100664|100755|120000|160000) ([^\0]*)\0"
@@ -971,6 +1001,7 @@ class Commit:
 
 
 # ==== Policy: policy.md ===========================================================================
+# In: the text of a policy. Out: its rules, with what is left out filled in.
 
 INVISIBLE = (r"\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u00ad\u061c\u200b-\u200f\u2028-\u202e"
              r"\u2060-\u206f\ufeff\U000e0000-\U000e007f")
@@ -1077,6 +1108,8 @@ BUILT_IN = Policy('version = 1\n[environment.production]\nmode = "observe"\n')
 
 
 # ---- Section 6: assessment ----
+# In: a policy, facts of a change or artifact, and sign-offs. Out: what is asked of it and
+# missing.
 
 FLOOR = {"name": None, "checklist": (), "presence": None, "carry": None}
 
@@ -1204,6 +1237,7 @@ def assess(policy, facts, sign_offs):
 
 
 # ---- Section 7: what weakens ----
+# In: two policies. Out: whether the newer asks for less than the older.
 
 STRICTER = {  # how strict a value of a field is
     "defaults": {
@@ -1273,6 +1307,7 @@ def asks_as_much(new, n, o):
 
 
 # ==== Marks of AI assistance: marks.md ============================================================
+# In: a commit, and the table beside this file. Out: the assistance that it shows.
 
 
 @functools.cache
@@ -1348,6 +1383,8 @@ def detected(commit):
 
 
 # ==== Governance, folded: ledger.md section 12 ====================================================
+# In: governance entries, one after the other. Out: whether each is let in, and then who is who,
+# with which keys and duties, and under which policies, when each entry came.
 
 FOREVER = 2**60
 
@@ -1546,6 +1583,8 @@ def addresses(said):
 
 
 # ==== The verdict: verdict.md =====================================================================
+# In: a view, and evidence of a chain of steps. Out: allow or deny, with the reasons and the
+# cover. Evidence is believed here: what of it is proved is for the next section to say.
 
 CLAIMED, ATTESTED, PROVED = range(3)
 STANDINGS = ["claimed", "attested", "proved"]
@@ -2128,6 +2167,7 @@ def merged(judged):
 
 
 # ==== Bundles: bundle.md ==========================================================================
+# In: a file, a trust root and the time. Out: a report, or Tampered at the first step that fails.
 
 BUNDLE_HEAD = b'{"type":"countersign bundle v1"'
 KINDS |= {"PATH": kind(lambda v: check_path(unbase64(v))), "V1": one_of("countersign bundle v1"),
@@ -2431,7 +2471,8 @@ def check_certificate(item, evidence, documents, blobs):
     return shown["closest_lines"] or INTEGER_MAX
 
 
-# ---- Section 5 ----
+# ---- Section 5: a full bundle, and what each line rests on ----
+# In: git objects. Out: the documents made anew; and of each line whether it is proved.
 
 
 def read_side(objects, path, mode, name):
@@ -2504,7 +2545,8 @@ def lines(evidence, commits, start, is_full, is_built):
             for codes, is_proved, there in table if there for code in codes.split()]
 
 
-# ---- Section 6 ----
+# ---- Section 6: lineage ----
+# In: what each of several bundles starts from and decides. Out: whether they follow each other.
 
 
 def lineage(links, since):
@@ -2530,6 +2572,7 @@ def lineage(links, since):
 
 
 # ==== Command line ================================================================================
+# In: names of files. Out: their reports, and the exit status.
 
 
 def reports_on(contents, trust, since, now):
