@@ -7,6 +7,16 @@ use std::fmt::Write as _;
 /// The widest line that is printed, in columns.
 pub const WIDTH_MAX: usize = 80;
 
+/// `1 entry`, `2 entries`: a count, and what is counted.
+pub(crate) fn counted(count: impl std::fmt::Display + Copy, one: &str) -> String {
+    let count = count.to_string();
+    match one.strip_suffix('y') {
+        _ if count == "1" => format!("{count} {one}"),
+        Some(stem) => format!("{count} {stem}ies"),
+        None => format!("{count} {one}s"),
+    }
+}
+
 /// Whether a character would not be seen, or would change how its neighbours are seen: control
 /// characters, bidirectional controls, zero-width and filler characters, line separators, tags.
 #[must_use]

@@ -26,6 +26,12 @@ pub enum GitError {
         /// Where it was looked for.
         directory: PathBuf,
     },
+    /// Nobody can tell whether there is a repository: the folder may not be read.
+    #[error("the folder may not be read: {}", directory.display())]
+    Forbidden {
+        /// Which.
+        directory: PathBuf,
+    },
     /// The repository belongs to another user.
     #[error("the repository belongs to another user: {}", directory.display())]
     NotOwned {
@@ -225,6 +231,7 @@ impl GitError {
     pub const fn kind(&self) -> ErrorKind {
         match self {
             Self::NotARepository { .. }
+            | Self::Forbidden { .. }
             | Self::NotOwned { .. }
             | Self::ReferenceStorage { .. }
             | Self::Open { .. }
@@ -257,6 +264,7 @@ impl GitError {
     pub fn hint(&self) -> String {
         match self {
             Self::NotARepository { .. } => "run it inside the work tree of a repository".into(),
+            Self::Forbidden { .. } => "run it in one that you may read: -C DIR".into(),
             Self::NotOwned { directory } => format!(
                 "if you trust it: git config --global --add safe.directory {}",
                 directory.display()

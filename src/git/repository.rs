@@ -330,6 +330,10 @@ fn open_error(directory: &Path, error: &gix::Error) -> GitError {
         GitError::NotARepository { directory }
     } else if detail.contains("reftable") {
         GitError::ReferenceStorage { storage: "reftable".to_owned() }
+    } else if std::fs::read_dir(&directory)
+        .is_err_and(|error| error.kind() == std::io::ErrorKind::PermissionDenied)
+    {
+        GitError::Forbidden { directory }
     } else {
         GitError::Open { detail }
     }

@@ -356,7 +356,7 @@ const fn server_hint(error: &ServerError) -> &'static str {
             "hand the same in again: what is in the ledger already stays there once"
         }
         ServerError::Denied { .. } => {
-            "ask who runs it for a token that may read and words, and name its file in the \
+            "ask who runs it for a token that may \"read\" and \"words\", and name its file in the \
              settings (token_file), or set COUNTERSIGN_TOKEN"
         }
         ServerError::Refused { .. } => "nothing was taken up; mend it, and sign it anew",

@@ -178,11 +178,11 @@ fn missing_permission_is_told_apart_from_a_missing_ledger() {
     let pinned = stage.home().join(".config/countersign/trust/localhost_shop.toml");
     fs::copy(pinned, &trust).unwrap();
     fs::set_permissions(&trust, fs::Permissions::from_mode(0o644)).unwrap();
-    let as_nobody = |arguments: &[&str]| {
+    let in_folder = |folder: &Path, arguments: &[&str]| {
         let program = env!("CARGO_BIN_EXE_countersign");
         let mut command = stage.program("setpriv");
         command.args(["--reuid", "65534", "--clear-groups", program]).args(arguments);
-        command.current_dir("/").env("HOME", "/nowhere");
+        command.current_dir(folder).env("HOME", "/nowhere");
         for name in ["CONFIG", "DATA", "STATE", "CACHE"] {
             command.env(format!("XDG_{name}_HOME"), "/nowhere");
         }
@@ -190,6 +190,7 @@ fn missing_permission_is_told_apart_from_a_missing_ledger() {
         command.env("COUNTERSIGN_TRUST", stage.root().join("trust.toml"));
         Output::of(&mut command)
     };
+    let as_nobody = |arguments: &[&str]| in_folder(Path::new("/"), arguments);
     // Where the program itself is not to be reached, nothing can be said.
     if as_nobody(&["--version"]).status != 0 {
         println!("skipped: another user cannot run the program where it is");
@@ -198,6 +199,10 @@ fn missing_permission_is_told_apart_from_a_missing_ledger() {
     let log = as_nobody(&["log"]);
     log.refused(4, "Permission denied");
     log.refused(4, "the user whom these files belong to");
+    // Whoever stands in a folder that they may not read needs no repository there.
+    let inner = ledger.join("sled");
+    in_folder(&inner, &["log"]).refused(4, "the user whom these files belong to");
+    in_folder(&inner, &["hash", "HEAD"]).refused(2, "the folder may not be read");
     // The folder may be looked at, its lock may not be opened.
     fs::set_permissions(&ledger, fs::Permissions::from_mode(0o755)).unwrap();
     as_nobody(&["log"]).refused(4, "Permission denied");

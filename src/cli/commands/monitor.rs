@@ -10,6 +10,7 @@ use crate::base::limits::{
 use crate::cli::Context;
 use crate::cli::error::{CliError, ErrorKind};
 use crate::cli::exit::ExitStatus;
+use crate::cli::text::counted;
 use crate::http::client::Credentials;
 use crate::monitor::{Alarm, Level, MirrorFolder, Monitor, Round, Served, Source, Webhook};
 use crate::session::{SessionError, SessionErrorKind};
@@ -140,9 +141,9 @@ fn tell(context: &mut Context, trust: &TrustRoot, round: &Round, is_told: bool) 
     }
     context.ui.flush_out();
     if is_told {
-        let (origin, judged) = (trust.origin(), round.judged);
+        let (origin, judged) = (trust.origin(), counted(round.judged, "entry"));
         let word = if round.alarms.is_empty() { "all is well" } else { "see the alarms" };
-        context.ui.note(&format!("{origin}: {judged} entries were judged; {word}"));
+        context.ui.note(&format!("{origin}: {judged} judged; {word}"));
     }
     if round.covers_missing > 0 {
         let count = round.covers_missing;

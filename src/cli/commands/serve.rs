@@ -15,6 +15,7 @@ use crate::cli::env::SystemClock;
 use crate::cli::error::{CliError, ErrorKind};
 use crate::cli::exit::ExitStatus;
 use crate::cli::serve::{Office, Parts, routes, tell};
+use crate::cli::text::counted;
 use crate::cli::ui::{Role, Table, Ui};
 use crate::config::{Reach, ServeSettings, TlsSettings, TokenRight};
 use crate::http::server::{asked_to_end, either, serve_over};
@@ -201,7 +202,8 @@ fn say(ui: &mut Ui, listening: &Listening<'_>) {
     ui.json(listening);
     ui.lead(Role::Good, "LISTENING", listening.url);
     let mut table = Table::new(2);
-    table.row(["ledger", format!("{}, {} entries", listening.origin, listening.size).as_str()]);
+    let entries = counted(listening.size, "entry");
+    table.row(["ledger", format!("{}, {entries}", listening.origin).as_str()]);
     table.row(["reading", listening.reading]);
     table.row(["words", listening.words]);
     ui.table(&table);

@@ -84,11 +84,12 @@ impl Context {
         repository
     }
 
-    /// The repository, or none where the command stands in none. Any other failure is one.
+    /// The repository, or none where the command stands in none, or in a folder that it may not
+    /// read. Any other failure is one.
     pub(crate) fn repository_if_any(&self) -> Result<Option<Repository>, CliError> {
         match Repository::open(&self.environment.current_directory) {
             Ok(repository) => Ok(Some(self.allowed(repository))),
-            Err(GitError::NotARepository { .. }) => Ok(None),
+            Err(GitError::NotARepository { .. } | GitError::Forbidden { .. }) => Ok(None),
             Err(error) => Err(error.into()),
         }
     }

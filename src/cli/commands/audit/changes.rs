@@ -5,6 +5,7 @@ use super::work::Work;
 use crate::audit::report::{AuthorReport, ChangeReport, CoverState, DecisionReport};
 use crate::cli::commands::log::fit;
 use crate::cli::said::commit;
+use crate::cli::text::counted;
 use crate::cli::ui::{Table, Ui};
 use crate::policy::FLOOR;
 use crate::verify::cover::Match;
@@ -59,7 +60,7 @@ pub(super) fn changes(
         changes.iter().partition(|change| change.changes_nothing());
     if told.is_empty() && !nothing.is_empty() {
         let verb = if nothing.len() == 1 { "changes" } else { "change" };
-        let steps = noun(nothing.len(), "step");
+        let steps = counted(nothing.len(), "step");
         ui.line(&format!("{steps} {verb} nothing: no sign-off is asked"));
         return;
     }
@@ -73,8 +74,8 @@ pub(super) fn changes(
     };
     ui.line(&format!(
         "{} by {}, {assisted} AI-assisted; {signed}",
-        noun(changes.len(), "change"),
-        noun(authors.len(), "author"),
+        counted(changes.len(), "change"),
+        counted(authors.len(), "author"),
     ));
     let shown = if ui.is_verbose() { changes.len() } else { CHANGES_SHOWN };
     for one in changes.iter().rev().take(shown) {
@@ -83,11 +84,6 @@ pub(super) fn changes(
     if changes.len() > shown {
         ui.line(&format!("  {} more: -v, or -o report.csv", changes.len() - shown));
     }
-}
-
-/// `1 change`, `2 changes`.
-pub(super) fn noun(count: usize, one: &str) -> String {
-    if count == 1 { format!("1 {one}") } else { format!("{count} {one}s") }
 }
 
 fn change(ui: &mut Ui, work: &Work<'_>, change: &ChangeReport) {

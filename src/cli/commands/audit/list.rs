@@ -7,13 +7,10 @@ use crate::base::position::EntryIndex;
 use crate::cli::commands::log::Line;
 use crate::cli::desk::{Desk, Names};
 use crate::cli::error::CliError;
+use crate::cli::text::counted;
 use crate::statement::Says;
 use crate::statement::change::DeclaredAuthor;
 use crate::verify::VerifiedEntry;
-
-fn entries(count: usize) -> String {
-    if count == 1 { "1 entry".to_owned() } else { format!("{count} entries") }
-}
 
 /// Entries under a heading.
 pub(super) struct Listing {
@@ -49,7 +46,7 @@ impl Listing {
         let by_others = scan(desk, names, scope, period, &|entry| wrote(entry) && !signed(entry))?;
         let left = desk.session.view().roster().member(member, scope.size).is_none();
         let left = if left { ", no longer a member" } else { "" };
-        let count = entries(lines.len() - by_others.len());
+        let count = counted(lines.len() - by_others.len(), "entry");
         let by_others = match by_others.len() {
             0 => String::new(),
             1 => ", wrote 1 change that another declared".to_owned(),
@@ -73,7 +70,7 @@ impl Listing {
             return Err(CliError::usage(format!("no entry names {start}"))
                 .hint("countersign log lists the entries"));
         }
-        Ok(Self { heading: format!("{start}: {}", entries(lines.len())), lines })
+        Ok(Self { heading: format!("{start}: {}", counted(lines.len(), "entry")), lines })
     }
 }
 

@@ -1,7 +1,7 @@
 //! Reports as people read them.
 
 use super::answer::NOT_PROVED;
-use super::changes::{changes, noun};
+use super::changes::changes;
 use super::glass::print as print_glass;
 use super::list::Listing;
 use super::words;
@@ -13,6 +13,7 @@ use crate::audit::report::{
 use crate::audit::timeline::Timeline;
 use crate::base::name::{EnvironmentName, ServiceName};
 use crate::cli::said::commit;
+use crate::cli::text::counted;
 use crate::cli::time::date;
 use crate::cli::ui::{Role, Table, Ui};
 use crate::statement::pipeline::Decision;
@@ -178,7 +179,7 @@ pub(super) fn population(
     let what = if is_period { "deployment" } else { "live deployment" };
     ui.line(&format!(
         "{}: {} signed off, {by_override}{} WOULD REFUSE, {} not settled",
-        noun(reports.len(), what),
+        counted(reports.len(), what),
         good.len(),
         observed.len(),
         others.len()
@@ -200,7 +201,7 @@ pub(super) fn population(
                 let codes: Vec<_> = decision.reasons.iter().map(ToString::to_string).collect();
                 codes.join(", ")
             });
-            let changes = noun(report.changes.len(), "change");
+            let changes = counted(report.changes.len(), "change");
             let why = why.filter(|why| !why.is_empty()).unwrap_or(changes);
             table.row([
                 format!("#{}", report.entry),

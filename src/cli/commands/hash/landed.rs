@@ -15,6 +15,7 @@ use crate::cli::desk::write_file;
 use crate::cli::error::CliError;
 use crate::cli::exit::ExitStatus;
 use crate::cli::report::print_next;
+use crate::cli::text::counted;
 use crate::cli::ui::{Role, Ui};
 use crate::git::{Range, Repository};
 
@@ -72,7 +73,7 @@ impl Side {
     fn said(&self) -> String {
         let base = self.base.as_ref().map_or("the empty tree", Revision::short);
         let head = self.head.short();
-        format!("{}  of {base}..{head}, {}", self.change.short(), count(self.paths, "path"))
+        format!("{}  of {base}..{head}, {}", self.change.short(), counted(self.paths, "path"))
     }
 }
 
@@ -184,9 +185,9 @@ fn show(ui: &mut Ui, report: &Report, output: Option<&Path>) {
     ui.line(&format!("  read     {}", report.read.said()));
     ui.line(&format!("  landed   {}", report.landed.said()));
     if let (Relation::Carried, Some(exact)) = (report.relation, report.exact_paths) {
-        ui.line(&format!("  {} as read", count(exact, "path")));
+        ui.line(&format!("  {} as read", counted(exact, "path")));
         let apart = report.closest_lines.map_or_else(String::new, |lines| {
-            format!(", {} or more from what others edited", count(lines, "line"))
+            format!(", {} or more from what others edited", counted(lines, "line"))
         });
         paths(ui, &format!(" carried{apart}"), &report.carried_paths);
         paths(ui, " there before it landed", &report.there_paths);
@@ -225,7 +226,7 @@ fn paths(ui: &mut Ui, what: &str, paths: &[String]) {
     if paths.is_empty() {
         return;
     }
-    ui.paragraph(2, &format!("{}{what}", count(paths.len(), "path")));
+    ui.paragraph(2, &format!("{}{what}", counted(paths.len(), "path")));
     let shown = if ui.is_verbose() { paths.len() } else { PATHS_SHOWN };
     for path in paths.iter().take(shown) {
         ui.paragraph(4, path);
@@ -233,8 +234,4 @@ fn paths(ui: &mut Ui, what: &str, paths: &[String]) {
     if paths.len() > shown {
         ui.line(&format!("    and {} more: -v", paths.len() - shown));
     }
-}
-
-fn count(number: usize, what: &str) -> String {
-    format!("{number} {what}{}", if number == 1 { "" } else { "s" })
 }

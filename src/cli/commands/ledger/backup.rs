@@ -8,6 +8,7 @@ use crate::base::limits::MIRROR_STEP_BYTES;
 use crate::cli::Context;
 use crate::cli::error::CliError;
 use crate::cli::exit::ExitStatus;
+use crate::cli::text::counted;
 use crate::cli::ui::Role;
 use crate::session::backup::Backup;
 use crate::session::{LedgerFolder, SessionError};
@@ -69,11 +70,11 @@ pub(super) fn run(context: &mut Context, args: &Args) -> Result<ExitStatus, CliE
     let written = backup.finish(&LedgerFolder::new(address.folder()), key).map_err(refused)?;
     let ui = &mut context.ui;
     let says = format!(
-        "{} has all {} entries, {} files and {} openings",
+        "{} has {}, {} and {}",
         args.to.display(),
-        written.size,
-        written.blobs,
-        written.openings
+        counted(written.size, "entry"),
+        counted(written.blobs, "file"),
+        counted(written.openings, "opening")
     );
     ui.lead(Role::Good, "DONE", &says);
     if written.has_key {

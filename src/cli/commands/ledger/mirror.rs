@@ -11,6 +11,7 @@ use crate::cli::Context;
 use crate::cli::address::Address;
 use crate::cli::error::CliError;
 use crate::cli::exit::ExitStatus;
+use crate::cli::text::counted;
 use crate::cli::ui::Role;
 use crate::session::{
     LedgerFolder, MirrorPlace, MirrorRun, Mirrored, SessionError, SessionErrorKind,
@@ -157,10 +158,9 @@ fn round(
 
 fn tell(context: &mut Context, origin: &str, place: &MirrorPlace, done: &Mirrored, is_brief: bool) {
     let ui = &mut context.ui;
-    let noun = |count: u64| if count == 1 { "file" } else { "files" };
-    let files = done.files_written + done.blobs_written;
-    let (folder, size) = (place.folder.display(), done.size);
-    let says = format!("{folder} has all {size} entries: {files} {} written", noun(files));
+    let files = counted(done.files_written + done.blobs_written, "file");
+    let (folder, entries) = (place.folder.display(), counted(done.size, "entry"));
+    let says = format!("{folder} has {entries}: {files} written");
     ui.lead(Role::Good, "DONE", &says);
     if done.covers_missing > 0 {
         ui.line(&format!("missing in the ledger itself: {} covers", done.covers_missing));
@@ -183,7 +183,7 @@ fn tell(context: &mut Context, origin: &str, place: &MirrorPlace, done: &Mirrore
         origin,
         folder: folder.to_string(),
         had: done.had.get(),
-        size: size.get(),
+        size: done.size.get(),
         files_written: done.files_written,
         blobs_written: done.blobs_written,
         covers_missing: done.covers_missing,

@@ -10,6 +10,7 @@ use crate::cli::Context;
 use crate::cli::desk::write_file;
 use crate::cli::error::CliError;
 use crate::cli::exit::ExitStatus;
+use crate::cli::text::counted;
 
 /// The newest checkpoint, byte for byte.
 #[derive(Serialize)]
@@ -77,7 +78,8 @@ pub(super) fn since(
     let desk = context.desk("ledger prove")?;
     let (since, size) = (TreeSize::new(since), desk.session.size());
     if since > size {
-        let message = format!("the ledger has {size} entries: there is none since {since}");
+        let entries = counted(size, "entry");
+        let message = format!("the ledger has {entries}: there is none since {since}");
         return Err(
             CliError::usage(message).hint("SIZE is the second line of the older checkpoint")
         );

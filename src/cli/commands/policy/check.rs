@@ -4,11 +4,11 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
-use super::counted;
 use crate::base::position::TreeSize;
 use crate::cli::Context;
 use crate::cli::error::{CliError, ErrorKind};
 use crate::cli::exit::ExitStatus;
+use crate::cli::text::counted;
 use crate::cli::ui::{Role, Table, Word};
 use crate::policy::{Lint, Policy, PolicyError};
 

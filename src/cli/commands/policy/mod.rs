@@ -14,6 +14,7 @@ use crate::cli::Context;
 use crate::cli::desk::Desk;
 use crate::cli::error::{CliError, ErrorKind};
 use crate::cli::exit::ExitStatus;
+use crate::cli::text::counted;
 use crate::cli::ui::{Table, Ui, Word};
 use crate::policy::{Policy, PolicyErrors};
 use crate::statement::governance::SetBaseline;
@@ -89,11 +90,6 @@ fn load(context: &Context, file: Option<&Path>) -> Result<Policy, CliError> {
         }
         error.hint(format!("see all {}: countersign policy check FILE", mistakes.len()))
     })
-}
-
-/// `1 rule`, `2 rules`.
-fn counted(count: usize, what: &str) -> String {
-    format!("{count} {what}{}", if count == 1 { "" } else { "s" })
 }
 
 /// Every mistake of a text, with its place.

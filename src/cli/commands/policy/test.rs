@@ -8,6 +8,7 @@ use crate::base::limits::CASES_BYTES_MAX;
 use crate::cli::Context;
 use crate::cli::error::CliError;
 use crate::cli::exit::ExitStatus;
+use crate::cli::text::counted;
 use crate::cli::ui::{Role, Word};
 use crate::policy::{Assessment, Cases, Policy, PolicyError, PolicyErrors};
 
@@ -127,7 +128,7 @@ fn print(context: &mut Context, args: &Args, reports: &[CaseReport<'_>], whose: 
         }
     }
     let failed = reports.iter().filter(|case| !case.ok).count();
-    let total = super::counted(reports.len(), "case");
+    let total = counted(reports.len(), "case");
     let of = format!("{} on {whose}", args.file.display());
     match failed {
         0 => ui.answer(Word::Yes, &format!("{total} of {of}: all as expected")),
