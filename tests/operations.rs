@@ -177,3 +177,27 @@ fn commands_of_units_and_image_are_commands() {
         }
     }
 }
+
+/// The page and the units speak of the same places.
+#[test]
+fn places_of_units_stand_on_the_page() {
+    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("spec/operations.md");
+    let page = fs::read_to_string(page).unwrap();
+    let is_ours = |word: &&str| {
+        ["/etc/", "/var/", "/usr/local/lib/"].iter().any(|root| word.starts_with(root))
+            && word.contains("countersign")
+    };
+    let mut places = 0;
+    for (name, text) in units() {
+        let settings = text.lines().filter(|line| !line.starts_with(['#', '[']));
+        let settings = settings.filter(|line| !line.starts_with("Documentation="));
+        let words = settings.flat_map(|line| line.split(['=', ' ']));
+        for place in words.map(|word| word.trim_start_matches('-')).filter(is_ours) {
+            // What lies in a folder of its own may go without saying.
+            let mut told = Path::new(place).ancestors().take(2);
+            assert!(told.any(|told| page.contains(told.to_str().unwrap())), "{name}: {place}");
+            places += 1;
+        }
+    }
+    assert!(places > 5, "{places}");
+}
