@@ -137,7 +137,7 @@ def json_strict(data):
         need(depth <= 16, "nested too deep")
 
     def members(pairs):
-        need(len({name for name, _ in pairs}) == len(pairs), "a member twice")
+        need(distinct([name for name, _ in pairs]), "a member twice")
         return dict(pairs)
     with refused("not JSON in UTF-8", BadInput, (ValueError, RecursionError)):
         value = json.loads(data.decode(), object_pairs_hook=members, parse_int=decimal,
@@ -220,10 +220,10 @@ def kind_of(word):
 
 
 def shape(name, members):
-    """An object with these members, pairs of a name and a word for its kind. One with `?` may be
-    left out, and is then what stands behind `=`, in JSON, if anything does."""
-    words = {member.rstrip("?"): word.split("=") for member, word in members}
-    required = {member for member, _ in members if not member.endswith("?")}
+    """An object with these members: each a name and a word for its kind, or one word that is both.
+    One with `?` may be left out, and is then what stands behind `=`, in JSON, if anything does."""
+    words = {pair[0].rstrip("?"): pair[-1].rstrip("?").split("=") for pair in members}
+    required = {pair[0] for pair in members if not pair[0].endswith("?")}
     left_out = {member: () if LIST.fullmatch(word[0]) else None for member, word in words.items()}
     filled_in = {member: json.loads(word[1]) for member, word in words.items() if word[1:]}
 
@@ -239,11 +239,10 @@ def shape(name, members):
 
 
 def shapes(table):
-    """Takes up shapes: a name, and behind it the members. One without a word is of its name."""
+    """Takes up shapes: a name, and behind it the members."""
     for line in re.sub(r"\n +", " ", table.strip()).split("\n"):
         name, _, members = line.partition(": ")
-        pairs = [member.split() for member in members.split(", ")]
-        KINDS[name] = shape(name, [(pair[0], pair[-1].rstrip("?")) for pair in pairs])
+        KINDS[name] = shape(name, [member.split() for member in members.split(", ")])
 
 
 # ==== Keys and signatures: keys.md ================================================================
@@ -291,8 +290,8 @@ class Key:
         fields = [algorithm.encode(), self.key] + [self.application] * self.is_security
         framed = b"".join(len(field).to_bytes(4, "big") + field for field in fields)
         need(blob == framed and len(self.key) == 32, "other fields of a key")
-        need(not self.is_security or re.fullmatch(rb"ssh:[\x21-\x7e]{0,251}", self.application),
-             "another application")
+        application = rb"ssh:[\x21-\x7e]{0,251}" if self.is_security else rb""
+        need(re.fullmatch(application, self.application), "another application")
         need(good_point(self.key), "no key of Ed25519")
         self.name = "SHA256:" + base64.b64encode(sha256(blob)).decode().rstrip("=")
 
@@ -302,8 +301,8 @@ class Key:
         if self.is_security and sk:
             counted = bytes([sk["flags"]]) + sk["counter"].to_bytes(4, "big")
             signed = sha256(self.application) + counted + sha256(message)
-        return self.is_security == bool(sk) and ed25519_holds(
-            self.key, signed, unbase64((sk or signature)["sig"]))
+        made = unbase64((sk or signature)["sig"])
+        return self.is_security == bool(sk) and ed25519_holds(self.key, signed, made)
 
 
 # ==== Statements: statement.md ====================================================================
@@ -433,8 +432,8 @@ class Statement:
         self.presence = "touch_claimed" if security and security["flags"] & 1 else "no_touch"
         shell = kind_of("shell")(json_strict(payload))
         self.kind = shell["predicateType"].removeprefix("urn:countersign:").removesuffix(":v1")
-        need(shell["predicateType"] == f"urn:countersign:{self.kind}:v1" and self.kind in SAID,
-             "an unknown kind")
+        is_ours = shell["predicateType"] == f"urn:countersign:{self.kind}:v1"
+        need(is_ours and self.kind in SAID, "an unknown kind")
         predicate = kind_of("predicate")(shell["predicate"])
         self.by, self.says = predicate["by"], kind_of(self.kind)(predicate["says"])
         self.ledger, self.seen = predicate["ledger"], predicate["seen"]
@@ -446,8 +445,7 @@ class Statement:
         self.subjects = [digest for _, _, digest in subjects]
 
     def find_subjects(self):
-        """Section 3: what follows from what is said; of each its name, the kind of its digest, and
-        the digest."""
+        """Section 3: what follows from what is said: name, kind of digest, and digest."""
         says, change = self.says, "countersignChange1"
         if self.kind == "governance":
             first = says["genesis"] and sha256(says["genesis"]["ledger_key"].encode()).hex()
@@ -491,8 +489,7 @@ def node_hash(left, right):
 
 
 def path_of(index, size):
-    """RFC 6962 section 2.1: of a leaf and each node above it that is one of two, whether it is the
-    right one."""
+    """RFC 6962 section 2.1: of a leaf and the nodes above it that are one of two: the right one?"""
     path, last = [], size - 1
     while last:
         path += [index % 2 == 1] if index % 2 or index < last else []
@@ -541,8 +538,7 @@ class NoteKey:
 
 
 class Checkpoint:
-    """ledger.md section 3: a signed note of an origin, a size and a root hash. Lines of strangers
-    are passed over."""
+    """ledger.md section 3: a signed note of origin, size and root. Strangers are passed over."""
 
     def __init__(self, data):
         need(len(data) <= 65536, "a note that is too large")
@@ -584,8 +580,7 @@ PROOF_HEAD = b"c2sp.org/tlog-proof@v1\n"
 
 
 class Proof:
-    """proof.md sections 1 and 4: what a file proves, and its parts. A checkpoint is a proof of
-    itself alone."""
+    """proof.md sections 1 and 4: what a file proves, if only a checkpoint, and its parts."""
 
     def __init__(self, data):
         self.number, self.hashes, self.extra = None, [], None
@@ -655,13 +650,13 @@ class TrustRoot:
         self.groups = {group["name"]: group for group in root["group"]}
         names = [named["name"] for named in (*root["witness"], *root["group"])]
         need(distinct(names) and "none" not in names, "a name twice, or none")
-        need(distinct([self.key.key, *(key.key for key in self.witnesses.values())]),
-             "one public key under two names")
+        keys = [key.key for key in [self.key, *self.witnesses.values()]]
+        need(distinct(keys), "one public key under two names")
         free = set(self.witnesses)  # what may still become a member
         for name, group in self.groups.items():
             need(free.issuperset(group["members"]), "a member that is unknown, or one already")
-            need(group["need"] in ("any", "all") or group["need"] <= len(group["members"]),
-                 "too many needed")
+            needed = {"any": 1, "all": 1}.get(group["need"], group["need"])
+            need(needed <= len(group["members"]), "too many needed")
             free = free.difference(group["members"]) | {name}
         self.quorum = root.get("quorum", "" if names else "none")
         need(self.quorum in ["none", *names], "no quorum, or one that is not there")
@@ -723,8 +718,7 @@ def verify_proof(proof, known, older=None):
     trust, note, leaf = known.trust, proof.checkpoint, None
     if older and proof.proves == "growth":
         known.join_older(older)
-    report = {"proves": proof.proves,
-              "checkpoint": {"size": note.size, "root": note.root.hex()}}
+    report = {"proves": proof.proves, "checkpoint": {"size": note.size, "root": note.root.hex()}}
     need(note.origin == trust.origin, f"it is of {note.origin}: name its trust root")
     if proof.proves == "entry":
         need(proof.extra, "no leaf in the extra line")
@@ -794,8 +788,8 @@ def consecutive(expression, data, why, kind=BadInput):
 
 def check_path(path):
     """Format, rule 4."""
-    need(len(path) <= 4096 and b"\0" not in path
-         and not {b"", b".", b".."} & set(path.split(b"/")), "not a path")
+    need(len(path) <= 4096 and b"\0" not in path, "not a path")
+    need(not {b"", b".", b".."} & set(path.split(b"/")), "not a path")
     return path
 
 
@@ -898,15 +892,15 @@ def check_edits(edits, content, gap, wanted):
     """Check, steps 5 to 8: the fewest unchanged lines between edits of both sides. `wanted`: the
     digests of T, O and R."""
     need(b"\0" not in content, "a NUL in B")
-    lines, closest = re.findall(rb"[^\n]*\n|[^\n]+", content), []
+    lines = re.findall(rb"[^\n]*\n|[^\n]+", content)
     for _, first, removed, inserted in edits:
         need(first + removed <= len(lines), "an edit is beyond the end")
         is_at_end, ends = first + removed == len(lines), (b"", b"\n")
         need((is_at_end or inserted[-1:] in ends) and (
             first < len(lines) or content[-1:] in ends), "an edit would join a line")
-    for (side, first, removed, _), (other, after, _, _) in itertools.pairwise(edits):
-        closest += [after - first - removed] if side != other else []
-    need(min(closest) >= max(gap, 1), f"only {min(closest)} unchanged lines between edits")
+    closest = min(after - first - removed for (side, first, removed, _), (other, after, *_)
+                  in itertools.pairwise(edits) if side != other)
+    need(closest >= max(gap, 1), f"only {closest} unchanged lines between edits")
     for digest, sides in zip(wanted, (b"a", b"m", b"am"), strict=True):
         made, at = b"", 0
         for side, first, removed, inserted in edits:
@@ -915,7 +909,7 @@ def check_edits(edits, content, gap, wanted):
                 at = first + removed
         made += b"".join(lines[at:])
         need(sha256(made).hex().encode() == digest, "the edits make another content")
-    return min(closest)
+    return closest
 
 
 def check_carried(approved, landed, certificate, gap, content_of, landed_side):
@@ -926,8 +920,7 @@ def check_carried(approved, landed, certificate, gap, content_of, landed_side):
     need(hashes == [change_hash(approved), change_hash(landed)], "certificate of another change")
     need(landed.keys() <= approved.keys(), "landed, and is no part of what was approved")
     there = sorted(approved.keys() - landed.keys())
-    need(all(landed_side(path) == approved[path][1] for path in there),
-         "approved, and neither landed nor there")
+    need(all(landed_side(path) == approved[path][1] for path in there), "approved, not there")
     edited = sorted(path for path in landed if landed[path] != approved[path])
     need(set(edited) == files.keys(), "the certificate has edits of other paths")
     closest, total = [], 0
@@ -1470,8 +1463,8 @@ class View:
         need(levels <= set(judged.levels), "a level that no policy lists")
         order = [level for level in before.levels if level in levels]
         need(order == sorted(order, key=judged.rank), "levels in use that change places")
-        need(humans >= set(self.admins) or "set_admins" not in dict(operations),
-             "an admin who is no present human")
+        is_set = "set_admins" in dict(operations)
+        need(not is_set or humans >= set(self.admins), "an admin who is no present human")
         # 12.3 and 12.4: who must sign.
         names, at = [signature["keyid"] for signature in leaf.signatures], 1 if genesis else index
         signers = [self.signer(name, at) for name in names]
@@ -1502,8 +1495,8 @@ class View:
             others = [self.member(other) for other in self.members if other != member]
             need(not addresses(others) & set(said["emails"]), "somebody else's address")
             operators = [s["kind"] for s in self.ever(said["operator"])]
-            need("human" in operators if said["operator"] else said["kind"] != "agent",
-                 "no human operator")
+            wants_one = said["operator"] or said["kind"] == "agent"
+            need(not wants_one or "human" in operators, "no human operator")
             self.members.setdefault(member, []).append((index, said))
         elif name == "retire_member":
             self.members[member].append((index, None))
@@ -1513,8 +1506,8 @@ class View:
             need(not self.is_revoked(key.name), "a key that was revoked")
             need(key.name not in self.used and self.owner(key.name) != member,
                  "a key that is enrolled, and the same member's or in use")
-            self.owners.setdefault(key.name, []).append(
-                (index, leaf.time, member, self.had_key(member)))
+            enrolled = index, leaf.time, member, self.had_key(member)
+            self.owners.setdefault(key.name, []).append(enrolled)
             self.keys[key.name], self.revocations[key.name] = key, []
         elif name == "revoke_key":
             key, since, is_leak = said["key"], said["since"], said["cause"] == "leaked"
@@ -1534,8 +1527,8 @@ class View:
         elif name == "set_policy":
             self.policies.append((index, leaf.time, Policy(said["text"])))
         elif name == "set_baseline":
-            need(service in judged.services and judged.environment(said["environment"]),
-                 "a place that no policy lists")
+            is_listed = service in judged.services and judged.environment(said["environment"])
+            need(is_listed, "a place that no policy lists")
         elif name == "delegate":
             there = self.member(service)
             need(there and there["kind"] == "service", "no service")
@@ -1718,8 +1711,8 @@ class Case:
         if not segment.span:
             return False
         first, end = segment.span
-        return any(landed == change and (j <= first or end <= i) or j <= first
-                   and change in self.carried_to(landed, self.steps[j - 1].last)
+        return any(landed == change and (j <= first or end <= i)
+                   or j <= first and change in self.carried_to(landed, self.steps[j - 1].last)
                    for (i, j), landed in self.landed)
 
     # Section 4, step 2: the start.
@@ -1752,13 +1745,14 @@ class Case:
         for chain in chains:
             reasons += chain.doubts(start) + codes(REJECTED=chain.unanswered)
         segments = merged([chain.cut() for chain in chains])
-        if self.evidence["whole"] and newest and self.adds_up and (
-                reasons or not is_covered(segments)):
+        has_whole = self.evidence["whole"] and newest and self.adds_up
+        if has_whole and (reasons or not is_covered(segments)):
             whole = merged([chain.judge_whole() for chain in chains])
             if is_covered(whole):
                 reasons, segments, start = [], whole, newest
         reasons = {*reasons, *codes(COMPOSITION_MISMATCH=not self.adds_up)}.union(
-            *(chain.judge_artifacts() for chain in chains), *(one.codes() for one in segments))
+            *(chain.judge_artifacts() for chain in chains),
+            *(segment.codes for segment in segments if not segment.is_covered))
         modes = {policy.mode(self.environment, self.service) for policy in self.policies}
         mode, overrides, cover = "enforce" if "enforce" in modes else "observe", [], None
         if not reasons:
@@ -1817,8 +1811,8 @@ class Case:
             return False
         end, at = -1, self.now  # of what ended it: the first that was not settled before
         for p in reversed(after):
-            if all(p["revision"] != q["revision"] or q["entry"]["index"] >= p["entry"]["index"]
-                   for q in points):
+            before = [q for q in points if q["entry"]["index"] < p["entry"]["index"]]
+            if p["revision"] not in [q["revision"] for q in before]:
                 end, at = p["entry"]["index"], p["time"]
         is_paid = any(row["last"] == debt["revision"] for item, cover in self.covers
                       if cover and item["ended"] == end for row in cover["segments"])
@@ -1868,6 +1862,7 @@ class Segment:
         self.carried = self.case.carried_to(self.hash, self.last)
         self.facts = self.find_facts()
         self.assessment, self.sign_offs, self.rejects, self.is_covered = self.judge()
+        self.codes = self.assessment["codes"].union(codes(REJECTED=self.rejects))
 
     def judge(self, above=-1):
         """What the policy makes of the words on it, approvals up to an entry left out."""
@@ -1875,11 +1870,6 @@ class Segment:
         assessment = assess(self.chain.policy, self.facts, sign_offs)
         is_covered = not self.rows or assessment["satisfied"] and not rejects
         return assessment, sign_offs, rejects, is_covered
-
-    def codes(self):
-        """Why it is not covered."""
-        found = self.assessment["codes"].union(codes(REJECTED=self.rejects))
-        return set() if self.is_covered else found
 
     # Points 1 to 3: facts.
 
@@ -1951,20 +1941,14 @@ class Chain:
                      for (i, j), rows in case.runs.items()
                      if j - i <= 32 or j - i == len(self.steps)}
         self.rejected = [k for k in range(len(self.steps)) if self.runs[k, k + 1].rejects]
-        for (i, j), run in self.runs.items():
-            run.is_covered &= j - i == 1 or all(
-                self.takes_back((i, j), k) for k in self.rejected if i <= k < j)
+        for (i, j), run in self.runs.items():  # what is rejected in it has been taken back
+            run.is_covered &= all(run.rows.keys().isdisjoint(self.steps[k].rows)
+                                  for k in self.rejected if i <= k < j)
         self.unanswered = [index for index, rows, around in self.rejects_within()
                            if not any(self.answers(span, index, rows) for span in around)]
 
-    def takes_back(self, span, k):
-        """Whether a run of several steps has no path of one of them."""
-        i, j = span
-        return i <= k < j and j - i > 1 and not self.runs[span].rows.keys() & self.steps[k].rows
-
     def cut(self):
-        """The segments, the shortest first from the start on; where they do not cover the chain,
-        as far as they do."""
+        """The segments, the shortest first from the start on, as far as they cover the chain."""
         covered = [span for span, run in self.runs.items() if run.is_covered]
         end, segments, at = len(self.steps), [], 0
         coverable = {end}
@@ -2003,16 +1987,17 @@ class Chain:
         """Step 2e: the whole difference as one segment, which may answer what no run answers."""
         step = Step(self.case, self.case.evidence["whole"])
         whole = Segment(self, None, [step], step.rows)
-        whole.is_covered &= whole.judge(max(self.unanswered, default=-1))[3] and all(
-            any(run.is_covered and self.takes_back(span, k) for span, run in self.runs.items())
-            for k in self.rejected)
+        taken_back = {k for (i, j), run in self.runs.items() if run.is_covered and j - i > 1
+                      for k in range(i, j)}
+        whole.is_covered &= taken_back.issuperset(self.rejected) and whole.judge(
+            max(self.unanswered, default=-1))[3]
         return [whole]
 
     def doubts(self, start):
         """Step 2c: why a start is not undoubted."""
         case = self.case
-        if case.evidence["position"] not in ("behind", "diverged") or not (
-                start and start["decision"]):
+        is_older = case.evidence["position"] in ("behind", "diverged")
+        if not (is_older and start and start["decision"]):
             return []
         cover = case.all_covers.get(case.evidence["cover"])
         if cover is None:
@@ -2031,8 +2016,8 @@ class Chain:
                     path in made and (item["in_start"] or made[path][1] == at_start)
                     for path, at_start in case.undone.items()):
                 changes.add(item["change"])
-        is_rejected = any(self.listen({change: None})[1]
-                          for change in changes.union(case.evidence["start_changes"]))
+        changes.update(case.evidence["start_changes"])
+        is_rejected = any(self.listen({change: None})[1] for change in changes)
         return codes(KEY_REVOKED=is_doubted, REJECTED=is_rejected)
 
     # Section 5, points 4 to 7: words.
@@ -2354,8 +2339,8 @@ def check_decision(bundle, view, by_index):
         need(decision.seen["size"] == evidence["size"], "it saw another size")
         need(decision.time == question["time"] and same(
             decision.says, question, *PLACE, *RELEASE), "it is about something else")
-        need(view.may(decision.by, "decide")
-             and not view.is_revoked(decision.key), "a gate without duty or key")
+        is_gate = view.may(decision.by, "decide") and not view.is_revoked(decision.key)
+        need(is_gate, "a gate without duty or key")
     with refused("ATTESTATION"):
         need(signature and ("sig" in signature) != ("sk" in signature), "no attestation")
         name = signature["keyid"]
@@ -2623,8 +2608,7 @@ def main(arguments):
     except (BadInput, OSError, Stranger) as error:
         print(f"verify.py: error: {error}", file=sys.stderr)
         return 3 if isinstance(error, Stranger) else 2
-    files = [{"file": name, **report}
-             for name, report in zip(options.files, reports, strict=True)]
+    files = [{"file": name, **one} for name, one in zip(options.files, reports, strict=True)]
     if options.json:
         answers = {"files": files, **{"lineage": chain for chain in lineages}}
         print(json.dumps(answers, indent=2))
@@ -2632,8 +2616,8 @@ def main(arguments):
         for report in [*files, *({"file": "lineage", **chain} for chain in lineages)]:
             why = report.get("refused") or ", ".join(report.get("reasons", []))
             print(report["answer"], report["file"], why, report.get("note", ""), sep="  ")
-    return max({"YES": 0, "NO": 1, "TAMPERED": 3}[report["answer"]]
-               for report in reports + lineages)
+    statuses = {"YES": 0, "NO": 1, "TAMPERED": 3}
+    return max(statuses[report["answer"]] for report in reports + lineages)
 
 
 if __name__ == "__main__":
