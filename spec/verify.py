@@ -13,22 +13,22 @@ none and opens no connection. Of objects with SHA-1 ids it computes the ids with
 detection: that is the other verifier's alone.
 
 The sections below stand in the order in which the documents build on each other, and each function
-names the section that it implements. `verify_vectors.py` runs it on every vector. Who has read up
-to a line of this table, of about so many lines each, can stop there:
+names the section that it implements. `verify_vectors.py` runs it on every vector. Nobody has to
+read all of it: who stops behind a section, of about so many lines, knows how one
 
-    section                     document               lines  and knows how one
-    Encodings, shapes           ledger.md, statement.md  135  tells one meaning of bytes
+    Encodings, shapes           ledger.md, statement.md  135  tells the one meaning of bytes
     Keys and signatures         keys.md                   60  checks a signature
     Statements                  statement.md             160  tells what was signed
-    Leaves, tree, checkpoints   ledger.md 1 to 4         150  shows that an entry is under a root
-    Trust root, proofs          settings.md, proof.md    160  verifies a proof: signed, included,
-                                                              witnessed
+    Leaves, tree, checkpoints   ledger.md 1 to 4         145  shows that an entry is under a root
+    Trust root, proofs          settings.md, proof.md    160  verifies a proof: that an entry was
+                                                              signed, is in the ledger, and who
+                                                              else has seen it there
     Change documents            change.md                230  tells what a hash is of; what carries
     Policy                      policy.md                305  asks a policy what a change needs
     Marks of AI assistance      marks.md                  75  reads assistance out of a commit
     Governance                  ledger.md 12             200  tells who could do what, and when
-    The verdict                 verdict.md               585  decides on evidence
-    Bundles                     bundle.md                405  proves the evidence: the whole
+    The verdict                 verdict.md               575  decides on evidence
+    Bundles                     bundle.md                405  tells what of the evidence is proved
     Command line                                          65
 """
 
@@ -1798,10 +1798,10 @@ class Case:
                    if self.counts(debt, place["points"], due)]
         most = 1
         for (entry, _), (_, until) in itertools.pairwise([*self.view.times, (None, self.now)]):
+            able = [name for name in self.view.members if self.view.can_sign(name, entry + 1)
+                    and self.view.may(name, "override", entry + 1, "human")]
             if overdue and until >= min(overdue) - 30 * DAY:
-                most = max(most, sum(self.view.may(name, "override", entry + 1, "human")
-                                     and self.view.can_sign(name, entry + 1)
-                                     for name in self.view.members))
+                most = max(most, len(able))
         return min(3, most)
 
     def counts(self, debt, points, due):
