@@ -1,6 +1,7 @@
 //! Makes reports: the decision, the changes and the way back of each deployment.
 
 use super::AuditError;
+use super::accepted::is_baseline_of;
 use super::change::{changes, if_here};
 use super::report::{
     BackReport, Basis, BuiltReport, ChangeReport, CoverState, DecisionReport, DeploymentReport,
@@ -9,7 +10,7 @@ use super::report::{
 use super::since::changed_since;
 use super::timeline::{Deployed, Timeline};
 use crate::base::name::RepositoryName;
-use crate::base::position::{EntryIndex, TreeSize};
+use crate::base::position::TreeSize;
 use crate::base::time::Timestamp;
 use crate::evidence::gather;
 use crate::git::Repository;
@@ -146,7 +147,7 @@ impl<'a> Auditor<'a> {
             let start = said.start.filter(|start| is_empty && *start < entry.index());
             let Some(start) = start else { return Ok((state, found, same)) };
             let Some((earlier, its)) = timeline.deployment_at(start) else {
-                if self.is_baseline_of(said, start) {
+                if is_baseline_of(self.session.view(), said, start) {
                     same = Some(SameReport { entry: start, baseline: true });
                 }
                 return Ok((state, found, same));
@@ -160,13 +161,6 @@ impl<'a> Auditor<'a> {
                 None => return Ok((state, found, same)),
             }
         }
-    }
-
-    fn is_baseline_of(&self, said: &Decision, start: EntryIndex) -> bool {
-        let points = self.session.view().settled(&said.service, &said.environment).all();
-        points.iter().any(|point| {
-            point.entry.index == start && point.revision.as_ref() == Some(&said.revision)
-        })
     }
 
     /// Reports on a decision whose changes are known.

@@ -1,10 +1,11 @@
 //! Who signed off on what is running: reports out of the ledger, as data.
 //!
 //! [`timeline`] reads what happened in one service and environment, [`auditor`] makes of each
-//! deployment a [`report`] of what it rests on, [`owed`] tells what overrides left behind,
-//! [`observed`] what would have been refused, and [`csv`] writes it for spreadsheets. Nothing here
-//! prints.
+//! deployment a [`report`] of what it rests on, [`accepted`] tells what rests on a baseline,
+//! [`owed`] what overrides left behind, [`observed`] what would have been refused, and [`csv`]
+//! writes it for spreadsheets. Nothing here prints.
 
+pub mod accepted;
 pub mod auditor;
 mod change;
 pub mod csv;

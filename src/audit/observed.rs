@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Serialize;
 
 use super::as_rfc3339;
+use super::timeline::{Deployed, newest_deployments};
 use crate::base::digest::StatementId;
 use crate::base::limits::OBSERVED_DEPLOYMENTS_MAX;
 use crate::base::name::{EnvironmentName, RequestId, ServiceName};
@@ -13,12 +14,8 @@ use crate::base::time::Timestamp;
 use crate::ledger::topics;
 use crate::session::{Session, SessionError};
 use crate::statement::Says;
-use crate::statement::pipeline::{Decision, Deployment};
+use crate::statement::pipeline::Decision;
 use crate::statement::words::{DecisionVerdict, Mode};
-use crate::verify::VerifiedEntry;
-
-/// So many entries of a place are read at once, from the newest on: a deployment is two or three.
-const ENTRIES_AT_ONCE: usize = 64;
 
 /// The newest deployments of a place, at most [`OBSERVED_DEPLOYMENTS_MAX`], and how many of them
 /// went ahead only because the policy was observed. Each as the gate decided it then, under the
@@ -68,9 +65,9 @@ impl Observed {
         service: &ServiceName,
         environment: &EnvironmentName,
     ) -> Result<Self, SessionError> {
-        let deployments =
-            newest_deployments(session, service, environment, OBSERVED_DEPLOYMENTS_MAX)?;
-        let said = deployments.iter().filter_map(deployment);
+        let is_enough = |found: &[Deployed]| found.len() >= OBSERVED_DEPLOYMENTS_MAX;
+        let deployments = newest_deployments(session, service, environment, is_enough)?;
+        let said = deployments.iter().filter_map(Deployed::said);
         let named: BTreeSet<_> = said.filter_map(|said| said.decision).collect();
         let mut decisions = BTreeMap::new();
         for entry in session.entries_under(named.into_iter().map(topics::statement))? {
@@ -84,14 +81,14 @@ impl Observed {
         Ok(Self::count(&deployments, &decisions))
     }
 
-    fn count(deployments: &[VerifiedEntry], decisions: &BTreeMap<StatementId, Decision>) -> Self {
+    fn count(deployments: &[Deployed], decisions: &BTreeMap<StatementId, Decision>) -> Self {
         let mut this = Self {
             deployments: deployments.len(),
-            since: deployments.last().map(VerifiedEntry::time),
+            since: deployments.last().map(|oldest| oldest.entry().time()),
             ..Self::default()
         };
         let mut reasons: BTreeMap<&RequestId, usize> = BTreeMap::new();
-        for said in deployments.iter().filter_map(deployment) {
+        for said in deployments.iter().filter_map(Deployed::said) {
             match said.decision.and_then(|id| decisions.get(&id)) {
                 None => this.undecided += 1,
                 Some(decision)
@@ -113,46 +110,5 @@ impl Observed {
         // The sort is stable: equals stay in the order of their names.
         this.reasons.sort_by_key(|reason| std::cmp::Reverse(reason.deployments));
         this
-    }
-}
-
-/// The newest deployments of a service in an environment, the newest first, at most `most`: each
-/// the entry that recorded it first. Reads from the newest entry of the place on, and no further
-/// than it needs.
-///
-/// # Errors
-/// [`SessionError`] where an entry cannot be read or does not verify.
-pub fn newest_deployments(
-    session: &Session,
-    service: &ServiceName,
-    environment: &EnvironmentName,
-    most: usize,
-) -> Result<Vec<VerifiedEntry>, SessionError> {
-    let mut indexes = session.newest_under(topics::place(service, environment));
-    let mut deployments = Vec::new();
-    while deployments.len() < most {
-        let some: Vec<_> = indexes.by_ref().take(ENTRIES_AT_ONCE).collect::<Result<_, _>>()?;
-        if some.is_empty() {
-            break;
-        }
-        for entry in session.entries_at(some)?.into_iter().rev() {
-            // The word on an outcome is no deployment of its own.
-            let is_one = deployment(&entry).is_some_and(|said| {
-                said.service == *service
-                    && said.environment == *environment
-                    && said.started.is_none()
-            });
-            if is_one && deployments.len() < most {
-                deployments.push(entry);
-            }
-        }
-    }
-    Ok(deployments)
-}
-
-const fn deployment(entry: &VerifiedEntry) -> Option<&Deployment> {
-    match &entry.statement().says {
-        Says::Deployment(said) => Some(said),
-        _ => None,
     }
 }

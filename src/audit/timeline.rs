@@ -1,7 +1,9 @@
 //! What happened in one service and environment, as of a size of the ledger.
 
+use std::collections::BTreeMap;
+
 use crate::base::digest::StatementId;
-use crate::base::name::{EnvironmentName, ServiceName};
+use crate::base::name::{EnvironmentName, MemberId, ServiceName};
 use crate::base::position::{EntryIndex, TreeSize};
 use crate::ledger::topics;
 use crate::session::{Session, SessionError};
@@ -9,6 +11,9 @@ use crate::statement::Says;
 use crate::statement::pipeline::{Decision, Deployment};
 use crate::statement::words::Outcome;
 use crate::verify::VerifiedEntry;
+
+/// So many entries of a place are read at once, from the newest on: a deployment is two or three.
+const ENTRIES_AT_ONCE: usize = 64;
 
 /// The decisions, deployments and overrides of a place, oldest first.
 #[derive(Debug)]
@@ -52,6 +57,12 @@ impl Deployed {
     pub fn outcome(&self) -> (EntryIndex, Outcome) {
         let first = self.said().map_or(Outcome::Unknown, |said| said.outcome);
         self.outcomes.last().copied().unwrap_or((self.entry.index(), first))
+    }
+
+    /// Whether it is not known to have failed: the newest of these is thought to be live.
+    #[must_use]
+    pub fn may_be_live(&self) -> bool {
+        self.outcome().1 != Outcome::Failed
     }
 }
 
@@ -144,7 +155,7 @@ impl Timeline {
     /// What is thought to be live: the newest deployment that is not known to have failed.
     #[must_use]
     pub fn live(&self) -> Option<&Deployed> {
-        self.deployments.iter().rev().find(|one| one.outcome().1 != Outcome::Failed)
+        self.deployments.iter().rev().find(|one| one.may_be_live())
     }
 
     /// The decision that a deployment rests on, where it names one of this place.
@@ -155,6 +166,47 @@ impl Timeline {
         match &entry.statement().says {
             Says::Decision(decision) => Some((entry, decision)),
             _ => None,
+        }
+    }
+}
+
+/// The newest deployments of a service in an environment, the newest first, each with what was
+/// said of its outcome. Reads from the newest entry of the place on until these are enough.
+///
+/// # Errors
+/// [`SessionError`] where an entry cannot be read or does not verify.
+pub fn newest_deployments(
+    session: &Session,
+    service: &ServiceName,
+    environment: &EnvironmentName,
+    is_enough: impl Fn(&[Deployed]) -> bool,
+) -> Result<Vec<Deployed>, SessionError> {
+    let mut indexes = session.newest_under(topics::place(service, environment));
+    let mut found = Vec::new();
+    // A word on an outcome stands above its deployment, and so is met first.
+    let mut words: BTreeMap<StatementId, Vec<(MemberId, EntryIndex, Outcome)>> = BTreeMap::new();
+    loop {
+        let some: Vec<_> = indexes.by_ref().take(ENTRIES_AT_ONCE).collect::<Result<_, _>>()?;
+        if some.is_empty() {
+            return Ok(found);
+        }
+        for entry in session.entries_at(some)?.into_iter().rev() {
+            let Says::Deployment(said) = &entry.statement().says else { continue };
+            if said.service != *service || said.environment != *environment {
+                continue;
+            }
+            if let Some(started) = said.started {
+                let word = (entry.by().clone(), entry.index(), said.outcome);
+                words.entry(started).or_default().push(word);
+                continue;
+            }
+            let its = words.remove(&entry.id()).unwrap_or_default().into_iter().rev();
+            let own = its.filter(|(by, ..)| by == entry.by());
+            let outcomes = own.map(|(_, index, outcome)| (index, outcome)).collect();
+            found.push(Deployed { entry, outcomes });
+            if is_enough(&found) {
+                return Ok(found);
+            }
         }
     }
 }

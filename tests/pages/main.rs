@@ -13,6 +13,7 @@
 #[path = "../common/mod.rs"]
 mod common;
 mod server;
+mod standing;
 mod world;
 
 use std::collections::BTreeSet;

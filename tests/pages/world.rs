@@ -73,7 +73,7 @@ fn deploy(stage: &Stage, environment: &str) -> Output {
 }
 
 /// The roster: an admin, a senior whose name is markup, one with a very long name, one who leaves.
-fn people(stage: &Stage) -> String {
+pub(crate) fn people(stage: &Stage) -> String {
     let key = |name: &str| {
         let text = fs::read_to_string(stage.key(name).with_extension("pub")).unwrap();
         text.trim().to_owned()

@@ -119,9 +119,13 @@ impl DeploymentPage {
                 (rest) ". "
                 @if let Some(title) = &report.title { (Said(title)) ". " }
                 "Deployment " (report.entry) ", "
-                @if report.live {
-                    "live for " (time::span(self.now.since(report.time)))
-                } @else { "not live any more" }
+                @match (report.live, report.outcome) {
+                    (true, _) => {
+                        "live for " (time::span(self.now.since(report.time)))
+                    }
+                    (false, Outcome::Failed) => "never live",
+                    (false, _) => "not live any more",
+                }
             }
             dl.facts {
                 (fact("When", &html! {
@@ -325,9 +329,13 @@ fn answer(report: &DeploymentReport) -> (Word, &'static str) {
         return (Word::caution("FAILED"), "It failed, as was recorded");
     }
     let denied = report.decision.as_ref().map(|decision| (decision.verdict, &decision.basis));
+    let is_accepted = report.same_commit_as.as_ref().is_some_and(|same| same.baseline);
     match (report.settled, report.would_refuse, denied) {
         _ if report.cover == CoverState::Contradicted => {
             (Word::bad("TAMPERED"), "Judged again, the gate's answer is another")
+        }
+        (true, ..) if is_accepted => {
+            (Word::good("YES"), "It brought no change: its commit was accepted by a baseline")
         }
         (true, _, Some((_, Basis::Proved))) => {
             (Word::good("YES"), "All that it brought is signed off, judged again here")

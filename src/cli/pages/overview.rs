@@ -2,9 +2,13 @@
 
 use maud::{Markup, html};
 
-use super::parts::{Linked, Said, Word, ago, commit, deployment_link, encoded, heading, moment};
+use super::parts::{
+    Linked, Said, Word, ago, commit, deployment_link, encoded, heading, moment, state,
+};
 use super::shell::{Frame, Part};
-use crate::audit::observed::{Observed, newest_deployments};
+use crate::audit::accepted::accepted_by;
+use crate::audit::observed::Observed;
+use crate::audit::timeline::{Deployed, newest_deployments};
 use crate::base::name::{EnvironmentName, Revision, ServiceName};
 use crate::base::position::EntryIndex;
 use crate::base::time::Timestamp;
@@ -12,18 +16,17 @@ use crate::cli::commands::audit::places::places;
 use crate::cli::desk::Desk;
 use crate::cli::error::CliError;
 use crate::cli::report::{count, observed_words};
+use crate::cli::ui::Role;
 use crate::ledger::topics;
 use crate::policy::Policy;
 use crate::statement::Says;
 use crate::statement::pipeline::{Decision, Deployment};
-use crate::statement::words::{DecisionVerdict, Mode, Outcome};
+use crate::statement::words::{DecisionVerdict, Mode};
 use crate::verify::VerifiedEntry;
+use crate::view::SettledPoints;
 
 /// Deployments of a place that are listed, the newest.
 const LISTED: usize = 5;
-
-/// What did not come to be live.
-const FAILED: Word = Word::caution("FAILED");
 
 /// What is live everywhere.
 pub(crate) struct OverviewPage {
@@ -36,21 +39,38 @@ struct Live {
     service: ServiceName,
     environment: EnvironmentName,
     mode: Option<Mode>,
-    /// What the newest deployment is, and what is said of it.
-    word: Word,
-    said: String,
-    deployments: Vec<Deployed>,
+    /// The newest deployment that is not known to have failed.
+    live: Option<Listed>,
+    /// The newest, whatever became of them, and what is live where it is older.
+    deployments: Vec<Listed>,
     /// What would have been refused, where it is only observed.
     observed: Option<String>,
     /// Debts that are open.
     owed: usize,
 }
 
-struct Deployed {
+/// One deployment.
+#[derive(Clone)]
+struct Listed {
     entry: EntryIndex,
     time: Timestamp,
     revision: Revision,
+    standing: Standing,
+}
+
+/// What a deployment is, in a word, and how it came there.
+#[derive(Clone)]
+struct Standing {
     word: Word,
+    said: String,
+    /// Whether its commit was accepted by a baseline, and nothing of it signed off.
+    is_accepted: bool,
+}
+
+impl Standing {
+    fn new(word: Word, said: impl Into<String>) -> Self {
+        Self { word, said: said.into(), is_accepted: false }
+    }
 }
 
 impl OverviewPage {
@@ -70,21 +90,7 @@ impl OverviewPage {
 
     /// The page.
     pub(crate) fn page(&self, frame: &Frame) -> String {
-        let deployed = self.places.iter().filter(|live| !live.deployments.is_empty());
-        let bad = deployed.clone().filter(|live| live.word.role != crate::cli::ui::Role::Good);
-        let (all, bad) = (deployed.count(), bad.count());
-        let (word, rest) = match (all, bad) {
-            (0, _) => (Word::plain("NOTHING"), "is deployed yet".to_owned()),
-            (1, 0) => (Word::good("YES"), "what is live is signed off".to_owned()),
-            (_, 0) => {
-                (Word::good("YES"), format!("what is live in all {all} places is signed off"))
-            }
-            (1, _) => (Word::bad("NO"), "what is live is not signed off".to_owned()),
-            _ => (
-                Word::bad("NO"),
-                format!("what is live in {bad} of {all} places is not signed off"),
-            ),
-        };
+        let (word, rest) = self.answer();
         let main = html! {
             (heading(word, &html! { (rest) }))
             @for live in &self.places { (live.section(self.now)) }
@@ -93,6 +99,28 @@ impl OverviewPage {
             }
         };
         frame.page(Part::Overview, word.text, &main)
+    }
+
+    /// Whether what is live everywhere is as it should be.
+    fn answer(&self) -> (Word, String) {
+        let live: Vec<_> = self.places.iter().filter_map(|place| place.live.as_ref()).collect();
+        let bad = live.iter().filter(|one| one.standing.word.role != Role::Good).count();
+        let is_accepted = live.iter().any(|one| one.standing.is_accepted);
+        let good = match live.len() {
+            1 if is_accepted => "accepted by a baseline",
+            _ if is_accepted => "signed off or accepted by a baseline",
+            _ => "signed off",
+        };
+        match (live.len(), bad) {
+            (0, _) => (Word::plain("NOTHING"), "is live yet".to_owned()),
+            (1, 0) => (Word::good("YES"), format!("what is live is {good}")),
+            (all, 0) => (Word::good("YES"), format!("what is live in all {all} places is {good}")),
+            (1, _) => (Word::bad("NO"), "what is live is not signed off".to_owned()),
+            (all, _) => {
+                let rest = format!("what is live in {bad} of {all} places is not signed off");
+                (Word::bad("NO"), rest)
+            }
+        }
     }
 }
 
@@ -105,22 +133,18 @@ impl Live {
     ) -> Result<Self, CliError> {
         let session = &desk.session;
         let points = session.view().settled(&service, &environment);
-        let newest = newest_deployments(session, &service, &environment, LISTED)?;
-        let mut deployments = Vec::new();
-        // What failed is not what is live, where anything else is.
-        let mut said: Option<(Word, String)> = None;
-        for entry in &newest {
-            let Says::Deployment(body) = &entry.statement().says else { continue };
-            let is_settled = points.all().iter().any(|point| point.entry.index == entry.index());
-            // Of older ones only their own word on the outcome is known here.
-            let live = points.live().filter(|live| live.entry.index == entry.index());
-            let outcome = live.map_or(body.outcome, |live| live.outcome);
-            let (word, words) = standing(desk, body, is_settled, outcome)?;
-            if said.as_ref().is_none_or(|(before, _)| *before == FAILED) {
-                said = Some((word, words));
+        let is_enough =
+            |found: &[Deployed]| found.len() >= LISTED && found.iter().any(Deployed::may_be_live);
+        let newest = newest_deployments(session, &service, &environment, is_enough)?;
+        let (mut live, mut deployments) = (None, Vec::new());
+        for (place, deployed) in newest.iter().enumerate() {
+            let is_live = live.is_none() && deployed.may_be_live();
+            if place >= LISTED && !is_live {
+                continue;
             }
-            let (entry, time) = (entry.index(), entry.time());
-            deployments.push(Deployed { entry, time, revision: body.revision.clone(), word });
+            let Some(listed) = listed(desk, points, deployed)? else { continue };
+            live = live.or_else(|| is_live.then(|| listed.clone()));
+            deployments.push(listed);
         }
         let known = policy.filter(|policy| {
             policy.service(&service).is_some() && policy.environment(&environment).is_ok()
@@ -132,10 +156,8 @@ impl Live {
             }
             _ => None,
         };
-        let nothing = || (Word::plain("NOTHING"), "nothing is deployed".to_owned());
-        let (word, said) = said.unwrap_or_else(nothing);
         let owed = points.debts().count();
-        Ok(Self { service, environment, mode, word, said, deployments, observed, owed })
+        Ok(Self { service, environment, mode, live, deployments, observed, owed })
     }
 
     fn section(&self, now: Timestamp) -> Markup {
@@ -145,14 +167,19 @@ impl Live {
             encoded(self.service.as_str()),
             encoded(self.environment.as_str())
         );
+        let word = self.live.as_ref().map_or(Word::plain("NOTHING"), |live| live.standing.word);
         html! {
             section.card {
-                h2 { (self.word) " " (Said(&title)) }
+                h2 { (word) " " (Said(&title)) }
                 p.lead {
-                    @if let Some(live) = self.deployments.iter().find(|one| one.word == self.word) {
-                        (commit(&live.revision)) ", " (ago(live.time, now)) ": "
+                    @match &self.live {
+                        Some(live) => {
+                            (commit(&live.revision)) ", " (ago(live.time, now)) ": "
+                            (Linked(&live.standing.said))
+                        }
+                        None if self.deployments.is_empty() => "nothing is deployed",
+                        None => "nothing is live: what was deployed failed, as was recorded",
                     }
-                    (Linked(&self.said))
                 }
                 @match self.mode {
                     Some(Mode::Observe) => p.faint {
@@ -172,7 +199,7 @@ impl Live {
                     ul.history aria-label=(format!("Newest deployments of {title}")) {
                         @for one in &self.deployments {
                             li {
-                                span.state.(super::parts::class(one.word.role)) { (one.word.text) }
+                                (state(one.standing.word))
                                 span.said {
                                     (deployment_link(one.entry)) " " (commit(&one.revision)) ", "
                                     (moment(one.time))
@@ -189,45 +216,67 @@ impl Live {
     }
 }
 
-/// What a deployment is: whether all before it was signed off, and if not, how it went ahead.
-fn standing(
+/// A deployment as it is listed; none for an entry that is none.
+fn listed(
     desk: &Desk,
-    said: &Deployment,
-    is_settled: bool,
-    outcome: Outcome,
-) -> Result<(Word, String), CliError> {
-    if outcome == Outcome::Failed {
-        return Ok((FAILED, "it failed, as was recorded".to_owned()));
+    points: &SettledPoints,
+    deployed: &Deployed,
+) -> Result<Option<Listed>, CliError> {
+    let Some(said) = deployed.said() else { return Ok(None) };
+    let (entry, time) = (deployed.entry().index(), deployed.entry().time());
+    let is_settled = points.all().iter().any(|point| point.entry.index == entry);
+    let standing = if !deployed.may_be_live() {
+        Standing::new(Word::caution("FAILED"), "it failed, as was recorded")
+    } else if is_settled {
+        settled(accepted_by(&desk.session, said)?)
+    } else {
+        unsettled(desk, said)?
+    };
+    Ok(Some(Listed { entry, time, revision: said.revision.clone(), standing }))
+}
+
+/// What everything before was signed off of, or accepted by a baseline.
+fn settled(baseline: Option<EntryIndex>) -> Standing {
+    let word = Word::good("YES");
+    match baseline {
+        None => Standing::new(word, "all that it brought is signed off"),
+        Some(entry) => {
+            let said = format!("it brought no change, accepted by the baseline, entry {entry}");
+            Standing { is_accepted: true, ..Standing::new(word, said) }
+        }
     }
-    if is_settled {
-        return Ok((Word::good("YES"), "all that it brought is signed off".to_owned()));
-    }
+}
+
+/// How something went ahead of which not all was signed off.
+fn unsettled(desk: &Desk, said: &Deployment) -> Result<Standing, CliError> {
     let Some(id) = said.decision else {
         return Ok(if said.overrides.is_empty() {
-            (Word::bad("NOT ASKED"), "nobody asked a gate, so it settles nothing".to_owned())
+            let why = "nobody asked a gate, so it settles nothing";
+            Standing::new(Word::bad("NOT ASKED"), why)
         } else {
-            (Word::bad("OVERRIDE"), "it went ahead by override, with no gate at hand".to_owned())
+            Standing::new(Word::bad("OVERRIDE"), "it went ahead by override, with no gate at hand")
         });
     };
     let entries = desk.session.entries_under([topics::statement(id)])?;
     let Some((entry, decision)) = entries.iter().find_map(decision) else {
-        return Ok((Word::bad("NOT ASKED"), "its decision is not in the ledger".to_owned()));
+        return Ok(Standing::new(Word::bad("NOT ASKED"), "its decision is not in the ledger"));
     };
     let why: Vec<_> = decision.reasons.iter().map(ToString::to_string).collect();
     let why = if why.is_empty() { String::new() } else { format!(": {}", why.join(", ")) };
     let at = entry.index();
     Ok(match (decision.verdict, decision.mode) {
-        (DecisionVerdict::Deny, Mode::Observe) => (
+        (DecisionVerdict::Deny, Mode::Observe) => Standing::new(
             Word::caution("WOULD REFUSE"),
             format!("the gate would have refused it, entry {at}{why}"),
         ),
         (DecisionVerdict::Deny, Mode::Enforce) if !decision.overrides.is_empty() => {
-            (Word::bad("OVERRIDE"), format!("denied and overridden, entry {at}{why}"))
+            Standing::new(Word::bad("OVERRIDE"), format!("denied and overridden, entry {at}{why}"))
         }
-        (DecisionVerdict::Deny, Mode::Enforce) => {
-            (Word::bad("NO"), format!("denied, and deployed all the same, entry {at}{why}"))
-        }
-        (DecisionVerdict::Allow, _) => (
+        (DecisionVerdict::Deny, Mode::Enforce) => Standing::new(
+            Word::bad("NO"),
+            format!("denied, and deployed all the same, entry {at}{why}"),
+        ),
+        (DecisionVerdict::Allow, _) => Standing::new(
             Word::caution("NOT SETTLED"),
             format!("it was allowed, entry {at}, and another came between"),
         ),

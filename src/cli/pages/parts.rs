@@ -67,6 +67,11 @@ pub(super) fn heading(word: Word, rest: &Markup) -> Markup {
     html! { h1 { (word) " " (rest) } }
 }
 
+/// A word that answers, of one thing among others.
+pub(super) fn state(word: Word) -> Markup {
+    html! { span.state.(class(word.role)) { (word.text) } }
+}
+
 /// One line of a verdict: a word for it, and what is said.
 pub(super) fn line(role: Role, state: &str, said: &Markup) -> Markup {
     html! {
