@@ -31,11 +31,11 @@ const LISTED: usize = 5;
 /// What is live everywhere.
 pub(crate) struct OverviewPage {
     now: Timestamp,
-    places: Vec<Live>,
+    places: Vec<Place>,
 }
 
 /// One place.
-struct Live {
+struct Place {
     service: ServiceName,
     environment: EnvironmentName,
     mode: Option<Mode>,
@@ -83,7 +83,7 @@ impl OverviewPage {
         let policy = policy.and_then(|version| Policy::parse(&version.text).ok());
         let mut found = Vec::new();
         for (service, environment) in places(desk, None, None)? {
-            found.push(Live::read(desk, policy.as_ref(), service, environment)?);
+            found.push(Place::read(desk, policy.as_ref(), service, environment)?);
         }
         Ok(Self { now, places: found })
     }
@@ -93,7 +93,7 @@ impl OverviewPage {
         let (word, rest) = self.answer();
         let main = html! {
             (heading(word, &html! { (rest) }))
-            @for live in &self.places { (live.section(self.now)) }
+            @for place in &self.places { (place.section(self.now)) }
             @if self.places.is_empty() {
                 p { "No gate was asked, and no deployment recorded." }
             }
@@ -124,7 +124,7 @@ impl OverviewPage {
     }
 }
 
-impl Live {
+impl Place {
     fn read(
         desk: &Desk,
         policy: Option<&Policy>,
