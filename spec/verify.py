@@ -1768,7 +1768,7 @@ class Case:
             "mode": mode, "overrides": overrides, "policy": self.policy_entry,
             "start": start and start["entry"]["index"],
             "newest": newest and newest["entry"]["index"],
-            "is_built": any(map(chains[0].builds, self.question["artifacts"]))}
+            "is_built": any(map(chains[0].counted_builds, self.question["artifacts"]))}
 
     # Section 9: overrides and debts.
 
@@ -2090,8 +2090,13 @@ class Chain:
                 if view.may(entry.by, "build", entry.index)
                 and entry.by in (builders or [entry.by])]
 
+    def counted_builds(self, digest):
+        """Those of them that give permission still."""
+        return [build for build in self.builds(digest)
+                if self.case.view.may(build.by, "build") and not build.is_leaked]
+
     def judge_artifacts(self):
-        case, view, found = self.case, self.case.view, set()
+        case, found = self.case, set()
         artifacts, is_required = case.question["artifacts"], self.service["artifact"] == "required"
         facts = {"service": case.service, "environment": case.environment, "authors": [],
                  "declared": None, "detected": None, "paths": {}, "collision": False,
@@ -2100,7 +2105,7 @@ class Chain:
             builds = self.builds(digest)
             sources = {(build.says["repository"], build.says["revision"]) for build in builds}
             contradicts = sources - {(self.service["repository"], case.question["revision"])}
-            counts = any(view.may(build.by, "build") and not build.is_leaked for build in builds)
+            counts = self.counted_builds(digest)
             sign_offs, rejects = self.listen({digest: None}, subject="artifact")
             found |= assess(self.policy, facts, sign_offs)["codes"].union(codes(
                 REJECTED=rejects, BUILD_CONTRADICTS=contradicts,
@@ -2191,6 +2196,8 @@ contained: change DIGEST, first REVISION, last REVISION
 """)
 RULES["step"] = lambda v: (ascends(unbase64(fact["path"]) for fact in v["facts"])
                            and ascends(map(unbase64, v["colliding"])))
+RULES["evidence"] = lambda v: distinct(
+    [(item["approved"], item["landed"], item["landing"]) for item in v["carried"]])
 RULES["cover"] = lambda v: ascends(tuple(c.values()) for c in v["contained"])
 
 
@@ -2250,10 +2257,15 @@ def read_entries(bundle, trust, view):
         for e in entries[1:]:
             known.join(e.seen["size"], bytes.fromhex(e.seen["root"]))
     with refused("ENTRY"):
+        *_, newest = [e for e in entries if e.index < evidence["size"]] or [None]
+        need(all(before.time <= e.time for before, e in itertools.pairwise(entries))
+             and (not newest or newest.time == evidence["newest_time"]
+                  or newest.time < evidence["newest_time"] and newest.index + 1 < evidence["size"]),
+             "times that fall")
         for e in entries:
             if e.kind != "governance":
-                need(len(e.signatures) == 1 and view.owner(e.key, e.index) == e.by,
-                     "several signatures, or a key of somebody else")
+                need(len(e.signatures) == 1 and view.signer(e.key, e.index) == e.by,
+                     "several signatures, or a key of somebody else, or revoked before")
                 need(view.keys[e.key].holds(e.pae, e.signatures[0]), "it does not verify")
                 e.is_leaked = any(since <= e.index for _, since in view.revocations[e.key])
     return entries, times
@@ -2285,8 +2297,14 @@ def verify_bundle(data, trust, now):
         start = find_start(evidence, points)
         check_chain(evidence, commits, start)
     with refused("START"):
+        for place in evidence["settled"]:
+            need(all(a["entry"]["index"] < b["entry"]["index"] and a["time"] <= b["time"]
+                     for a, b in itertools.pairwise(place["points"])), "points that do not ascend")
+            need(all(p["entry"]["index"] < evidence["size"] for p in place["points"][-1:]),
+                 "a point that the gate had not seen")
         for point in filter(None, [*points[-1:], start]):
-            check_point(point, (question["service"], environment), by_index, evidence["size"])
+            check_point(point, (question["service"], environment), by_index, view,
+                        evidence["size"])
     with refused("BLOB"):
         documents, covers = read_blobs(evidence, blobs)
     with refused("CARRIED"):
@@ -2310,15 +2328,15 @@ def verify_bundle(data, trust, now):
         need(not decision or all(said.get(k) == found.get(k) for k in (
             "verdict", "mode", "start", "newest", "policy", "reasons", "overrides", "cover")),
             f"it says {said}, and it is {found}")
-    start = None if found["start"] is None else start
-    is_late = trust.max_age is not None and now - question["time"] >= trust.max_age
+    is_late = trust.max_age is not None and abs(now - question["time"]) >= trust.max_age
     reasons = sorted(found["reasons"] + codes(
         UNATTESTED=not decision, QUORUM=not trust.quorum_holds(times), STALE=decision and is_late))
     report = {"answer": "NO" if reasons else "YES", "reasons": reasons,
               "proves": ("full" if is_full else "compact") + " verdict", "origin": trust.origin,
               "size": evidence["size"],
-              "lines": lines(evidence, commits, start, is_full, found["is_built"]),
+              "lines": lines(evidence, commits, start, is_full, found),
               "note": "ids of 40 digits are SHA-1, computed here without collision detection"}
+    start = None if found["start"] is None else start
     of_start = start and start["decision"] and by_index.get(start["decision"]["index"])
     return report, {"digest": sha256(data).hex(), "previous": evidence["previous"],
                     "question": question, "start": start, "decision": decision,
@@ -2379,6 +2397,8 @@ def find_start(evidence, points):
 def check_chain(evidence, commits, start):
     """Step 14: the steps lead from the start to the revision."""
     position, steps = evidence["position"], evidence["steps"]
+    need(all(name in step["commits"] and len(commits[name].parents) > 1
+             for step in steps_of(evidence) for name in step["mechanical"]), "no merge")
     if position in ("behind", "unrelated"):
         need(not steps, "steps without a chain")
         return
@@ -2401,8 +2421,8 @@ def check_chain(evidence, commits, start):
     need(at == evidence["question"]["revision"], "another revision")
 
 
-def check_point(point, place, by_index, size):
-    """Step 15."""
+def check_point(point, place, by_index, view, size):
+    """Step 15: what a point says, who signed it, and with which key."""
     entry, named = by_index.get(point["entry"]["index"]), point["decision"]
     need(entry and entry.index < size and entry.time == point["time"]
          and entry.hash.hex() == point["entry"]["leaf"], "a point that is not there")
@@ -2422,6 +2442,8 @@ def check_point(point, place, by_index, size):
          and decision.says["cover"] == point["cover"], "no deployment of it")
     need(all((said["service"], said["environment"]) == place and same(said, point, *RELEASE)
              for said in (says, decision.says)), "a point of something else")
+    need(all(view.may(e.by, duty, e.index) and not e.is_leaked
+             for e, duty in ((entry, "deploy"), (decision, "decide"))), "without duty or key")
 
 
 def read_blobs(evidence, blobs):
@@ -2509,9 +2531,13 @@ def check_full(evidence, documents, objects):
     need(rows == documents[evidence["difference"]], "the steps do not add up")
 
 
-def lines(evidence, commits, start, is_full, is_built):
-    """What each line rests on, where anything of it is there."""
+def lines(evidence, commits, start, is_full, found):
+    """What each line rests on, where anything of it is there; `found` is the verdict."""
     steps, carried = evidence["steps"], evidence["carried"]
+    has_start = found["start"] is not None
+    is_plain = not any(step["mechanical"] for step in steps)
+    is_whole = not any(item["sides"] for item in carried)
+    earlier = any(evidence[name] for name in ("cover", "covers", "start_changes", "returning"))
     known, is_complete = {start["revision"]} if start else set(), not evidence["whole"]
     for step in steps:
         known.update(step["commits"])
@@ -2519,13 +2545,14 @@ def lines(evidence, commits, start, is_full, is_built):
     is_there, is_off = steps_of(evidence), evidence["position"] not in ("linear", "from_root")
     table = [
         ("ENTRIES GOVERNANCE SIGN_OFFS", True, True), ("DECISION", True, evidence["decision"]),
-        ("CHAIN AUTHORS", True, steps), ("BROUGHT_IN", is_complete, is_there),
+        ("CHAIN", True, steps), ("AUTHORS", is_plain, steps), ("BROUGHT_IN", is_complete, is_there),
         ("CHANGES DIFFERENCE FACTS", is_full, is_there), ("MERGES", False, is_there),
-        ("POSITION", False, is_off), ("CARRIED", True, carried), ("GROUND", False, carried),
-        ("START", True, start), ("ARTIFACTS", False, is_built),
+        ("POSITION", False, is_off), ("CARRIED", is_whole, carried), ("GROUND", False, carried),
+        ("START", True, has_start), ("EARLIER", False, earlier),
+        ("ARTIFACTS", False, found["is_built"]),
         ("NO_REJECT NO_WITHDRAWAL NO_REVOCATION NO_DEMOTION NEWEST_POLICY", False, True),
         ("NO_DECLARATION NOT_SPENT NO_DEBT NEWEST_START TIME COMPLETE", False, True),
-        ("BEFORE", False, start)]
+        ("BEFORE", False, has_start)]
     return [{"code": code, "rests": "proved" if is_proved else "attested"}
             for codes, is_proved, there in table if there for code in codes.split()]
 

@@ -10,7 +10,7 @@ use crate::base::limits::BUNDLE_BYTES_MAX;
 use crate::base::name::Revision;
 use crate::base::position::EntryIndex;
 use crate::change::carry::{CarryContents, Certificate};
-use crate::change::{Content, Document};
+use crate::change::{Content, Document, Side};
 use crate::git::{GitError, Range, Repository, ShowError, ShownObjects};
 use crate::ledger::topics;
 use crate::session::{Session, SessionError};
@@ -18,7 +18,8 @@ use crate::statement::Says;
 use crate::statement::commitment::EmailSalt;
 use crate::statement::governance::EntryReference;
 use crate::verify::bundle::{
-    Attestation, Bundle, Bytes, Draft, Given, Hash, Rebuilt, ShownLeaf, TamperCode, Tampered, draft,
+    Attestation, Bundle, Bytes, Claims, Draft, Given, Hash, Rebuilt, ShownLeaf, TamperCode,
+    Tampered, draft,
 };
 use crate::verify::{CarriedTo, Question, StepEvidence, VerifiedEntry};
 use crate::view::View;
@@ -203,22 +204,39 @@ pub fn fill_bundle(
 }
 
 /// Holds what a bundle claims of git objects against a repository that has them: chain, documents,
-/// what is opaque, linked or collides, and who wrote merges.
+/// what is opaque, linked or collides, who wrote merges, what is live, and what certificates take
+/// from the landed tree. Without commits it has no salt.
 ///
 /// # Errors
 /// [`Tampered`] inside where the repository says otherwise; [`GitError`] where it cannot tell.
 pub fn prove_from(
     repository: &Repository,
     rebuilt: &Rebuilt,
-    salt: &EmailSalt,
+    claims: &Claims,
+    salt: Option<&EmailSalt>,
 ) -> Result<Result<(), Tampered>, GatherError> {
     let question = &rebuilt.question;
     let points = rebuilt.view.starts(&question.service, &question.environment);
-    let Placed { position, commits, .. } = place(repository, points.all(), &question.revision)?;
+    let Placed { position, commits, live } = place(repository, points.all(), &question.revision)?;
     let wrong = |what: &str| Ok(Err(Tampered::new(TamperCode::Repository, what)));
     if position != rebuilt.position {
         return wrong("the revision lies otherwise to what is settled");
     }
+    if live.map(|live| live.document).as_ref() != rebuilt.live().map(|live| &live.document) {
+        return wrong("what is live, and the start has not, is something else");
+    }
+    for carried in &claims.carried {
+        for claim in &carried.sides {
+            let found = repository.side(&carried.landing, &claim.path.0)?;
+            if Side::parse(claim.side.as_bytes()) != Some(found) {
+                return wrong("what landed has something else where a certificate says what");
+            }
+        }
+    }
+    let Some(salt) = salt else {
+        let is_none = commits.is_empty() && rebuilt.steps.is_empty() && rebuilt.whole.is_none();
+        return if is_none { Ok(Ok(())) } else { wrong("it shows no commits, and there are some") };
+    };
     let mut steps = evidence_of_salt(salt, repository, repository.steps(&commits)?)?;
     note_colliding(repository, &mut steps)?;
     if !same(&steps, &rebuilt.steps) {

@@ -76,6 +76,9 @@ fn lie(
     };
     let mut draft = draft_bundle(&session, &repository, &judged).unwrap();
     draft.claims.entries.retain(|entry| honest.covers(*entry) || *entry == index || keeps(*entry));
+    // Of times it need not lie.
+    let newest = EntryIndex::new(draft.claims.size.get() - 1);
+    draft.claims.newest_time = session.entry(newest).unwrap().time();
     let gate = key(&stage.root, "gate");
     let signature = gate.sign(&attested_message(&draft.claims)).unwrap();
     let attestation = Attestation::new(gate.public_key().fingerprint(), &signature);

@@ -397,6 +397,13 @@ def assessments(program, count, seed):
 BUNDLES = os.path.join(SPEC, "vectors", "bundle")
 
 
+def read_answer(status, text):
+    """What both say of bundles: exit status, answers, reasons, and what each line rests on."""
+    files = json.loads(text)["files"] if text.strip() else []
+    return status, [(r["answer"], r.get("reasons")) for r in files], [
+        (line["code"], line["rests"]) for r in files for line in r.get("lines") or ()]
+
+
 def places(value, path=()):
     """Every place in a JSON value, with the path that leads there."""
     yield path
@@ -443,8 +450,7 @@ def bundles(program, count, seed):
             path = write(folder, "file", data)
             arguments = [path, "--trust", os.path.join(BUNDLES, f"{name}.toml"), "--json"]
             one, other = mine(*arguments), theirs(program, "verify", *arguments, home=folder)
-            answers = [(status, [(r["answer"], r.get("reasons")) for r in json.loads(text)["files"]]
-                        if text.strip() else None) for status, text in (one, other)]
+            answers = [read_answer(*given) for given in (one, other)]
             tally.compare(*answers, (name, data[-3000:]))
     return tally.end()
 
@@ -458,8 +464,7 @@ def made(what, make, program, count, seed):
             path, root = write(folder, "file", data), write(folder, "trust.toml", trust)
             arguments = [path, "--trust", root, "--json"]
             one, other = mine(*arguments), theirs(program, "verify", *arguments, home=folder)
-            answers = [(status, [(r["answer"], r.get("reasons")) for r in json.loads(text)["files"]]
-                        if text.strip() else None) for status, text in (one, other)]
+            answers = [read_answer(*given) for given in (one, other)]
             tally.compare(*answers, number)
             tally.reasons(answers[1])
     return tally.end()

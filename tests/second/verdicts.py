@@ -60,7 +60,8 @@ def policy(random_):
 
 def member(random_, name):
     kind = MEMBERS[name]
-    duties = [duty for duty in DUTIES[kind] if random_.random() < 0.8]
+    kept = 0.98 if kind == "service" else 0.8
+    duties = [duty for duty in DUTIES[kind] if random_.random() < kept]
     duties = [duty for duty in verify.DUTIES if duty in duties]
     return {"set_member": {"member": name, "kind": kind} | maybe(random_, 0.6, {
         "level": random_.choice(["low", "high"]), "teams": ["sre"]}) | (
@@ -152,7 +153,9 @@ class Chain:
             made.append(rows)
             further = [self.commit([]) for _ in range(random_.choice([0, 0, 1]))]
             commit = self.commit([at, *further])
-            mechanical = sorted(c for c in [commit, *further] if random_.random() < 0.15)
+            # Who merges nothing is refused, as is who brings in nothing.
+            mechanical = sorted(c for c in [commit, *further] if random_.random() < (
+                0.3 if further and c == commit else 0.01))
             self.steps.append({"commit": commit, "parent": at, "document": self.add(rows),
                                "commits": [commit, *further]} | (
                                    {"mechanical": mechanical} if mechanical else {}))

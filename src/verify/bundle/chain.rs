@@ -4,13 +4,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::claims::{Claims, PointClaim, PositionWord, StepClaim};
+use super::rebuild::CommitsOf;
 use super::shown::Shown;
 use super::{TamperCode, Tampered, ensure};
 use crate::base::name::{EnvironmentName, Revision};
 use crate::change::CommitFacts;
 use crate::statement::Says;
 use crate::statement::governance::{Accepted, Operation};
-use crate::statement::words::{DecisionVerdict, Outcome};
+use crate::statement::words::{DecisionVerdict, Duty, Outcome};
 use crate::view::{SettledPoint, View};
 
 /// The environment whose points a chain starts from: its own, or its group's.
@@ -60,8 +61,18 @@ impl<'a> Starts<'a> {
         self.points.iter().position(|point| point.entry == start.entry)
     }
 
-    /// Step 15: the newest point and the start are what their entries say.
+    /// Step 15: points ascend, and the newest and the start are what their entries say.
     pub(super) fn check(&self, claims: &Claims, shown: &Shown<'_>) -> Result<(), Tampered> {
+        for place in &claims.settled {
+            let ascend = place.points.is_sorted_by(|one, other| {
+                one.entry.index < other.entry.index && one.time <= other.time
+            });
+            let newest = place.points.last();
+            let seen = newest.is_none_or(|point| claims.size.covers(point.entry.index));
+            ensure(ascend && seen, TamperCode::Start, || {
+                format!("the settled points of {} do not follow each other", place.environment)
+            })?;
+        }
         for point in self.points.last().into_iter().chain(self.start) {
             check_point(claims, &self.environment, &PointClaim::from(point), shown)?;
         }
@@ -72,9 +83,13 @@ impl<'a> Starts<'a> {
     pub(super) fn check_chain(
         &self,
         claims: &Claims,
-        facts: &[Vec<CommitFacts>],
+        (facts, facts_of_whole): &CommitsOf,
     ) -> Result<bool, Tampered> {
         let wrong = |what: &str| Err(Tampered::new(TamperCode::Chain, what));
+        let steps = claims.steps.iter().zip(facts);
+        for (step, facts) in steps.chain(claims.whole.iter().zip(facts_of_whole)) {
+            check_mechanical(step, facts)?;
+        }
         if let Some(whole) = &claims.whole {
             let newest = self.points.last().and_then(|point| point.revision.as_ref());
             if whole.commit != claims.question.revision || whole.parent.as_ref() != newest {
@@ -113,6 +128,20 @@ impl<'a> Starts<'a> {
             Ok(is_complete)
         } else {
             wrong("the chain does not end at the revision")
+        }
+    }
+}
+
+/// Only who merges may have written nothing.
+fn check_mechanical(step: &StepClaim, facts: &[CommitFacts]) -> Result<(), Tampered> {
+    let is_merge = |commit: &&Revision| {
+        facts.iter().any(|facts| facts.id == **commit && facts.parents.len() > 1)
+    };
+    match step.mechanical.iter().find(|commit| !is_merge(commit)) {
+        None => Ok(()),
+        Some(commit) => {
+            let what = format!("{} is no merge of step {}", commit.short(), step.commit.short());
+            Err(Tampered::new(TamperCode::Chain, what))
         }
     }
 }
@@ -206,6 +235,8 @@ fn check_point(
                     && decided.verdict == DecisionVerdict::Allow
                     && decided.cover == point.cover
                     && named.index < index
+                    && shown.had_duty(index, Duty::Deploy, claims.size)
+                    && shown.had_duty(named.index, Duty::Decide, claims.size)
             }
             _ => false,
         };

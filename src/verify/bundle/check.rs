@@ -181,7 +181,7 @@ pub fn check(bundle: &Bundle, trust: &TrustRoot, now: Timestamp) -> Result<Check
     let places = claims.settled.iter().map(|place| (place.environment.clone(), settled(place)));
     shown.view.attest(claims.newest_time, &claims.question.service, places);
     let (blobs, objects) = (Blobs::read(bundle)?, Objects::read(bundle)?);
-    let (facts, facts_of_whole) = commits(claims, &objects)?;
+    let facts = commits(claims, &objects)?;
     let view = shown.view.clone();
     let starts = Starts::find(claims, &view)?;
     let is_complete = starts.check_chain(claims, &facts)?;
@@ -190,8 +190,8 @@ pub fn check(bundle: &Bundle, trust: &TrustRoot, now: Timestamp) -> Result<Check
         claims,
         blobs: &blobs,
         salt: salt.as_ref(),
-        facts: &facts,
-        facts_of_whole: facts_of_whole.as_ref(),
+        facts: &facts.0,
+        facts_of_whole: facts.1.as_ref(),
     };
     let entries = std::mem::take(&mut shown.verified);
     let mut rebuilt = rebuild(&sources, shown.view, entries, starts.at())?;
@@ -218,7 +218,8 @@ pub fn check(bundle: &Bundle, trust: &TrustRoot, now: Timestamp) -> Result<Check
     };
     let lines = lines(&told);
     let is_old = |decided: &Decided| {
-        trust.max_age().is_some_and(|max_age| now.since(decided.time) >= max_age)
+        let apart = now.since(decided.time).max(decided.time.since(now));
+        trust.max_age().is_some_and(|max_age| apart >= max_age)
     };
     Ok(Checked {
         is_stale: decided.as_ref().is_some_and(is_old),

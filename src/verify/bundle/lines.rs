@@ -48,6 +48,8 @@ pub enum LineCode {
     Position,
     /// The artifacts were built from the revision.
     Artifacts,
+    /// What earlier decisions covered.
+    Earlier,
     /// No reject stands.
     NoReject,
     /// No sign-off was withdrawn.
@@ -95,6 +97,7 @@ impl LineCode {
             Self::Start => "START",
             Self::Position => "POSITION",
             Self::Artifacts => "ARTIFACTS",
+            Self::Earlier => "EARLIER",
             Self::NoReject => "NO_REJECT",
             Self::NoWithdrawal => "NO_WITHDRAWAL",
             Self::NoRevocation => "NO_REVOCATION",
@@ -140,6 +143,7 @@ impl LineCode {
                 | Self::Facts
                 | Self::Merges
                 | Self::Position
+                | Self::Carried
         )
     }
 }
@@ -249,7 +253,8 @@ fn positive(told: &Told<'_>, lines: &mut Vec<Line>) {
     let steps = rebuilt.steps.len();
     if steps > 0 {
         say(LineCode::Chain, true, format!("{steps} commits lead from the start to the revision"));
-        say(LineCode::Authors, true, "what the commits say of authors and AI".to_owned());
+        let is_plain = claims.steps.iter().all(|step| step.mechanical.is_empty());
+        say(LineCode::Authors, is_plain, "what the commits say of authors and AI".to_owned());
     }
     if steps > 0 || rebuilt.whole.is_some() {
         let is_complete = is_complete && rebuilt.whole.is_none();
@@ -260,11 +265,13 @@ fn positive(told: &Told<'_>, lines: &mut Vec<Line>) {
         say(LineCode::Merges, false, "colliding paths, and merges that wrote nothing".to_owned());
     }
     if claims.position != PositionWord::Linear && claims.position != PositionWord::FromRoot {
-        say(LineCode::Position, false, "how it lies to what is settled".to_owned());
+        let text = "how it lies to what is settled, and what it has not of that";
+        say(LineCode::Position, false, text.to_owned());
     }
     if !rebuilt.carried().is_empty() {
         let carried = rebuilt.carried().len();
-        say(LineCode::Carried, true, format!("{carried} changes are carried, by certificates"));
+        let is_whole = claims.carried.iter().all(|one| one.sides.is_empty());
+        say(LineCode::Carried, is_whole, format!("{carried} changes are carried, by certificates"));
         say(LineCode::Ground, false, "they were read on what the branch had".to_owned());
     }
     if let Some(start) = &verdict.start {
@@ -274,6 +281,11 @@ fn positive(told: &Told<'_>, lines: &mut Vec<Line>) {
             true,
             format!("{} was {what} in entry {}", named(start), start.entry.index),
         );
+    }
+    let covers = !claims.covers.is_empty() || claims.cover.is_some();
+    if covers || !claims.start_changes.is_empty() || !claims.returning.is_empty() {
+        let text = "what earlier decisions covered, and when it was deployed";
+        say(LineCode::Earlier, false, text.to_owned());
     }
     for artifact in &verdict.artifacts {
         let builders: BTreeSet<_> =
@@ -291,7 +303,7 @@ fn positive(told: &Told<'_>, lines: &mut Vec<Line>) {
 
 fn negative(told: &Told<'_>, lines: &mut Vec<Line>) {
     for (code, text) in [
-        (LineCode::NoReject, "no reject stands that is not shown"),
+        (LineCode::NoReject, "no reject stands that is not shown, nor on runs that are not"),
         (LineCode::NoWithdrawal, "no sign-off was withdrawn"),
         (LineCode::NoRevocation, "no key was revoked"),
         (LineCode::NoDemotion, "nobody was demoted or left"),

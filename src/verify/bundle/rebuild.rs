@@ -79,6 +79,12 @@ impl Rebuilt {
         &self.entries
     }
 
+    /// What is live and the start has not.
+    #[must_use]
+    pub const fn live(&self) -> Option<&Live> {
+        self.live.as_ref()
+    }
+
     /// What is carried.
     #[must_use]
     pub fn carried(&self) -> &[CarriedTo] {

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use super::claims::Claims;
 use super::wire::{Bundle, ShownLeaf};
 use super::{TamperCode, Tampered, ensure};
 use crate::base::digest::{RootHash, StatementId};
@@ -16,8 +17,10 @@ use crate::note::SignedNote;
 use crate::note::checkpoint::{Checkpoint, VerifiedCheckpoint};
 use crate::note::key::VerifierKey;
 use crate::note::quorum::Witnessed;
+use crate::roster::KeyStanding;
 use crate::statement::envelope::Envelope;
 use crate::statement::governance::EntryReference;
+use crate::statement::words::Duty;
 use crate::statement::{Says, Statement};
 use crate::verify::entry::VerifiedEntry;
 use crate::verify::trust::TrustRoot;
@@ -49,6 +52,16 @@ pub(super) struct Shown<'a> {
 }
 
 impl Shown<'_> {
+    /// Whether who signed an entry had a duty then, and their key has not leaked as of `size`.
+    pub(super) fn had_duty(&self, index: EntryIndex, duty: Duty, size: TreeSize) -> bool {
+        let roster = self.view.roster();
+        self.verified_at(index).is_some_and(|entry| {
+            let member = roster.member(entry.by(), index.size_after());
+            let is_good = |key| roster.standing(key, index, size) == KeyStanding::Good;
+            member.is_some_and(|member| member.has_duty(duty)) && entry.keys().iter().all(is_good)
+        })
+    }
+
     /// The verified entry at a position.
     pub(super) fn verified_at(&self, index: EntryIndex) -> Option<&VerifiedEntry> {
         let at = self.verified.binary_search_by_key(&index, VerifiedEntry::index).ok()?;
@@ -68,12 +81,17 @@ pub(super) fn show<'a>(bundle: &'a Bundle, trust: &TrustRoot) -> Result<Shown<'a
     let witnessed = witnessed.map_err(Tampered::at(TamperCode::Witness))?;
     check_proofs(&entries, &checkpoint, size)?;
     check_forks(&entries, &checkpoint)?;
+    check_times(&bundle.evidence, &entries)?;
     let mut verified = Vec::with_capacity(entries.len() - governance);
     for parsed in entries.iter().filter(|one| !is_governance(one)) {
         let (envelope, statement) = (parsed.envelope.clone(), parsed.statement.clone());
         let (entry, time, roster) = (parsed.entry, parsed.time, view.roster());
         let entry = VerifiedEntry::verify_parsed(entry, time, envelope, statement, roster)
             .map_err(Tampered::at(TamperCode::Entry))?;
+        let signs = |key| roster.key(key).is_some_and(|record| record.signs_at(entry.index()));
+        ensure(entry.keys().iter().all(signs), TamperCode::Entry, || {
+            format!("entry {}: its key was revoked before", entry.index())
+        })?;
         if let Says::Approval(said) = &entry.statement().says
             && size.covers(entry.index())
         {
@@ -209,6 +227,18 @@ fn check_proofs(
             .map_err(|error| Tampered::new(TamperCode::Proof, format!("entry {index}: {error}")))?;
     }
     Ok(())
+}
+
+/// Step 8: a ledger's times do not fall.
+fn check_times(claims: &Claims, entries: &[Parsed<'_>]) -> Result<(), Tampered> {
+    let Claims { size, newest_time, .. } = *claims;
+    let newest = entries.iter().rfind(|one| size.covers(one.entry.index));
+    let is_it = |newest: &Parsed<'_>| {
+        let is_last = newest.entry.index.size_after() == size;
+        newest.time == newest_time || newest.time < newest_time && !is_last
+    };
+    let holds = entries.is_sorted_by_key(|one| one.time) && newest.is_none_or(is_it);
+    ensure(holds, TamperCode::Entry, || "the times of its entries fall".to_owned())
 }
 
 /// Step 7: every signer, too, saw one history (ATTACKS 34).

@@ -1,5 +1,6 @@
 //! The bytes of a bundle (`spec/bundle.md` sections 1 and 2): strict JSON in one spelling.
 
+use std::collections::BTreeSet;
 use std::io::{self, Write};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
@@ -179,7 +180,7 @@ pub enum BundleError {
     #[error("it is not written in its one form")]
     NotCanonical,
     /// A list that does not ascend, or says something twice.
-    #[error("{0} of the evidence do not ascend")]
+    #[error("{0} of the evidence do not ascend, or say something twice")]
     NotInOrder(&'static str),
     /// More than a bundle holds.
     #[error("more than {limit} {what}")]
@@ -240,6 +241,8 @@ fn check_order(claims: &Claims) -> Result<(), &'static str> {
     let settled = claims.settled.iter().map(|place| &place.environment);
     let returning = claims.returning.iter().map(|one| one.change);
     let steps = || claims.steps.iter().chain(&claims.whole);
+    let carried = claims.carried.iter().map(|one| (one.approved, one.landed, &one.landing));
+    let carried: BTreeSet<_> = carried.collect();
     let ordered = [
         ("settled", ascends(settled)),
         ("start_changes", ascends(claims.start_changes.iter())),
@@ -247,6 +250,7 @@ fn check_order(claims: &Claims) -> Result<(), &'static str> {
         ("mechanical", steps().all(|step| ascends(step.mechanical.iter()))),
         ("facts", steps().all(|step| ascends(step.facts.iter().map(|fact| &fact.path)))),
         ("colliding", steps().all(|step| ascends(step.colliding.iter()))),
+        ("carried", carried.len() == claims.carried.len()),
     ];
     ordered.into_iter().find(|(_, holds)| !holds).map_or(Ok(()), |(what, _)| Err(what))
 }

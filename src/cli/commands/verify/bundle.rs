@@ -19,7 +19,7 @@ use crate::note::SignedNote;
 use crate::note::checkpoint::Checkpoint;
 use crate::statement::Seen;
 use crate::verify::bundle::{
-    Bundle, Checked, Line, Rests, Since, TamperCode, Tampered, check, lineage,
+    Bundle, Checked, Claims, Line, Rests, Since, TamperCode, Tampered, check, lineage,
 };
 
 /// A bundle that was looked at.
@@ -73,18 +73,15 @@ impl Looked {
             }
         }
         if let Some(repository) = repository {
-            looked.prove(repository)?;
+            looked.prove(repository, &bundle.evidence)?;
         }
         Ok(looked)
     }
 
     /// What git objects show is proved from a repository that says the same.
-    fn prove(&mut self, repository: &Repository) -> Result<(), CliError> {
+    fn prove(&mut self, repository: &Repository, claims: &Claims) -> Result<(), CliError> {
         let Ok(checked) = &self.outcome else { return Ok(()) };
-        let proved = match checked.salt() {
-            Some(salt) => prove_from(repository, checked.rebuilt(), salt)?,
-            None => Ok(()),
-        };
+        let proved = prove_from(repository, checked.rebuilt(), claims, checked.salt())?;
         let checked = (**checked).clone();
         self.outcome = proved.map(|()| Box::new(checked.proved_from_repository()));
         Ok(())
