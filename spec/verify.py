@@ -2302,6 +2302,8 @@ def verify_bundle(data, trust, now):
                      for a, b in itertools.pairwise(place["points"])), "points that do not ascend")
             need(all(p["entry"]["index"] < evidence["size"] for p in place["points"][-1:]),
                  "a point that the gate had not seen")
+            need({p["entry"]["index"] for p in place["points"]}.isdisjoint(
+                o["entry"]["index"] for o in place["owed"]), "a debt that began with a point")
         for point in filter(None, [*points[-1:], start]):
             check_point(point, (question["service"], environment), by_index, view,
                         evidence["size"])

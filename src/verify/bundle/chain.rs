@@ -8,6 +8,7 @@ use super::rebuild::CommitsOf;
 use super::shown::Shown;
 use super::{TamperCode, Tampered, ensure};
 use crate::base::name::{EnvironmentName, Revision};
+use crate::base::position::EntryIndex;
 use crate::change::CommitFacts;
 use crate::statement::Says;
 use crate::statement::governance::{Accepted, Operation};
@@ -68,8 +69,11 @@ impl<'a> Starts<'a> {
                 one.entry.index < other.entry.index && one.time <= other.time
             });
             let newest = place.points.last();
+            let points = place.points.iter().map(|point| point.entry.index);
+            let points: BTreeSet<EntryIndex> = points.collect();
+            let is_apart = place.owed.iter().all(|owed| !points.contains(&owed.entry.index));
             let seen = newest.is_none_or(|point| claims.size.covers(point.entry.index));
-            ensure(ascend && seen, TamperCode::Start, || {
+            ensure(ascend && seen && is_apart, TamperCode::Start, || {
                 format!("the settled points of {} do not follow each other", place.environment)
             })?;
         }
