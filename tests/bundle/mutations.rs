@@ -1,6 +1,7 @@
 //! Mutations that know the structure: each gives its own code, and none is accepted.
 
 use countersign::base::position::{EntryIndex, TreeSize};
+use countersign::base::time::Timestamp;
 use countersign::key::{Signature, Signer as _};
 use countersign::statement::governance::{Operation, SetMember};
 use countersign::statement::words::{Duty, MemberKind};
@@ -198,6 +199,22 @@ fn of_parts(tried: &mut Tried<'_>, older: &Bundle) {
     });
     tried.signed("a step that does not follow", Code::Chain, |b| {
         b.evidence.steps[0].parent = None;
+    });
+    tried.signed("who merged nothing, as a merge that wrote nothing", Code::Chain, |b| {
+        b.evidence.steps[0].mechanical = b.evidence.steps[0].commits.clone();
+    });
+    tried.signed("a commit of nobody, as a merge", Code::Chain, |b| {
+        b.evidence.steps[0].mechanical = vec!["f".repeat(40).parse().unwrap()];
+    });
+    tried.signed("an older point, settled lately and by nobody", Code::Start, |b| {
+        let points = &mut b.evidence.settled[0].points;
+        let mut invented = points[0].clone();
+        invented.entry.index = EntryIndex::new(0);
+        invented.time = Timestamp::from_milliseconds(u64::MAX >> 12);
+        points.insert(0, invented);
+    });
+    tried.signed("a newest time before that of an entry", Code::Entry, |b| {
+        b.evidence.newest_time = Timestamp::from_milliseconds(1);
     });
     tried.signed("no step at all", Code::Chain, |b| b.evidence.steps.clear());
     tried.signed("an older start", Code::Chain, |b| {

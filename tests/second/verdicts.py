@@ -134,6 +134,8 @@ class Ledger:
         owned = [holder for holder in (name, f"{name}2")
                  if self.view.owner(verify.Key(key_line(holder)).name) == name
                  and not self.view.is_revoked(verify.Key(key_line(holder)).name)]
+        if self.random.random() < 0.02:  # revoked, perhaps: admission would not let it in
+            owned = [name]
         return self.random.choice(owned) if owned else None
 
 
