@@ -5,6 +5,7 @@
 use std::os::unix::fs::symlink;
 use std::path::Path;
 
+use countersign::base::digest::ContentDigest;
 use countersign::base::name::Revision;
 use countersign::git::Repository;
 
@@ -200,6 +201,35 @@ fn what_does_not_continue_what_is_live() {
     git(&repository, &["checkout", "-q", "--orphan", "elsewhere"]);
     commit(&repository, "src/c", "1\n", "Begin again");
     says_what_the_gate_said(&stage, "unrelated", &["NO"]);
+}
+
+/// A gate that leaves out what would be undone is believed, and caught by whoever has the
+/// repository.
+#[test]
+fn what_is_live_is_proved_from_a_repository() {
+    let stage = Stage::new("live-left-out");
+    let repository = stage.repository();
+    let before = head(&repository);
+    let live = stage.commit("src/a", "1\n");
+    stage.approve("ada", &live);
+    stage.gate("begun.bundle", &["--", "true"]).expect(0, &["YES"]);
+    git(&repository, &["checkout", "-q", "-b", "hotfix", before.as_str()]);
+    let parted = commit(&repository, "src/b", "1\n", "Mend what is live");
+    stage.approve("ada", &parted);
+    stage.gate("honest.bundle", &[]).expect(0, &["YES"]);
+    let mut lie = stage.bundle("honest.bundle");
+    let live = lie.evidence.live.take().unwrap();
+    let known: Vec<_> = lie.evidence.steps.iter().map(|step| step.document).collect();
+    if !known.contains(&live.document) {
+        let name = ContentDigest::from_bytes(*live.document.as_bytes());
+        lie.blobs.retain(|blob| ContentDigest::of(&blob.0) != name);
+    }
+    stage.sign(&mut lie);
+    std::fs::write(stage.file("lie.bundle"), lie.to_bytes()).unwrap();
+    let place = repository.to_str().unwrap();
+    stage.verify("lie.bundle", &[]).expect(0, &["YES"]);
+    stage.verify("lie.bundle", &["--repo", place]).expect(3, &["REPOSITORY", "what is live"]);
+    stage.verify("honest.bundle", &["--repo", place]).expect(0, &["YES"]);
 }
 
 /// A repository that is another, or has only some of the commits, proves nothing, and says so.
