@@ -716,10 +716,10 @@ def verify_proof(proof, known, older=None):
     """proof.md section 5: a report of what a file proves. A proof of growth may start at the older
     checkpoint that `--since` names; any other file may bring the key that signed that."""
     trust, note, leaf = known.trust, proof.checkpoint, None
+    need(note.origin == trust.origin, f"it is of {note.origin}: name its trust root")
     if older and proof.proves == "growth":
         known.join_older(older)
     report = {"proves": proof.proves, "checkpoint": {"size": note.size, "root": note.root.hex()}}
-    need(note.origin == trust.origin, f"it is of {note.origin}: name its trust root")
     if proof.proves == "entry":
         need(proof.extra, "no leaf in the extra line")
         with refused("what it holds is no entry"):
@@ -2232,7 +2232,7 @@ def read_entries(bundle, trust, view):
         need(evidence["entries"] == [e.index for e in entries], "other entries")
         need(ascends(evidence["entries"]), "entries that do not ascend")
     with refused("OTHER_LEDGER"):
-        need(entries and entries[0].index == 0, "no entry 0")
+        need(entries and entries[0].index == 0 and not entries[0].ledger, "no entry 0")
         need(entries[0].hash.hex() == trust.ledger == evidence["ledger"], "another entry 0")
         for before, e in itertools.pairwise(entries):
             need(e.ledger == trust.ledger, "for another ledger")
@@ -2304,6 +2304,8 @@ def verify_bundle(data, trust, now):
                  "a point that the gate had not seen")
             need({p["entry"]["index"] for p in place["points"]}.isdisjoint(
                 o["entry"]["index"] for o in place["owed"]), "a debt that began with a point")
+        need(all(at is None or at < evidence["size"] for c in evidence["covers"] for at in (
+            c["landed"], c["ended"], c["deployed"] and c["deployed"]["entry"])), "a later cover")
         for point in filter(None, [*points[-1:], start]):
             check_point(point, (question["service"], environment), by_index, view,
                         evidence["size"])
@@ -2598,6 +2600,7 @@ def reports_on(contents, trust, since, now):
     files, older = contents, None
     if not are_bundles:
         files = list(map(Proof, contents))
+        need(all(file.checkpoint.origin == trust.origin for file in files), "another ledger's")
         older = Proof(pathlib.Path(since).read_bytes()).checkpoint if since else None
     need(not since or older or re.fullmatch("baseline|#?[0-9]{1,16}", since), "since which entry?")
     for file in files:

@@ -172,8 +172,7 @@ fn of_decision(tried: &mut Tried<'_>, older: &Bundle) {
     });
     tried.signed("another time", Code::Decision, |b| {
         let time = b.evidence.question.time;
-        b.evidence.question.time =
-            countersign::base::time::Timestamp::from_milliseconds(time.milliseconds() + 1);
+        b.evidence.question.time = Timestamp::from_milliseconds(time.milliseconds() + 1);
     });
     tried.signed("another environment", Code::Decision, |b| {
         b.evidence.question.environment = "staging".parse().unwrap();

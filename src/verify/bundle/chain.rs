@@ -77,6 +77,14 @@ impl<'a> Starts<'a> {
                 format!("the settled points of {} do not follow each other", place.environment)
             })?;
         }
+        let of_covers = claims.covers.iter().flat_map(|one| {
+            let deployed = one.deployed.as_ref().map(|deployed| deployed.entry);
+            [deployed, one.landed, one.ended]
+        });
+        let is_seen = of_covers.flatten().all(|entry| claims.size.covers(entry));
+        ensure(is_seen, TamperCode::Start, || {
+            "a cover is of a deployment that the gate had not seen".to_owned()
+        })?;
         for point in self.points.last().into_iter().chain(self.start) {
             check_point(claims, &self.environment, &PointClaim::from(point), shown)?;
         }
