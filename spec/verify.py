@@ -25,7 +25,7 @@ read all of it: who stops behind a section, of about so many lines, knows how on
                                                               else has seen it there
     Change documents            change.md                230  tells what a hash is of; what carries
     Policy                      policy.md                305  asks a policy what a change needs
-    Marks of AI assistance      marks.md                  75  reads assistance out of a commit
+    Marks of AI assistance      marks.md                  95  reads assistance out of a commit
     Governance                  ledger.md 12             200  tells who could do what, and when
     The verdict                 verdict.md               575  decides on evidence
     Bundles                     bundle.md                405  tells what of the evidence is proved
@@ -964,29 +964,34 @@ def read_tree(data, id_bytes=20):
     return entries
 
 
+BLANK = b" \t\n\x0c\r"  # white space
+
+
 def identity(text):
-    """Steps and chains: name and address; None: there is no address."""
-    match = re.match(rb"([^<]*)<([^>]*)>", text)
-    return match and (match[1].strip(b" \t"), match[2].strip(b" \t"))
+    """Steps and chains: name and address, which may be empty."""
+    name, _, rest = text.partition(b"<")
+    return name.strip(BLANK), rest.partition(b">")[0].strip(BLANK)
 
 
 def co_authors(message):
     """Steps and chains (p): any line that begins with the key and a colon."""
-    named = re.findall(rb"(?im)^co-authored-by[ \t]*:([^\n]*)", message)
-    return list(filter(None, [identity(value.strip(b" \t\r\n\x0b\x0c")) for value in named]))
+    named = re.findall(rb"(?im)^co-authored-by[ \t\x0c\r]*:([^\n]*)", message)
+    return [identity(value.strip(BLANK)) for value in named]
 
 
 class Commit:
-    """Rule 5."""
+    """Rule 5, of a commit whose id has so many digits."""
 
-    def __init__(self, data):
-        head, _, self.message = data.partition(b"\n\n")
-        oid = rb"[0-9a-f]{40}|[0-9a-f]{64}"
-        match = re.match(rb"tree (%s)\n((?:parent (?:%s)\n)*)author ([^\n]*)\n"
-                         rb"committer ([^\n]*)(?:\n|\Z)" % (oid, oid), head)
+    def __init__(self, data, digits):
+        head, blank, self.message = data.partition(b"\n\n")
+        head += b"\n" if blank else b""
+        oid = rb"[0-9a-f]{%d}" % digits
+        match = re.match(rb"tree (%s)\n((?:parent %s\n)*)author ([^\n]*)\n"
+                         rb"committer ([^\n]*)\n" % (oid, oid), head)
         need(match and len(data) <= MIB and b"\0" not in head, "not a commit", Tampered)
-        again = re.search(rb"^(tree|parent|author|committer)( |$)", head[match.end():], re.M)
-        need(not again, "a header twice", Tampered)
+        again = re.search(rb"^(tree|parent|author|committer) ", head[match.end():], re.M)
+        signatures = re.findall(rb"^gpgsig " if digits == 40 else rb"^gpgsig-sha256 ", head, re.M)
+        need(not again and len(signatures) <= 1, "a header twice", Tampered)
         self.tree, self.parents = match[1].decode(), match[2].decode().split()[1::2]
         need(len(self.parents) <= 1000, "too many parents", Tampered)
         self.author, self.committer = identity(match[3]), identity(match[4])
@@ -1310,21 +1315,17 @@ def marks():
     for line in pathlib.Path(__file__).with_name("marks.tsv").read_bytes().splitlines():
         if line.strip() and not line.startswith(b"#"):
             kind, value, *_ = line.split(b"\t")
-            rows.setdefault(kind.decode(), []).append(re.escape(value))
+            ends = rb"(?![a-z\x80-\xff])" if value[-1:].isalnum() else b""  # as a whole word
+            rows.setdefault(kind.decode(), []).append(re.escape(value) + ends)
     any_of = {kind: b"(?:%s)" % b"|".join(values) for kind, values in rows.items()}
     github = rb"(?:[0-9]+\+)?%s@users\.noreply\.github\.com" % any_of["github"]
-    model = rb"(?:\S*[0-9]\S*|%s)(?=\s|\Z)" % any_of["follower"]
-    name, guarded = any_of["value"], any_of["value-guarded"]
-    guarded_said = rb"%s(?![a-z0-9])(?:\s*\Z| *[:/(\[<,+;@]| +%s)" % (guarded, model)
-    anchored = rb"https://[^ ]*#%s\Z" % any_of["anchor"]
-    head = rb"[\x80-\xff ]{0,16}"
+    head, robot = rb"(?! )[\x80-\xff ]{0,16}", "\U0001f916".encode()
     return {kind: re.compile(expression, re.S) for kind, expression in {
         **any_of,
         "tool": rb"%s|%s" % (any_of["address"], github),
-        "said-value": rb"%s(?![a-z0-9])|%s|%s" % (name, guarded_said, anchored),
-        "model": rb"(?:%s|%s) (?=.*[0-9])(?:\s*%s)+\s*\Z" % (name, guarded, model),
-        "line": rb"%s(?:%s|%s\Z)" % (head, any_of["body"], any_of["line"]),
-        "robot": rb" *%s *%s" % ("\U0001f916".encode(), any_of["robot"]),
+        "anchor": rb"https://[^ \t\n\x0c\r]*#%s\Z" % any_of["anchor"],
+        "line": rb"%s(?:%s|%s[ \t\x0c\r]*\Z)" % (head, any_of["body"], any_of["line"]),
+        "robot": rb"(?=%s)%s%s" % (robot, head, any_of["robot"]),
         "name-end": rb".*%s\Z" % any_of["name-end"]}.items()}
 
 
@@ -1335,43 +1336,68 @@ def tool_address(address):
     return found[0] if found else None
 
 
+def words(text):
+    return re.split(rb"[ \t\n\x0c\r,;:/()\[\]]", text)
+
+
+def is_model(word):
+    """Section 2: whether it is a model word."""
+    return re.search(rb"[0-9]", word) or marks()["follower"].fullmatch(word.lstrip(b"-"))
+
+
+def names_tool(value, with_model=False):
+    """Section 3, `value` and `value-guarded`; or step 3: the whole value is a name and a model."""
+    for kind in ("value", "value-guarded"):
+        if found := marks()[kind].match(value):
+            rest = value[found.end():]
+            after = rest.lstrip(BLANK)
+            if with_model:
+                holds = re.search(rb"[0-9]", rest) and all(map(is_model, filter(None, words(rest))))
+            else:
+                holds = (kind == "value" or not after or after[:1] in b":/([<,+;@"
+                         or is_model(words(after)[0]))
+            if holds:
+                return True
+    return not with_model and marks()["anchor"].match(value)
+
+
 def is_marked(key, value):
     """Section 4, step 3: whether a trailer is a mark."""
-    addresses = re.findall(rb"<([^<>]*@[^<>]*)>", value)
-    if re.fullmatch(rb"[^ <>]+@[^ <>]+", value):
-        addresses = [value]
-    is_empty = value in (b"", b"0", b"-", b"no", b"none", b"false", b"n/a")
+    opened = re.findall(rb"<([^<>]*)", value) or [value.partition(b">")[0]]
+    addresses = [address for address in (text.strip(BLANK) for text in opened)
+                 if re.fullmatch(rb"[^@ \t\n\x0c\r]*@[^ \t\n\x0c\r]*", address)]
+    says_none = (value in (b"no", b"none", b"false", b"n/a")
+                 or not re.search(rb"[a-z1-9\x80-\xff]", value))
     wrote = key.endswith(b"-by") and not marks()["bystander"].fullmatch(key)
     return bool(
-        wrote and any(tool_address(address.strip()) for address in addresses)
-        or marks()["key"].fullmatch(key) and not is_empty
+        wrote and any(map(tool_address, addresses))
+        or marks()["key"].fullmatch(key) and not says_none
         or marks()["key-value"].match(key + b": " + value)
-        or not addresses and marks()["said"].fullmatch(key) and marks()["said-value"].match(value)
-        or not addresses and key == b"co-authored-by" and marks()["model"].match(value))
+        or not addresses and marks()["said"].fullmatch(key) and names_tool(value)
+        or not addresses and key == b"co-authored-by" and names_tool(value, with_model=True))
 
 
 LOGICAL_LINE = re.compile(  # a trailer's key and value with the lines that go on, or another line
-    rb"^(?:([a-z0-9-]{1,64}) *:([^\n]*(?:\n[ \t][^\n]*)*)|([^\n]*))", re.M)
+    rb"^(?:([a-z0-9-]{1,64})[ \t\x0c\r]*:([^\n]*(?:\n[ \t][^\n]*)*)|([^\n]*))", re.M)
 
 
 def detected(commit):
     """Section 4: `generated`, `assisted`, or None where there is no mark."""
-    if commit.author and tool_address(commit.author[1]) == "tool":
+    if tool_address(commit.author[1]) == "tool":
         return "generated"
-    message = commit.message[:MIB].lower().replace(b"\r\n", b"\n").removesuffix(b"\r")
-    people, pair = filter(None, [commit.author, commit.committer]), {b"model": [], b"agent": []}
-    if marks()["subject"].match(message.partition(b"\n")[0]) or any(
+    message, pair = commit.message[:MIB].lower(), {b"model": [], b"agent": []}
+    if marks()["subject"].match(message) or any(
             tool_address(address) or marks()["name-end"].match(name.lower())
-            for name, address in people):
+            for name, address in (commit.author, commit.committer)):
         return "assisted"
     for key, value, line in LOGICAL_LINE.findall(message):
-        first, *further = value.split(b"\n")
-        value = b" ".join([first, *map(bytes.strip, further)]).strip()[:1024]
+        lines = (part.strip(BLANK) for part in value.split(b"\n"))
+        value = b" ".join(filter(None, lines))[:1024]
         if (marks()["line"].match(line) or marks()["robot"].match(line)
                 or key and is_marked(key, value)):
             return "assisted"
         pair.get(key, []).append(value)
-    is_pair = all(pair.values()) and any(map(marks()["said-value"].match, sum(pair.values(), [])))
+    is_pair = all(pair.values()) and any(map(names_tool, sum(pair.values(), [])))
     return "assisted" if is_pair else None
 
 
@@ -1664,8 +1690,6 @@ class Case:
 
     def who(self, named):
         """Whom a commit names: a member, a tool, or somebody unknown."""
-        if named is None:
-            return NOBODY
         address = named[1].lower()
         digest = hmac.new(self.salt, address, hashlib.sha256).hexdigest()
         return self.by_email(digest) or f"{tool_address(address)}:{digest}"
@@ -1838,7 +1862,7 @@ class Step:
         for name in self.ids:
             commit = case.commits[name]
             wrote = [] if name in given["mechanical"] else [commit.author]
-            self.detected = strongest(self.detected, detected(commit) if wrote else None)
+            self.detected = strongest(self.detected, detected(commit))
             for named in wrote + commit.co_authors:
                 case.add_author(self.standing, case.who(named), CLAIMED)
 
@@ -2290,8 +2314,10 @@ def verify_bundle(data, trust, now):
         need(ascends(blobs) and len(blobs) == len(bundle["blobs"]), "not sorted")
     with refused("OBJECT"):
         objects = read_objects(bundle["objects"], len(question["revision"]))
-        commits = {name: Commit(objects.must(b"commit", name))
+        commits = {name: Commit(objects.must(b"commit", name), len(name))
                    for step in steps_of(evidence) for name in step["commits"]}
+        need(all(len(commit.co_authors) <= 1000 for commit in commits.values()),
+             "too many co-authors")
     with refused("CHAIN"):
         points, environment = points_of(evidence, [p for _, _, p in view.policies[-1:]])
         start = find_start(evidence, points)
@@ -2524,7 +2550,7 @@ def read_difference(objects, old, new):
 def check_full(evidence, documents, objects):
     """Documents and facts are made anew from the trees."""
     def tree(name):
-        return Commit(objects.must(b"commit", name)).tree if name else None
+        return Commit(objects.must(b"commit", name), len(name)).tree if name else None
     for step in steps_of(evidence):
         rows, facts = read_difference(objects, tree(step["parent"]), tree(step["commit"]))
         need(rows == documents[step["document"]], "another document")

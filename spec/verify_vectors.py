@@ -7,15 +7,16 @@ case and whether verify.py agrees with it. Exit status: 0 where it agrees with a
 
 import json
 import os
+import re
 import sys
 import unicodedata
 
 import verify
 from verify import (
-    BadInput, Checkpoint, Key, Known, Leaf, NoteKey, Policy, Proof, Statement, Tampered,
-    TrustRoot, assess, change_hash, check_carried, check_growth, co_authors, compose, ed25519_holds,
-    good_point, json_strict, kind_of, link_target, matches, need, opaque_reason, pae,
-    read_certificate, read_document, read_tree, root_by_inclusion, sha256, spell, utc,
+    BadInput, Checkpoint, Commit, Key, Known, Leaf, NoteKey, Policy, Proof, Statement, Tampered,
+    TrustRoot, assess, change_hash, check_carried, check_growth, co_authors, compose, detected,
+    ed25519_holds, good_point, json_strict, kind_of, link_target, matches, need, opaque_reason,
+    pae, read_certificate, read_document, read_tree, root_by_inclusion, sha256, spell, utc,
     verify_bundle, verify_proof, write_document,
 )
 
@@ -83,6 +84,21 @@ def handed_in(data):
     return spell(kind_of("envelope")(rewrite(json_strict(data))))
 
 
+def read_commit(content):
+    """What is read of the content of a commit; None: it is refused."""
+    def person(who):
+        return {"name": who[0].hex(), "email": who[1].hex()}
+    digits = 64 if re.match(rb"tree [0-9a-f]{64}\n", content) else 40
+    try:
+        commit = Commit(content, digits)
+        need(len(commit.co_authors) <= 1000, "too many co-authors")
+    except (BadInput, Tampered):
+        return None
+    return {"parents": len(commit.parents), "author": person(commit.author),
+            "committer": person(commit.committer),
+            "co_authors": list(map(person, commit.co_authors)), "assistance": detected(commit)}
+
+
 def vectors_change(folder):
     """change.md, Vectors."""
     def cases(name):
@@ -105,6 +121,8 @@ def vectors_change(folder):
         yield case["name"], opaque_reason(raw(case["content"])) == case["opaque"]
     for case in cases("folded"):
         yield case["path"], fold_path(raw(case["path"])).hex() == case["folded"]
+    for case in cases("commits"):
+        yield case["content"], read_commit(raw(case["content"])) == case["read"]
     for case in cases("co_authors"):
         found = [{"name": n.hex(), "email": e.hex()} for n, e in co_authors(raw(case["message"]))]
         yield case["message"], found == case["co_authors"]

@@ -6,6 +6,8 @@
 
 #[path = "common/blessing.rs"]
 mod blessing;
+#[path = "common/commit_reading.rs"]
+mod commit_reading;
 
 use blessing::compare_cases;
 use countersign::base::digest::ContentDigest;
@@ -274,5 +276,133 @@ fn facts() {
         "change/co_authors.json",
         "Messages (hex) and whom they name (hex; ambiguity p).",
         &messages,
+    );
+}
+
+/// The lines of messages that `spec/marks.md` tells apart, each with its neighbours.
+const MESSAGES: [&[u8]; 74] = [
+    // An address decides, closed or not; without one the name and its model do.
+    b"Co-authored-by: Claude <noreply@anthropic.com>",
+    b"Co-authored-by: Claude <noreply@anthropic.com",
+    b"Co-authored-by: A <x <noreply@anthropic.com>",
+    b"Co-authored-by: A <<noreply@anthropic.com>>",
+    b"Co-authored-by: A < noreply@anthropic.com >",
+    b"Co-authored-by: A <noreply@ anthropic.com>",
+    b"Co-authored-by: noreply@anthropic.com",
+    b"Co-authored-by: noreply@anthropic.com>",
+    b"Co-authored-by: noreply@anthropic.com<x",
+    b"Co-authored-by:\n\tClaude\n  <noreply@anthropic.com>",
+    b"Reviewed-by: Copilot <noreply@anthropic.com>",
+    b"Co-authored-by: Ben <ben@shop.example",
+    b"Co-authored-by: Ben",
+    b"Co-authored-by: Claude",
+    b"Co-authored-by: Claude Opus",
+    b"Co-authored-by: Claude Opus 4.6",
+    b"Co-authored-by: Claude (Opus 4.6)",
+    b"Co-authored-by: Claude(4)",
+    b"Co-authored-by: Claude-4",
+    b"Co-authored-by: Claude\tOpus 4.6",
+    b"Co-authored-by: Claude-Opus 4, Sonnet 4.5",
+    b"Co-authored-by: Claude) 4",
+    b"Co-authored-by: Claude 3 Monet",
+    b"Co-authored-by: https://x.example/4#llms",
+    b"Assisted-by: Claude-4",
+    b"Assisted-by: Claude4",
+    b"Assisted-by: Claude-Sophie",
+    b"Assisted-by: Claude-code",
+    b"Assisted-by: Claude ",
+    b"Assisted-by: Claude\tCode",
+    b"Assisted-by: Claude / Opus",
+    b"Assisted-by: Claude.",
+    b"Assisted-by: Claude\xc2\xa0Monet",
+    b"Assisted-by: Cod\xc3\xa9x",
+    b"Assisted-by: Codex\xc3\xa9 Rossi",
+    b"Assisted-by: Cursor2",
+    b"Assisted-by: Cursors",
+    b"Assisted-by: Claude Code <jane@shop.example>",
+    b"Assisted-by: Claude Code <jane shop.example>",
+    b"Assisted-by: Claude\r\n Code",
+    b"Assisted-by: Claude\n   \n  Code",
+    b"Assisted-by: https://x.example/#llms",
+    b"Assisted-by: https://x.example/#llms 4",
+    b"Assisted-by: https://x@y.example/#llms",
+    // A key that speaks of nothing but AI, unless its value says that there was none.
+    b"AI-assisted\t: yes",
+    b"AI-assisted \r: yes",
+    b"AI-assisted: no",
+    b"AI-assisted: no, Claude did",
+    b"AI-assisted: none of it",
+    b"AI-assisted: N/A",
+    b"AI-lines: 0 (0%)",
+    b"AI-lines: 0 lines",
+    b"AI-assisted: -",
+    b"AI-assisted: - plandex",
+    b"AI-assisted:",
+    // A pair, whatever either says.
+    b"Model:\nAgent: Claude Code",
+    b"Model: none\nAgent: Claude Code",
+    b"Model: Claude Code <a@b>\nAgent: x",
+    b"Model: T-800\nAgent: Smith",
+    b"Agent: Claude Code",
+    b"Made-with: cursor",
+    b"Made-with: cursors",
+    // Other lines.
+    b"Generated with Claude Code \r",
+    b" Generated with Claude Code",
+    b"\xe2\x9c\xa8 Generated with [Claude Code](https://claude.ai/code)",
+    b"Generated with [Claude Code](https://claude.ai/coder)",
+    b"\xf0\x9f\xa4\x96\xe2\x9c\xa8  Plandex built",
+    b" \xf0\x9f\xa4\x96 Plandex built",
+    b"\xe2\x9c\xa8\xf0\x9f\xa4\x96 Plandex built",
+    b"\xe2\x9c\xa8\xe2\x9c\xa8\xe2\x9c\xa8\xe2\x9c\xa8\xe2\x9c\xa8 Generated with Claude Code",
+    b"> Generated with Claude Code",
+    b"Co-authored-by\x0b: Claude <noreply@anthropic.com>",
+    b"Co-authored-by: \x0cBen <ben@shop.example\x0c>\x0c",
+    b"Co-authored-by: \x0bBen <ben@shop.example\x0b>\x0b",
+];
+
+#[test]
+fn commits_authors_and_marks() {
+    let tree = format!("tree {}\nparent {}\n", "a".repeat(40), "b".repeat(40));
+    let with = |header: &str, rest: &[u8]| [tree.as_bytes(), header.as_bytes(), rest].concat();
+    let by = "author Ada <ada@shop.example> 1 +0000\ncommitter Ada <ada@shop.example> 1 +0000\n";
+    let author =
+        |line: &str| with("", format!("author {line}\ncommitter C <c@x>\n\nx\n").as_bytes());
+    let message = |text: &[u8]| with(by, &[b"\nFix\n\n", text, b"\n"].concat());
+    let mut contents: Vec<Vec<u8>> = MESSAGES.iter().map(|text| message(text)).collect();
+    contents.extend([
+        message(format!("Assisted-by: {}Claude Code", " ".repeat(1_100)).as_bytes()),
+        message(format!("Assisted-by: Claude {}Monet", " ".repeat(1_100)).as_bytes()),
+        message(format!("{}-by: <noreply@anthropic.com>", "a".repeat(61)).as_bytes()),
+        message(format!("{}-by: <noreply@anthropic.com>", "a".repeat(62)).as_bytes()),
+        with(by, b"\naider: Fix\n"),
+        author("Ben <ben@shop.example"),
+        author("Ben ben@shop.example"),
+        author("\tBen\x0c < ben@shop.example\t> 1 +0000"),
+        author("Claude <noreply@anthropic.com"),
+        author("Ada (aider) <ada@shop.example> 1 +0000"),
+        author("N <123+Copilot@users.noreply.github.com> 1 +0000"),
+        with(by, b""),
+        with(by.trim_end(), b""),
+        with(by, b"further"),
+        with(by, b"author"),
+        with(by, b"author x\n"),
+        with(by, b"gpgsig a\ngpgsig-sha256 b\ngpgsig-sha256 c\n\nx"),
+        with(by, b"gpgsig a\ngpgsig b\n\nx"),
+        with(by, b"encoding \0\n\nx"),
+        with(by, b"\nx\0"),
+        with(&format!("parent {}\n", "b".repeat(64)), format!("{by}\nx").as_bytes()),
+        format!("tree {}\n{by}gpgsig-sha256 a\n\nx", "a".repeat(64)).into_bytes(),
+        format!("tree {}\n{by}gpgsig-sha256 a\ngpgsig-sha256 b\n\nx", "a".repeat(64)).into_bytes(),
+    ]);
+    let cases: Vec<Value> = contents
+        .iter()
+        .map(|content| json!({ "content": hex(content), "read": commit_reading::read(content) }))
+        .collect();
+    compare_cases(
+        "change/commits.json",
+        "Contents of commits (hex), and what is read of them, names and addresses in hex \
+         (Steps and chains; spec/marks.md); null: refused.",
+        &cases,
     );
 }

@@ -21,6 +21,9 @@
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
+mod value;
+
+use self::value::{addresses, is_letter, says_none, tool_and_model, tool_of_value};
 use crate::base::limits::{COMMIT_BYTES_MAX, LIST_ITEMS_MAX};
 use crate::statement::words::Assistance;
 
@@ -220,13 +223,13 @@ fn read_message(message: &[u8], found: &mut Found) {
             }
         }
         if let Some((key, start)) = trailer(line) {
+            let mut value = Vec::new();
+            add_line(&mut value, start);
             // A trailer goes on over the indented lines below it (git-interpret-trailers(1)).
-            let mut value = start[..start.len().min(VALUE_BYTES_MAX)].to_vec();
             while let Some(more) =
                 lines.next_if(|line| line.starts_with(b" ") || line.starts_with(b"\t"))
             {
-                let room = VALUE_BYTES_MAX.saturating_sub(value.len());
-                value.extend_from_slice(&more[..more.len().min(room)]);
+                add_line(&mut value, more);
             }
             read_trailer(&key, &value, &mut pair, found);
         } else {
@@ -247,129 +250,70 @@ struct Pair {
     tool: Option<&'static str>,
 }
 
-/// The key in lower case and the value of a line that begins at its first column with `key:`.
+/// The key in lower case and the rest of a line that begins at its first column with `key:`.
 fn trailer(line: &[u8]) -> Option<(String, &[u8])> {
-    let colon = line.iter().take(KEY_BYTES_MAX).position(|byte| *byte == b':')?;
-    let key = line[..colon].trim_ascii_end();
-    let good = |byte: &u8| byte.is_ascii_alphanumeric() || *byte == b'-';
-    if key.is_empty() || !key.iter().all(good) {
-        return None;
+    let good = |byte: &&u8| byte.is_ascii_alphanumeric() || **byte == b'-';
+    let (key, rest) = line.split_at(line.iter().take_while(good).count());
+    let rest = rest.trim_ascii_start().strip_prefix(b":")?;
+    lower(key, KEY_BYTES_MAX).filter(|key| !key.is_empty()).map(|key| (key, rest))
+}
+
+/// Adds a line to the value of a trailer, up to the bytes that are looked at.
+fn add_line(value: &mut Vec<u8>, line: &[u8]) {
+    let line = line.trim_ascii();
+    if !value.is_empty() && !line.is_empty() {
+        value.push(b' ');
     }
-    Some((lower(key, KEY_BYTES_MAX)?, &line[colon + 1..]))
+    value.extend_from_slice(&line[..line.len().min(VALUE_BYTES_MAX)]);
+    value.truncate(VALUE_BYTES_MAX);
 }
 
 /// Reads one trailer: its addresses, then what the table knows of its key and value.
 fn read_trailer(key: &str, value: &[u8], pair: &mut Pair, found: &mut Found) {
-    let value = value.trim_ascii();
     let sign = || match key {
         "co-authored-by" => Sign::CoAuthorTrailer,
         _ => Sign::Trailer(key.to_owned()),
     };
-    let addresses = addresses(value);
+    let (addresses, tool) = (addresses(value), tool_of_value(value));
     if key.ends_with("-by") && TABLE.exact("bystander", key).is_none() {
         for (row, _) in addresses.iter().filter_map(|address| tool_of_address(address)) {
             found.add(row.tool, sign(), row.reported, false);
         }
     }
     // Where there is an address it alone decides: a display name is anybody's to choose.
-    let named = if addresses.is_empty() { tool_of_value(value) } else { None };
+    let named = tool.filter(|_| addresses.is_empty());
     // A co-author without an address is a tool only where no person could be called so.
-    if let ("co-authored-by", Some(row)) = (key, named.filter(|row| is_model_of(value, row))) {
+    let is_named_alone = key == "co-authored-by" && addresses.is_empty();
+    if let Some(row) = tool_and_model(value).filter(|_| is_named_alone) {
         found.add(row.tool, sign(), row.reported, false);
     }
     if let (Some(_), Some(row)) = (TABLE.exact("said", key), named) {
         found.add(row.tool, sign(), row.reported, false);
     }
-    if let Some(row) = TABLE.exact("key", key).filter(|_| !is_negative(value)) {
+    if let Some(row) = TABLE.exact("key", key).filter(|_| !says_none(value)) {
         let tool = if row.tool == UNNAMED { named.map_or(UNNAMED, |n| n.tool) } else { row.tool };
         found.add(tool, sign(), row.reported, false);
     }
     for row in TABLE.rows("key-value") {
         if let Some((row_key, start)) = row.pattern.split_once(": ")
             && row_key == key
-            && names(value, start)
+            && behind(value, start).is_some()
         {
             found.add(row.tool, sign(), row.reported, false);
         }
     }
-    pair.model |= key == "model" && !is_negative(value);
-    pair.agent |= key == "agent" && !is_negative(value);
+    pair.model |= key == "model";
+    pair.agent |= key == "agent";
     if matches!(key, "model" | "agent") {
-        pair.tool = pair.tool.or(named.map(|row| row.tool));
+        pair.tool = pair.tool.or(tool.map(|row| row.tool));
     }
 }
 
-/// The addresses of a value: what stands in angle brackets, or the value itself.
-fn addresses(value: &[u8]) -> Vec<&[u8]> {
-    let is_address = |bytes: &&[u8]| bytes.contains(&b'@') && !bytes.contains(&b' ');
-    if is_address(&value) && !value.contains(&b'<') {
-        return vec![value];
-    }
-    let opened = value.split(|byte| *byte == b'<').skip(1);
-    opened.filter_map(|rest| rest.split(|b| *b == b'>').next()).filter(is_address).collect()
-}
-
-/// Whether a value is a tool's name and a model with a number, and nothing else.
-fn is_model_of(value: &[u8], row: &Row) -> bool {
-    let rest = value.get(row.pattern.len()..).unwrap_or_default();
-    let has_digit = |word: &[u8]| word.iter().any(u8::is_ascii_digit);
-    let mut words = rest.split(|byte| b" ()".contains(byte)).filter(|word| !word.is_empty());
-    let is_model = |word: &[u8]| {
-        let known = lower(word, KEY_BYTES_MAX);
-        has_digit(word) || known.is_some_and(|word| TABLE.exact("follower", &word).is_some())
-    };
-    has_digit(rest) && words.all(is_model)
-}
-
-/// The tool that a value names at its beginning, or the anchor of its address does: people link
-/// to what they say of their use of tools.
-fn tool_of_value(value: &[u8]) -> Option<&'static Row> {
-    if starts_so(value, "https://") && !value.contains(&b' ') {
-        let anchor = value.rsplit(|byte| *byte == b'#').next()?;
-        return TABLE.exact("anchor", &lower(anchor, KEY_BYTES_MAX)?);
-    }
-    // Longer names first: `claude code` before `claude`.
-    let longest = |row: &&Row| row.pattern.len();
-    let plain = TABLE.rows("value").filter(|row| names(value, row.pattern)).max_by_key(longest);
-    let guarded = || {
-        let names_tool =
-            |row: &&Row| names(value, row.pattern) && is_tool_context(&value[row.pattern.len()..]);
-        TABLE.rows("value-guarded").filter(names_tool).max_by_key(longest)
-    };
-    plain.or_else(guarded)
-}
-
-/// Whether a value begins with a name, as a whole word unless the name ends in punctuation.
-fn names(value: &[u8], name: &str) -> bool {
-    let ends_in_letter = name.ends_with(|c: char| c.is_ascii_alphanumeric());
-    starts_so(value, name)
-        && !(ends_in_letter && value.get(name.len()).is_some_and(|next| is_letter(*next)))
-}
-
-/// Letters of any script: a byte above ASCII belongs to one, or to punctuation that ends no word.
-const fn is_letter(byte: u8) -> bool {
-    byte.is_ascii_alphabetic() || byte >= 0x80
-}
-
-/// Whether what follows a name that a person could bear makes it a tool's name.
-fn is_tool_context(rest: &[u8]) -> bool {
-    let (spaced, after) = (rest.starts_with(b" "), rest.trim_ascii());
-    let Some(first) = after.first() else { return true };
-    if b":/([<,+;@".contains(first) {
-        return true;
-    }
-    let word = after.split(|byte| b" ,;:/()[]".contains(byte)).next().unwrap_or_default();
-    let has_digit = word.iter().any(u8::is_ascii_digit);
-    let follows = lower(word, KEY_BYTES_MAX)
-        .is_some_and(|word| TABLE.exact("follower", word.trim_start_matches('-')).is_some());
-    (spaced || *first == b'-' || first.is_ascii_digit()) && (has_digit || follows)
-}
-
-/// Whether a value says that there was none.
-fn is_negative(value: &[u8]) -> bool {
-    let word = value.split(|byte| b" ,;(%".contains(byte)).next().unwrap_or_default();
-    let words: [&[u8]; 7] = [b"", b"0", b"no", b"none", b"false", b"n/a", b"-"];
-    words.iter().any(|negative| word.eq_ignore_ascii_case(negative))
+/// What follows a pattern that a text begins with, as a whole word where it ends in one.
+fn behind<'a>(text: &'a [u8], pattern: &str) -> Option<&'a [u8]> {
+    let rest = text.get(pattern.len()..).filter(|_| starts_so(text, pattern))?;
+    let ends_in_word = pattern.ends_with(|c: char| c.is_ascii_alphanumeric());
+    (!ends_in_word || !rest.first().is_some_and(|next| is_letter(*next))).then_some(rest)
 }
 
 fn starts_so(line: &[u8], pattern: &str) -> bool {
@@ -386,7 +330,7 @@ fn read_line(line: &[u8], found: &mut Found) {
         return;
     }
     let whole = text.trim_ascii_end();
-    for row in TABLE.rows("body").filter(|row| names(text, row.pattern)) {
+    for row in TABLE.rows("body").filter(|row| behind(text, row.pattern).is_some()) {
         found.add(row.tool, Sign::Body, row.reported, false);
     }
     for row in TABLE.rows("line") {
@@ -394,7 +338,7 @@ fn read_line(line: &[u8], found: &mut Found) {
             found.add(row.tool, Sign::Body, row.reported, false);
         }
     }
-    for row in TABLE.rows("robot").filter(|row| names(text, row.pattern)) {
+    for row in TABLE.rows("robot").filter(|row| behind(text, row.pattern).is_some()) {
         if decoration.starts_with(ROBOT) {
             found.add(row.tool, Sign::Body, row.reported, false);
         }

@@ -8,20 +8,36 @@
     reason = "tests/run names the Python, and the two are run as whole programs"
 )]
 
+#[path = "../common/commit_reading.rs"]
+mod commit_reading;
+
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::Command;
 
-/// Runs a script with the Python that has the package `cryptography`; false: there is none.
-fn python(script: &str, arguments: &[&str]) -> bool {
+use countersign::base::encoding::unhex;
+use serde_json::Value;
+
+/// What a script prints, run with the Python that has the package `cryptography`; none: there is
+/// none.
+fn output_of(script: &str, arguments: &[&str]) -> Option<String> {
     let Some(python) = std::env::var_os("COUNTERSIGN_PYTHON") else {
         eprintln!("skipped: COUNTERSIGN_PYTHON names no Python with cryptography");
-        return false;
+        return None;
     };
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join(script);
     let output = Command::new(python).arg(script).args(arguments).output().unwrap();
-    eprint!("{}", String::from_utf8_lossy(&output.stdout));
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    true
+    let printed = String::from_utf8_lossy(&output.stdout).into_owned();
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{printed}{errors}");
+    Some(printed)
+}
+
+/// Runs a script, and shows the figures that it prints.
+fn python(script: &str, arguments: &[&str]) {
+    if let Some(printed) = output_of(script, arguments) {
+        eprint!("{printed}");
+    }
 }
 
 /// Runs one campaign of `tests/second/campaign.py`: so many questions, from this seed on.
@@ -64,4 +80,21 @@ fn random_chains_are_judged_alike() {
 #[test]
 fn attack_17_mutated_bundles_are_answered_alike() {
     campaign("bundles", 200, 1);
+}
+
+#[test]
+fn random_commits_are_read_alike() {
+    let Some(printed) = output_of("tests/second/messages.py", &["8000", "1"]) else { return };
+    let mut met: BTreeMap<String, usize> = BTreeMap::new();
+    for line in printed.lines() {
+        let case: Value = serde_json::from_str(line).unwrap();
+        let content = unhex(case["content"].as_str().unwrap()).unwrap();
+        let read = commit_reading::read(&content);
+        assert_eq!(read, case["read"], "{:?}", String::from_utf8_lossy(&content));
+        let word =
+            if read.is_null() { "refused".to_owned() } else { read["assistance"].to_string() };
+        *met.entry(word).or_default() += 1;
+    }
+    eprintln!("commits: {met:?}");
+    assert!(met.len() == 4 && met.values().all(|count| *count > 100), "{met:?}");
 }

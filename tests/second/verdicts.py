@@ -50,7 +50,7 @@ def policy(random_):
     text += f'[environment.production]\nmode = "{mode}"\n[service.shop]\nrepository = "r"\n'
     text += f'artifact = "{artifact}"\n' if random_.random() < 0.2 else ""
     rules = ['when = { author_below = "high" }\nrequire = [{ level = "high" }]\n',
-             'when = { assistance = ["generated"] }\nchecklist = ["tests"]\n',
+             'when = { assistance = ["assisted", "generated"] }\nchecklist = ["tests"]\n',
              'when = { paths = ["infra/**"] }\nrequire = [{ team = "sre" }, {}]\n',
              'when = { author_kind = ["unknown", "bot", "agent"] }\nrequire = [{ count = 2 }]\n']
     for number, rule in enumerate(rules):
@@ -181,7 +181,7 @@ class Chain:
         def who():
             name = random_.choice([*MEMBERS, "stranger", "noreply"])
             at = b"noreply@anthropic.com" if name == "noreply" else address(name)
-            return b"N <%s>" % at
+            return b"N <" + at + random_.choice([b">"] * 9 + [b""])
         message = b"Subject\n\n" + b"".join(
             b"Co-authored-by: %s\n" % who() for _ in range(random_.choice([0, 0, 1])))
         content = b"tree %s\n%sauthor %s 1 +0000\ncommitter %s 1 +0000\n\n%s%d\n" % (

@@ -60,8 +60,13 @@ impl<'a> Objects<'a> {
 
     /// A commit.
     pub(super) fn commit(&self, commit: &Revision) -> Result<Commit, Tampered> {
-        let content = self.get(&ObjectId::from(commit), ObjectKind::Commit)?;
-        parse_commit(content).map_err(Tampered::at(TamperCode::Object))
+        let id = ObjectId::from(commit);
+        let content = self.get(&id, ObjectKind::Commit)?;
+        let parsed = parse_commit(content).map_err(Tampered::at(TamperCode::Object))?;
+        ensure(parsed.tree.format() == id.format(), TamperCode::Object, || {
+            format!("the commit {id} names objects of another format")
+        })?;
+        Ok(parsed)
     }
 
     /// What the commits of a step say.
