@@ -7,6 +7,7 @@ mod attested;
 mod check;
 mod damage;
 mod figures;
+mod flags;
 mod gate;
 #[path = "../common/library.rs"]
 mod library;

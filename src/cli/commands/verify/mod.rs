@@ -2,12 +2,14 @@
 
 mod answer;
 mod bundle;
+mod kind;
 mod summary;
 
 use std::path::{Path, PathBuf};
 
 use answer::{Answer, Found, Place};
 use bundle::Looked;
+use kind::Kind;
 use serde::Serialize;
 
 use crate::base::digest::StatementId;
@@ -22,7 +24,6 @@ use crate::config::ConfigError;
 use crate::git::Repository;
 use crate::ledger::receipt::ReceiptError;
 use crate::session::{SessionError, newest_seen, seen_checkpoint};
-use crate::verify::bundle::BUNDLE_START;
 use crate::verify::proof::{CheckedProof, Known, ProofFile, ProofRefusal, Proved};
 use crate::verify::trust::TrustRoot;
 
@@ -42,7 +43,7 @@ pub(crate) struct Args {
     /// follow each other: baseline, or the entry that they begin at
     #[arg(long, value_name = "CHECKPOINT|baseline|ENTRY")]
     since: Option<PathBuf>,
-    /// Where the files show that a ledger has two histories: write the evidence
+    /// Where proofs show that a ledger has two histories: write the evidence
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
     /// Prove from this repository what a compact bundle leaves to the gate
@@ -60,19 +61,23 @@ pub(crate) fn run(context: &mut Context, args: &Args) -> Result<ExitStatus, CliE
         let bytes = context.read(path, BUNDLE_BYTES_MAX).map_err(|error| error.hint(HINT))?;
         read_files.push((path.as_path(), bytes));
     }
-    if read_files.iter().all(|(_, bytes)| summary::is_envelope(bytes)) {
-        return summaries(context, &args.expected, &read_files);
+    let kind = kind::of_all(&read_files)?;
+    kind.check_flags(context, args)?;
+    match kind {
+        Kind::Summary => summaries(context, &args.expected, &read_files),
+        Kind::Bundle => bundles(context, args, &read_files),
+        Kind::Proof => proofs(context, args, &read_files),
     }
-    let is_bundle = |bytes: &[u8]| bytes.starts_with(BUNDLE_START.as_bytes());
-    if read_files.iter().all(|(_, bytes)| is_bundle(bytes)) {
-        return bundles(context, args, &read_files);
-    }
-    if read_files.iter().any(|(_, bytes)| is_bundle(bytes)) {
-        return Err(CliError::usage("bundles and proofs are verified apart")
-            .hint("name the bundles alone: countersign verify FILE.bundle"));
-    }
+}
+
+/// Judges proofs, each against what those before it made known.
+fn proofs(
+    context: &mut Context,
+    args: &Args,
+    read_files: &[(&Path, Vec<u8>)],
+) -> Result<ExitStatus, CliError> {
     let mut files = Vec::with_capacity(args.files.len());
-    for (path, bytes) in &read_files {
+    for (path, bytes) in read_files {
         let file = parse(path, bytes)?;
         let trust = trust_root(context, path, &file)?;
         files.push((path, file, trust));

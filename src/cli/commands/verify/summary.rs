@@ -22,19 +22,19 @@ const ENVELOPE_BYTES_MAX: usize = 2 * SUMMARY_BYTES_MAX;
 pub(crate) struct Expected {
     /// Of a summary for readers of SLSA (FILE.vsa.json): the public key of the gate
     #[arg(long, value_name = "KEY.pub")]
-    signer: Option<std::path::PathBuf>,
+    pub(super) signer: Option<std::path::PathBuf>,
     /// With --signer: what the summary must be about, as gitCommit:ID or sha256:DIGEST
     #[arg(long, value_name = "KIND:DIGEST", requires = "signer")]
-    subject: Option<String>,
+    pub(super) subject: Option<String>,
     /// With --signer: the URI of the repository or artifact that it must be about
     #[arg(long, value_name = "URI", requires = "signer")]
-    resource: Option<String>,
+    pub(super) resource: Option<String>,
     /// With --signer: the name of the gate that it must bear (verifier.id)
     #[arg(long, value_name = "URI", requires = "signer")]
-    verifier: Option<String>,
+    pub(super) verifier: Option<String>,
     /// With --signer: a level or property that it must say
     #[arg(long, value_name = "LEVEL", requires = "signer")]
-    level: Option<String>,
+    pub(super) level: Option<String>,
 }
 
 /// The answer about one summary.
