@@ -107,6 +107,11 @@ fn the_ways_are_told() {
     // Where nothing was ever read there is nothing to judge by.
     fs::remove_dir_all(there.home()).unwrap();
     there.run("ada", &["gate"]).refused(4, "cannot be reached");
+    let trust = outage.stage.home().join(".config/countersign/trust/localhost_shop.toml");
+    let told = there.run("ada", &["gate", "--trust", trust.to_str().unwrap()]);
+    told.refused(4, "cannot be reached");
+    let way = "countersign gate --bundle FILE --service SERVICE --env ENVIRONMENT";
+    assert!(words(&told.talk).contains(way), "{}", told.talk);
 }
 
 /// 3: what this gate allowed passes again while it is young enough, and its deployment is recorded.
@@ -161,21 +166,56 @@ fn a_bundle_answers_for_its_own_question_alone() {
     let trust = trust.to_str().unwrap();
     let there_run =
         |arguments: &[&str]| there.run("ada", &[&["--trust", trust][..], arguments].concat());
-    let gate = there_run(&["gate", "--bundle", file, "--", "true"]);
+    // Without its policy nobody knows what is meant by what is left out.
+    for some in [&[][..], &["--service", "shop"], &["--env", "production"]] {
+        let gate = there_run(&[&["gate", "-n", "--bundle", file], some].concat());
+        gate.refused(2, "which service and environment?");
+    }
+    let place = ["--service", "shop", "--env", "production"];
+    let with = |arguments: &[&str]| there_run(&[&["gate", "--bundle", file], arguments].concat());
+    let gate = with(&[&place[..], &["--", "true"]].concat());
     assert!(words(gate.ok()).contains("as its bundle shows"), "{}", gate.out);
-    there_run(&["gate", "-n", "--bundle", file, "--service", "other"]).expect_status(1);
+    with(&["-n", "--service", "other", "--env", "production"]).expect_status(1);
+    with(&["-n", "--service", "shop", "--env", "staging"]).expect_status(1);
     outage.stage.git(["reset", "-q", "--hard", &outage.third]);
-    let other = there_run(&["gate", "-n", "--bundle", file]);
+    let other = with(&[&["-n"], &place[..]].concat());
     assert!(other.expect_status(1).starts_with("NO"), "{}", other.out);
     let mut bytes = fs::read(file).unwrap();
     let at = bytes.len() / 2;
     bytes[at] ^= 1;
     fs::write(file, bytes).unwrap();
-    assert_ne!(there_run(&["gate", "-n", "--bundle", file]).status, 0);
+    assert_ne!(with(&[&["-n"], &place[..]].concat()).status, 0);
     let serving = Serving::start_at(&outage.stage, &outage.address);
     there.run("ada", &["submit", "--spooled"]).ok();
     serving.kill();
     assert!(outage.says().last().unwrap().starts_with("succeeded shop"));
+}
+
+/// What is left out is what it is where the ledger is at hand, never what the bundle says: one for
+/// staging lets nothing run that would go to production.
+#[test]
+fn a_bundle_does_not_choose_the_environment() {
+    let (outage, serving) = Outage::new("away-environment", None);
+    let there = outage.there();
+    let two = format!("{POLICY}\n[environment.staging]\nmode = \"enforce\"\n");
+    let policy = outage.stage.write(outage.stage.root().join("two.toml"), &two);
+    there.run("ada", &["policy", "apply", policy.to_str().unwrap(), "-y"]).ok();
+    there.run("ada", &["baseline", &outage.first, "--env", "staging", "-y"]).ok();
+    outage.stage.git(["checkout", "-q", "--detach", &outage.second]);
+    let file = outage.stage.root().join("staging.bundle");
+    let file = file.to_str().unwrap();
+    there.run("ada", &["gate", "--env", "staging", "-o", file]).ok();
+    serving.kill();
+    let run = |more: &[&str]| there.run("ada", &[&["gate", "--bundle", file], more].concat());
+    let marker = outage.stage.root().join("ran");
+    let touch = ["--", "touch", marker.to_str().unwrap()];
+    let refused = run(&touch);
+    let said = words(refused.expect_status(1));
+    assert!(said.contains("to staging, and asked is shop"), "{said}");
+    assert!(said.contains("to production"), "{said}");
+    assert!(!marker.exists());
+    run(&[&["--env", "staging"], &touch[..]].concat()).ok();
+    assert!(marker.exists());
 }
 
 /// 4: back to what was live before, by the copy alone; what was never live does not pass so.

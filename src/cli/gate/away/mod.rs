@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use super::judge::Inquiry;
 use super::outcome::Ground;
 use crate::base::digest::ContentDigest;
+use crate::base::name::{EnvironmentName, ServiceName};
 use crate::cli::Context;
 use crate::cli::address::{Address, WAY_OUT};
 use crate::cli::desk::Desk;
@@ -97,12 +98,26 @@ impl Away {
         Ok(Self { trust, ground, left, bundles, why: error.into() })
     }
 
+    /// Which service in which environment is asked about: what is left out is what the policy says
+    /// that was verified last, as where the ledger is at hand, never what a file says of itself.
+    fn place(&self, asked: &Asked<'_>) -> Result<(ServiceName, EnvironmentName), CliError> {
+        let Inquiry { service, environment, .. } = asked.inquiry;
+        if let (Some(service), Some(environment)) = (service, environment) {
+            return Ok((service.clone(), environment.clone()));
+        }
+        let desk = self.left.as_ref().ok_or_else(|| {
+            CliError::usage("which service and environment? the ledger is away, and its policy")
+                .hint("name both: --service SERVICE --env ENVIRONMENT")
+        })?;
+        let policy = desk.policy()?;
+        let service = desk.service(&policy, service)?.name.clone();
+        Ok((service, crate::cli::desk::environment(&policy, environment)?))
+    }
+
     /// The question, as the policy that was verified last lets it be put.
     fn question(&self, context: &Context, asked: &Asked<'_>) -> Option<Question> {
         let desk = self.left.as_ref()?;
-        let policy = desk.policy().ok()?;
-        let service = desk.service(&policy, asked.inquiry.service).ok()?.name.clone();
-        let environment = crate::cli::desk::environment(&policy, asked.inquiry.environment).ok()?;
+        let (service, environment) = self.place(asked).ok()?;
         let revision = desk.repository.as_ref()?.resolve(asked.inquiry.revision).ok()?;
         let (artifacts, time) = (asked.inquiry.sorted_artifacts(), context.now());
         Some(Question { service, environment, revision, artifacts, time })
@@ -124,9 +139,11 @@ fn tell_away(context: &mut Context, why: &CliError) {
 /// What is left, with the commands for it.
 fn ways(away: &Away, asked: &Asked<'_>) -> CliError {
     let run = if asked.command.is_empty() { "" } else { " -- CMD" };
+    // What stands for what is left out, the copy's policy alone tells.
+    let place = if away.left.is_some() { "" } else { " --service SERVICE --env ENVIRONMENT" };
     let age = away.trust.max_age().map(|age| format!(" younger than {}", span(age)));
     let mut error = away.why.clone().hint(format!(
-        "a bundle of it{} passes: countersign gate --bundle FILE{run}",
+        "a bundle of it{} passes: countersign gate --bundle FILE{place}{run}",
         age.unwrap_or_default()
     ));
     let policy = away.left.as_ref().and_then(|desk| Some((desk, desk.policy().ok()?)));

@@ -42,6 +42,7 @@ pub(super) fn by_bundle(
     asked: &Asked<'_>,
     file: &Path,
 ) -> Result<Result<Passing, String>, CliError> {
+    let (service, environment) = away.place(asked)?;
     let bytes = context.read(file, BUNDLE_BYTES_MAX)?;
     let named = file.display();
     let bundle = Bundle::parse(&bytes).map_err(|error| {
@@ -59,16 +60,17 @@ pub(super) fn by_bundle(
                 .hint("name the commit, all digits of it, with --revision")
         })?,
     };
-    let is_asked = asked.inquiry.service.is_none_or(|name| *name == question.service)
-        && asked.inquiry.environment.is_none_or(|name| *name == question.environment)
+    let is_asked = service == question.service
+        && environment == question.environment
         && revision == question.revision
         && asked.inquiry.sorted_artifacts() == question.artifacts;
     if !is_asked {
         return Ok(Err(format!(
-            "{named} answers for {} {} in {}, and that is not what is asked",
+            "{named} answers for {} {} to {}, and asked is {service} {} to {environment}",
             question.service,
             question.revision.short(),
-            question.environment
+            question.environment,
+            revision.short()
         )));
     }
     if !checked.is_yes() {
