@@ -203,7 +203,11 @@ fn a_quorum_of_witnesses_decides() {
 fn a_later_key_of_the_ledger_is_followed_by_its_proof() {
     let files = Files::new("later-key");
     let rotated = files.stage.run(["ledger", "rotate-key", "-y"]);
-    assert!(rotated.ok().contains("countersign ledger prove 4 -o FILE"), "{}", rotated.out);
+    assert!(
+        rotated.ok().contains("next: countersign ledger prove 4 -o rotated-4"),
+        "{}",
+        rotated.out
+    );
     files.make(&["ledger", "checkpoint", "-o", "checkpoint-5.txt"]);
     files.make(&["ledger", "prove", "4", "-o", "rotation.tlog-proof"]);
     files.stage.run(["roster", "add", "Fay", "--email", "fay@shop.example", "-y"]).ok();
@@ -231,4 +235,12 @@ fn a_later_key_of_the_ledger_is_followed_by_its_proof() {
     let text = new.sign(note.text()).unwrap().to_string();
     files.write("too-early.txt", &text);
     files.verify(&["rotation.tlog-proof", "too-early.txt"]).expect_status(1);
+    // A trust root that names the new key needs no proof of it.
+    let before = fs::read_to_string(&files.trust).unwrap();
+    let is_key = |line: &&str| line.starts_with("ledger_key");
+    let key = new.verifier_key().to_string();
+    let root =
+        before.replace(before.lines().find(is_key).unwrap(), &format!("ledger_key = \"{key}\""));
+    fs::write(&files.trust, root).unwrap();
+    files.verify(&["later.tlog-proof"]).ok();
 }

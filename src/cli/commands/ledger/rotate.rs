@@ -24,18 +24,19 @@ pub(super) fn run(context: &mut Context, flags: &SigningFlags) -> Result<ExitSta
             format!("new     {new}"),
             format!("old     {old}"),
             "what the old key signed stays good; it signs nothing from then on".to_owned(),
-            "trust roots stay as they are: who verifies follows the ledger from entry 0".to_owned(),
+            "who has the ledger follows it to the new key; who has files alone needs the"
+                .to_owned(),
+            "proof of this entry, or a trust root with the new key".to_owned(),
         ],
         operations: vec![Operation::RotateLedgerKey(RotateLedgerKey { ledger_key: new })],
         openings: Vec::new(),
         question: "Replace the ledger's key?".to_owned(),
         after: vec![
             format!("the new key is in {}", file.path().display()),
-            format!(
-                "before the next entry: countersign ledger prove {entry} -o FILE; with it others"
-            ),
-            "verify without the ledger what the new key signs".to_owned(),
-            "next: countersign ledger check".to_owned(),
+            "before there is another entry, write what others know the new key by:".to_owned(),
+            format!("next: countersign ledger prove {entry} -o rotated-{entry}.tlog-proof"),
+            "without that file they pin a trust root with the new key:".to_owned(),
+            "countersign trust pin FILE --replace".to_owned(),
         ],
     };
     carry_out(context, desk, &plan, flags)
