@@ -204,7 +204,7 @@ pub fn run(
     });
     let status = close(status, &mut context.ui);
     // Who asked has the answer; whoever is slow from here on keeps nobody waiting for it.
-    context.ask_pending();
+    drop(context.ask_pending());
     status
 }
 

@@ -8,6 +8,7 @@ use super::Context;
 use super::error::CliError;
 use crate::base::digest::ContentDigest;
 use crate::base::limits::WITNESS_WAIT_AFTER_MILLISECONDS;
+use crate::note::SignedNote;
 use crate::store::durable;
 use crate::witness::{Gathering, Outcome};
 
@@ -24,9 +25,10 @@ impl Pending {
 
 impl Context {
     /// Asks the witnesses that wait, for a second at most. What fails is tried again by the next
-    /// command; what contradicts the ledger is told, and stops whoever opens it next.
-    pub(super) fn ask_pending(&mut self) {
-        let Some(gathering) = self.pending.0.borrow_mut().take() else { return };
+    /// command; what contradicts the ledger is told, and stops whoever opens it next. Gives the
+    /// checkpoint that they were shown, with the lines that it has then.
+    pub(crate) fn ask_pending(&mut self) -> Option<SignedNote> {
+        let gathering = self.pending.0.borrow_mut().take()?;
         let wait = Duration::from_millis(WITNESS_WAIT_AFTER_MILLISECONDS);
         match gathering.ask(wait, self.now()) {
             Ok(outcomes) => {
@@ -46,6 +48,7 @@ impl Context {
             }
             Err(error) => self.ui.warn(&format!("cosignatures are not kept: {error}")),
         }
+        gathering.cosigned()
     }
 
     /// Writes the evidence of a fork to a file of the user's, and says where.

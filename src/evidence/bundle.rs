@@ -12,6 +12,7 @@ use crate::base::position::EntryIndex;
 use crate::change::carry::{CarryContents, Certificate};
 use crate::change::{Content, Document, Side};
 use crate::git::{GitError, Range, Repository, ShowError, ShownObjects};
+use crate::ledger::receipt::EntryProof;
 use crate::ledger::topics;
 use crate::session::{Session, SessionError};
 use crate::statement::Says;
@@ -190,17 +191,41 @@ pub fn fill_bundle(
             repository.show_difference(old.as_ref(), new, &mut shown)?;
         }
     }
-    let mut entries = Vec::with_capacity(draft.claims.entries.len());
-    for index in &draft.claims.entries {
-        let proved = session.prove(*index)?;
-        entries.push(ShownLeaf {
-            index: *index,
-            leaf: Bytes(proved.leaf.to_bytes()),
-            proof: proved.receipt.proof.iter().copied().map(Hash::from).collect(),
-        });
-    }
-    let checkpoint = session.checkpoint().note().to_string();
+    let (checkpoint, entries) = shown_leaves(session, &draft.claims)?;
     Ok(draft.finish(checkpoint, entries, session.salt(), attestation, shown.objects))
+}
+
+/// Proves the entries of a bundle anew, under the checkpoint that others are shown now: what the
+/// gate signed stays as it is (`spec/bundle.md` section 2).
+///
+/// # Errors
+/// [`SessionError`] where the ledger has not these entries.
+pub fn prove_again(session: &Session, mut bundle: Bundle) -> Result<Bundle, SessionError> {
+    if session.view().ledger().map(|ledger| ledger.id) != Some(bundle.evidence.ledger) {
+        return Err(SessionError::integrity("the bundle", "is of another ledger"));
+    }
+    let (checkpoint, entries) = shown_leaves(session, &bundle.evidence)?;
+    let leaf = |entry: &ShownLeaf| (entry.index, entry.leaf.clone());
+    if !entries.iter().map(leaf).eq(bundle.entries.iter().map(leaf)) {
+        return Err(SessionError::integrity("the bundle", "has other entries than the ledger"));
+    }
+    bundle.checkpoint = checkpoint;
+    bundle.entries = entries;
+    Ok(bundle)
+}
+
+/// The entries that claims name, under one checkpoint that covers them all.
+fn shown_leaves(
+    session: &Session,
+    claims: &Claims,
+) -> Result<(String, Vec<ShownLeaf>), SessionError> {
+    let (checkpoint, proved) = session.prove_all(&claims.entries, claims.size)?;
+    let shown = |proved: EntryProof| ShownLeaf {
+        index: proved.receipt.index,
+        leaf: Bytes(proved.leaf.to_bytes()),
+        proof: proved.receipt.proof.into_iter().map(Hash::from).collect(),
+    };
+    Ok((checkpoint.note().to_string(), proved.into_iter().map(shown).collect()))
 }
 
 /// Holds what a bundle claims of git objects against a repository that has them: chain, documents,

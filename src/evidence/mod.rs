@@ -20,7 +20,7 @@ pub use attested::{
     AttestedError, attested_step, gather_attested, keep_step, landed_steps, reject_in_doubt,
     says_so,
 };
-pub use bundle::{BundleGatherError, Judged, draft_bundle, fill_bundle, prove_from};
+pub use bundle::{BundleGatherError, Judged, draft_bundle, fill_bundle, prove_again, prove_from};
 pub use carried::Carries;
 pub use covers::used_up_since;
 pub use forms::{ApprovedForms, SignedForm};

@@ -68,6 +68,14 @@ impl CosignatureFolder {
         Ok(bytes.and_then(|bytes| open(&bytes, keys)))
     }
 
+    /// The newest checkpoint that anybody cosigned, with their lines.
+    ///
+    /// # Errors
+    /// [`StoreError`] where the file cannot be read.
+    pub fn newest(&self, keys: &LedgerKeys) -> Result<Option<VerifiedCheckpoint>, StoreError> {
+        self.checkpoint(NEWEST, keys)
+    }
+
     /// Adds cosignatures to what is known: those of the newest checkpoint are kept together, and
     /// the newest checkpoint that has enough of them is kept as well. Durable when it returns.
     ///

@@ -183,6 +183,29 @@ impl Session {
         Ok(EntryProof { leaf: found.leaf().clone(), receipt: found.receipt().clone() })
     }
 
+    /// Entries with their proofs, all under one checkpoint of at least `size` entries: the newest
+    /// that enough witnesses cosigned, or the newest of all where that does not cover them.
+    ///
+    /// # Errors
+    /// [`SessionError`] where there is no such entry, or one does not verify.
+    pub fn prove_all(
+        &self,
+        indexes: &[EntryIndex],
+        size: TreeSize,
+    ) -> Result<(&VerifiedCheckpoint, Vec<EntryProof>), SessionError> {
+        if let Some(index) = indexes.iter().find(|index| !self.size().covers(**index)) {
+            return Err(SessionError::NoEntry { index: *index, size: self.size() });
+        }
+        let shows = |shown: TreeSize| indexes.iter().all(|index| shown.covers(*index));
+        let checkpoint = self.shown(|shown| shown >= size && shows(shown));
+        let found = read::entries(&*self.store, indexes.iter().copied(), checkpoint)?;
+        let proved = |found: &read::VerifiedEntry| EntryProof {
+            leaf: found.leaf().clone(),
+            receipt: found.receipt().clone(),
+        };
+        Ok((checkpoint, found.iter().map(proved).collect()))
+    }
+
     /// The entry of a receipt with its proof, as it was made: for what has just become an entry, of
     /// which no older checkpoint can tell.
     ///

@@ -165,6 +165,15 @@ impl Gathering {
         Ok(outcomes)
     }
 
+    /// The checkpoint that is shown to them with the lines that are kept of it; none where no line
+    /// is, or a newer checkpoint has some.
+    #[must_use]
+    pub fn cosigned(&self) -> Option<SignedNote> {
+        let newest = self.folder.newest(&self.keys).ok()??;
+        let is_it = newest.note().text() == self.checkpoint.note().text();
+        is_it.then(|| newest.note().clone())
+    }
+
     fn ask_one(&self, asked: &Asked, end: Instant) -> Found {
         let client = |bytes| Client::new(end.saturating_duration_since(Instant::now()), bytes);
         let url = format!("{}/add-checkpoint", asked.address.submission.trim_end_matches('/'));

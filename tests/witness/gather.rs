@@ -42,7 +42,7 @@ impl Witnessed {
     }
 
     /// Starts the witness of that name; again, where it ran before.
-    fn start(&self, name: &str, listen: &str) -> Running {
+    pub(crate) fn start(&self, name: &str, listen: &str) -> Running {
         // What a witness knows of the ledger: its key.
         let root = self.stage.root().join("plain.toml");
         fs::write(&root, &self.plain).unwrap();
@@ -87,7 +87,7 @@ impl Witnessed {
     }
 
     /// Names these as they run.
-    fn name_running(&self, running: &[(&str, &Running)], need: usize) {
+    pub(crate) fn name_running(&self, running: &[(&str, &Running)], need: usize) {
         let keys: Vec<_> = running.iter().map(|(_, one)| one.key.to_string()).collect();
         let named: Vec<_> = running
             .iter()

@@ -9,6 +9,7 @@
 mod blessing;
 #[path = "../common/mod.rs"]
 mod common;
+mod bundles;
 mod decide;
 mod forks;
 mod gather;

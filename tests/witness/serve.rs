@@ -59,6 +59,10 @@ fn every_status_is_answered() {
     assert_eq!(running.newest().status, 200);
     let get = client().get(&format!("{}/add-checkpoint", running.url)).unwrap();
     assert_eq!(get.status, 405);
+    // A query is no other path.
+    let again = log.growth(5, 5, &[]).to_string();
+    let url = format!("{}/add-checkpoint?x=1", running.url);
+    assert_eq!(client().post(&url, "text/plain", again.as_bytes()).unwrap().status, 200);
     for path in ["", "logs", "../key", "..%2f..%2fkey", &"0".repeat(64)] {
         let found = client().get(&format!("{}/{path}/checkpoint", running.url)).unwrap();
         assert_eq!(found.status, 404, "{path}");

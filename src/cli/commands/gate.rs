@@ -11,7 +11,7 @@ use crate::cli::desk::{Desk, keep_words, read_envelope};
 use crate::cli::error::CliError;
 use crate::cli::exit::ExitStatus;
 use crate::cli::gate::away::{self, Asked as Away};
-use crate::cli::gate::bundle::Wanted;
+use crate::cli::gate::bundle::{Wanted, await_witnesses};
 use crate::cli::gate::checkout;
 use crate::cli::gate::files::{Asked, Files, answer_file};
 use crate::cli::gate::judge::{Inquiry, Judged, judge};
@@ -142,25 +142,34 @@ pub(crate) fn run(context: &mut Context, args: &Args) -> Result<ExitStatus, CliE
     };
     render::answer(context, &desk, &judged, recorded.as_ref())?;
     let signing = key.as_ref().zip(recorded.as_ref());
-    let written = files.write(context, &desk, &judged, signing);
-    if let (Some(folder), Some(before), Some(signing)) = (&bundles, &before, signing)
-        && judged.verdict.is_allowed()
-        && !args.attested
-    {
+    let keeps = judged.verdict.is_allowed() && !args.attested;
+    let kept = bundles.as_ref().zip(before.as_ref()).zip(signing).filter(|_| keeps);
+    let decision = recorded.as_ref().map(|recorded| recorded.decision.0);
+    let awaited = match decision.filter(|_| kept.is_some() || files.has_bundle()) {
+        Some(decision) => await_witnesses(&mut desk, decision),
+        None => Ok(()),
+    };
+    let drawn = awaited.and_then(|()| files.write(context, &desk, &judged, signing));
+    if let Some(((folder, before), signing)) = kept {
         keep_bundle(context, &desk, folder, &judged, before, signing);
     }
-    let Some((key, Recorded { decision, started: Some(started), .. })) = key.zip(recorded) else {
-        desk.session.leak();
-        return written.map(|()| status);
-    };
-    // Others may use the ledger while the deployment runs.
-    drop(desk);
+    let started = key.zip(recorded.and_then(|recorded| recorded.started));
+    // Others may use the ledger while witnesses are asked, and while the deployment runs.
+    match started {
+        Some(_) => drop(desk),
+        None => desk.session.leak(),
+    }
+    let written = drawn.and_then(|drawn| match drawn {
+        Some(drawn) => drawn.cosigned(context).write(context),
+        None => Ok(()),
+    });
+    let Some((key, started)) = started else { return written.map(|()| status) };
     // Whoever asked for proof gets none without: what had begun did not succeed.
     if let Err(error) = written {
         abandon(context, &key, started);
         return Err(error);
     }
-    Ok(carry_out(context, &key, started, Some(decision.0), &args.command))
+    Ok(carry_out(context, &key, started, decision, &args.command))
 }
 
 fn inquiry(args: &Args) -> Inquiry<'_> {
@@ -202,7 +211,8 @@ fn keep_bundle(
     let wanted = Wanted::kept(folder.join(away::kept_name(&judged.verdict.question)));
     let kept = durable::create_folder(folder)
         .map_err(|error| SessionError::from(error).into())
-        .and_then(|()| wanted.write(context, desk, judged, before, Some(signing)));
+        .and_then(|()| wanted.draw(context, desk, judged, before, Some(signing)))
+        .and_then(|drawn| drawn.write(context));
     match kept {
         Ok(()) => forget_oldest(folder),
         Err(error) => {

@@ -48,19 +48,24 @@ enum Action {
     /// Print the proof that an entry is in the ledger, or that the ledger only grew
     #[command(after_help = "The file is checked without the ledger: countersign verify FILE\n\n\
         Examples:\n  countersign ledger prove 42 -o entry-42.tlog-proof\n  \
-        countersign ledger prove --since 40 -o since-40.tlog-consistency")]
+        countersign ledger prove --since 40 -o since-40.tlog-consistency\n  \
+        countersign ledger prove --bundle release.bundle -o release.bundle")]
     Prove {
         /// The entry: 42 or #42
         #[arg(
             value_name = "ENTRY",
             value_parser = entry_number,
-            required_unless_present = "since",
-            conflicts_with = "since"
+            required_unless_present_any = ["since", "bundle"],
+            conflicts_with_all = ["since", "bundle"]
         )]
         entry: Option<u64>,
         /// The number of entries that an older checkpoint has: what came since only added to them
         #[arg(long, value_name = "SIZE")]
         since: Option<u64>,
+        /// A bundle that a gate wrote: its entries are proved anew, under the newest
+        /// checkpoint that enough witnesses cosigned; nothing else of it changes
+        #[arg(long, value_name = "FILE", conflicts_with = "since", requires = "output")]
+        bundle: Option<PathBuf>,
         /// Write it to this file
         #[arg(short, long, value_name = "FILE")]
         output: Option<PathBuf>,
@@ -88,8 +93,10 @@ enum Action {
     Restore(restore::Args),
     /// Replace the ledger's own key: the admins sign it
     #[command(after_help = "The new key is made here, with mode 0600, and takes the old one's \
-        place once the\nadmins' statement is in the ledger. What the old key signed stays good, \
-        and no\ntrust root has to change.\n\nExamples:\n  countersign ledger rotate-key\n  \
+        place once the\nadmins' statement is in the ledger. What the old key signed stays good. \
+        Whoever has\nfiles alone knows the new key by the proof of that entry, made before the \
+        next one,\nor by a trust root that names it.\n\nExamples:\n  \
+        countersign ledger rotate-key\n  \
         countersign ledger rotate-key -o rotate.json")]
     RotateKey {
         #[command(flatten)]
@@ -109,7 +116,10 @@ pub(crate) fn run(context: &mut Context, args: &Args) -> Result<ExitStatus, CliE
         Action::Restore(args) => restore::run(context, args),
         Action::Mirror(args) => mirror::run(context, args),
         Action::RotateKey { flags } => rotate::run(context, flags),
-        Action::Prove { entry, since, output } => match (entry, since) {
+        Action::Prove { bundle: Some(bundle), output: Some(output), .. } => {
+            prove::bundle(context, bundle, output)
+        }
+        Action::Prove { entry, since, output, .. } => match (entry, since) {
             (Some(entry), _) => prove::entry(context, *entry, output.as_deref()),
             (None, since) => prove::since(context, since.unwrap_or_default(), output.as_deref()),
         },

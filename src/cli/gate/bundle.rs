@@ -1,13 +1,14 @@
 //! `gate -o FILE.bundle`: what an answer rests on, for whoever has neither ledger nor repository.
 
 use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::{Duration, Instant};
 
 use super::judge::Judged;
 use super::key::PipelineKey;
 use super::record::Recorded;
 use crate::base::digest::ContentDigest;
-use crate::base::limits::BUNDLE_BYTES_MAX;
-#[cfg(feature = "server")]
+use crate::base::limits::{BUNDLE_BYTES_MAX, WITNESS_WAIT_AFTER_MILLISECONDS};
 use crate::base::position::EntryIndex;
 use crate::base::time::Timestamp;
 use crate::cli::Context;
@@ -21,10 +22,14 @@ use crate::session::SessionError;
 use crate::statement::Says;
 use crate::statement::governance::EntryReference;
 use crate::verify::Question;
-use crate::verify::bundle::{Attestation, BUNDLE_START, Bundle, attested_message, check};
+use crate::verify::bundle::{Attestation, BUNDLE_START, Bundle, Checked, attested_message, check};
 #[cfg(feature = "server")]
 use crate::verify::cover::Cover;
+use crate::verify::trust::TrustRoot;
 use crate::view::View;
+
+/// How long until a server is asked again whether enough witnesses cosigned.
+const ASKED_AGAIN_AFTER: Duration = Duration::from_millis(50);
 
 /// What is to be written where.
 pub(crate) struct Wanted {
@@ -65,18 +70,18 @@ impl Wanted {
         Self { path, full: false, previous: None, is_told: false }
     }
 
-    /// Writes the bundle, and only one that verifies.
+    /// Draws the bundle up, while the ledger is at hand.
     ///
     /// # Errors
-    /// Where something is not at hand, too large, or cannot be written.
-    pub(crate) fn write(
+    /// Where something is not at hand.
+    pub(crate) fn draw(
         &self,
         context: &mut Context,
         desk: &Desk,
         judged: &Judged,
         before: &View,
         signing: Option<(&PipelineKey, &Recorded)>,
-    ) -> Result<(), CliError> {
+    ) -> Result<Drawn, CliError> {
         let repository = desk.need_repository()?;
         let mut question = judged.verdict.question.clone();
         let mut decision: Option<EntryReference> = None;
@@ -112,12 +117,43 @@ impl Wanted {
             context.ui.note("--full: the bundle carries the source code of these changes");
         }
         let bundle = fill_bundle(&desk.session, repository, draft, attestation, self.full)?;
-        let bytes = bundle.to_bytes();
+        let (path, trust) = (self.path.clone(), desk.trust.clone());
+        Ok(Drawn { bundle, path, trust, full: self.full, is_told: self.is_told })
+    }
+}
+
+/// A bundle that is drawn up, for which the ledger is needed no more.
+pub(crate) struct Drawn {
+    bundle: Bundle,
+    path: PathBuf,
+    trust: TrustRoot,
+    full: bool,
+    is_told: bool,
+}
+
+impl Drawn {
+    /// Asks the witnesses that wait where the trust root wants a quorum: what is handed on is to
+    /// have it. Nobody is waited for longer than after any other command.
+    pub(crate) fn cosigned(mut self, context: &mut Context) -> Self {
+        if self.trust.witnesses().quorum().is_some()
+            && let Some(note) = context.ask_pending()
+        {
+            self.bundle.take_up_cosignatures(&note);
+        }
+        self
+    }
+
+    /// Writes the bundle, and only one that verifies.
+    ///
+    /// # Errors
+    /// Where it is too large, or cannot be written.
+    pub(crate) fn write(&self, context: &mut Context) -> Result<(), CliError> {
+        let bytes = self.bundle.to_bytes();
         if bytes.len() > BUNDLE_BYTES_MAX {
             let message = format!("the bundle has {} bytes: too many", bytes.len());
             return Err(CliError::usage(message).hint("leave out --full"));
         }
-        verifies(&bytes, desk, context.now())?;
+        let checked = verifies(&bytes, &self.trust, context.now())?;
         write_file(&self.path, &bytes)?;
         if !self.is_told {
             return Ok(());
@@ -128,19 +164,58 @@ impl Wanted {
             self.path.display(),
             bytes.len()
         ));
+        tell_owed(context, &checked, &self.path);
         Ok(())
     }
 }
 
+/// Says where a bundle owes the quorum of witnesses, and how it gets it later.
+pub(crate) fn tell_owed(context: &mut Context, checked: &Checked, path: &Path) {
+    if checked.witnessed().is_met {
+        return;
+    }
+    let path = path.display();
+    context.ui.note("the bundle owes the quorum of witnesses: whoever verifies it answers NO");
+    context.ui.note(&format!(
+        "once they cosigned it: countersign ledger prove --bundle {path} -o {path}"
+    ));
+}
+
+/// Where a server answers for the ledger, it asks the witnesses itself: waits until enough saw the
+/// decision, no longer than for witnesses after any other command.
+///
+/// # Errors
+/// Where what the server shows does not verify.
+pub(crate) fn await_witnesses(desk: &mut Desk, decision: EntryIndex) -> Result<(), CliError> {
+    if desk.trust.witnesses().quorum().is_none() || !desk.session.is_copy() {
+        return Ok(());
+    }
+    let end = Instant::now() + Duration::from_millis(WITNESS_WAIT_AFTER_MILLISECONDS);
+    loop {
+        let seen = desk.session.witnessing();
+        if seen.is_met && seen.size.covers(decision) || Instant::now() >= end {
+            return Ok(());
+        }
+        thread::sleep(ASKED_AGAIN_AFTER);
+        match desk.session.refresh() {
+            Err(error) if error.is_away() => return Ok(()),
+            other => other?,
+        }
+    }
+}
+
 /// What is handed on verifies: by the bytes that are written, as a stranger reads them.
-fn verifies(bytes: &[u8], desk: &Desk, now: Timestamp) -> Result<(), CliError> {
+pub(crate) fn verifies(
+    bytes: &[u8],
+    trust: &TrustRoot,
+    now: Timestamp,
+) -> Result<Checked, CliError> {
     let wrong = |what: String| {
         CliError::integrity(format!("the bundle does not verify, and is not written: {what}"))
             .hint("countersign ledger check")
     };
     let again = Bundle::parse(bytes).map_err(|error| wrong(error.to_string()))?;
-    check(&again, &desk.trust, now).map_err(|error| wrong(error.to_string()))?;
-    Ok(())
+    check(&again, trust, now).map_err(|error| wrong(error.to_string()))
 }
 
 /// The bundle of a decision that was made before, compact. `signer` attests it where it has the
@@ -194,6 +269,6 @@ pub(crate) fn of_decision(
         }
     };
     let bytes = fill_bundle(&desk.session, repository, draft, attestation, false)?.to_bytes();
-    verifies(&bytes, desk, now)?;
+    verifies(&bytes, &desk.trust, now)?;
     Ok(bytes)
 }

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::bundle::Wanted;
+use super::bundle::{Drawn, Wanted};
 use super::judge::Judged;
 use super::key::PipelineKey;
 use super::record::Recorded;
@@ -89,23 +89,29 @@ impl Files {
         Ok(Self { bundle, summary })
     }
 
-    /// Writes them.
+    /// Whether a bundle is asked for.
+    pub(crate) const fn has_bundle(&self) -> bool {
+        self.bundle.is_some()
+    }
+
+    /// Writes the summary, and gives the bundle, which is written once the ledger is let go.
     ///
     /// # Errors
-    /// Where one is not at hand, does not verify, or cannot be written.
+    /// Where one is not at hand, or cannot be written.
     pub(crate) fn write(
         &self,
         context: &mut Context,
         desk: &Desk,
         judged: &Judged,
         signing: Option<(&PipelineKey, &Recorded)>,
-    ) -> Result<(), CliError> {
-        if let Some((bundle, before)) = &self.bundle {
-            bundle.write(context, desk, judged, before, signing)?;
-        }
+    ) -> Result<Option<Drawn>, CliError> {
+        let drawn = match &self.bundle {
+            Some((bundle, before)) => Some(bundle.draw(context, desk, judged, before, signing)?),
+            None => None,
+        };
         if let Some((summary, (key, recorded))) = self.summary.as_ref().zip(signing) {
             summary.write(context, desk, judged, key, recorded)?;
         }
-        Ok(())
+        Ok(drawn)
     }
 }

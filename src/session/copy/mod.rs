@@ -117,13 +117,21 @@ impl Session {
         self.copied.as_ref().and_then(|copied| copied.server.clone())
     }
 
+    /// Brings a copy up to what its server shows now; any other ledger is what it is.
+    ///
+    /// # Errors
+    /// As [`Session::open_copy`].
+    pub fn refresh(&mut self) -> Result<(), SessionError> {
+        self.server().map_or(Ok(()), |server| self.follow(&server))
+    }
+
     /// Brings an opened copy up to what the server shows now.
     pub(super) fn follow(&mut self, server: &Arc<Server>) -> Result<(), SessionError> {
         let copying = Copying { store: &self.store, folder: &self.folder, trust: &self.trust };
         let Some(note) = bring_up(&copying, server)? else { return Ok(()) };
         let Some(head) = self.store.head()? else { return Ok(()) };
         if head.size == self.size() {
-            return Ok(());
+            return self.take_up_cosignatures(&note);
         }
         let view = replay::catch_up(View::clone(&self.view), &*self.store, head.size)?;
         self.view = Arc::new(view);

@@ -11,6 +11,7 @@ use crate::base::json;
 use crate::base::limits::{BUNDLE_BYTES_MAX, BUNDLE_ENTRIES_MAX, BUNDLE_PARTS_MAX};
 use crate::base::position::EntryIndex;
 use crate::key::{KeyId, Signature};
+use crate::note::SignedNote;
 
 /// How a bundle begins: whatever begins so is one, or a damaged one.
 pub const BUNDLE_START: &str = "{\"type\":\"countersign bundle v1\"";
@@ -205,6 +206,15 @@ impl Bundle {
             attestation: None,
             blobs: Vec::new(),
             objects: Vec::new(),
+        }
+    }
+
+    /// Takes up the lines of a note that is its checkpoint with cosignatures; any other is passed
+    /// over.
+    pub fn take_up_cosignatures(&mut self, note: &SignedNote) {
+        let own = SignedNote::parse(self.checkpoint.as_bytes());
+        if own.is_ok_and(|own| own.text() == note.text()) {
+            self.checkpoint = note.to_string();
         }
     }
 

@@ -5,12 +5,16 @@ use std::path::Path;
 
 use serde::Serialize;
 
+use crate::base::limits::BUNDLE_BYTES_MAX;
 use crate::base::position::{EntryIndex, TreeSize};
 use crate::cli::Context;
 use crate::cli::desk::write_file;
 use crate::cli::error::CliError;
 use crate::cli::exit::ExitStatus;
+use crate::cli::gate::bundle::{tell_owed, verifies};
 use crate::cli::text::counted;
+use crate::evidence::prove_again;
+use crate::verify::bundle::Bundle;
 
 /// The newest checkpoint, byte for byte.
 #[derive(Serialize)]
@@ -41,6 +45,16 @@ struct SinceAnswer<'a> {
     proof: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     file: Option<String>,
+}
+
+/// A bundle that was proved anew.
+#[derive(Serialize)]
+struct BundleAnswer<'a> {
+    origin: &'a str,
+    size: TreeSize,
+    /// Whether as many witnesses cosigned that as the trust root wants.
+    is_witnessed: bool,
+    file: String,
 }
 
 /// The newest signed checkpoint.
@@ -88,6 +102,31 @@ pub(super) fn since(
     let origin = desk.trust.origin().as_str();
     let answer = SinceAnswer { origin, since, size, proof: &text, file: output.map(shown) };
     write(context, &text, output, &answer, " --since OLDER-CHECKPOINT")
+}
+
+/// A bundle with its entries proved under the checkpoint that others are shown now.
+pub(super) fn bundle(
+    context: &mut Context,
+    file: &Path,
+    output: &Path,
+) -> Result<ExitStatus, CliError> {
+    let bytes = context.read(file, BUNDLE_BYTES_MAX)?;
+    let bundle = Bundle::parse(&bytes).map_err(|error| {
+        CliError::usage(format!("{} is no bundle", file.display()))
+            .because(&error)
+            .hint("name a file that countersign gate -o FILE.bundle wrote")
+    })?;
+    let desk = context.desk("ledger prove")?;
+    let bytes = prove_again(&desk.session, bundle)?.to_bytes();
+    let checked = verifies(&bytes, &desk.trust, context.now())?;
+    write_file(&context.environment.resolve(output), &bytes)?;
+    let (origin, size) = (desk.trust.origin().as_str(), checked.checkpoint().size());
+    let is_witnessed = checked.witnessed().is_met;
+    context.ui.json(&BundleAnswer { origin, size, is_witnessed, file: shown(output) });
+    context.ui.line(&format!("wrote {}", output.display()));
+    context.ui.line(&format!("next: countersign verify {}", output.display()));
+    tell_owed(context, &checked, output);
+    Ok(ExitStatus::Yes)
 }
 
 fn shown(path: &Path) -> String {
