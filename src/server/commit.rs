@@ -5,9 +5,10 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use axum::body::Bytes;
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{mpsc, oneshot};
 
 use super::events::{Event, Teller};
+use super::health::Health;
 use super::problem::Problem;
 use crate::base::digest::sha256;
 use crate::base::limits::{COMMIT_ENTRIES_MAX, COMMITS_WAITING_MAX};
@@ -140,6 +141,8 @@ enum Order {
     Append(Append, Told),
     /// Witnesses have cosigned.
     Cosigned,
+    /// Somebody asks whether anything can be written.
+    TryWriting(oneshot::Sender<()>),
 }
 
 /// Hands orders to the thread.
@@ -164,6 +167,12 @@ impl Orders {
     pub(super) fn cosigned(&self) {
         // Where the queue is full, the next round of witnesses does it.
         drop(self.0.try_send(Order::Cosigned));
+    }
+
+    /// Has the thread try whether a commit would become durable; tells when it has.
+    pub(super) fn try_writing(&self, told: oneshot::Sender<()>) {
+        // Where the queue is full, commits tell.
+        drop(self.0.try_send(Order::TryWriting(told)));
     }
 
     /// The same without keeping the thread alive.
@@ -207,8 +216,7 @@ pub(super) struct Committer {
     teller: Teller,
     /// Told after each commit.
     grown: std::sync::mpsc::SyncSender<()>,
-    /// Whether the last commit came to an end.
-    is_well: watch::Sender<bool>,
+    health: Arc<Health>,
     /// What was taken out of the queue and goes into no commit with what was before it.
     kept: VecDeque<Order>,
 }
@@ -219,18 +227,18 @@ pub(super) struct Parts {
     pub(super) clock: Box<dyn Clock + Send + Sync>,
     pub(super) teller: Teller,
     pub(super) grown: std::sync::mpsc::SyncSender<()>,
+    pub(super) health: Arc<Health>,
 }
 
 impl Committer {
-    pub(super) fn new(parts: Parts) -> (Self, Orders, Current, watch::Receiver<bool>) {
-        let Parts { session, clock, teller, grown } = parts;
+    pub(super) fn new(parts: Parts) -> (Self, Orders, Current) {
+        let Parts { session, clock, teller, grown, health } = parts;
         let (waiting, orders) = queue();
         let current = Current(Arc::new(RwLock::new(Arc::new(Snapshot::of(&session)))));
-        let (is_well, well) = watch::channel(true);
         let kept = VecDeque::new();
         let this =
-            Self { session, orders, current: current.clone(), clock, teller, grown, is_well, kept };
-        (this, waiting, current, well)
+            Self { session, orders, current: current.clone(), clock, teller, grown, health, kept };
+        (this, waiting, current)
     }
 
     /// Appends until nobody can hand anything in any more.
@@ -244,6 +252,11 @@ impl Committer {
                 Order::Cosigned => {
                     self.session.reload_cosignatures()?;
                     self.current.set(Snapshot::of(&self.session));
+                }
+                Order::TryWriting(told) => {
+                    self.health.note_commit(self.session.try_writing().is_ok());
+                    // Whoever asked may have gone.
+                    let _ = told.send(());
                 }
                 Order::Append(first, told) => self.commit(first, told)?,
             }
@@ -276,7 +289,7 @@ impl Committer {
                     count += append.envelopes.len();
                     group.push((append, told));
                 }
-                Ok(Order::Cosigned) => self.kept.push_back(Order::Cosigned),
+                Ok(other) => self.kept.push_back(other),
                 Err(_) => break,
             }
         }
@@ -299,9 +312,12 @@ impl Committer {
         let before = self.session.size();
         let outcome = self.session.append_with(self.clock.now(), &envelopes, &verified);
         let snapshot = self.current.set(Snapshot::of(&self.session));
-        self.is_well.send_if_modified(|is_well| {
-            std::mem::replace(is_well, outcome.is_ok()) != outcome.is_ok()
-        });
+        match &outcome {
+            // What was refused or known already was not written.
+            Ok(_) if self.session.size() > before => self.health.note_commit(true),
+            Ok(_) | Err(SessionError::NoNextKey { .. }) => {}
+            Err(_) => self.health.note_commit(false),
+        }
         match outcome {
             Ok(receipts) => {
                 self.teller.tell(Event::Committed {

@@ -9,6 +9,7 @@ mod commit;
 mod content;
 mod events;
 mod gatherer;
+mod health;
 mod metrics;
 mod patient;
 mod problem;
@@ -31,7 +32,7 @@ use axum::http::header::CONTENT_TYPE;
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::{get, post};
-use tokio::sync::{Semaphore, oneshot, watch};
+use tokio::sync::{Semaphore, oneshot};
 use tokio::time::timeout;
 
 use crate::base::limits::{
@@ -58,6 +59,7 @@ use self::commit::{Append, Committed, Committer, NotCommitted, Orders, Parts};
 use self::content::Room;
 use self::events::{Teller, events};
 use self::gatherer::Gatherer;
+use self::health::Health;
 use self::metrics::Metrics;
 use self::patient::Patient;
 use self::rate::Rate;
@@ -93,7 +95,7 @@ pub struct Server {
     /// Their own, so that no number of readers keeps them waiting.
     handing: Arc<Semaphore>,
     patient: Patient,
-    is_well: watch::Receiver<bool>,
+    health: Arc<Health>,
     teller: Teller,
     metrics: Arc<Metrics>,
 }
@@ -136,8 +138,16 @@ impl Running {
         let (teller, listener) = events(Arc::clone(&metrics));
         let (grown, growing) = sync_channel(1);
         let [clock, other_clock] = beginning.clocks;
-        let parts = Parts { session: beginning.session, clock, teller: teller.clone(), grown };
-        let (committer, orders, current, is_well) = Committer::new(parts);
+        let health = Arc::new(Health::new());
+        let (teller_of_commits, health_of_commits) = (teller.clone(), Arc::clone(&health));
+        let parts = Parts {
+            session: beginning.session,
+            clock,
+            teller: teller_of_commits,
+            grown,
+            health: health_of_commits,
+        };
+        let (committer, orders, current) = Committer::new(parts);
         let (end, ended) = oneshot::channel::<()>();
         let committing = thread::spawn(move || {
             let outcome = committer.run();
@@ -166,7 +176,7 @@ impl Running {
             workers: Arc::new(Semaphore::new(processors * WORKERS_PER_PROCESSOR)),
             handing: Arc::new(Semaphore::new(processors * WORKERS_PER_PROCESSOR)),
             patient: Patient::new(),
-            is_well,
+            health,
             teller,
             metrics,
         });

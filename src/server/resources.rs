@@ -112,10 +112,10 @@ pub(super) async fn opening(
 }
 
 pub(super) async fn health(State(server): State<Arc<Server>>) -> Answered {
-    if server.orders.is_open() && *server.is_well.borrow() {
+    if server.is_well().await {
         return Ok((StatusCode::OK, head(TEXT, "no-store"), "ok\n").into_response());
     }
-    Err(Problem::unavailable("the last commit failed"))
+    Err(Problem::unavailable("statements cannot be kept at present; the log says why"))
 }
 
 pub(super) async fn metrics(State(server): State<Arc<Server>>, headers: HeaderMap) -> Response {

@@ -118,9 +118,19 @@ fn prepare(server: &Server, snapshot: &Snapshot, content: &Content) -> Result<Re
     // What nobody of the ledger has signed leaves nothing behind on the disk.
     let signed = envelopes.iter().zip(&known).filter(|(_, known)| known.by.is_some());
     let beside = Beside::named_by(signed.map(|(envelope, _)| envelope), words, files);
-    beside.keep(&snapshot.session)?;
+    keep(server, snapshot, &beside)?;
     let rotates = known.iter().any(|known| known.rotates);
     Ok(Ready { append: Append { envelopes, verified, only_at: None, rotates }, known })
+}
+
+/// Keeps what travels beside, durable before the commit.
+fn keep(server: &Server, snapshot: &Snapshot, beside: &Beside) -> Result<(), Problem> {
+    if beside.is_empty() {
+        return Ok(());
+    }
+    let kept = beside.keep(&snapshot.session);
+    server.health.note_kept(kept.is_ok());
+    Ok(kept?)
 }
 
 fn word(number: usize, text: &str) -> Result<Opening, Problem> {

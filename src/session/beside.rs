@@ -57,6 +57,12 @@ impl Beside {
         }
     }
 
+    /// Whether nothing travels beside.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.words.is_empty() && self.files.is_empty()
+    }
+
     /// Keeps all of it, durably: before the entries that name it.
     ///
     /// # Errors

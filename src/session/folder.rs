@@ -26,6 +26,9 @@ pub struct LedgerFolder {
     path: PathBuf,
 }
 
+/// A file that large is written to see whether any can be: a commit of many entries.
+const TRY_BYTES: usize = 64 * 1024;
+
 impl LedgerFolder {
     /// The folder at `path`.
     #[must_use]
@@ -51,6 +54,16 @@ impl LedgerFolder {
             }
         }
         Ok(false)
+    }
+
+    /// Whether files can be kept here: one is written, and removed.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] where that fails.
+    pub(super) fn try_writing(&self) -> Result<(), StoreError> {
+        let path = self.path.join("try");
+        durable::replace(&path, &[0; TRY_BYTES], durable::MODE_PRIVATE)?;
+        durable::remove(&path).map(drop)
     }
 
     /// The store must be there where entries were acknowledged: opening would make an empty one.

@@ -234,6 +234,16 @@ impl Session {
         self.mirror = Some(place);
     }
 
+    /// Whether what is appended now would be durable: writes a file in the ledger's folder, and
+    /// brings up the mirror that acknowledgements wait for.
+    ///
+    /// # Errors
+    /// [`SessionError`] where it would not.
+    pub fn try_writing(&self) -> Result<(), SessionError> {
+        self.folder.try_writing()?;
+        self.mirror_before_receipts()
+    }
+
     /// Brings a mirror up to the newest checkpoint, all at once.
     ///
     /// # Errors

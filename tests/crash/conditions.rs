@@ -5,7 +5,7 @@
 use std::fs;
 use std::io::{Seek as _, SeekFrom, Write as _};
 use std::os::unix::fs::PermissionsExt as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 
 use countersign::base::position::EntryIndex;
@@ -13,42 +13,8 @@ use countersign::ledger::append::LedgerError;
 use countersign::session::{SessionError, SessionErrorKind};
 
 use crate::common::{Output, Stage};
+use crate::mount::{Mount, fill};
 use crate::place::{Place, Random, approval, comment, copy_folder, now};
-
-/// A small file system in memory, mounted in a folder of the test's own.
-struct Mount(PathBuf);
-
-impl Mount {
-    /// None where this may not be done here.
-    fn new(name: &str, options: &str) -> Option<Self> {
-        let path = std::env::temp_dir().join(format!("crash-mount-{name}-{}", std::process::id()));
-        fs::create_dir_all(&path).unwrap();
-        let mounted = Command::new("mount")
-            .args(["-t", "tmpfs", "-o", options, "tmpfs"])
-            .arg(&path)
-            .output()
-            .is_ok_and(|output| output.status.success());
-        if !mounted {
-            fs::remove_dir(&path).unwrap();
-            println!("skipped: a small file system cannot be mounted here (it takes root)");
-            return None;
-        }
-        Some(Self(path))
-    }
-
-    fn remount(&self, options: &str) {
-        let options = format!("remount,{options}");
-        let output = Command::new("mount").args(["-o", &options]).arg(&self.0).output().unwrap();
-        assert!(output.status.success(), "{output:?}");
-    }
-}
-
-impl Drop for Mount {
-    fn drop(&mut self) {
-        drop(Command::new("umount").arg("-l").arg(&self.0).output());
-        drop(fs::remove_dir(&self.0));
-    }
-}
 
 /// Opens and appends `count` entries; gives the positions that were acknowledged.
 fn append(
@@ -112,18 +78,6 @@ fn a_full_disk_is_told_and_nothing_is_half_done() {
     assert_eq!(assert_all_good(&place), size);
     append(&place, &mut random, 1).unwrap();
     println!("full disk: {refused} refused, {acknowledged} acknowledged, lost 0");
-}
-
-/// Takes all room but so many bytes.
-fn fill(filler: &Path, free_bytes: usize) {
-    let mut file = fs::File::create(filler).unwrap();
-    let block = vec![1; 64 * 1024];
-    while file.write_all(&block).is_ok() {}
-    while file.write_all(&[1; 512]).is_ok() {}
-    let length = file.metadata().unwrap().len();
-    // tmpfs takes and gives whole pages.
-    let length = (length / 4_096 * 4_096).saturating_sub(free_bytes as u64);
-    file.set_len(length).unwrap();
 }
 
 #[test]

@@ -21,6 +21,8 @@ mod rollback;
 
 #[path = "../common/mod.rs"]
 mod common;
+#[path = "../common/mount.rs"]
+mod mount;
 
 #[allow(dead_code, reason = "what the tests of the ledger need besides")]
 #[path = "../ledger/support.rs"]

@@ -3,11 +3,15 @@
 use std::fs;
 use std::io::{Read as _, Write as _};
 use std::net::{Shutdown, TcpStream};
+use std::path::Path;
 use std::time::Duration;
 
 use countersign::base::limits::REQUEST_BYTES_MAX;
+use countersign::statement::envelope::Envelope;
+use serde_json::{Value, json};
 
-use crate::common::Stage;
+use crate::common::{Output, Stage};
+use crate::mount::{Mount, fill};
 use crate::running::*;
 
 fn connect(running: &Running) -> TcpStream {
@@ -170,4 +174,45 @@ fn whoever_was_before_the_end_is_answered() {
     let now = report.json()["size"].as_u64().unwrap_or_else(|| panic!("{}", report.out));
     // What was not answered may be there, or not.
     assert!((size + acknowledged..=size + 40).contains(&now), "{size} {acknowledged} {now}");
+}
+
+/// On a full disk nothing that travels with words is taken, and the health says so, whatever is
+/// taken besides; where there is room again it says that too, before anything was handed in.
+#[test]
+fn a_full_disk_is_no_health() {
+    let stage = Stage::with_branch("serve-full");
+    settings(&stage, OPEN);
+    let file = stage.root().join("approval.json");
+    let file = file.to_str().unwrap();
+    let (cleo, change) = (stage.as_user("cleo"), stage.change_of("retry"));
+    cleo.run(["approve", "retry", "-m", "it is well", "-y", "--expect", &change, "-o", file]).ok();
+    let envelope = Envelope::parse(&fs::read(file).unwrap()).unwrap();
+    let words: Value = serde_json::from_slice(&fs::read(format!("{file}.why")).unwrap()).unwrap();
+    let mut body = parcel(std::slice::from_ref(&envelope));
+    body["words"] = json!([base64(words[0].to_string().as_bytes())]);
+    // The disk of the ledger has 24 MiB.
+    let aside = stage.root().join("aside");
+    let moved = |from: &Path, to: &Path| {
+        let mut copy = stage.program("cp");
+        Output::of(copy.arg("-a").arg(from.join(".")).arg(to)).ok();
+    };
+    fs::create_dir(&aside).unwrap();
+    moved(&stage.ledger(), &aside);
+    let Some(mount) = Mount::at(stage.ledger(), "size=24m,mode=700") else { return };
+    moved(&aside, &stage.ledger());
+    fs::remove_dir_all(stage.ledger().join("blobs")).unwrap();
+    let running = Running::start(&stage);
+    assert_eq!(running.get("/healthz").status, 200);
+    let filler = mount.0.join("filler");
+    fill(&filler, 0);
+    for _ in 0..2 {
+        let answer = running.post(&body);
+        assert_eq!((answer.status, error(&answer).as_str()), (503, "UNAVAILABLE"));
+        assert_eq!(running.get("/healthz").status, 503);
+    }
+    fs::remove_file(&filler).unwrap();
+    healthy(&running);
+    let answered = answers(&running.post(&body));
+    entry(&stage, &envelope, &answered[0]);
+    assert_eq!(running.end().0, Some(0));
 }

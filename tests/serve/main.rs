@@ -16,6 +16,9 @@ mod faults;
 mod handing;
 mod kills;
 mod mirrored;
+#[allow(dead_code, reason = "what the tests of crashes need besides")]
+#[path = "../common/mount.rs"]
+mod mount;
 mod reading;
 mod running;
 mod wire;

@@ -130,6 +130,17 @@ impl Drop for Running {
     }
 }
 
+/// Asks for the health until it is good: a server tries to write once a second at most.
+pub(crate) fn healthy(running: &Running) {
+    for _ in 0..600 {
+        if running.get("/healthz").status == 200 {
+            return;
+        }
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    panic!("it does not get well");
+}
+
 pub(crate) fn client() -> Client {
     Client::new(Duration::from_secs(60), 64 * 1024 * 1024)
 }
