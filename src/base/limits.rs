@@ -238,6 +238,9 @@ pub const OBSERVED_DEPLOYMENTS_MAX: usize = 20;
 /// Most connections of a server at a time: a team, its pipelines and its monitors, each with a
 /// connection or two, and far below the file handles that a process may have.
 pub const SERVER_CONNECTIONS_MAX: usize = 4_096;
+/// File handles that a server keeps from connections, for the files that it serves, writes, and
+/// reads of its clones: where there are few handles it has fewer connections.
+pub const SERVER_FILES_KEPT: u64 = 512;
 /// Largest content of a request that hands statements in, in bytes: they, their words, and the
 /// documents of large changes.
 pub const REQUEST_BYTES_MAX: usize = 64 * 1024 * 1024;

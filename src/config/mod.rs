@@ -23,7 +23,7 @@ pub use remote::{Access, COPY_URL_FILE, Token};
 pub use resolve::{
     Configuration, Given, LedgerChoice, Places, RepositoryIdentity, Resolved, Source, file_name_of,
 };
-pub use serve::{Reach, ServeSettings, TlsSettings, TokenRight, TokenSettings};
+pub use serve::{Reach, ServeSettings, TlsSettings, TokenRight, TokenSettings, is_address};
 
 use crate::base::name::Origin;
 use crate::verify::trust::TrustError;

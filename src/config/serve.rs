@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use serde::Deserialize;
@@ -95,7 +96,7 @@ impl Default for ServeSettings {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct ServeTable {
-    listen: Option<String>,
+    listen: Option<toml::Spanned<String>>,
     #[serde(default)]
     reading: Reach,
     #[serde(default)]
@@ -126,6 +127,12 @@ impl ServeTable {
                 return Ok(path.into_inner());
             }
             Err(mistake(path.span().start, "the path is not absolute"))
+        };
+        let listen = match self.listen {
+            Some(text) if !is_address(text.get_ref()) => {
+                return Err(mistake(text.span().start, "listen is an address and a port"));
+            }
+            text => text.map(toml::Spanned::into_inner),
         };
         let tls = match (self.tls_certificate, self.tls_key) {
             (Some(certificate), Some(key)) => {
@@ -163,7 +170,7 @@ impl ServeTable {
         let repositories = self.repository.into_iter();
         let repositories = repositories.map(|(name, path)| Ok((name, absolute(path)?)));
         Ok(ServeSettings {
-            listen: self.listen.unwrap_or_else(|| LISTEN.to_owned()),
+            listen: listen.unwrap_or_else(|| LISTEN.to_owned()),
             reading: self.reading,
             words: self.words,
             tls,
@@ -172,6 +179,18 @@ impl ServeTable {
             repositories: repositories.collect::<Result<_, Mistake>>()?,
         })
     }
+}
+
+/// Whether a text says where to listen: `ADDRESS:PORT` or `NAME:PORT`.
+#[must_use]
+pub fn is_address(text: &str) -> bool {
+    if text.parse::<SocketAddr>().is_ok() {
+        return true;
+    }
+    let Some((name, port)) = text.rsplit_once(':') else { return false };
+    let is_number = name.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
+    let is_name = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._".contains(&byte));
+    is_name && !is_number && port.parse::<u16>().is_ok()
 }
 
 /// The `[ledger."ORIGIN".serve]` table with those below it.
@@ -255,9 +274,23 @@ may = ["read", "gate"]
     }
 
     #[test]
+    fn an_address_has_a_port() {
+        for text in ["127.0.0.1:0", "[::1]:8443", "0.0.0.0:65535", "localhost:80", "a-b.example:1"]
+        {
+            assert!(is_address(text), "{text}");
+        }
+        let none =
+            ["", "foo", ":18443", "127.0.0.1", "127.0.0.1:99999", "127.1:80", "::1:80", "a b:1"];
+        for text in none.into_iter().chain(["localhost:", "localhost:x", "http://localhost:80"]) {
+            assert!(!is_address(text), "{text}");
+        }
+    }
+
+    #[test]
     fn mistakes_of_a_server_are_refused_with_their_line() {
         for (from, to, line) in [
             ("listen", "listens", 6),
+            ("0.0.0.0:8443", "0.0.0.0", 6),
             ("\"open\"", "\"closed\"", 7),
             ("tls_key = \"/etc/countersign/tls/key.pem\"\n", "", 9),
             ("\"/etc/countersign/tls/key.pem\"", "\"key.pem\"", 10),

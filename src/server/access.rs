@@ -6,15 +6,13 @@ use axum::Router;
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, Method, StatusCode, header};
 use axum::middleware::{Next, from_fn_with_state};
-use axum::response::{IntoResponse as _, Response};
+use axum::response::IntoResponse as _;
 
 use super::Server;
 use super::problem::Problem;
 use crate::base::digest::sha256;
 use crate::base::encoding;
-
-/// Longest token that is hashed, in bytes: 32 bytes in base64 are 43.
-const TOKEN_BYTES_MAX: usize = 128;
+use crate::base::limits::TOKEN_BYTES_MAX;
 
 /// What a token, or everybody, may.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -90,27 +88,33 @@ impl Access {
         let Some(value) = headers.get(header::AUTHORIZATION) else {
             return Ok((self.everybody, None));
         };
-        let found = value.to_str().ok().and_then(|value| token_in(value, takes_basic));
+        let value = value.to_str().unwrap_or_default();
+        let found = token_in(value, takes_basic);
         let digest = found.map(|token| sha256(&[token.as_bytes()]));
         // What is compared is a digest: how far it is alike tells nothing of a token.
         let known = |token: &&Token| digest.is_some_and(|digest| digest == token.sha256);
-        match self.tokens.iter().find(known) {
-            Some(token) => Ok((self.everybody.or(token.rights), Some(token.name.clone()))),
-            None => Err(Problem::new(
-                StatusCode::UNAUTHORIZED,
-                "UNAUTHORIZED",
-                "the token is not known here",
-            )),
+        if let Some(token) = self.tokens.iter().find(known) {
+            return Ok((self.everybody.or(token.rights), Some(token.name.clone())));
         }
+        let why = if !takes_basic && scheme_is(value, "basic") {
+            "as a password a token only reads: send Authorization: Bearer TOKEN"
+        } else {
+            "the token is not known here"
+        };
+        Err(Problem::new(StatusCode::UNAUTHORIZED, "UNAUTHORIZED", why))
     }
+}
+
+fn scheme_is(value: &str, name: &str) -> bool {
+    value.split_once(' ').is_some_and(|(scheme, _)| scheme.eq_ignore_ascii_case(name))
 }
 
 /// The token in a line: as a bearer's, or as the password that a browser sends.
 fn token_in(value: &str, takes_basic: bool) -> Option<String> {
-    let (scheme, rest) = value.split_once(' ')?;
-    let token = if scheme.eq_ignore_ascii_case("bearer") {
+    let (_, rest) = value.split_once(' ')?;
+    let token = if scheme_is(value, "bearer") {
         rest.trim().to_owned()
-    } else if scheme.eq_ignore_ascii_case("basic") && takes_basic {
+    } else if scheme_is(value, "basic") && takes_basic {
         let both = String::from_utf8(encoding::unbase64(rest.trim()).ok()?).ok()?;
         both.split_once(':')?.1.to_owned()
     } else {
@@ -132,16 +136,20 @@ where
                 Ok(found) => found,
                 Err(problem) => return problem.into_response(),
             };
-            if !rights.has(right) {
-                return refusal(right, name.is_some()).into_response();
+            let bearer = name.map(Bearer);
+            let mut response = if rights.has(right) {
+                if let Some(bearer) = &bearer {
+                    request.extensions_mut().insert(bearer.clone());
+                }
+                next.run(request).await
+            } else {
+                refusal(right, bearer.is_some()).into_response()
+            };
+            // The log names it, also where it may not.
+            if let Some(bearer) = bearer {
+                response.extensions_mut().insert(bearer);
             }
-            if let Some(name) = name {
-                request.extensions_mut().insert(Bearer(name.clone()));
-                let mut response: Response = next.run(request).await;
-                response.extensions_mut().insert(Bearer(name));
-                return response;
-            }
-            next.run(request).await
+            response
         }
     };
     routes.route_layer(from_fn_with_state(Arc::clone(server), guard))
@@ -180,7 +188,8 @@ mod tests {
         ] {
             assert_eq!(token_in(line, takes_basic).as_deref(), found, "{line}");
         }
-        let long = format!("Bearer {}", "a".repeat(TOKEN_BYTES_MAX + 1));
-        assert_eq!(token_in(&long, true), None);
+        let line = |length| format!("Bearer {}", "a".repeat(length));
+        assert!(token_in(&line(TOKEN_BYTES_MAX), true).is_some());
+        assert_eq!(token_in(&line(TOKEN_BYTES_MAX + 1), true), None);
     }
 }

@@ -5,13 +5,14 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use axum::body::{Body, Bytes, to_bytes};
+use axum::body::{Body, Bytes};
 use axum::extract::Request;
 use axum::http::{HeaderMap, StatusCode, header};
 use hyper::body::{Body as _, Frame, SizeHint};
 use serde::de::DeserializeOwned;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
+use super::Server;
 use super::problem::Problem;
 use crate::base::json;
 use crate::base::limits::{QUESTION_BYTES_MAX, SERVER_BYTES_MAX};
@@ -83,7 +84,8 @@ pub(super) async fn read(
     loop {
         let frame = poll_fn(|context| Pin::new(&mut body).poll_frame(context)).await;
         let Some(frame) = frame else { break };
-        let frame = frame.map_err(|_| Problem::malformed("the content ends early"))?;
+        let frame = frame
+            .map_err(|_| Problem::malformed("the content ends early, or its chunks are none"))?;
         let Ok(data) = frame.into_data() else { continue };
         let length = bytes.len() + data.len();
         if length > bytes_max {
@@ -102,13 +104,12 @@ pub(super) async fn read(
 /// A small content of JSON, for what is asked and not handed in.
 ///
 /// # Errors
-/// 415, 413, or 400 where it is not strict JSON of that form.
-pub async fn json_of<T: DeserializeOwned>(request: Request) -> Result<T, Problem> {
+/// 415, 413, 503, or 400 where it is not strict JSON of that form.
+pub async fn json_of<T: DeserializeOwned>(server: &Server, request: Request) -> Result<T, Problem> {
     check_json(request.headers())?;
-    let bytes = to_bytes(request.into_body(), QUESTION_BYTES_MAX).await;
-    let bytes = bytes
-        .map_err(|_| Problem::too_large(format!("at most {QUESTION_BYTES_MAX} bytes are read")))?;
-    json::parse(&bytes, QUESTION_BYTES_MAX).map_err(|error| Problem::malformed(error.to_string()))
+    let content = read(request, &server.room, QUESTION_BYTES_MAX).await?;
+    json::parse(&content.bytes, QUESTION_BYTES_MAX)
+        .map_err(|error| Problem::malformed(error.to_string()))
 }
 
 /// A file on its way out, which gives its room back once it was sent or given up.

@@ -29,6 +29,8 @@ pub enum Event {
         token: Option<String>,
         /// Where it came from: where a proxy stands before the server, that.
         peer: Option<IpAddr>,
+        /// Why it was not answered with what it asks for; none where it was.
+        why: Option<String>,
     },
     /// A statement was judged.
     Judged {
@@ -61,6 +63,11 @@ pub enum Event {
     Renewed {
         /// Why they cannot be used, if they cannot: those before them go on.
         failure: Option<String>,
+    },
+    /// The server does less than its settings say.
+    Lacking {
+        /// What, and why.
+        why: String,
     },
     /// A witness was asked.
     Witnessed {

@@ -154,7 +154,7 @@ impl Metrics {
             Event::Failed { .. } => {
                 self.commits.get_or_create(&outcome("failed")).inc();
             }
-            Event::Renewed { .. } => {}
+            Event::Renewed { .. } | Event::Lacking { .. } => {}
             Event::Witnessed { is_alarming, outcome: found, .. } => {
                 let word = match (is_alarming, found.as_str()) {
                     (true, _) => "alarming",

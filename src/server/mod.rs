@@ -362,8 +362,9 @@ async fn around(State(server): State<Arc<Server>>, request: Request, next: Next)
         }
     }
     let token = response.extensions().get::<Bearer>().map(|bearer| bearer.0.clone());
+    let why = response.extensions().get::<Problem>().map(Problem::whole);
     let elapsed = start.elapsed();
     let status = status.as_u16();
-    server.teller.tell(Event::Answered { method, path, status, elapsed, token, peer });
+    server.teller.tell(Event::Answered { method, path, status, elapsed, token, peer, why });
     response
 }

@@ -18,8 +18,10 @@ pub struct Problem {
     pub status: StatusCode,
     /// The reason as a word for programs.
     pub code: &'static str,
-    /// The reason for people.
+    /// The reason for people, who may be strangers.
     pub why: String,
+    /// The reason for whoever runs the server, where it names places there: for the log alone.
+    pub for_the_log: Option<String>,
     /// After how many seconds it is worth asking again.
     pub retry_after_seconds: Option<u64>,
 }
@@ -33,7 +35,12 @@ struct Told<'a> {
 impl Problem {
     /// A problem that another try does not mend.
     pub fn new(status: StatusCode, code: &'static str, why: impl Into<String>) -> Self {
-        Self { status, code, why: why.into(), retry_after_seconds: None }
+        let (why, retry_after_seconds) = (why.into(), None);
+        if !names_a_place(&why) {
+            return Self { status, code, why, for_the_log: None, retry_after_seconds };
+        }
+        let (told, for_the_log) = (elsewhere(status).to_owned(), Some(why));
+        Self { status, code, why: told, for_the_log, retry_after_seconds }
     }
 
     /// 400: the request is not of its form.
@@ -62,6 +69,12 @@ impl Problem {
         this.after(AGAIN_SECONDS)
     }
 
+    /// The reason for whoever runs the server.
+    #[must_use]
+    pub fn whole(&self) -> String {
+        self.for_the_log.as_ref().unwrap_or(&self.why).clone()
+    }
+
     /// The same, worth another try after so many seconds.
     #[must_use]
     pub fn after(mut self, seconds: u64) -> Self {
@@ -85,6 +98,25 @@ impl Problem {
             }
             status => Self::new(status, "INTERNAL", "internal error, please report"),
         }
+    }
+}
+
+/// Whether a text has an absolute path in it.
+fn names_a_place(text: &str) -> bool {
+    let begins = |sign: char| sign.is_whitespace() || "\"'`(=".contains(sign);
+    text.split(begins).any(|word| word.len() > 1 && word.starts_with('/'))
+}
+
+/// What strangers are told in place of a reason that names places on the server.
+fn elsewhere(status: StatusCode) -> &'static str {
+    match status {
+        StatusCode::SERVICE_UNAVAILABLE => {
+            "what this needs cannot be read or written at present; the server's log says why"
+        }
+        status if status.is_server_error() => {
+            "what this needs does not verify; the server's log says where"
+        }
+        _ => "the request is not understood; the server's log says why",
     }
 }
 
@@ -124,6 +156,24 @@ impl From<SessionError> for Problem {
             SessionErrorKind::Integrity => Self::integrity(error.to_string()),
             SessionErrorKind::Unavailable => Self::unavailable(error.to_string()),
             SessionErrorKind::Usage => Self::malformed(error.to_string()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn strangers_are_told_no_place_on_the_server() {
+        for why in ["cannot write /srv/l/x: No space left", "/a", "x '/a b' y", "in (/a/b)"] {
+            let problem = Problem::unavailable(why);
+            assert!(!problem.why.contains('/'), "{why}");
+            assert_eq!(problem.for_the_log.as_deref(), Some(why));
+        }
+        for why in ["refs/heads/main is none", "1 / 2", "application/json", "5/", ""] {
+            let problem = Problem::malformed(why);
+            assert_eq!((problem.why.as_str(), problem.for_the_log), (why, None));
         }
     }
 }

@@ -62,7 +62,7 @@ impl LedgerFolder {
     /// [`StoreError::Unavailable`] where that fails.
     pub(super) fn try_writing(&self) -> Result<(), StoreError> {
         let path = self.path.join("try");
-        durable::replace(&path, &[0; TRY_BYTES], durable::MODE_PRIVATE)?;
+        durable::replace(&path, &vec![0; TRY_BYTES], durable::MODE_PRIVATE)?;
         durable::remove(&path).map(drop)
     }
 

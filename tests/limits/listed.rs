@@ -88,6 +88,7 @@ const ELSEWHERE: &[(&str, &str, &str)] = &[
         "a_witness_is_waited_for_so_long",
     ),
     ("OBSERVED_DEPLOYMENTS_MAX", "tests/pipeline/observed.rs", "only_the_newest_deployments_count"),
+    ("SERVER_FILES_KEPT", "src/cli/commands/serve.rs", "connections_leave_handles_for_files"),
     ("REQUEST_BYTES_MAX", "tests/serve/faults.rs", "too_much_is_refused_in_bounded_memory"),
     ("QUESTION_BYTES_MAX", "tests/serve/asking.rs", "the_server_decides_with_its_own_key"),
     ("SERVER_BYTES_MAX", "src/server/content.rs", "room_is_bounded_and_given_back"),

@@ -9,7 +9,8 @@ use crate::world::{change_of, people, settings};
 fn begin(test: &str) -> Stage {
     let stage = Stage::new(test);
     stage.run(["init", "-y"]).ok();
-    let policy = "version = 1\nlevels = [\"mid\", \"senior\"]\n\n[environment.production]\nmode = \"enforce\"\n\n\
+    let policy = "version = 1\nlevels = [\"mid\", \"senior\"]\n\n\
+                  [environment.production]\nmode = \"enforce\"\n\n\
                   [environment.staging]\nmode = \"observe\"\n\n\
                   [service.shop]\nrepository = \"shop\"\n";
     stage.write("../policy.toml", policy);

@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use countersign::base::digest::ContentDigest;
+use countersign::base::limits::TOKEN_BYTES_MAX;
 
 use crate::common::Stage;
 use crate::running::*;
@@ -67,6 +68,32 @@ fn reading_takes_a_token_unless_it_is_open() {
     let answered = running.hand_in(&[ada.approves(1)]);
     assert!(answered[0]["receipt"].is_string());
     assert_eq!(running.end().0, Some(0));
+}
+
+/// What a token may not is told with its name in the log; as a password it only reads; one of
+/// others' making is as long as settings take it.
+#[test]
+fn a_token_that_is_refused_is_told_as_what_it_is() {
+    let stage = Stage::begun("serve-refused");
+    let long = "a".repeat(TOKEN_BYTES_MAX);
+    let list = [(READER, "\"read\""), (INSIDER, "\"gate\""), (&long, "\"read\"")];
+    settings(&stage, &tokens(&list));
+    let running = Running::start(&stage);
+    let bearer = |token: &str| format!("Bearer {token}");
+    assert_eq!(status(&running, "/checkpoint", Some(&bearer(&long))), 200);
+    assert_eq!(status(&running, "/checkpoint", Some(&bearer(&format!("{long}a")))), 401);
+    assert_eq!(status(&running, "/v1/salt", Some(&bearer(READER))), 403);
+    let request = ureq::post(running.at("/v1/gate")).config().http_status_as_error(false).build();
+    let basic = format!("Basic {}", base64(format!("ci:{INSIDER}").as_bytes()));
+    let request = request.header("authorization", basic).header("content-type", JSON);
+    let mut answer = request.send("{}").unwrap();
+    let text = answer.body_mut().read_to_string().unwrap();
+    assert_eq!(answer.status().as_u16(), 401);
+    assert!(text.contains("Authorization: Bearer") && !text.contains("not known"), "{text}");
+    let log = running.end().1;
+    let refused = log.lines().find(|line| line.contains("\"status\":403")).unwrap();
+    assert!(refused.contains(&format!("\"token\":\"{}\"", &READER[..8])), "{log}");
+    assert!(refused.contains("\"why\":\"this token may not read words\""), "{log}");
 }
 
 /// A rate is of a member, by a signature that holds: others who hand in what a member has signed

@@ -208,11 +208,40 @@ fn a_full_disk_is_no_health() {
     for _ in 0..2 {
         let answer = running.post(&body);
         assert_eq!((answer.status, error(&answer).as_str()), (503, "UNAVAILABLE"));
+        assert!(!String::from_utf8_lossy(&answer.body).contains(stage.root().to_str().unwrap()));
         assert_eq!(running.get("/healthz").status, 503);
     }
     fs::remove_file(&filler).unwrap();
     healthy(&running);
     let answered = answers(&running.post(&body));
     entry(&stage, &envelope, &answered[0]);
+    let (status, log) = running.end();
+    assert_eq!(status, Some(0));
+    // Where it is full is told to whoever runs it.
+    assert!(
+        log.contains("No space left") && log.contains(stage.ledger().to_str().unwrap()),
+        "{log}"
+    );
+}
+
+/// Content that is broken on its way is not told as too large.
+#[test]
+fn chunks_that_are_none_are_malformed() {
+    let stage = Stage::begun("serve-chunks");
+    let sha256 = countersign::base::digest::ContentDigest::of(b"gate");
+    let table = "[[ledger.\"localhost/shop\".serve.token]]";
+    let token = format!("{table}\nname = \"ci\"\nsha256 = \"{sha256}\"\nmay = [\"gate\"]\n");
+    settings(&stage, &format!("{OPEN}{token}"));
+    let running = Running::start(&stage);
+    for path in ["/v1/gate", "/v1/statements"] {
+        let mut stream = connect(&running);
+        let head = format!(
+            "POST {path} HTTP/1.1\r\nhost: a\r\nauthorization: Bearer gate\r\n\
+             content-type: {JSON}\r\ntransfer-encoding: chunked\r\n\r\nnone\r\n"
+        );
+        stream.write_all(head.as_bytes()).unwrap();
+        let said = rest(stream);
+        assert!(said.starts_with("HTTP/1.1 400") && said.contains("MALFORMED"), "{path}: {said}");
+    }
     assert_eq!(running.end().0, Some(0));
 }

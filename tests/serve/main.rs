@@ -21,5 +21,6 @@ mod mirrored;
 mod mount;
 mod reading;
 mod running;
+mod starting;
 mod wire;
 mod witnessed;

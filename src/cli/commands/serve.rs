@@ -1,12 +1,13 @@
 //! `serve`: answers for one ledger over HTTP (`spec/server.md`).
 
-use std::net::TcpListener;
+use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::thread;
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use serde::Serialize;
 
+use crate::base::limits::{SERVER_CONNECTIONS_MAX, SERVER_FILES_KEPT};
 use crate::base::time::Clock as _;
 use crate::cli::Context;
 use crate::cli::address::ON_ITS_MACHINE;
@@ -17,8 +18,9 @@ use crate::cli::exit::ExitStatus;
 use crate::cli::serve::{Office, Parts, routes, tell};
 use crate::cli::text::counted;
 use crate::cli::ui::{Role, Table, Ui};
-use crate::config::{Reach, ServeSettings, TlsSettings, TokenRight};
-use crate::http::server::{asked_to_end, either, serve_over};
+use crate::config::{Reach, ServeSettings, TlsSettings, TokenRight, is_address};
+use crate::git::Repository;
+use crate::http::server::{Limits, asked_to_end, either, serve_over};
 use crate::http::tls::{Tls, TlsFiles};
 use crate::key::SeedSigner;
 use crate::server::{Access, Beginning, Event, LIMITS, Rights, Running, Server, Token};
@@ -69,6 +71,10 @@ pub(crate) fn run(context: &mut Context, args: &Args) -> Result<ExitStatus, CliE
         );
     }
     let listen = args.listen.as_deref().unwrap_or(&settings.listen);
+    if !is_address(listen) {
+        let message = format!("{listen} is no address and port to listen at");
+        return Err(CliError::usage(message).hint("such as --listen 127.0.0.1:8080"));
+    }
     let listener = TcpListener::bind(listen).map_err(|error| {
         CliError::unavailable(format!("cannot listen at {listen}"))
             .because(&error)
@@ -88,7 +94,7 @@ pub(crate) fn run(context: &mut Context, args: &Args) -> Result<ExitStatus, CliE
         reading: word(settings.reading),
         words: word(settings.words),
     };
-    take_file_handles();
+    let limits = Limits { connections_max: connections(take_file_handles()), ..LIMITS };
     let (running, events) = Running::start(Beginning {
         session,
         trust: trust.clone(),
@@ -104,9 +110,10 @@ pub(crate) fn run(context: &mut Context, args: &Args) -> Result<ExitStatus, CliE
     let tls = tls.map(|tls| telling(tls, running.server()));
     let office = Office::new(running.server(), parts);
     let routes = routes(&office);
+    lacking(&office, &settings, &limits);
     drop(office);
     let (ended, ending) = running.leave();
-    say(&mut context.ui, &listening);
+    say(&mut context.ui, &listening, &settings, bound);
     let serving = thread::spawn(move || {
         let asked = async {
             // Where signals cannot be taken, the process is ended the hard way: no harm.
@@ -117,7 +124,7 @@ pub(crate) fn run(context: &mut Context, args: &Args) -> Result<ExitStatus, CliE
         let stop = async {
             let _ = either(asked, ended).await;
         };
-        serve_over(listener, tls, routes, LIMITS, stop)
+        serve_over(listener, tls, routes, limits, stop)
     });
     while let Some((event, lost)) = events.next() {
         tell(&mut context.ui, &event, lost, SystemClock.now());
@@ -131,11 +138,36 @@ pub(crate) fn run(context: &mut Context, args: &Args) -> Result<ExitStatus, CliE
     }
 }
 
-/// Takes as many file handles as the system lets: one goes to each connection.
-fn take_file_handles() {
+/// Takes as many file handles as the system lets, and tells how many that are.
+fn take_file_handles() -> u64 {
     let limit = getrlimit(Resource::Nofile);
-    // Where it cannot be raised, connections above it wait to be accepted.
-    let _ = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit });
+    let raised = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit });
+    let most = if raised.is_ok() { limit.maximum } else { limit.current };
+    most.unwrap_or(u64::MAX)
+}
+
+/// How many connections fit into so many file handles: one goes to each, and what is served and
+/// handed in is read and written with others.
+fn connections(handles: u64) -> usize {
+    let most = handles.saturating_sub(SERVER_FILES_KEPT).max(handles / 2);
+    usize::try_from(most).unwrap_or(usize::MAX).min(SERVER_CONNECTIONS_MAX)
+}
+
+/// Tells the log where the server does less than its settings, or its limits, say.
+fn lacking(office: &Office, settings: &ServeSettings, limits: &Limits) {
+    let tell = |why| office.server().tell(Event::Lacking { why });
+    let most = limits.connections_max;
+    if most < SERVER_CONNECTIONS_MAX {
+        tell(format!(
+            "{most} connections at a time instead of {SERVER_CONNECTIONS_MAX}: there are too few \
+             file handles (ulimit -n, LimitNOFILE)"
+        ));
+    }
+    for (name, path) in &settings.repositories {
+        if let Err(error) = Repository::open(path) {
+            tell(format!("no clone of {name}: {error}"));
+        }
+    }
 }
 
 /// The certificates and the key that the settings name.
@@ -198,7 +230,7 @@ fn access(settings: &ServeSettings) -> Access {
     Access { everybody, tokens: tokens.collect() }
 }
 
-fn say(ui: &mut Ui, listening: &Listening<'_>) {
+fn say(ui: &mut Ui, listening: &Listening<'_>, settings: &ServeSettings, bound: SocketAddr) {
     ui.json(listening);
     ui.lead(Role::Good, "LISTENING", listening.url);
     let mut table = Table::new(2);
@@ -207,6 +239,43 @@ fn say(ui: &mut Ui, listening: &Listening<'_>) {
     table.row(["reading", listening.reading]);
     table.row(["words", listening.words]);
     ui.table(&table);
-    ui.line(&format!("next: COUNTERSIGN_LEDGER={} countersign status", listening.url));
+    let needs_token = settings.reading == Reach::Token;
+    if needs_token && !settings.tokens.iter().any(|token| token.may.contains(&TokenRight::Read)) {
+        ui.warn(
+            "nobody can read: reading takes a token, and no token may. In the settings set \
+             reading = \"open\", or name a token (spec/server.md section 6)",
+        );
+    } else {
+        let token = if needs_token { "COUNTERSIGN_TOKEN=TOKEN " } else { "" };
+        // What listens everywhere is no address to ask at.
+        let url = if bound.ip().is_unspecified() {
+            listening.url.replace(&bound.to_string(), &format!("NAME:{}", bound.port()))
+        } else {
+            listening.url.to_owned()
+        };
+        ui.line(&format!("next: {token}COUNTERSIGN_LEDGER={url} countersign status"));
+        if bound.ip().is_unspecified() {
+            ui.line("NAME is this machine's, as others know it");
+        }
+    }
     ui.flush_out();
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn connections_leave_handles_for_files() {
+        let most = SERVER_CONNECTIONS_MAX as u64;
+        for (handles, connections_max) in [
+            (u64::MAX, most),
+            (most + SERVER_FILES_KEPT, most),
+            (most + SERVER_FILES_KEPT - 1, most - 1),
+            (2 * SERVER_FILES_KEPT, SERVER_FILES_KEPT),
+            (100, 50),
+        ] {
+            assert_eq!(connections(handles) as u64, connections_max, "{handles}");
+        }
+    }
 }

@@ -140,9 +140,11 @@ impl Desk {
     /// # Errors
     /// Where the command stands in none.
     pub(crate) fn need_repository(&self) -> Result<&Repository, CliError> {
-        self.repository.as_ref().ok_or_else(|| {
-            CliError::usage("this is not a git repository")
-                .hint("go to one, or name it with -C DIR")
+        self.repository.as_ref().ok_or_else(|| match &self.repository_name {
+            // A command stands in what the settings name; a server may lack its clone.
+            Some(name) => CliError::unavailable(format!("the server has no clone of {name}")),
+            None => CliError::usage("this is not a git repository")
+                .hint("go to one, or name it with -C DIR"),
         })
     }
 

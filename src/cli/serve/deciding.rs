@@ -74,7 +74,7 @@ async fn decide(State(office): State<Arc<Office>>, request: Request) -> Result<R
         let why = "the gate's key is not on the server: it decides nothing";
         return Err(Problem::new(StatusCode::NOT_IMPLEMENTED, "NO_GATE", why));
     }
-    let asked: Asked = json_of(request).await?;
+    let asked: Asked = json_of(office.server(), request).await?;
     for text in &asked.artifacts {
         artifact(text).map_err(|why| Problem::malformed(format!("artifacts: {why}")))?;
     }

@@ -31,6 +31,8 @@ enum Said<'a> {
         token: Option<&'a str>,
         #[serde(skip_serializing_if = "Option::is_none")]
         peer: Option<IpAddr>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        why: Option<&'a str>,
     },
     Judged {
         statement: &'a str,
@@ -73,7 +75,7 @@ pub(crate) fn tell(ui: &mut Ui, event: &Event, lost: u64, now: Timestamp) {
         ui.log(&Line { time: time(), level, event, said: Said::Lost { lines: lost } });
     }
     let (level, name, said) = match event {
-        Event::Answered { method, path, status, elapsed, token, peer } => {
+        Event::Answered { method, path, status, elapsed, token, peer, why } => {
             let reads = matches!(method.as_str(), "GET" | "HEAD");
             let level = match status {
                 500.. => "error",
@@ -89,6 +91,7 @@ pub(crate) fn tell(ui: &mut Ui, event: &Event, lost: u64, now: Timestamp) {
                 microseconds: elapsed.as_micros(),
                 token: token.as_deref(),
                 peer: *peer,
+                why: why.as_deref(),
             };
             (level, "answered", said)
         }
@@ -103,6 +106,7 @@ pub(crate) fn tell(ui: &mut Ui, event: &Event, lost: u64, now: Timestamp) {
             ("debug", "committed", said)
         }
         Event::Failed { why } => ("error", "failed", Said::Failed { why }),
+        Event::Lacking { why } => ("warning", "lacking", Said::Failed { why }),
         Event::Renewed { failure } => {
             let level = if failure.is_some() { "error" } else { "info" };
             (level, "certificate", Said::Renewed { why: failure.as_deref() })

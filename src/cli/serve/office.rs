@@ -13,8 +13,9 @@ use crate::cli::desk::Desk;
 use crate::cli::error::CliError;
 use crate::cli::pending::Pending;
 use crate::config::WitnessAddress;
-use crate::git::Repository;
+use crate::git::{GitError, Repository};
 use crate::key::SeedSigner;
+use crate::policy::Policy;
 use crate::server::{Server, Snapshot};
 use crate::verify::trust::TrustRoot;
 use crate::view::View;
@@ -69,8 +70,8 @@ impl Office {
     }
 
     /// A desk on a snapshot, as a command in the clone of that repository has it; where none is
-    /// named, in the only clone that there is. Nothing can be appended at it. It is made and
-    /// dropped on the thread that does the work.
+    /// named, in the only clone that there is. Where the clone is not there, in none. Nothing can
+    /// be appended at it. It is made and dropped on the thread that does the work.
     ///
     /// # Errors
     /// Where the clone cannot be read.
@@ -85,9 +86,11 @@ impl Office {
             None if self.parts.repositories.len() == 1 => clones.next(),
             None => None,
         };
-        let (name, clone) = match found {
-            Some((name, path)) => (Some(name.clone()), Some(Repository::open(path)?)),
-            None => (None, None),
+        let name = found.map(|(name, _)| name).or(repository).cloned();
+        let name = name.or_else(|| self.first_without_clone(snapshot));
+        let clone = match found.map(|(_, path)| Repository::open(path)).transpose() {
+            Err(GitError::NotARepository { .. } | GitError::Forbidden { .. }) => None,
+            opened => opened?,
         };
         Ok(Desk {
             session: snapshot.session.snapshot(),
@@ -100,5 +103,12 @@ impl Office {
             witnesses: self.parts.witnesses.clone(),
             pending: Pending::default(),
         })
+    }
+    /// The repository that a clone is missing of, where the server has none at all.
+    fn first_without_clone(&self, snapshot: &Snapshot) -> Option<RepositoryName> {
+        let policy =
+            snapshot.session.view().policy().filter(|_| self.parts.repositories.is_empty());
+        let policy = Policy::parse(&policy?.text).ok()?;
+        policy.services().first().map(|service| service.repository.clone())
     }
 }

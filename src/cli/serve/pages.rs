@@ -152,10 +152,15 @@ impl Office {
                     page(&office.desk(&snapshot, repository.as_ref())?, &frame, now)
                 });
                 Ok(found.map_err(|error| {
-                    let (kind, page) = (error.kind, frame.fault(&error));
-                    let told = problem(error);
+                    let told = problem(error.clone());
+                    let kind = error.kind;
+                    // A page says no more of the server than others are told.
+                    let page = frame.fault(&match &told.for_the_log {
+                        None => error,
+                        Some(_) => CliError::new(kind, told.why.clone()),
+                    });
                     let is_missing = kind == ErrorKind::Usage;
-                    (if is_missing { Problem::not_found(told.why) } else { told }, page)
+                    (if is_missing { Problem::not_found(told.whole()) } else { told }, page)
                 }))
             })
             .await?
