@@ -1,12 +1,12 @@
-//! Flags of `verify` that say nothing of a file (`spec/slsa.md` section 4, `spec/proof.md` section 5,
-//! `spec/bundle.md` section 4): whoever gives one believes that it was asked.
+//! Flags of `verify` that say nothing of a file (`spec/proof.md` section 5, `spec/slsa.md`
+//! section 4): whoever gives one believes that it was asked.
 
 use std::path::Path;
 
 use crate::stage::{Stage, policy};
 
-/// The flags, each with something behind it, and which of the three kinds of files it asks something
-/// of: a checkpoint, a bundle, a summary.
+/// The flags, each with something behind it, and of which of the three kinds of files it asks
+/// something: a checkpoint, a bundle, a summary.
 const FLAGS: [(&[&str], [bool; 3]); 9] = [
     (&["--trust", "../trust.toml"], [true, true, false]),
     (&["--since", "0"], [true, true, false]),
