@@ -243,4 +243,6 @@ fn a_later_key_of_the_ledger_is_followed_by_its_proof() {
         before.replace(before.lines().find(is_key).unwrap(), &format!("ledger_key = \"{key}\""));
     fs::write(&files.trust, root).unwrap();
     files.verify(&["later.tlog-proof"]).ok();
+    // It is for files alone: the ledger is the one whose entry 0 has the first key.
+    files.stage.run(["log"]).refused(3, "the ledger key: is not the pinned one");
 }

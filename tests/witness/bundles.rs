@@ -81,6 +81,12 @@ fn a_bundle_of_a_new_decision_has_the_quorum_or_says_what_it_owes() {
     assert_eq!(ledger.verify("four.bundle"), (0, serde_json::json!([])));
     let json = stage.run(["ledger", "prove", "--bundle", "one.bundle", "-o", "x", "--json"]).json();
     assert_eq!((&json["is_witnessed"], &json["file"]), (&true.into(), &"x".into()));
+    // A later key of the ledger is a stranger's to who has the bundle.
+    stage.run(["ledger", "rotate-key", "-y"]).ok();
+    stage.run(four).refused(2, "the ledger's key was replaced in entry");
+    assert_eq!(ledger.verify("four.bundle"), (0, serde_json::json!([])));
+    stage.run(["gate", "-o", "five.bundle"]).ok();
+    assert_ne!(ledger.verify("five.bundle").0, 3);
 }
 
 /// What is no bundle, or of another ledger, is not proved anew.

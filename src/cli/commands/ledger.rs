@@ -95,7 +95,7 @@ enum Action {
     #[command(after_help = "The new key is made here, with mode 0600, and takes the old one's \
         place once the\nadmins' statement is in the ledger. What the old key signed stays good. \
         Whoever has\nfiles alone knows the new key by the proof of that entry, made before the \
-        next one,\nor by a trust root that names it.\n\nExamples:\n  \
+        next one,\nor by another trust root for files; the pinned one stays.\n\nExamples:\n  \
         countersign ledger rotate-key\n  \
         countersign ledger rotate-key -o rotate.json")]
     RotateKey {

@@ -117,6 +117,13 @@ pub(super) fn bundle(
             .hint("name a file that countersign gate -o FILE.bundle wrote")
     })?;
     let desk = context.desk("ledger prove")?;
+    let newest = desk.session.view().ledger().and_then(|ledger| ledger.keys.last());
+    if let Some((newest, _)) = newest.filter(|(entry, _)| !bundle.evidence.size.covers(*entry)) {
+        // A bundle shows governance as the gate had seen it: no reader knows that key.
+        let message =
+            format!("the ledger's key was replaced in entry {newest}, after the decision");
+        return Err(CliError::usage(message).hint("the bundle stays good as it is"));
+    }
     let bytes = prove_again(&desk.session, bundle)?.to_bytes();
     let checked = verifies(&bytes, &desk.trust, context.now())?;
     write_file(&context.environment.resolve(output), &bytes)?;

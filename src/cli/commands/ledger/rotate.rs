@@ -24,9 +24,8 @@ pub(super) fn run(context: &mut Context, flags: &SigningFlags) -> Result<ExitSta
             format!("new     {new}"),
             format!("old     {old}"),
             "what the old key signed stays good; it signs nothing from then on".to_owned(),
-            "who has the ledger follows it to the new key; who has files alone needs the"
-                .to_owned(),
-            "proof of this entry, or a trust root with the new key".to_owned(),
+            "trust roots stay as they are where the ledger is read; for files alone the".to_owned(),
+            "proof of this entry is needed, or another trust root with the new key".to_owned(),
         ],
         operations: vec![Operation::RotateLedgerKey(RotateLedgerKey { ledger_key: new })],
         openings: Vec::new(),
@@ -35,8 +34,9 @@ pub(super) fn run(context: &mut Context, flags: &SigningFlags) -> Result<ExitSta
             format!("the new key is in {}", file.path().display()),
             "before there is another entry, write what others know the new key by:".to_owned(),
             format!("next: countersign ledger prove {entry} -o rotated-{entry}.tlog-proof"),
-            "without that file they pin a trust root with the new key:".to_owned(),
-            "countersign trust pin FILE --replace".to_owned(),
+            "without that file they need another trust root, with the new key, for files"
+                .to_owned(),
+            "alone (verify --trust FILE); the pinned one goes on naming the first key".to_owned(),
         ],
     };
     carry_out(context, desk, &plan, flags)
