@@ -1,5 +1,5 @@
-//! How a server starts (`spec/server.md` sections 5 and 6): settings that cannot be are wrong usage,
-//! and what it lacks is told, to whom it belongs.
+//! How a server starts (`spec/server.md` sections 5 and 6): settings that cannot be are wrong
+//! usage, and what it lacks is told, to whom it belongs.
 
 use std::fs;
 use std::io::Write as _;
