@@ -96,7 +96,7 @@ fn a_statement_goes_through_the_inbox() {
         "{}",
         taken.out
     );
-    assert!(taken.out.contains("the inbox of origin is empty"), "{}", taken.out);
+    assert!(taken.out.contains("nothing more waits in the inbox of origin"), "{}", taken.out);
     assert_eq!(entries(&post), size + 1);
     assert_eq!(post.references("inbox"), Vec::<String>::new());
     assert_eq!(post.references("answers").len(), 1);
@@ -164,7 +164,19 @@ fn what_is_no_parcel_is_refused_and_stops_nobody() {
     assert_eq!(taken.out.matches("REFUSED  NOT_A_PARCEL").count(), 3, "{}", taken.out);
     assert_eq!(entries(&post), size + 1);
     // What is no parcel by its name is nobody's, and stays to be seen.
+    // What names no key and statement can be answered nowhere: it stays, and is told each time.
     assert_eq!(post.references("inbox"), ["refs/countersign/inbox/x/y"]);
+    for name in ["lonely", "a/b/c"] {
+        let to = format!("main:refs/countersign/inbox/{name}");
+        post.stage.git(["push", "-q", "origin", &to]);
+    }
+    let idle = post.take_up();
+    assert_eq!(idle.ok(), "nothing waits in the inbox of origin\n");
+    for name in ["lonely", "a/b/c", "x/y"] {
+        let name = format!("refs/countersign/inbox/{name}");
+        assert!(idle.talk.replace("\n  ", " ").contains(&name), "{}", idle.talk);
+    }
+    assert_eq!(post.references("inbox").len(), 3);
     assert_eq!(post.references("answers").len(), 4);
 }
 
@@ -265,7 +277,7 @@ fn parcels_beyond_the_limit_wait_for_the_next_run() {
     assert_eq!(post.references("inbox"), [parcel_name(PARCELS_MAX)]);
     let second = post.take_up();
     assert_eq!(second.ok().matches("REFUSED  NOT_A_PARCEL").count(), 1);
-    assert!(second.out.contains("the inbox of origin is empty"), "{}", second.out);
+    assert!(second.out.contains("nothing more waits in the inbox of origin"), "{}", second.out);
 }
 
 /// A remote whose list of references is too long is told, and one just below is read.

@@ -18,6 +18,8 @@ use crate::ledger::append::Refusal;
 use crate::ledger::inbox::{ANSWER_FILE, ANSWERS, Answer, INBOX, ParcelName, day_of_answer};
 use crate::ledger::receipt::Receipt;
 
+/// So many references that are no parcels are told by name.
+const STRAYS_NAMED: usize = 5;
 /// One day, in milliseconds.
 const DAY_MILLISECONDS: u64 = 86_400_000;
 
@@ -29,6 +31,7 @@ pub(super) fn take_up(context: &mut Context, remote: &str) -> Result<ExitStatus,
     let listed = references.list(&[format!("{INBOX}/*"), format!("{ANSWERS}/*")])?;
     let named = |one: &RemoteReference| Some((ParcelName::from_reference(&one.name)?, one.clone()));
     let mut waiting: Vec<_> = listed.iter().filter_map(named).collect();
+    strays(&mut context.ui, &listed, remote);
     let later = waiting.len().saturating_sub(PARCELS_MAX);
     waiting.truncate(PARCELS_MAX);
     // Nobody waits for the ledger while a remote is asked.
@@ -48,6 +51,26 @@ pub(super) fn take_up(context: &mut Context, remote: &str) -> Result<ExitStatus,
     closing(&mut context.ui, rows.len(), kept.len() + later, remote);
     context.ui.json(&rows);
     Ok(ExitStatus::Yes)
+}
+
+/// Tells of references in the inbox that name no key and statement: nobody can be answered there,
+/// and they are not ours to delete.
+fn strays(ui: &mut Ui, listed: &[RemoteReference], remote: &str) {
+    let is_stray = |one: &&RemoteReference| {
+        let rest = one.name.strip_prefix(INBOX);
+        rest.is_some_and(|rest| rest.starts_with('/'))
+            && ParcelName::from_reference(&one.name).is_none()
+    };
+    let names: Vec<_> = listed.iter().filter(is_stray).map(|one| one.name.as_str()).collect();
+    if names.is_empty() {
+        return;
+    }
+    let (shown, more) = names.split_at(names.len().min(STRAYS_NAMED));
+    let more = if more.is_empty() { String::new() } else { format!(", and {} more", more.len()) };
+    ui.warn(&format!(
+        "no parcels, and left where they are: {}{more}; git push {remote} --delete NAME",
+        shown.join(", ")
+    ));
 }
 
 /// Hands parcels to the ledger; gives an answer for each, once all is durable.
@@ -146,7 +169,9 @@ fn answers_to_forget(listed: &[RemoteReference], now: Timestamp) -> Vec<Push> {
 fn closing(ui: &mut Ui, taken: usize, left: usize, remote: &str) {
     match (taken, left) {
         (0, 0) => ui.line(&format!("nothing waits in the inbox of {remote}")),
-        (_, 0) => ui.line(&format!("{taken} answered; the inbox of {remote} is empty")),
+        (_, 0) => {
+            ui.line(&format!("{taken} answered; nothing more waits in the inbox of {remote}"));
+        }
         (_, left) => {
             let again = format!("countersign submit --inbox {remote}");
             ui.line(&format!("{taken} answered, {left} wait: {again}"));
