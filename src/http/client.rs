@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ureq::Agent;
-use ureq::http::HeaderValue;
 use ureq::http::header::{AUTHORIZATION, CONTENT_TYPE, LOCATION, RETRY_AFTER};
+use ureq::http::{HeaderValue, Uri};
 use ureq::tls::{Certificate, PemItem, RootCerts, TlsConfig, parse_pem};
 
 use crate::base::limits::HTTP_HEAD_BYTES_MAX;
@@ -68,6 +68,14 @@ pub struct Answer {
     pub retry_after_seconds: Option<u64>,
     /// The content.
     pub body: Vec<u8>,
+}
+
+/// Whether a text is a URL that can be asked: of HTTP, with a name in it.
+#[must_use]
+pub fn is_http(text: &str) -> bool {
+    let Ok(url) = text.parse::<Uri>() else { return false };
+    let is_known = url.scheme_str().is_some_and(|scheme| matches!(scheme, "http" | "https"));
+    is_known && url.host().is_some_and(|host| !host.is_empty())
 }
 
 /// A client. It takes nothing from the environment: no proxy is used.

@@ -56,6 +56,14 @@ impl Monitor {
         Ok(Self { follower, trust: trust.clone(), state, keeps })
     }
 
+    /// Whether a folder is a monitor's own, or may become one: it is empty, or not there.
+    ///
+    /// # Errors
+    /// [`SessionError`] where it cannot be read.
+    pub fn may_use(folder: &Path) -> Result<bool, SessionError> {
+        Follower::may_use(folder)
+    }
+
     /// Follows what is shown, judges what is new, and keeps what it found before it gives it.
     ///
     /// # Errors

@@ -82,7 +82,13 @@ impl Served {
             Ok(answer) if answer.status == 200 => Ok(Some(answer.body)),
             Ok(answer) if answer.status == 404 => Ok(None),
             Ok(answer) => {
-                Err(StoreError::unavailable(url, format!("answered with status {}", answer.status)))
+                let why = match answer.status {
+                    401 => ", for it does not know the token (COUNTERSIGN_TOKEN)",
+                    403 => ", for the token may not read (COUNTERSIGN_TOKEN)",
+                    _ => "",
+                };
+                let what = format!("answered with status {}{why}", answer.status);
+                Err(StoreError::unavailable(url, what))
             }
             Err(error @ ClientError::TooLarge(_)) => Err(StoreError::integrity(url, error)),
             Err(error) => Err(StoreError::unavailable(url, error)),

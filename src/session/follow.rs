@@ -32,6 +32,8 @@ pub use super::shown::FollowError;
 
 /// The file of the secret under which the view is remembered.
 const SECRET_FILE: &str = "secret";
+/// What is there before it.
+const BEGINNING: [&str; 2] = ["lock", "sled"];
 
 /// A verified copy of somebody else's log.
 #[derive(Debug)]
@@ -65,6 +67,17 @@ pub struct Judged<'a> {
 }
 
 impl Follower {
+    /// Whether a folder has a copy, or may have one: nothing else lies there.
+    ///
+    /// # Errors
+    /// [`SessionError`] where it cannot be read.
+    pub fn may_use(folder: &Path) -> Result<bool, SessionError> {
+        let names = durable::names(folder)?;
+        // Who was killed while it began has no secret yet.
+        let is_begun = |name: &String| BEGINNING.contains(&name.as_str());
+        Ok(names.iter().any(|name| name == SECRET_FILE) || names.iter().all(is_begun))
+    }
+
     /// Opens the copy in a folder, or begins one; the folder belongs to one process at a time.
     ///
     /// # Errors

@@ -261,6 +261,7 @@ fn a_ledgers_own_server_is_followed() {
     let looked = watched.look_at(&url, &[]);
     assert_eq!(looked.status, 4, "{looked:?}");
     assert!(looked.talk.contains("status 401"), "{}", looked.talk);
+    assert!(looked.talk.contains("COUNTERSIGN_TOKEN"), "{}", looked.talk);
     watched.look_as(&token, &url).expect(0, &[]);
     server.kill().unwrap();
     server.wait().unwrap();
@@ -273,4 +274,43 @@ fn a_ledgers_own_server_is_followed() {
     server.wait().unwrap();
     // A token never goes in the clear.
     assert_eq!(watched.look_as(&token, "http://ledger.example").status, 2);
+}
+
+/// What a monitor cannot use is refused before it looks: a folder in which others keep something, a
+/// webhook and a source that are no URL, no pause between two looks.
+#[test]
+fn what_cannot_be_is_refused_before_it_looks() {
+    let watched = Watched::new("wrong");
+    watched.publish();
+    let work_tree = watched.stage.home.join("shop");
+    fs::create_dir_all(work_tree.join(".git")).unwrap();
+    fs::write(work_tree.join("README"), "shop").unwrap();
+    let before = files(&work_tree);
+    let mirror = watched.mirror().to_str().unwrap().to_owned();
+    let run = |arguments: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_countersign"));
+        command
+            .args(["monitor", "--trust"])
+            .arg(watched.stage.home.join("trust.toml"))
+            .args(arguments);
+        let output = command.output().unwrap();
+        (output.status.code().unwrap(), String::from_utf8(output.stderr).unwrap())
+    };
+    let (own, other) = (watched.folder(), work_tree.to_str().unwrap());
+    let own = own.to_str().unwrap();
+    for (arguments, said) in [
+        (vec![mirror.as_str(), "--folder", other, "--once"], "no monitor made"),
+        (vec![&mirror, "--folder", own, "--once", "--webhook", "http://"], "expected https://"),
+        (vec!["http://", "--folder", own, "--once"], "is no URL"),
+        (vec![&mirror, "--folder", own, "--every", "0"], "--every"),
+    ] {
+        let (status, talk) = run(&arguments);
+        assert_eq!(status, 2, "{arguments:?}: {talk}");
+        assert!(talk.replace("\n  ", " ").contains(said), "{arguments:?}: {talk}");
+    }
+    assert_eq!(files(&work_tree), before);
+    // Its own folder, and an empty one, it takes.
+    fs::create_dir_all(watched.folder()).unwrap();
+    watched.look().expect(0, &[]);
+    watched.look().expect(0, &[]);
 }

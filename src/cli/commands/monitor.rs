@@ -11,7 +11,7 @@ use crate::cli::Context;
 use crate::cli::error::{CliError, ErrorKind};
 use crate::cli::exit::ExitStatus;
 use crate::cli::text::counted;
-use crate::http::client::Credentials;
+use crate::http::client::{Credentials, is_http};
 use crate::monitor::{Alarm, Level, MirrorFolder, Monitor, Round, Served, Source, Webhook};
 use crate::session::{SessionError, SessionErrorKind};
 use crate::verify::trust::TrustRoot;
@@ -45,7 +45,8 @@ pub(crate) struct Args {
     #[arg(long)]
     once: bool,
     /// Seconds between two looks
-    #[arg(long, value_name = "SECONDS", default_value_t = 10, conflicts_with = "once")]
+    #[arg(long, value_name = "SECONDS", default_value_t = 10, conflicts_with = "once",
+        value_parser = clap::value_parser!(u64).range(1..))]
     every: u64,
     /// Certificates in PEM that the server's is traced to, in place of those of Mozilla
     #[arg(long, value_name = "FILE")]
@@ -60,9 +61,9 @@ fn is_url(text: &str) -> bool {
 }
 
 fn webhook_url(text: &str) -> Result<String, String> {
-    is_url(text)
+    is_http(text)
         .then(|| text.to_owned())
-        .ok_or_else(|| "expected https://... or http://...".to_owned())
+        .ok_or_else(|| "expected https://NAME... or http://NAME...".to_owned())
 }
 
 /// Runs the command.
@@ -76,6 +77,10 @@ pub(crate) fn run(context: &mut Context, args: &Args) -> Result<ExitStatus, CliE
     };
     let wait = Duration::from_millis(WEBHOOK_WAIT_MILLISECONDS);
     let webhook = args.webhook.as_deref().map(|url| Webhook::new(url, wait));
+    if !Monitor::may_use(&folder).map_err(of_folder)? {
+        let message = format!("{} has files in it that no monitor made", folder.display());
+        return Err(CliError::usage(message).hint("name an empty folder, or one that is not there"));
+    }
     let mut monitor = Monitor::open(&folder, &trust, webhook.is_some()).map_err(of_folder)?;
     let mut is_first = true;
     loop {
@@ -99,12 +104,16 @@ pub(crate) fn run(context: &mut Context, args: &Args) -> Result<ExitStatus, CliE
         if args.once {
             return Ok(status.combine(delivered));
         }
-        thread::sleep(Duration::from_secs(args.every.max(1)));
+        thread::sleep(Duration::from_secs(args.every));
     }
 }
 
 /// What a URL shows, to whoever has the token of the environment.
 fn served(context: &Context, args: &Args) -> Result<Served, CliError> {
+    if !is_http(&args.source) {
+        return Err(CliError::usage(format!("{} is no URL", args.source))
+            .hint("such as https://ledger.example, or the folder of a mirror"));
+    }
     let roots = args.tls_roots.as_deref();
     let roots = roots.map(|file| context.read(file, SETTINGS_BYTES_MAX)).transpose()?;
     let token = context.environment.token.as_deref();
