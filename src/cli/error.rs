@@ -16,6 +16,7 @@ use super::exit::ExitStatus;
 use super::ui::{Role, Ui};
 use crate::ledger::fork::Fork;
 use crate::policy::ReasonCode;
+use crate::store::lock::SERVER;
 
 /// What an error means for who called.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -163,6 +164,10 @@ fn usual_hint(kind: ErrorKind, text: &str) -> Option<String> {
         return None;
     }
     if let Some((before, _)) = text.split_once(" holds its lock") {
+        let server = before.rsplit_once(SERVER).map(|(_, rest)| rest.trim_end_matches(')'));
+        if let Some(url) = server.filter(|url| url.starts_with("http")) {
+            return Some(format!("a server answers for it: --ledger {url}, or COUNTERSIGN_LEDGER"));
+        }
         let number = before.rsplit_once("process ").map(|(_, rest)| rest);
         let number = number.and_then(|rest| rest.split(' ').next());
         let number = number.filter(|text| text.bytes().all(|byte| byte.is_ascii_digit()));
@@ -261,6 +266,8 @@ mod tests {
         };
         let known = ["wait for it, or see what it does: ps -p 4711"];
         assert_eq!(held("process 4711 (countersign serve)"), known);
+        let server = ["a server answers for it: --ledger http://a:80, or COUNTERSIGN_LEDGER"];
+        assert_eq!(held("process 4711 (serve http://a:80)"), server);
         assert_eq!(held("another process"), ["wait for it to end"]);
         assert_eq!(held("process 1;rm (x)"), ["wait for it to end"]);
     }

@@ -12,6 +12,10 @@ use crate::ledger::store::StoreError;
 
 /// How long to sleep between two tries.
 pub(super) const TRY_AGAIN_AFTER: Duration = Duration::from_millis(2);
+/// What a server says of itself; its URL follows.
+pub const SERVER: &str = "(serve ";
+/// How long the word of a holder may be that of the one before, who was killed.
+const SERVER_KNOWN_AFTER: Duration = Duration::from_millis(200);
 /// Most bytes of the holder's description that are read.
 const HOLDER_BYTES_MAX: u64 = 256;
 
@@ -31,7 +35,7 @@ impl LedgerLock {
         options.read(true).write(true).create(true).truncate(false).mode(MODE_PRIVATE);
         let open = || options.open(path).map_err(|error| failed("cannot open", path, &error));
         let mut file = open()?;
-        let start = Instant::now();
+        let (start, mut server_after) = (Instant::now(), SERVER_KNOWN_AFTER);
         loop {
             match file.try_lock() {
                 // A lock on a file that is not there any more keeps nobody out.
@@ -41,7 +45,15 @@ impl LedgerLock {
                     return Err(failed("cannot lock", path, &error));
                 }
                 Err(TryLockError::WouldBlock) if start.elapsed() >= wait => {
-                    return Err(busy(path, &mut file));
+                    return Err(busy(path, &holder(&mut file)));
+                }
+                Err(TryLockError::WouldBlock) if start.elapsed() >= server_after => {
+                    let holder = holder(&mut file);
+                    // A server goes on for days: nobody waits for its end.
+                    if holder.contains(SERVER) {
+                        return Err(busy(path, &holder));
+                    }
+                    server_after = wait;
                 }
                 Err(TryLockError::WouldBlock) => thread::sleep(TRY_AGAIN_AFTER),
             }
@@ -64,14 +76,18 @@ pub(super) fn is_named(file: &File, path: &Path) -> bool {
     }
 }
 
-fn busy(path: &Path, file: &mut File) -> StoreError {
+/// What the holder says of itself.
+fn holder(file: &mut File) -> String {
     let mut holder = Vec::new();
     drop(file.rewind().and_then(|()| file.take(HOLDER_BYTES_MAX).read_to_end(&mut holder)));
-    let holder = match String::from_utf8_lossy(&holder) {
+    match String::from_utf8_lossy(&holder) {
         text if text.is_empty() => "another process".to_owned(),
         // What another process wrote reaches a terminal: no control characters.
         text => text.chars().filter(|letter| !letter.is_control()).collect(),
-    };
+    }
+}
+
+fn busy(path: &Path, holder: &str) -> StoreError {
     let what = format!("the ledger in {} is in use", path.parent().unwrap_or(path).display());
     StoreError::unavailable(what, format_args!("{holder} holds its lock"))
 }
@@ -107,6 +123,11 @@ mod tests {
         drop(held);
         let held = waiter.join().unwrap().unwrap();
         assert!(LedgerLock::take(&path, "late", Duration::ZERO).is_err());
+        drop(held);
+        // For a server nobody waits.
+        let held = LedgerLock::take(&path, "serve http://a.example:80", Duration::ZERO).unwrap();
+        let error = LedgerLock::take(&path, "approve", Duration::MAX).unwrap_err().to_string();
+        assert!(error.contains("(serve http://a.example:80) holds"), "{error}");
         drop(held);
     }
 }

@@ -110,16 +110,23 @@ fn the_log_tells_where_requests_come_from() {
     }
 }
 
-/// One process owns the ledger: whoever else wants it is told who has it, in one line.
+/// One process owns the ledger: whoever else wants it is told who has it, in one line, and where a
+/// command asks instead. Nobody waits for a server's end.
 #[test]
 fn a_second_server_is_refused() {
     let stage = Stage::begun("serve-second");
     settings(&stage, OPEN);
     let running = Running::start(&stage);
-    let second = stage.run(["serve", "--listen", "127.0.0.1:0"]);
-    let holder = format!("process {} (serve) holds its lock", running.id());
-    second.refused(4, &holder);
-    assert_eq!(second.out, "");
+    let holder = format!("process {} (serve {}) holds its lock", running.id(), running.url);
+    let instead = format!("a server answers for it: --ledger {}", running.url);
+    for command in [&["serve", "--listen", "127.0.0.1:0"][..], &["roster", "show"]] {
+        let second = stage.run(command);
+        second.refused(4, &holder);
+        assert_eq!(second.out, "");
+        let talk = second.talk.replace("\n  ", " ");
+        assert!(talk.contains(&instead) && !talk.contains("wait for it"), "{talk}");
+    }
+    stage.run(["roster", "show", "--ledger", &running.url]).ok();
     assert_eq!(running.get("/healthz").status, 200);
     assert_eq!(running.end().0, Some(0));
 }

@@ -1,6 +1,6 @@
 //! `serve`: answers for one ledger over HTTP (`spec/server.md`).
 
-use std::net::{SocketAddr, TcpListener};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::thread;
 
@@ -62,7 +62,11 @@ pub(crate) fn run(context: &mut Context, args: &Args) -> Result<ExitStatus, CliE
     let trust = address.trust.clone();
     let settings = configuration.serve(trust.origin());
     let witnesses = configuration.witnesses(trust.origin());
-    let session = address.open("serve")?;
+    let (listener, bound) = listen(args.listen.as_deref().unwrap_or(&settings.listen))?;
+    let tls = tls(&settings)?;
+    let scheme = if tls.is_some() { "https" } else { "http" };
+    let url = format!("{scheme}://{bound}");
+    let session = address.open(&format!("serve {scheme}://{}", from_here(bound)))?;
     if !session.can_append() {
         let key = ledger_key_file(&configuration, trust.origin())?;
         let message = "the ledger's own key is not on this machine";
@@ -70,22 +74,6 @@ pub(crate) fn run(context: &mut Context, args: &Args) -> Result<ExitStatus, CliE
             CliError::usage(message).hint(format!("run it where {} is", key.path().display()))
         );
     }
-    let listen = args.listen.as_deref().unwrap_or(&settings.listen);
-    if !is_address(listen) {
-        let message = format!("{listen} is no address and port to listen at");
-        return Err(CliError::usage(message).hint("such as --listen 127.0.0.1:8080"));
-    }
-    let listener = TcpListener::bind(listen).map_err(|error| {
-        CliError::unavailable(format!("cannot listen at {listen}"))
-            .because(&error)
-            .hint("name a free address of this machine with --listen")
-    })?;
-    let bound = listener
-        .local_addr()
-        .map_err(|error| CliError::unavailable("the address is not known").because(&error))?;
-    let tls = tls(&settings)?;
-    let scheme = if tls.is_some() { "https" } else { "http" };
-    let url = format!("{scheme}://{bound}");
     let listening = Listening {
         answer: "listening",
         url: &url,
@@ -136,6 +124,33 @@ pub(crate) fn run(context: &mut Context, args: &Args) -> Result<ExitStatus, CliE
         Ok(Err(error)) => Err(CliError::unavailable("the server cannot run").because(&error)),
         Err(_) => Err(CliError::integrity("internal error, please report")),
     }
+}
+
+/// Listens where it is said.
+fn listen(at: &str) -> Result<(TcpListener, SocketAddr), CliError> {
+    if !is_address(at) {
+        let message = format!("{at} is no address and port to listen at");
+        return Err(CliError::usage(message).hint("such as --listen 127.0.0.1:8080"));
+    }
+    let listener = TcpListener::bind(at).map_err(|error| {
+        CliError::unavailable(format!("cannot listen at {at}"))
+            .because(&error)
+            .hint("name a free address of this machine with --listen")
+    })?;
+    let bound = listener
+        .local_addr()
+        .map_err(|error| CliError::unavailable("the address is not known").because(&error))?;
+    Ok((listener, bound))
+}
+
+/// Where a command on this machine asks.
+fn from_here(bound: SocketAddr) -> SocketAddr {
+    let ip = match bound.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
+        IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
+        ip => ip,
+    };
+    SocketAddr::new(ip, bound.port())
 }
 
 /// Takes as many file handles as the system lets, and tells how many that are.
