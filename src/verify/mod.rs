@@ -36,7 +36,7 @@ pub use self::evidence::{
     StepEvidence, Uncarried,
 };
 pub use self::overriding::{
-    InForce, Owed, OwedElsewhere, debt_due, owed, owed_elsewhere, still_counts,
+    InForce, Owed, OwedElsewhere, debt_due, owed, owed_elsewhere, still_counts, why_not_in_force,
 };
 pub use self::policies::{greatest_carry_gap, shortest_approval_ttl};
 pub use self::segment::{Segment, path_facts};

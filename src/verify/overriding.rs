@@ -200,7 +200,7 @@ fn in_force(
     let mut found: BTreeMap<MemberId, InForce> = BTreeMap::new();
     let size = evidence.view.size();
     for entry in evidence.entries.iter().filter(|entry| size.covers(entry.index())) {
-        let Some(one) = is_in_force(question, evidence.view, policies, entry) else { continue };
+        let Ok(one) = is_in_force(question, evidence.view, policies, entry) else { continue };
         let older = found.get(&one.member);
         let is_newer = |older: &InForce| (older.expires, older.entry) < (one.expires, one.entry);
         if older.is_none_or(is_newer) {
@@ -210,47 +210,73 @@ fn in_force(
     found.into_values().collect()
 }
 
+/// Why an override is not in force for a question as of a view; none where it is.
+#[must_use]
+pub fn why_not_in_force(
+    question: &Question,
+    view: &View,
+    entry: &VerifiedEntry,
+) -> Option<&'static str> {
+    let question = &question.not_before(view);
+    let policies = policies(question, view).unwrap_or_default();
+    is_in_force(question, view, &policies, entry).err()
+}
+
 fn is_in_force(
     question: &Question,
     view: &View,
     policies: &[Version<'_>],
     entry: &VerifiedEntry,
-) -> Option<InForce> {
-    let Says::Override(said) = &entry.statement().says else { return None };
-    let same_place = said.service == question.service && said.environment == question.environment;
-    let same = said.revision == question.revision && said.artifacts == question.artifacts;
-    if said.drill.is_some() || !same_place || !same {
-        return None;
+) -> Result<InForce, &'static str> {
+    let Says::Override(said) = &entry.statement().says else { return Err("it is no override") };
+    let wrong = [
+        (said.drill.is_some(), "it is a drill"),
+        (said.service != question.service, "it is for another service"),
+        (said.environment != question.environment, "it is for another environment"),
+        (said.revision != question.revision, "it is for another revision"),
+        (said.artifacts != question.artifacts, "it is for other artifacts"),
+    ];
+    if let Some((_, why)) = wrong.into_iter().find(|(is_wrong, _)| *is_wrong) {
+        return Err(why);
     }
     let mut expires = said.expires;
     for (_, policy) in policies {
         let service = policy.service(&question.service);
         let asked = policy.override_terms();
-        if service.is_some_and(|service| service.repository != said.repository)
-            || presence(entry.presence()) < asked.presence.max(Presence::NoTouch)
-        {
-            return None;
+        if service.is_some_and(|service| service.repository != said.repository) {
+            return Err("it is for another repository");
+        }
+        if presence(entry.presence()) < asked.presence.max(Presence::NoTouch) {
+            return Err("the policy wants its key touched");
         }
         expires = expires.min(said.claimed.plus(asked.longest));
     }
-    if said.claimed > question.time || expires <= question.time {
-        return None;
+    if said.claimed > question.time {
+        return Err("it was signed later than now");
+    }
+    if expires <= question.time {
+        return Err("it ran out");
     }
     let roster = view.roster();
     let holds = |size| {
         roster.member(entry.by(), size).is_some_and(|member| member.has_duty(Duty::Override))
     };
-    let good = |key| roster.standing(key, entry.index(), view.size()) == KeyStanding::Good;
-    let in_force =
-        |key| roster.key(key).is_some_and(|record| record.revoked(view.size()).is_none());
-    let cooling = policies.iter().map(|(_, policy)| policy.defaults().key_cooling).max()?;
+    if !holds(entry.index().size_after()) || !holds(view.size()) {
+        return Err("who signed it does not have the duty override");
+    }
+    let is_good = |key| {
+        roster.standing(key, entry.index(), view.size()) == KeyStanding::Good
+            && roster.key(key).is_some_and(|record| record.revoked(view.size()).is_none())
+    };
+    if !entry.keys().iter().all(is_good) {
+        return Err("its key is not valid");
+    }
+    let cooling = policies.iter().map(|(_, policy)| policy.defaults().key_cooling).max();
+    let cooling = cooling.ok_or("there is no policy")?;
     let since = |key| roster.cooling_since(key, view.size());
-    let cools = |enrolled| question.time.since(enrolled) < cooling;
-    let may = holds(entry.index().size_after())
-        && holds(view.size())
-        && !entry.keys().iter().filter_map(since).any(cools)
-        && entry.keys().iter().all(good)
-        && entry.keys().iter().all(in_force);
+    if entry.keys().iter().filter_map(since).any(|since| question.time.since(since) < cooling) {
+        return Err("its key was enrolled too lately");
+    }
     let (member, id) = (entry.by().clone(), entry.id());
-    may.then_some(InForce { member, entry: entry.index(), id, expires })
+    Ok(InForce { member, entry: entry.index(), id, expires })
 }

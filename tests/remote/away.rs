@@ -12,17 +12,17 @@ const POLICY: &str = "version = 1\n\n[environment.production]\nmode = \"enforce\
 
 /// A stage whose policy refuses, with two signed releases behind it, the newer one live, and a
 /// third commit that nobody signed off. ada and ben may override.
-struct Outage {
-    stage: Stage,
+pub(crate) struct Outage {
+    pub(crate) stage: Stage,
     url: String,
-    address: String,
-    first: String,
-    second: String,
+    pub(crate) address: String,
+    pub(crate) first: String,
+    pub(crate) second: String,
     third: String,
 }
 
 impl Outage {
-    fn new(test: &str, max_age: Option<&str>) -> (Self, Serving) {
+    pub(crate) fn new(test: &str, max_age: Option<&str>) -> (Self, Serving) {
         let stage = Stage::begun(test);
         if let Some(age) = max_age {
             let trust = stage.home().join(".config/countersign/trust/localhost_shop.toml");
@@ -56,24 +56,30 @@ impl Outage {
         (outage, serving)
     }
 
-    fn there(&self) -> Elsewhere<'_> {
+    pub(crate) fn there(&self) -> Elsewhere<'_> {
         Elsewhere { stage: &self.stage, url: self.url.clone() }
     }
 
     /// A commit by ben that ada signs off, and that is deployed.
     fn release(&self, name: &str) -> String {
+        let commit = self.signed_off(name);
+        let deployed = self.there().run("ada", &["gate", "--", "true"]);
+        assert!(deployed.ok().starts_with("YES"), "{}", deployed.out);
+        commit
+    }
+
+    /// A commit by ben that ada signs off.
+    pub(crate) fn signed_off(&self, name: &str) -> String {
         let commit = self.stage.as_user("ben").commit(name, "x\n", name);
         let there = self.there();
         there.run("ben", &["declare", "HEAD", "--assistance", "none", "-y"]).ok();
         let answer = there.run("ada", &["status", "--json"]);
         let hash = answer.json()["segments"][0]["change"].as_str().unwrap().to_owned();
         there.run("ada", &["approve", "HEAD", "--expect", &hash]).ok();
-        let deployed = there.run("ada", &["gate", "--", "true"]);
-        assert!(deployed.ok().starts_with("YES"), "{}", deployed.out);
         commit
     }
 
-    fn says(&self) -> Vec<String> {
+    pub(crate) fn says(&self) -> Vec<String> {
         let log = self.stage.run(["log", "--json", "-100"]);
         let entries = log.json()["entries"].as_array().unwrap().clone();
         let says: Vec<_> =
@@ -83,7 +89,7 @@ impl Outage {
 }
 
 /// A text without its line breaks.
-fn words(text: &str) -> String {
+pub(crate) fn words(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
@@ -122,11 +128,7 @@ fn a_kept_bundle_passes_while_it_is_young() {
         let there = outage.there();
         // Decided, and not deployed yet when the ledger goes away.
         outage.stage.git(["reset", "-q", "--hard", &outage.second]);
-        let commit = outage.stage.as_user("ben").commit("four", "4\n", "Four");
-        there.run("ben", &["declare", "HEAD", "--assistance", "none", "-y"]).ok();
-        let answer = there.run("ada", &["status", "--json"]);
-        let hash = answer.json()["segments"][0]["change"].as_str().unwrap().to_owned();
-        there.run("ada", &["approve", "HEAD", "--expect", &hash]).ok();
+        let commit = outage.signed_off("four");
         there.run("ada", &["gate"]).ok();
         serving.kill();
         if !passes {

@@ -16,6 +16,7 @@ mod commands;
 mod copies;
 mod credentials;
 mod ends;
+mod glass;
 mod long;
 mod rotated;
 #[allow(dead_code, reason = "what the tests of the server need besides")]

@@ -43,7 +43,8 @@ pub(super) fn pass(
         let repository = context.repository()?;
         checkout::check(&repository, &passing.question.revision)?;
     }
-    let records = runs || (!asked.only_decide && passing.judged.is_some());
+    let is_decided = passing.judged.is_some() || !passing.overrides.envelopes.is_empty();
+    let records = runs || (!asked.only_decide && is_decided);
     let begun = if records { Some(kept(context, &away, passing, runs)?) } else { None };
     let question = &passing.question;
     let what =
@@ -102,6 +103,7 @@ fn kept(
     if runs {
         let mut said = beginning(&passing.question);
         said.decision = rests_on;
+        said.overrides = passing.overrides();
         let begun = Begun::new(away.ground.clone(), said, None).with(beside);
         let begun = begun.expect_nothing(now, &key)?;
         return Ok(Some((key, begun)));

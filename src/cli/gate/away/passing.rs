@@ -1,5 +1,6 @@
 //! What passes while the ledger is away: a bundle, going back, an override that is signed.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use super::{Asked, Away, kept_name};
@@ -8,7 +9,7 @@ use crate::base::limits::BUNDLE_BYTES_MAX;
 use crate::base::name::{MemberId, Revision};
 use crate::base::position::EntryIndex;
 use crate::cli::Context;
-use crate::cli::desk::{read_envelope, words_beside};
+use crate::cli::desk::{Desk, read_envelope, words_beside};
 use crate::cli::error::{CliError, ErrorKind};
 use crate::cli::gate::judge::{Judged, judge_with};
 use crate::cli::time::ago;
@@ -16,10 +17,12 @@ use crate::key::KeyId;
 use crate::ledger::leaf::{Leaf, no_leaf};
 use crate::policy::ReasonCode;
 use crate::session::{SessionError, Spooled};
+use crate::statement::envelope::Envelope;
+use crate::statement::words::Mode;
 use crate::statement::{Says, Statement};
 use crate::store::durable;
 use crate::verify::bundle::{Bundle, Checked, check};
-use crate::verify::{Position, Question, VerifiedEntry};
+use crate::verify::{Position, Question, VerifiedEntry, why_not_in_force};
 
 /// What passes, and by what.
 pub(super) struct Passing {
@@ -142,50 +145,78 @@ pub(super) fn by_overrides(
         away.why.clone().hint("nothing was ever read of this ledger here: no roster to judge by")
     })?;
     let (mut entries, mut spooled) = (Vec::new(), Spooled::default());
-    let last = EntryIndex::new(desk.session.size().get().saturating_sub(1));
     for file in files {
         let envelope = read_envelope(context, file)?;
-        let statement = Statement::parse(envelope.payload());
-        let Ok(Statement { says: Says::Override(_), ledger, .. }) = &statement else {
-            return Err(CliError::usage(format!("{} is no override", file.display()))
-                .hint("name what countersign override -o FILE wrote"));
-        };
-        if *ledger != Some(away.trust.ledger()) {
-            return Ok(Err(format!("{} is for another ledger", file.display())));
-        }
-        // It is judged as if it were the newest entry that was read.
-        let leaf = Leaf::new(context.now(), no_leaf(), envelope.to_canonical())
-            .map_err(|error| CliError::from_error(ErrorKind::Usage, &error))?;
-        let roster = desk.session.view().roster();
-        match VerifiedEntry::verify(last, &leaf.to_bytes(), roster) {
+        match signed(context, away, desk, file, &envelope)? {
             Ok(entry) => entries.push(entry),
-            Err(error) => return Ok(Err(format!("{}: {}", file.display(), error.what))),
+            Err(refused) => return Ok(Err(refused)),
         }
         spooled.words.extend(words_beside(context, file, &envelope)?);
         spooled.envelopes.push(envelope);
     }
-    let judged = judge_with(desk, &asked.inquiry, context.now(), entries)?;
-    if !judged.passes() {
-        let reasons: Vec<_> = judged.verdict.reasons().iter().map(|code| code.as_str()).collect();
-        return Ok(Err(format!(
-            "no override is in force for it, as of the {} entries read last: {}",
-            desk.session.size(),
-            reasons.join(", ")
-        )));
+    let judged = judge_with(desk, &asked.inquiry, context.now(), entries.clone())?;
+    let (verdict, view) = (&judged.verdict, desk.session.view());
+    let as_of = format!("as of the {} entries read last", desk.session.size());
+    for (file, entry) in files.iter().zip(&entries) {
+        if let Some(why) = why_not_in_force(&verdict.question, view, entry) {
+            return Ok(Err(format!("{} is not in force, {as_of}: {why}", file.display())));
+        }
+    }
+    let (found, needed) = (verdict.overrides.len(), verdict.overrides_needed);
+    if found < needed {
+        return Ok(Err(format!("{needed} members must override, {as_of}, and {found} did")));
+    }
+    // Where the copy alone says yes, it is the override that lets it through all the same: what was
+    // rejected or revoked since is not known here.
+    let is_unasked = verdict.is_allowed() || verdict.mode == Mode::Observe;
+    if !is_unasked && !judged.is_overridden() {
+        let reasons: Vec<_> = verdict.reasons().iter().map(|code| code.as_str()).collect();
+        return Ok(Err(format!("no override lifts this, {as_of}: {}", reasons.join(", "))));
     }
     Ok(Ok(Passing {
         by: "override",
-        why: format!("by override, as of the {} entries read last", desk.session.size()),
-        question: judged.verdict.question.clone(),
+        why: format!("by override, {as_of}"),
+        question: verdict.question.clone(),
         entry: None,
-        judged: Some(Box::new(judged)),
+        judged: (!is_unasked).then(|| Box::new(judged)),
         rests_on: None,
         overrides: spooled,
         gate: None,
     }))
 }
 
+/// An override of a file, as if it were the newest entry that was read; or why it is none of this
+/// ledger.
+fn signed(
+    context: &Context,
+    away: &Away,
+    desk: &Desk,
+    file: &Path,
+    envelope: &Envelope,
+) -> Result<Result<VerifiedEntry, String>, CliError> {
+    let statement = Statement::parse(envelope.payload());
+    let Ok(Statement { says: Says::Override(_), ledger, .. }) = &statement else {
+        return Err(CliError::usage(format!("{} is no override", file.display()))
+            .hint("name what countersign override -o FILE wrote"));
+    };
+    if *ledger != Some(away.trust.ledger()) {
+        return Ok(Err(format!("{} is for another ledger", file.display())));
+    }
+    let leaf = Leaf::new(context.now(), no_leaf(), envelope.to_canonical())
+        .map_err(|error| CliError::from_error(ErrorKind::Usage, &error))?;
+    let last = EntryIndex::new(desk.session.size().get().saturating_sub(1));
+    let entry = VerifiedEntry::verify(last, &leaf.to_bytes(), desk.session.view().roster());
+    Ok(entry.map_err(|error| format!("{}: {}", file.display(), error.what)))
+}
+
 impl Passing {
+    /// The overrides that the deployment names itself, where no decision does.
+    pub(super) fn overrides(&self) -> Vec<StatementId> {
+        let signed = self.overrides.envelopes.iter().filter(|_| self.judged.is_none());
+        let ids: BTreeSet<_> = signed.map(Envelope::statement_id).collect();
+        ids.into_iter().collect()
+    }
+
     fn of_bundle(context: &Context, bundle: &Bundle, checked: &Checked) -> Self {
         let decided = checked.decided();
         let entries = checked.rebuilt().entries().iter();
