@@ -32,6 +32,8 @@ pub enum Code {
     Broken,
     /// A decision or deployment that nothing supports.
     Unsupported,
+    /// A deployment that was allowed, and that another one overtook.
+    Unsettled,
     /// A leaked key had signed entries in the time of the leak.
     LeakedKey,
     /// Somebody broke the glass.
@@ -48,7 +50,11 @@ impl Code {
     pub const fn level(self) -> Level {
         match self {
             Self::Fork | Self::Rollback | Self::Broken | Self::Unsupported => Level::Integrity,
-            Self::LeakedKey | Self::Override | Self::Weakened | Self::Suppressed => Level::Notice,
+            Self::Unsettled
+            | Self::LeakedKey
+            | Self::Override
+            | Self::Weakened
+            | Self::Suppressed => Level::Notice,
         }
     }
 }

@@ -71,7 +71,7 @@ impl<'a> Examiner<'a> {
                 }
             }
             Says::Decision(said) => found.extend(self.decision(judged, said)?),
-            Says::Deployment(said) => found.extend(self.deployment(judged, said)),
+            Says::Deployment(said) => found.extend(self.deployment(judged, said)?),
             Says::Approval(_) | Says::Change(_) | Says::Landed(_) | Says::Build(_) => {}
         }
         Ok(found)
@@ -171,16 +171,20 @@ impl<'a> Examiner<'a> {
 
     /// Where the policy enforces, only what an allow decision settles may be deployed, or what an
     /// override lets through.
-    fn deployment(&self, judged: &Judged<'_>, said: &Deployment) -> Option<Alarm> {
+    fn deployment(
+        &self,
+        judged: &Judged<'_>,
+        said: &Deployment,
+    ) -> Result<Option<Alarm>, SessionError> {
         if said.started.is_some() || !matches!(said.outcome, Outcome::Started | Outcome::Succeeded)
         {
-            return None;
+            return Ok(None);
         }
         let view = judged.view;
         let policy = view.policy().and_then(|version| Policy::parse(&version.text).ok());
         let mode = policy.map(|policy| policy.mode(&said.service, &said.environment));
         if mode == Some(Mode::Observe) {
-            return None;
+            return Ok(None);
         }
         let points = view.settled(&said.service, &said.environment);
         let is_settled =
@@ -190,16 +194,23 @@ impl<'a> Examiner<'a> {
                 || debt.deployments.iter().any(|deployed| deployed.index == judged.index)
         });
         if is_settled || is_let_through {
-            return None;
+            return Ok(None);
         }
-        let what = format!(
-            "{} was deployed to {} at {}, and no allow decision supports it",
-            said.service,
-            said.environment,
-            said.revision.short()
-        );
+        let (code, why) = match overtaken(judged, said)? {
+            Some(entry) => {
+                let why = format!(
+                    "allowed by entry {entry}, and another deployment was settled since that \
+                     decision: it settles nothing"
+                );
+                (Code::Unsettled, why)
+            }
+            None => (Code::Unsupported, "and no allow decision supports it".to_owned()),
+        };
+        let revision = said.revision.short();
+        let what =
+            format!("{} was deployed to {} at {revision}, {why}", said.service, said.environment);
         let evidence = said.decision.map_or_else(|| json!({}), |id| json!({"decision": id}));
-        Some(self.alarm(Code::Unsupported, judged, what, evidence))
+        Ok(Some(self.alarm(code, judged, what, evidence)))
     }
 
     /// An alarm about an entry; its evidence names the statement, but for what is no statement's.
@@ -210,13 +221,41 @@ impl<'a> Examiner<'a> {
         what: String,
         mut evidence: serde_json::Value,
     ) -> Alarm {
-        if matches!(code, Code::Override | Code::Unsupported)
+        if matches!(code, Code::Override | Code::Unsupported | Code::Unsettled)
             && let Some(members) = evidence.as_object_mut()
         {
             members.insert("statement".to_owned(), json!(judged.envelope.statement_id()));
         }
         Alarm::of_entry(self.trust, code, judged, what, evidence)
     }
+}
+
+/// The entry of the allow decision that a deployment names, where all that keeps it from settling
+/// is a point that was settled since (`spec/verdict.md` section 3, 2b): so it is of what was
+/// deployed one after the other while the ledger was away.
+fn overtaken(judged: &Judged<'_>, said: &Deployment) -> Result<Option<EntryIndex>, SessionError> {
+    let Some(named) = said.decision else { return Ok(None) };
+    let Some(index) = judged.store.entries_of(&topics::statement(named))?.first().copied() else {
+        return Ok(None);
+    };
+    let Some(bytes) = judged.store.leaf(index)? else { return Ok(None) };
+    let view = judged.view;
+    let Ok(entry) = VerifiedEntry::verify(index, &bytes, view.roster()) else { return Ok(None) };
+    let statement = entry.statement();
+    let Says::Decision(decision) = &statement.says else { return Ok(None) };
+    let is_allowed = decision.verdict == DecisionVerdict::Allow
+        && decision.service == said.service
+        && decision.environment == said.environment
+        && decision.revision == said.revision
+        && decision.artifacts == said.artifacts;
+    let newest = view.starts(&said.service, &said.environment).newest();
+    let is_behind = decision.newest != newest.map(|point| point.entry.index);
+    let seen = statement.seen.as_ref().map_or(TreeSize::default(), |seen| seen.size);
+    let doubt = view.newest_doubt(&decision.repository);
+    let is_undoubted = doubt.is_none_or(|doubt| seen.covers(doubt));
+    let is_young = judged.time.since(entry.time()) < view.decisions_last()
+        && view.policy().is_some_and(|policy| policy.entry < index);
+    Ok((is_allowed && is_behind && is_undoubted && is_young).then_some(index))
 }
 
 /// Whose keys signed an entry of the copy.

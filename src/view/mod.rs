@@ -273,6 +273,13 @@ impl View {
         self.clock_confirmed_until
     }
 
+    /// The newest entry that takes permission away in a repository, or everywhere: what a gate that
+    /// had not seen it allowed settles nothing.
+    #[must_use]
+    pub fn newest_doubt(&self, repository: &RepositoryName) -> Option<EntryIndex> {
+        self.newest_doubt.newest(repository)
+    }
+
     /// Folds one more entry in. The statement has been admitted: its signature is good and its
     /// signer may say so.
     pub fn apply(&mut self, fact: &Fact<'_>) {
@@ -368,7 +375,8 @@ impl View {
     }
 
     /// How long a decision may be used, by the policy in force: not at all where there is none.
-    fn decisions_last(&self) -> Span {
+    #[must_use]
+    pub fn decisions_last(&self) -> Span {
         self.policies.last().map_or(Span::from_milliseconds(0), |version| version.decision_ttl)
     }
 

@@ -129,13 +129,36 @@ fn a_deployment_that_nothing_supports_is_told_where_the_policy_enforces() {
     let mut watched = Watched::new("unasked");
     watched.publish_and_look().expect(0, &[]);
     let head = watched.stage.change("three\n", "More", false);
-    let entry = watched.deploy_unasked(&head);
+    let entry = watched.deploy_by(&head, None);
     let looked = watched.publish_and_look().expect(3, &["UNSUPPORTED"]);
     assert_eq!(looked.alarms[0]["entry"].as_u64().unwrap(), entry.get());
     // Nobody is told of it where nothing is refused.
     let text = watched.stage.session().view().policy().unwrap().text.clone();
     let text = text.replace("\"enforce\"", "\"observe\"");
     watched.stage.govern(vec![Operation::SetPolicy(SetPolicy { text })]);
-    watched.deploy_unasked(&head);
+    watched.deploy_by(&head, None);
     watched.publish_and_look().expect(1, &["WEAKENED"]);
+}
+
+/// Two went ahead while the ledger was away, each by a yes of the gate: that the first was settled
+/// meanwhile is no lack of support. What was taken back meanwhile is, and so is another revision.
+#[test]
+fn a_deployment_that_another_overtook_is_a_notice() {
+    let mut watched = Watched::new("overtaken");
+    let head = watched.stage.change("three\n", "More", true);
+    let [decision, ..] = watched.stage.deploy(&head);
+    watched.publish_and_look().expect(0, &[]);
+    let entry = watched.deploy_by(&head, Some(decision));
+    let looked = watched.publish_and_look().expect(1, &["UNSETTLED"]);
+    let alarm = &looked.alarms[0];
+    assert_eq!(alarm["level"], "notice");
+    assert_eq!(alarm["entry"].as_u64().unwrap(), entry.get());
+    let what = alarm["what"].as_str().unwrap();
+    assert!(what.contains(&format!("allowed by entry {decision}")), "{what}");
+    let other = watched.stage.change("four\n", "Others", false);
+    watched.deploy_by(&other, Some(decision));
+    watched.publish_and_look().expect(3, &["UNSUPPORTED"]);
+    watched.stage.withdraw(3);
+    watched.deploy_by(&head, Some(decision));
+    watched.publish_and_look().expect(3, &["UNSUPPORTED"]);
 }

@@ -104,7 +104,7 @@ fn the_program_hands_over_what_it_prints() {
     watched.look_with(&["--webhook", &url]).expect(0, &[]);
     let head = watched.stage.change("three\n", "More", false);
     watched.break_glass(&head, None);
-    watched.deploy_unasked(&head);
+    watched.deploy_by(&head, None);
     watched.publish();
     let output = watched.command(&["--once", "--webhook", &url]).output().unwrap();
     let printed = String::from_utf8(output.stdout).unwrap();

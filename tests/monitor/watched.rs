@@ -133,10 +133,15 @@ impl Watched {
         self.stage.append(&mut session, "ada", Says::Override(said)).index
     }
 
-    /// The gate says that something was deployed that nobody decided on.
-    pub(crate) fn deploy_unasked(&mut self, revision: &Revision) -> EntryIndex {
+    /// The gate says that something was deployed, by that decision or by none.
+    pub(crate) fn deploy_by(
+        &mut self,
+        revision: &Revision,
+        decision: Option<EntryIndex>,
+    ) -> EntryIndex {
         let mut session = self.stage.session();
-        let says = Says::Deployment(deployment(revision));
+        let decision = decision.map(|index| session.entry(index).unwrap().id());
+        let says = Says::Deployment(Deployment { decision, ..deployment(revision) });
         self.stage.append(&mut session, "gate", says).index
     }
 }

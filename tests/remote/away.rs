@@ -3,7 +3,7 @@
 
 use std::fs;
 
-use crate::common::Stage;
+use crate::common::{Output, Stage};
 use crate::copies::Elsewhere;
 use crate::serving::Serving;
 
@@ -279,4 +279,27 @@ fn an_override_passes_and_is_owed() {
     let owed = outage.stage.run(["status"]);
     assert!(owed.out.contains("owe"), "{}", owed.out);
     outage.stage.run(["ledger", "check"]).ok();
+}
+
+/// Two that went back one after the other in one outage: what watches the ledger calls nobody for
+/// the second.
+#[test]
+fn two_that_go_back_are_no_alarm() {
+    let (outage, serving) = Outage::new("away-twice", None);
+    let there = outage.there();
+    serving.kill();
+    for revision in [&outage.first, &outage.second] {
+        there.run("ada", &["gate", "--any-checkout", "--revision", revision, "--", "true"]).ok();
+    }
+    let serving = Serving::start_at(&outage.stage, &outage.address);
+    there.run("ada", &["submit", "--spooled"]).ok();
+    let folder = outage.stage.root().join("watched");
+    let trust = outage.stage.home().join(".config/countersign/trust/localhost_shop.toml");
+    let mut command = there.command("ada", &["monitor", &serving.url, "--once", "--folder"]);
+    command.arg(folder).arg("--trust").arg(trust);
+    let looked = Output::of(&mut command);
+    serving.kill();
+    let told = looked.expect_status(1);
+    assert_eq!(told.matches("UNSETTLED").count(), 1, "{told}");
+    assert!(!told.contains("\"integrity\""), "{told}");
 }
