@@ -277,6 +277,9 @@ pub const TOKEN_BYTES_MAX: usize = 256;
 /// How long a client waits for a whole answer of a ledger's server, in milliseconds: a bundle of
 /// the largest entries over a slow line, or a commit behind many others.
 pub const CLIENT_WAIT_MILLISECONDS: u64 = 30_000;
+/// How long a client waits for each answer of a ledger's server where it can do without, in
+/// milliseconds: a bundle is at hand.
+pub const CLIENT_BRIEF_WAIT_MILLISECONDS: u64 = 5_000;
 /// Largest answer of a ledger's server that a client reads, in bytes: a file of the side store.
 pub const CLIENT_ANSWER_BYTES_MAX: usize = SIDE_BLOB_BYTES_MAX;
 /// Most statements that are handed to a server in one request.

@@ -10,7 +10,7 @@ use super::desk::{Desk, identity, ledger_key_file};
 use super::error::CliError;
 use super::pending::Pending;
 use crate::base::digest::RootHash;
-use crate::base::limits::CLIENT_WAIT_MILLISECONDS;
+use crate::base::limits::{CLIENT_BRIEF_WAIT_MILLISECONDS, CLIENT_WAIT_MILLISECONDS};
 use crate::base::name::{MemberId, RepositoryName, WitnessName};
 use crate::base::position::TreeSize;
 use crate::config::{Access, ConfigError, Token, WitnessAddress, file_name_of};
@@ -52,17 +52,19 @@ pub(crate) struct Remote {
 }
 
 impl Remote {
-    fn server(&self) -> Result<Server, SessionError> {
+    fn server(&self, wait_milliseconds: u64) -> Result<Server, SessionError> {
         let token = self.access.token.as_ref().map(Token::as_str);
         let credentials = Credentials { token, roots: self.access.tls_roots.as_deref() };
-        let wait = Duration::from_millis(CLIENT_WAIT_MILLISECONDS);
+        let wait = Duration::from_millis(wait_milliseconds);
         Ok(Server::new(&self.url, credentials, wait)?)
     }
 }
 
-/// What is left to who cannot reach the ledger (`spec/verdict.md` section 9).
-pub(in crate::cli) const WAY_OUT: &str =
-    "in an emergency no ledger is needed: countersign override -m WHY -o FILE";
+/// What is left to who cannot reach the ledger (`spec/verdict.md` section 9); `what` are the words
+/// of the command that say for what.
+pub(in crate::cli) fn way_out(what: &str) -> String {
+    format!("in an emergency no ledger is needed: countersign override {what} -m WHY -o FILE")
+}
 
 /// Where a command is run that begins a ledger, or a server.
 pub(in crate::cli) const ON_ITS_MACHINE: &str = "run it on the machine that the ledger is on";
@@ -76,9 +78,21 @@ impl Address {
     /// # Errors
     /// Where there is none, it is in use, or something does not verify.
     pub(crate) fn open(&self, command: &str) -> Result<Session, SessionError> {
+        self.open_within(command, CLIENT_WAIT_MILLISECONDS)
+    }
+
+    /// The same, for who can do without: a server that hangs is not waited for long.
+    ///
+    /// # Errors
+    /// As [`Address::open`].
+    pub(crate) fn open_briefly(&self, command: &str) -> Result<Session, SessionError> {
+        self.open_within(command, CLIENT_BRIEF_WAIT_MILLISECONDS)
+    }
+
+    fn open_within(&self, command: &str, milliseconds: u64) -> Result<Session, SessionError> {
         let opening = self.opening(command);
         if let Some(remote) = &self.remote {
-            return Session::open_copy(&opening, remote.server()?);
+            return Session::open_copy(&opening, remote.server(milliseconds)?);
         }
         let mut session = Session::open(&opening)?;
         if let Some(mirror) = &self.mirror {
@@ -132,6 +146,14 @@ impl Address {
     /// The file of the newest tree that this user has seen.
     pub(crate) fn seen(&self) -> Option<&Path> {
         self.seen.as_deref()
+    }
+
+    /// What is left where the ledger is away, with what has to be named without its policy.
+    pub(in crate::cli) fn way_out(&self) -> String {
+        way_out(match self.repository_name {
+            Some(_) => "--service SERVICE",
+            None => "--service SERVICE --repository NAME",
+        })
     }
 
     /// The desk of an opened ledger.
@@ -213,7 +235,8 @@ impl Context {
             choice.origin = Some(match configuration.trust_root(None) {
                 Ok((trust, _)) => trust.origin().clone(),
                 Err(ConfigError::NotPinned { .. }) => {
-                    remote.server()?.origin().map_err(SessionError::from)?
+                    let server = remote.server(CLIENT_WAIT_MILLISECONDS)?;
+                    server.origin().map_err(SessionError::from)?
                 }
                 Err(error) => return Err(error.into()),
             });

@@ -252,6 +252,15 @@ impl SessionError {
         )
     }
 
+    /// Whether what was handed in is worth handing in again as it is: nobody has refused it.
+    #[must_use]
+    pub const fn is_to_be_handed_in_again(&self) -> bool {
+        match self {
+            Self::Server(error) => error.is_away(),
+            _ => self.is_unanswered(),
+        }
+    }
+
     /// Whether the ledger is not at hand, and nothing about it is wrong.
     #[must_use]
     pub fn is_away(&self) -> bool {
@@ -329,6 +338,9 @@ impl SessionError {
                     folder.display()
                 ));
             }
+            Self::Server(ServerError::Away { url, .. }) => {
+                return Some(format!("whether it is there: curl {url}/healthz; then run it again"));
+            }
             Self::Server(error) => server_hint(error),
             Self::Store(_) | Self::Ledger(_) | Self::Statement(_) | Self::Signature(_) => {
                 return None;
@@ -347,7 +359,7 @@ const FORKED: &str = "two copies were appended to: stop both, keep both, and go 
 /// What to do where the server gives no answer of use.
 const fn server_hint(error: &ServerError) -> &'static str {
     match error {
-        ServerError::Away { .. } => "whether it is there: curl URL/healthz; then run it again",
+        ServerError::Away { .. } | ServerError::Busy { .. } => "run it again later",
         ServerError::Untrusted { .. } => {
             "tls_roots in the settings names what its certificate is traced to; where it expired, \
              who runs the server renews it"

@@ -126,6 +126,17 @@ pub struct Opening<'a> {
     pub seen: Option<&'a Path>,
 }
 
+/// What a store that is opened is.
+#[derive(Debug, Clone, Copy)]
+enum Opened<'a> {
+    /// The ledger itself.
+    Ledger,
+    /// A copy that was brought up to this checkpoint, which has the cosignatures that were shown.
+    Copy(&'a SignedNote),
+    /// A copy as it was left.
+    Left,
+}
+
 /// How a ledger is told that is not there: whoever has seen it before is not to begin another.
 fn missing(opening: &Opening<'_>) -> Result<SessionError, SessionError> {
     let folder = opening.folder.to_owned();
@@ -151,17 +162,16 @@ impl Session {
         let ledger_key = opening.ledger_key.read()?;
         let wait = Duration::from_millis(LOCK_WAIT_MILLISECONDS_MAX);
         let store = SledStore::open(opening.folder, opening.command, wait)?;
-        Self::over(opening, folder, store, ledger_key, None)
+        Self::over(opening, folder, store, ledger_key, Opened::Ledger)
     }
 
-    /// Opens what is in a store; `note` brings the cosignatures that others showed with its
-    /// checkpoint.
+    /// Opens what is in a store.
     fn over(
         opening: &Opening<'_>,
         folder: LedgerFolder,
         store: SledStore,
         ledger_key: Option<NoteSigner>,
-        note: Option<&SignedNote>,
+        opened: Opened<'_>,
     ) -> Result<Self, SessionError> {
         let Some(head) = store.head()? else {
             folder.check_unused()?;
@@ -191,7 +201,10 @@ impl Session {
         }
         let by_size = keys_by_size(&view)?;
         let seen = match opening.seen {
-            Some(path) => Some(SeenFile::check(path, &store, &checkpoint, &by_size)?),
+            Some(path) => {
+                let is_left = matches!(opened, Opened::Left);
+                Some(SeenFile::check(path, &store, &checkpoint, &by_size, is_left)?)
+            }
             None => None,
         };
         let cosignatures = CosignatureFolder::of(opening.folder);
@@ -221,7 +234,7 @@ impl Session {
             remembers_seldom: false,
             lately: Lately::default(),
         };
-        if let Some(note) = note {
+        if let Opened::Copy(note) = opened {
             session.take_up_cosignatures(note)?;
         }
         if remembered != session.size() {

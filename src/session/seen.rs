@@ -37,7 +37,8 @@ pub(super) struct SeenFile {
 }
 
 impl SeenFile {
-    /// Compares a ledger with what was seen of it before, and remembers the newer.
+    /// Compares a ledger with what was seen of it before, and remembers the newer. A copy that was
+    /// left may be behind that: others read more of the ledger since.
     ///
     /// # Errors
     /// [`SessionError`] where the ledger is older than what was seen, or has another history.
@@ -46,12 +47,16 @@ impl SeenFile {
         store: &S,
         head: &VerifiedCheckpoint,
         keys: &LedgerKeys,
+        may_be_behind: bool,
     ) -> Result<Self, SessionError> {
         let size = head.size();
         let bytes = durable::read(path, FILE_BYTES_MAX)?;
         let known = bytes.as_deref().and_then(parse);
         if let Some((known_size, known_root)) = known {
             let place = path.display();
+            if known_size > size && may_be_behind {
+                return Ok(Self { path: path.to_owned(), size: known_size, owed: None });
+            }
             if known_size > size {
                 return Err(SessionError::SetBack(format!(
                     "the ledger was set back: {known_size} entries were seen here before, and it \

@@ -123,6 +123,13 @@ limits! {
         let wait = Duration::from_millis(CLIENT_WAIT_MILLISECONDS);
         refused(server(&url, wait).checkpoint(), "there is no /checkpoint");
     }
+    the_wait_of_who_can_do_without: CLIENT_BRIEF_WAIT_MILLISECONDS => {
+        let (_listener, url) = silent();
+        refused(server(&url, SHORT).checkpoint(), "no answer within 0.2 s");
+        let url = prompt("404 Not Found", 0);
+        let wait = Duration::from_millis(CLIENT_BRIEF_WAIT_MILLISECONDS);
+        refused(server(&url, wait).checkpoint(), "there is no /checkpoint");
+    }
     the_wait_of_a_monitor: MONITOR_WAIT_MILLISECONDS => {
         let shown = |url: &str, wait| {
             Served::new(url, Credentials::default(), wait).unwrap().show().map(drop)

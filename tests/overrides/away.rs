@@ -9,7 +9,8 @@ fn attack_32_a_file_signed_with_no_ledger_is_submitted_late_and_owed_from_then_o
     // The key is known from an earlier use of it, while the ledger was there.
     stage.by("ada", &["queue"]).expect(0, &["1 change waits for you"]);
     stage.take_ledger(true);
-    let way_out = "no ledger is needed: countersign override -m WHY -o FILE";
+    let way_out = "no ledger is needed: countersign override --service SERVICE --repository NAME \
+                   -m WHY -o FILE";
     stage.run(&["gate"]).expect(4, &["there is no ledger", way_out]);
     stage.run(&["status"]).expect(4, &[way_out]);
     let file = stage.root.join("glass.json").display().to_string();
@@ -110,7 +111,7 @@ fn attack_32_a_ledger_that_is_in_use_leaves_the_way_out() {
         (gate.join().unwrap(), signed.join().unwrap())
     });
     drop(held);
-    gate.expect(4, &["in use", "no ledger is needed: countersign override -m WHY -o FILE"]);
+    gate.expect(4, &["in use", "no ledger is needed: countersign override --service SERVICE"]);
     signed.expect(0, &["SIGNED", "in use"]);
     stage.run(&["submit", &file]).expect(0, &["TAKEN UP"]);
     stage.deploy().expect(0, &["YES shop", "by override of Ada Ruiz"]);

@@ -104,11 +104,33 @@ fn the_ways_are_told() {
     let talk = words(&told.talk);
     for way in [
         "a bundle of it younger than 7 days passes: countersign gate --bundle FILE -- CMD",
-        &format!("countersign gate --revision {}", &outage.first[..10]),
-        "in an emergency no ledger is needed: countersign override -m WHY -o FILE; then: \
-         countersign gate --override FILE -- CMD",
+        &format!("git checkout --detach {} && countersign gate -- CMD", &outage.first[..10]),
+        "in an emergency no ledger is needed: countersign override --service shop --env production \
+         --repository shop -m WHY -o FILE; then: countersign gate --override FILE -- CMD",
     ] {
         assert!(talk.contains(way), "{way:?} does not stand in:\n{talk}");
+    }
+    // As they stand there, they work.
+    let typed = |from: &str, until: char| -> Vec<String> {
+        let at = talk.find(from).unwrap_or_else(|| panic!("{from}: {talk}"));
+        let (_, command) = talk[at..].split_once("countersign ").unwrap();
+        let command = command.split(until).next().unwrap();
+        let file = outage.stage.root().join("typed.json").display().to_string();
+        let word = |word: &str| match word {
+            "CMD" => "true".to_owned(),
+            "FILE" => file.clone(),
+            word => word.to_owned(),
+        };
+        command.split(' ').map(word).collect()
+    };
+    for (typed, more) in
+        [(typed("no ledger is needed: ", ';'), &["-y"][..]), (typed("; then: ", '\n'), &[])]
+    {
+        let typed = typed.iter().map(String::as_str).filter(|word| *word != "hint:");
+        // The command ends with what it runs, and other hints follow.
+        let end = typed.clone().position(|word| word == "true").map_or(usize::MAX, |at| at + 1);
+        let typed: Vec<_> = typed.take(end).chain(more.iter().copied()).collect();
+        there.run("ada", &typed).ok();
     }
     // Where nothing was ever read there is nothing to judge by.
     fs::remove_dir_all(there.home()).unwrap();

@@ -103,6 +103,25 @@ fn an_answer_that_is_lost_is_asked_for_again() {
     assert_eq!(size(&stage.run(["log", "--json"])), before + 3);
 }
 
+/// A server that answers, and cannot at present: what it said is told, and what was signed is kept.
+#[test]
+fn what_a_server_does_not_take_now_is_kept() {
+    let stage = Stage::with_branch("remote-busy");
+    let server = Server::start(&Ledger::of(&stage));
+    let there = Elsewhere { stage: &stage, url: server.url() };
+    let before = size(&stage.run(["log", "--json"]));
+    let hash = stage.change_of("main..retry");
+    server.mood(|mood| mood.busy = 3);
+    let busy = there.run("cleo", &["approve", "retry", "--expect", &hash]);
+    busy.refused(4, "the test wants it (busy); try again in 1 s");
+    let talk = busy.talk.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(talk.contains("it is kept") && talk.contains("submit --spooled"), "{talk}");
+    assert!(!talk.contains("cannot be reached") && !talk.contains("healthz"), "{talk}");
+    assert_eq!(size(&stage.run(["log", "--json"])), before);
+    there.run("cleo", &["submit", "--spooled"]).ok();
+    assert_eq!(size(&stage.run(["log", "--json"])), before + 1);
+}
+
 /// ATTACKS 34: a server that was set back, one with another history, and one that serves garbage.
 #[test]
 fn attack_34_a_server_that_shows_another_history_is_caught() {

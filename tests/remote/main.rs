@@ -25,3 +25,4 @@ mod running;
 mod serving;
 mod shown;
 mod tour;
+mod ways;

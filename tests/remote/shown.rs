@@ -184,7 +184,8 @@ async fn answer(
         (mood.instead.get(&path).cloned(), swallow, busy)
     };
     if busy {
-        return error(StatusCode::SERVICE_UNAVAILABLE, "busy");
+        let busy = error(StatusCode::SERVICE_UNAVAILABLE, "busy");
+        return ([("retry-after", "1")], busy).into_response();
     }
     if let Some(bytes) = instead {
         return bytes.into_response();

@@ -92,7 +92,11 @@ pub(crate) fn artifact(text: &str) -> Result<ContentDigest, String> {
 pub(crate) fn run(context: &mut Context, args: &Args) -> Result<ExitStatus, CliError> {
     let address = context.address()?;
     let bundles = address.bundles();
-    let mut desk = match address.open("gate") {
+    let opened = match &args.bundle {
+        Some(_) => address.open_briefly("gate"),
+        None => address.open("gate"),
+    };
+    let mut desk = match opened {
         Ok(session) => address.desk(session),
         Err(error) if error.is_away() => {
             let asked = Away {

@@ -13,7 +13,6 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use super::Context;
-use super::address::WAY_OUT;
 use super::error::CliError;
 use super::pending::Pending;
 use crate::base::name::{MemberId, RepositoryName, WitnessName};
@@ -110,7 +109,7 @@ impl Context {
             Err(error) => {
                 let is_away = error.is_away();
                 let error = CliError::from(error);
-                Err(if is_away { error.hint(WAY_OUT) } else { error })
+                Err(if is_away { error.hint(address.way_out()) } else { error })
             }
         }
     }
@@ -185,7 +184,9 @@ impl Desk {
         envelopes: &[Envelope],
     ) -> Result<Vec<Result<Receipt, Refusal>>, SessionError> {
         match self.append_now(now, envelopes) {
-            Err(error) if error.is_unanswered() => Err(self.keep_waiting(now, envelopes, error)),
+            Err(error) if error.is_to_be_handed_in_again() => {
+                Err(self.keep_waiting(now, envelopes, error))
+            }
             other => other,
         }
     }

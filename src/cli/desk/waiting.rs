@@ -13,7 +13,7 @@ use crate::statement::envelope::Envelope;
 pub(crate) const HAND_IN: &str = "countersign submit --spooled";
 
 impl Desk {
-    /// Keeps what got no answer: it may be in the ledger or not, and handed in again it is there
+    /// Keeps what was not answered, or not taken up at present: handed in again it is in the ledger
     /// once. Gives the error to tell.
     pub(super) fn keep_waiting(
         &self,

@@ -167,7 +167,9 @@ fn tell(context: &mut Context, key: &PipelineKey, begun: Begun, outcome: Outcome
             Err(error) => context.ui.warn(&format!("the outcome cannot be kept: {error}")),
         }
     }
-    match hand_in(context, &end) {
+    // Who began without the ledger does not wait long for it now.
+    let was_away = begun.said.started.is_none();
+    match hand_in(context, &end, was_away) {
         Ok(index) => {
             begun.forget();
             context.ui.note(&format!("outcome: {outcome}, entry {index}"));
@@ -181,8 +183,10 @@ fn tell(context: &mut Context, key: &PipelineKey, begun: Begun, outcome: Outcome
 }
 
 /// Hands the end in; a refusal of anything before it is one of it all.
-fn hand_in(context: &mut Context, end: &Spooled) -> Result<EntryIndex, CliError> {
-    let mut session = context.address()?.open("gate: the outcome of a deployment")?;
+fn hand_in(context: &mut Context, end: &Spooled, was_away: bool) -> Result<EntryIndex, CliError> {
+    let (address, command) = (context.address()?, "gate: the outcome of a deployment");
+    let mut session =
+        if was_away { address.open_briefly(command)? } else { address.open(command)? };
     Beside::named_by(&end.envelopes, end.words.clone(), end.files.clone()).keep(&session)?;
     let mut last = None;
     for receipt in session.append(context.now(), &end.envelopes)? {

@@ -18,13 +18,14 @@ use super::error::SessionError;
 use super::folder::{LedgerFolder, LedgerKeyFile};
 use super::random::random;
 use super::shown::Copying;
-use super::{CosignatureFolder, Opening, Session, keys, replay};
+use super::{CosignatureFolder, Opened, Opening, Session, keys, replay};
 use crate::base::limits::{LOCK_WAIT_MILLISECONDS_MAX, URL_BYTES_MAX};
 use crate::blobs::Blobs;
 use crate::blobs::openings::Openings;
 use crate::ledger::head::open_checkpoint;
 use crate::ledger::store::{Store as _, StoreError};
 use crate::note::SignedNote;
+use crate::note::checkpoint::Checkpoint;
 use crate::note::key::NoteSigner;
 use crate::store::durable::{self, MODE_PRIVATE};
 use crate::store::lock::LedgerLock;
@@ -61,11 +62,16 @@ impl Session {
         let (file, secret) = secret(opening.folder, opening.trust.origin().as_str())?;
         let opening = &Opening { ledger_key: &file, ..*opening };
         let server = Arc::new(server);
-        let (store, note) = loop {
+        // Nobody waits for the copy while this one waits for the server.
+        let mut shown = server.checkpoint()?;
+        let store = loop {
             let store = open_store(opening).map_err(|error| damaged(error.into()))?;
+            if is_behind(&shown, &store)? {
+                shown = server.checkpoint()?;
+            }
             let copying = Copying { store: &store, folder: &folder, trust: opening.trust };
-            if let Some(note) = bring_up(&copying, &server).map_err(damaged)? {
-                break (store, note);
+            if bring_up(&copying, &server, &shown).map_err(damaged)? {
+                break store;
             }
             drop(store);
             clear(opening)?;
@@ -74,8 +80,9 @@ impl Session {
         if folder.email_salt().is_err() {
             folder.write_email_salt(&server.salt()?)?;
         }
-        let mut session = Self::over(opening, folder, store, Some(secret.clone()), Some(&note))
-            .map_err(damaged)?;
+        let mut session =
+            Self::over(opening, folder, store, Some(secret.clone()), Opened::Copy(&shown))
+                .map_err(damaged)?;
         session.copied = Some(Copied { server: Some(server), secret });
         if session.remembered != session.size() {
             session.save_view();
@@ -100,8 +107,8 @@ impl Session {
         if store.head()?.is_none_or(|head| head.checkpoint.is_empty()) {
             return Err(none());
         }
-        let mut session =
-            Self::over(opening, folder, store, Some(secret.clone()), None).map_err(damaged)?;
+        let mut session = Self::over(opening, folder, store, Some(secret.clone()), Opened::Left)
+            .map_err(damaged)?;
         session.copied = Some(Copied { server: None, secret });
         Ok(session)
     }
@@ -128,7 +135,10 @@ impl Session {
     /// Brings an opened copy up to what the server shows now.
     pub(super) fn follow(&mut self, server: &Arc<Server>) -> Result<(), SessionError> {
         let copying = Copying { store: &self.store, folder: &self.folder, trust: &self.trust };
-        let Some(note) = bring_up(&copying, server)? else { return Ok(()) };
+        let note = server.checkpoint()?;
+        if !bring_up(&copying, server, &note)? {
+            return Ok(());
+        }
         let Some(head) = self.store.head()? else { return Ok(()) };
         if head.size == self.size() {
             return self.take_up_cosignatures(&note);
@@ -174,6 +184,12 @@ impl Session {
 fn open_store(opening: &Opening<'_>) -> Result<SledStore, StoreError> {
     let wait = Duration::from_millis(LOCK_WAIT_MILLISECONDS_MAX);
     SledStore::open(opening.folder, opening.command, wait)
+}
+
+/// Whether a checkpoint was asked for before another process brought the copy further.
+fn is_behind(shown: &SignedNote, store: &SledStore) -> Result<bool, StoreError> {
+    let shown = shown.text().parse::<Checkpoint>().ok().map(|shown| shown.size);
+    Ok(store.head()?.is_some_and(|head| shown < Some(head.size)))
 }
 
 /// Takes away what a download left that was broken off.

@@ -28,14 +28,23 @@ const PAUSE_SECONDS_MAX: u64 = 5;
 /// Why a server gave no answer of use.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ServerError {
-    /// Nobody answers, or the server says that it cannot at present. What was handed in was not
-    /// taken up.
+    /// Nobody answers. What was handed in was not taken up.
     #[error("the ledger's server at {url} cannot be reached: {why}")]
     Away {
         /// The server.
         url: String,
         /// Why.
         why: String,
+    },
+    /// The server answers that it cannot at present. What was handed in was not taken up.
+    #[error("the server at {url} cannot at present: {why}{}", pause(*.seconds))]
+    Busy {
+        /// The server.
+        url: String,
+        /// Why, in its words.
+        why: String,
+        /// For how many seconds it wants to be left alone, where it says so.
+        seconds: Option<u64>,
     },
     /// Whoever answers is not known to be the server.
     #[error("whoever answers at {url} is not known to be the server: {why}")]
@@ -90,10 +99,18 @@ pub enum ServerError {
 }
 
 impl ServerError {
-    /// Whether another try may do: nobody answered, or nobody that is believed to be the server.
+    /// Whether another try may do: nobody answered, or nobody that is known to be the server, such
+    /// as a proxy that has a page to show in its place.
     #[must_use]
     pub const fn is_away(&self) -> bool {
-        matches!(self, Self::Away { .. } | Self::Untrusted { .. } | Self::Unanswered { .. })
+        matches!(
+            self,
+            Self::Away { .. }
+                | Self::Busy { .. }
+                | Self::Untrusted { .. }
+                | Self::Unanswered { .. }
+                | Self::Strange { .. }
+        )
     }
 }
 
@@ -188,10 +205,11 @@ impl Server {
     /// [`ServerError`].
     pub fn has_blob(&self, digest: &ContentDigest) -> Result<bool, ServerError> {
         let url = format!("{}/{}", self.url, blob_path(digest));
-        match self.again(|| self.client.head(&url))?.status {
+        let answer = self.again(|| self.client.head(&url))?;
+        match answer.status {
             200 => Ok(true),
             404 => Ok(false),
-            status => Err(self.complaint(status, "the ledger", &[])),
+            _ => Err(self.complaint(&answer, "the ledger")),
         }
     }
 
@@ -209,17 +227,26 @@ impl Server {
             answer
         };
         let answer = match self.again(&mut post) {
-            Err(ServerError::Away { url, why }) if may_have_arrived => {
+            Err(ServerError::Away { url, why } | ServerError::Busy { url, why, .. })
+                if may_have_arrived =>
+            {
                 return Err(ServerError::Unanswered { url, why });
             }
             other => other?,
         };
-        if answer.status != 200 {
-            return Err(self.complaint(answer.status, "the ledger", &answer.body));
+        let answered = match answer.status {
+            200 => serde_json::from_slice::<Answers>(&answer.body)
+                .map_err(|error| self.strange(error.to_string())),
+            _ => Err(self.complaint(&answer, "the ledger")),
+        };
+        match answered {
+            Ok(answers) => {
+                Ok(answers.answers.into_iter().map(|one| one.get().to_owned()).collect())
+            }
+            // Whoever stands before the server may show a page in place of its answer.
+            Err(ServerError::Strange { url, why }) => Err(ServerError::Unanswered { url, why }),
+            Err(error) => Err(error),
         }
-        let answers: Answers = serde_json::from_slice(&answer.body)
-            .map_err(|error| self.strange(error.to_string()))?;
-        Ok(answers.answers.into_iter().map(|one| one.get().to_owned()).collect())
     }
 
     /// What is at a path, which must be there.
@@ -241,7 +268,7 @@ impl Server {
             200 if answer.body.len() <= max => Ok(Some(answer.body)),
             200 => Err(self.strange(format!("/{path} is larger than {max} bytes"))),
             404 => Ok(None),
-            status => Err(self.complaint(status, what, &answer.body)),
+            _ => Err(self.complaint(&answer, what)),
         }
     }
 
@@ -258,11 +285,12 @@ impl Server {
                 self.missing.lock().unwrap_or_else(PoisonError::into_inner).insert(name);
                 Ok(None)
             }
-            status => Err(self.complaint(status, "the ledger", &answer.body)),
+            _ => Err(self.complaint(&answer, "the ledger")),
         }
     }
 
-    /// Asks once more, and again, where no answer came or the server asked for a short pause.
+    /// Asks once more, and again, where no answer came or the server asked for a short pause. Who
+    /// gave no answer in all the time that is waited is not asked again.
     fn again(
         &self,
         mut ask: impl FnMut() -> Result<Answer, ClientError>,
@@ -270,39 +298,44 @@ impl Server {
         let away = |why: String| ServerError::Away { url: self.url.clone(), why };
         let mut pauses = AGAIN_AFTER.iter();
         loop {
-            let (why, asked_for) = match ask() {
+            let (error, asked_for) = match ask() {
                 Ok(answer) if matches!(answer.status, 429 | 502..=504) => {
-                    let why = complained(&answer.body)
-                        .unwrap_or_else(|| format!("it answers {}", answer.status));
-                    (why, answer.retry_after_seconds.unwrap_or_default())
+                    let seconds = answer.retry_after_seconds.unwrap_or_default();
+                    (self.complaint(&answer, "the ledger"), seconds)
                 }
                 Ok(answer) => return Ok(answer),
+                Err(error @ ClientError::TimedOut(_)) => return Err(away(error.to_string())),
                 Err(ClientError::Untrusted(why)) => {
                     return Err(ServerError::Untrusted { url: self.url.clone(), why });
                 }
                 Err(error @ ClientError::TooLarge(_)) => {
                     return Err(self.strange(error.to_string()));
                 }
-                Err(error) => (error.to_string(), 0),
+                Err(error) => (away(error.to_string()), 0),
             };
             match pauses.next() {
                 Some(pause) if asked_for <= PAUSE_SECONDS_MAX => {
                     sleep((*pause).max(Duration::from_secs(asked_for)));
                 }
-                _ => return Err(away(why)),
+                _ => return Err(error),
             }
         }
     }
 
-    fn complaint(&self, status: u16, what: &'static str, body: &[u8]) -> ServerError {
-        let url = self.url.clone();
-        let why = complained(body).unwrap_or_else(|| format!("it answers {status}"));
+    fn complaint(&self, answer: &Answer, what: &'static str) -> ServerError {
+        let (url, status) = (self.url.clone(), answer.status);
+        let said = complained(&answer.body);
+        let is_its_word = said.is_some() || matches!(status, 429 | 503);
+        let why = said.unwrap_or_else(|| format!("it answers {status}"));
         match status {
             401 | 403 => {
                 let who = if self.has_token { "this token" } else { "anybody without a token" };
                 ServerError::Denied { url, who, what }
             }
             400 | 409 | 413 | 415 => ServerError::Refused { url, why },
+            408 | 429 | 500..=599 if is_its_word => {
+                ServerError::Busy { url, why, seconds: answer.retry_after_seconds }
+            }
             408 | 500..=599 => ServerError::Away { url, why },
             _ => ServerError::Strange { url, why },
         }
@@ -361,6 +394,11 @@ fn is_private(url: &str) -> bool {
 fn blob_path(digest: &ContentDigest) -> String {
     let text = digest.to_string();
     format!("blobs/{}/{}", &text[..2], &text[2..])
+}
+
+/// When to try again.
+fn pause(seconds: Option<u64>) -> String {
+    seconds.map(|seconds| format!("; try again in {seconds} s")).unwrap_or_default()
 }
 
 /// What a server says that it cannot do, in its words.

@@ -9,8 +9,8 @@ use crate::session::error::SessionError;
 use crate::session::shown::{Copying, FollowError};
 use crate::store::mirror::MirrorStore;
 
-/// Takes up what is new. Gives the server's checkpoint, with the cosignatures that it has; none
-/// where what a broken download left has to be taken away first.
+/// Takes up what is new up to the checkpoint that the server shows. False where what a broken
+/// download left has to be taken away first.
 ///
 /// # Errors
 /// [`SessionError`]: nobody answers; or the server shows a shorter or another history than the
@@ -18,15 +18,15 @@ use crate::store::mirror::MirrorStore;
 pub(super) fn bring_up(
     copy: &Copying<'_>,
     server: &Arc<Server>,
-) -> Result<Option<SignedNote>, SessionError> {
-    let note = server.checkpoint()?;
+    note: &SignedNote,
+) -> Result<bool, SessionError> {
     let files = Box::new(ServedFiles(Arc::clone(server)));
-    let shown = MirrorStore::showing(files, &note, "the checkpoint").map_err(FollowError::of_shown);
+    let shown = MirrorStore::showing(files, note, "the checkpoint").map_err(FollowError::of_shown);
     let outcome = shown.and_then(|shown| {
         if copy.is_astray(&shown)? {
-            return Ok(None);
+            return Ok(false);
         }
-        copy.take_up(&shown).map(|()| Some(note))
+        copy.take_up(&shown).map(|()| true)
     });
     outcome.map_err(|error| told(error, server.url()))
 }

@@ -87,8 +87,15 @@ pub(super) fn run(
     context.ui.lead(Role::Good, "SIGNED", &format!("{file}: {}, until {until}", target.called()));
     context.ui.paragraph(2, "policy and duty are judged when it is handed in");
     if !args.drill {
-        let line = "deploy by hand; then countersign record deployment --override";
-        context.ui.paragraph(2, &format!("no gate decides without the ledger: {line} {file}"));
+        let by_hand = "deploy by hand; then countersign record deployment --override";
+        let line = match address.url() {
+            Some(_) => format!(
+                "a gate that has read the ledger takes it: countersign gate --override {file} -- \
+                 CMD; where there is none, {by_hand} {file}"
+            ),
+            None => format!("no gate decides without the ledger: {by_hand} {file}"),
+        };
+        context.ui.paragraph(2, &line);
     }
     context.ui.paragraph(2, "hand it in as soon as the ledger is back");
     context.ui.line(&format!("next: countersign submit {file}"));

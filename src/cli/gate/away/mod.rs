@@ -12,7 +12,7 @@ use super::outcome::Ground;
 use crate::base::digest::ContentDigest;
 use crate::base::name::{EnvironmentName, ServiceName};
 use crate::cli::Context;
-use crate::cli::address::{Address, WAY_OUT};
+use crate::cli::address::{Address, way_out};
 use crate::cli::desk::Desk;
 use crate::cli::error::CliError;
 use crate::cli::exit::ExitStatus;
@@ -49,6 +49,8 @@ struct Away {
     left: Option<Desk>,
     /// The bundles of what was allowed here.
     bundles: Option<PathBuf>,
+    /// The command for an override in a file, as far as its place is known.
+    way_out: String,
     why: CliError,
 }
 
@@ -62,7 +64,7 @@ pub(crate) fn run(
     address: Address,
     error: SessionError,
 ) -> Result<ExitStatus, CliError> {
-    let away = Away::new(address, error)?;
+    let away = Away::new(address, error, asked)?;
     let found = match (asked.bundle, asked.overrides) {
         (Some(file), _) => Some(by_bundle(context, &away, asked, file)?),
         (None, []) => match by_kept_bundle(context, &away, asked)? {
@@ -83,19 +85,23 @@ pub(crate) fn run(
 }
 
 impl Away {
-    fn new(address: Address, error: SessionError) -> Result<Self, CliError> {
+    fn new(address: Address, error: SessionError, asked: &Asked<'_>) -> Result<Self, CliError> {
         let (trust, bundles) = (address.trust.clone(), address.bundles());
         let ground = Ground {
             ledger: trust.ledger(),
             seen: Some(address.newest_seen()?),
             spool: address.spool().cloned(),
         };
+        let way_out = address.way_out();
         let left = match address.open_as_left("gate") {
             Some(Ok(session)) => Some(address.desk(session)),
-            Some(Err(error)) if !error.is_away() => return Err(error.into()),
+            // A bundle needs no copy, be it damaged.
+            Some(Err(error)) if !error.is_away() && asked.bundle.is_none() => {
+                return Err(error.into());
+            }
             Some(Err(_)) | None => None,
         };
-        Ok(Self { trust, ground, left, bundles, why: error.into() })
+        Ok(Self { trust, ground, left, bundles, way_out, why: error.into() })
     }
 
     /// Which service in which environment is asked about: what is left out is what the policy says
@@ -139,31 +145,65 @@ fn tell_away(context: &mut Context, why: &CliError) {
 /// What is left, with the commands for it.
 fn ways(away: &Away, asked: &Asked<'_>) -> CliError {
     let run = if asked.command.is_empty() { "" } else { " -- CMD" };
+    let gate = gate_again(asked);
+    let revision = match asked.inquiry.revision {
+        "HEAD" => String::new(),
+        named => format!(" --revision {named}"),
+    };
     // What stands for what is left out, the copy's policy alone tells.
-    let place = if away.left.is_some() { "" } else { " --service SERVICE --env ENVIRONMENT" };
+    let unnamed = |is_named: bool, words| if is_named || away.left.is_some() { "" } else { words };
+    let place = [
+        unnamed(asked.inquiry.service.is_some(), " --service SERVICE"),
+        unnamed(asked.inquiry.environment.is_some(), " --env ENVIRONMENT"),
+    ];
+    let place = place.concat();
     let age = away.trust.max_age().map(|age| format!(" younger than {}", span(age)));
-    let mut error = away.why.clone().hint(format!(
-        "a bundle of it{} passes: countersign gate --bundle FILE{place}{run}",
+    let error = away.why.clone().hint(format!(
+        "a bundle of it{} passes: {gate}{revision} --bundle FILE{place}{run}",
         age.unwrap_or_default()
     ));
-    let policy = away.left.as_ref().and_then(|desk| Some((desk, desk.policy().ok()?)));
-    if let Some((desk, policy)) = policy
-        && let Ok(service) = desk.service(&policy, asked.inquiry.service)
-        && let Ok(environment) = crate::cli::desk::environment(&policy, asked.inquiry.environment)
-    {
-        let points = desk.session.view().settled(&service.name, &environment);
-        let mut revisions = points.all().iter().rev().filter_map(|point| point.revision.as_ref());
-        let (live, before) = (revisions.next(), revisions.next());
-        if let Some(back) = before.or(live) {
-            error = error.hint(format!(
-                "what was live before passes: countersign gate --revision {}{run}",
-                back.short()
-            ));
+    // Without a roster nobody can judge an override: it is deployed by hand, and recorded later.
+    let Some(desk) = &away.left else { return error.hint(&away.way_out) };
+    let Ok((service, environment)) = away.place(asked) else { return error.hint(&away.way_out) };
+    let policy = desk.policy().ok();
+    let known = policy.as_ref().and_then(|policy| policy.service(&service));
+    let Some(repository) = known.map(|known| &known.repository) else {
+        return error.hint(&away.way_out);
+    };
+    let points = desk.session.view().settled(&service, &environment);
+    let mut revisions = points.all().iter().rev().filter_map(|point| point.revision.as_ref());
+    let (live, before) = (revisions.next(), revisions.next());
+    let back = before.or(live).map(|back| {
+        let (back, passes) = (back.short(), "what was live before passes");
+        if run.is_empty() {
+            format!("{passes}: {gate} --revision {back}")
+        } else {
+            // CMD runs in the work tree.
+            format!("{passes}: git checkout --detach {back} && {gate}{run}")
         }
-    }
-    match &away.left {
-        // Without a roster nobody can judge the file: it is deployed by hand, and recorded later.
-        None => error.hint(WAY_OUT),
-        Some(_) => error.hint(format!("{WAY_OUT}; then: countersign gate --override FILE{run}")),
-    }
+    });
+    let error = back.into_iter().fold(error, CliError::hint);
+    let way_out = way_out(&format!(
+        "{}--service {service} --env {environment} --repository {repository}{}",
+        if revision.is_empty() { String::new() } else { format!("{} ", asked.inquiry.revision) },
+        artifacts(asked)
+    ));
+    error.hint(format!("{way_out}; then: {gate}{revision} --override FILE{run}"))
+}
+
+/// The command that asks the gate the same again, but for the revision.
+fn gate_again(asked: &Asked<'_>) -> String {
+    let inquiry = &asked.inquiry;
+    let service = inquiry.service.map(|name| format!(" --service {name}"));
+    let environment = inquiry.environment.map(|name| format!(" --env {name}"));
+    let words: String = service.into_iter().chain(environment).collect();
+    format!("countersign gate{words}{}", artifacts(asked))
+}
+
+/// The artifacts that are asked about, as the command line has them.
+fn artifacts(asked: &Asked<'_>) -> String {
+    let artifacts = asked.inquiry.sorted_artifacts();
+    let words: Vec<_> =
+        artifacts.iter().map(|digest| format!(" --artifact sha256:{digest}")).collect();
+    words.concat()
 }
