@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::Arc;
 
 use super::object_id::{GitCommitId, ObjectId};
 use super::path::{ChangePath, PathError};
@@ -236,9 +237,10 @@ impl Row {
 }
 
 /// The difference between two trees, path by path: sorted, each path once, no equal sides.
+/// A clone shares the rows.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Document {
-    rows: Vec<Row>,
+    rows: Arc<Vec<Row>>,
 }
 
 impl Document {
@@ -264,7 +266,7 @@ impl Document {
             bytes = bytes.saturating_add(row.path.as_bytes().len() + 2 * SIDE_BYTES_MAX + 3);
         }
         // The estimate takes each side at its longest; only near the limit is the exact sum due.
-        let document = Self { rows };
+        let document = Self { rows: Arc::new(rows) };
         if bytes > DOCUMENT_BYTES_MAX {
             let found_bytes = document.to_bytes().len();
             if found_bytes > DOCUMENT_BYTES_MAX {
@@ -307,7 +309,7 @@ impl Document {
     #[must_use]
     pub fn to_bytes(&self) -> Vec<u8> {
         let mut bytes = HEADER.to_vec();
-        for row in &self.rows {
+        for row in self.rows() {
             bytes.extend_from_slice(format!("{} {} ", row.old, row.new).as_bytes());
             bytes.extend_from_slice(row.path.as_bytes());
             bytes.push(0);
@@ -347,7 +349,7 @@ impl Document {
     /// before it left at a path; [`DocumentError`] where the result is too large.
     pub fn compose(documents: &[&Self]) -> Result<Self, DocumentError> {
         let mut sides: BTreeMap<&ChangePath, (Side, Side)> = BTreeMap::new();
-        for (document, rows) in documents.iter().map(|document| &document.rows).enumerate() {
+        for (document, rows) in documents.iter().map(|document| document.rows()).enumerate() {
             for row in rows {
                 let (_, last) = sides.entry(&row.path).or_insert((row.old, row.old));
                 if *last != row.old {

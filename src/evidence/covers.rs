@@ -1,6 +1,8 @@
 //! What earlier decisions rested on: it tells whether a sign-off was used up, and how old it was
 //! when its step was first deployed (`spec/verdict.md` section 5).
 
+use std::sync::Arc;
+
 use crate::base::digest::{ChangeHash, ContentDigest};
 use crate::base::name::{Revision, ServiceName};
 use crate::base::position::EntryIndex;
@@ -104,8 +106,8 @@ pub fn used_up_since(
 }
 
 /// A cover; none where the file is lost, which asks for new sign-offs and locks nobody out.
-fn read(session: &Session, digest: ContentDigest) -> Result<Option<Cover>, SessionError> {
-    session.blobs().get(&digest)?.map(|bytes| parse(&bytes)).transpose()
+fn read(session: &Session, digest: ContentDigest) -> Result<Option<Arc<Cover>>, SessionError> {
+    session.blobs().get(&digest)?.map(|bytes| parse(&bytes).map(Arc::new)).transpose()
 }
 
 pub(super) fn parse(bytes: &[u8]) -> Result<Cover, SessionError> {

@@ -1,6 +1,8 @@
 //! What a verdict is computed from. Whoever gathers it reads repositories and ledgers; the
 //! verdict reads nothing else.
 
+use std::sync::Arc;
+
 use super::cover::Cover;
 use super::entry::VerifiedEntry;
 use crate::base::digest::{ChangeHash, ContentDigest, EmailDigest};
@@ -150,7 +152,7 @@ pub struct KnownCover {
     /// the place, where that makes a difference.
     pub ended: Option<EntryIndex>,
     /// What it says; none where it is lost: then everything signed before may be used up.
-    pub cover: Option<Cover>,
+    pub cover: Option<Arc<Cover>>,
 }
 
 /// All that a verdict rests on.

@@ -214,15 +214,15 @@ limits! {
     }
     entries_of_a_bundle: BUNDLE_ENTRIES_MAX => {
         let leaf = ShownLeaf { index: EntryIndex::new(0), leaf: Bytes(vec![1]), proof: Vec::new() };
-        both(BUNDLE_ENTRIES_MAX, "entries", |count| {
+        both(BUNDLE_ENTRIES_MAX, "list of at most", |count| {
             parse_with(|bundle| bundle.entries = vec![leaf.clone(); count])
         });
     }
     parts_of_a_bundle: BUNDLE_PARTS_MAX => {
         let parts = |count| vec![Bytes(vec![1]); count];
         let most = BUNDLE_PARTS_MAX;
-        both(most, "blobs", |count| parse_with(|bundle| bundle.blobs = parts(count)));
-        both(most, "objects", |count| parse_with(|bundle| bundle.objects = parts(count)));
+        both(most, "list of at most", |count| parse_with(|bundle| bundle.blobs = parts(count)));
+        both(most, "list of at most", |count| parse_with(|bundle| bundle.objects = parts(count)));
     }
     a_bundle_of_entries: ENTRY_BUNDLE_BYTES_MAX => {
         let folder = crate::support::Folder::new();

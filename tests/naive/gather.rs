@@ -1,6 +1,7 @@
 //! The evidence for the program, from the model.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use countersign::base::digest::ChangeHash;
 use countersign::base::position::EntryIndex;
@@ -210,7 +211,12 @@ fn covers(world: &World, asked: &Asked) -> Vec<KnownCover> {
         let digest = point.deployed.and_then(|deployed| deployed.cover);
         if let Some(cover) = digest.and_then(|digest| parse(world, &digest)) {
             let landed = Some(EntryIndex::new(point.entry));
-            covers.push(KnownCover { deployed: None, landed, ended: None, cover: Some(cover) });
+            covers.push(KnownCover {
+                deployed: None,
+                landed,
+                ended: None,
+                cover: Some(Arc::new(cover)),
+            });
         }
     }
     for place in super::fold::places_of(&world.log, &asked.place.service) {
@@ -221,7 +227,7 @@ fn covers(world: &World, asked: &Asked) -> Vec<KnownCover> {
             {
                 let time = Timestamp::from_milliseconds(point.time);
                 let deployed = Some((EntryIndex::new(point.entry), time));
-                let (cover, ended) = (Some(cover), Some(EntryIndex::new(point.entry)));
+                let (cover, ended) = (Some(Arc::new(cover)), Some(EntryIndex::new(point.entry)));
                 covers.push(KnownCover { deployed, landed: None, ended, cover });
             }
         }

@@ -1,5 +1,7 @@
 //! Evidence beyond a plain chain: where a revision stands, and what earlier decisions covered.
 
+use std::sync::Arc;
+
 use countersign::base::digest::ChangeHash;
 use countersign::base::position::EntryIndex;
 use countersign::base::time::Timestamp;
@@ -79,7 +81,7 @@ impl Given {
 /// That a deployment at an entry, decided before, landed what a verdict covers.
 pub(crate) fn landed(verdict: &Verdict, deployment: u64) -> KnownCover {
     let landed = Some(EntryIndex::new(deployment));
-    KnownCover { deployed: None, landed, ended: None, cover: Some(verdict.cover()) }
+    KnownCover { deployed: None, landed, ended: None, cover: Some(Arc::new(verdict.cover())) }
 }
 
 /// That a deployment at an entry and a time, anywhere, was of what a verdict covers.
@@ -89,7 +91,7 @@ pub(crate) fn deployed_elsewhere(
     time: Timestamp,
 ) -> KnownCover {
     let deployed = Some((EntryIndex::new(deployment), time));
-    KnownCover { deployed, landed: None, ended: None, cover: Some(verdict.cover()) }
+    KnownCover { deployed, landed: None, ended: None, cover: Some(Arc::new(verdict.cover())) }
 }
 
 /// The commit of a label among those that a step brings in.

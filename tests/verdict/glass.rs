@@ -1,5 +1,7 @@
 //! Overrides and what is owed for them (`spec/verdict.md` section 9, ATTACKS 32).
 
+use std::sync::Arc;
+
 use countersign::base::digest::{Commitment, StatementId};
 use countersign::base::limits::{HOLDERS_REMEMBERED_MILLISECONDS, OVERRIDE_AHEAD_MILLISECONDS_MAX};
 use countersign::base::name::Revision;
@@ -239,7 +241,7 @@ fn attack_32_what_was_paid_on_the_way_to_something_later_is_paid() {
             &world.question(&commit(last)),
             std::slice::from_ref(&change),
         );
-        let (ended, cover) = (Some(ended), Some(segment.cover()));
+        let (ended, cover) = (Some(ended), Some(Arc::new(segment.cover())));
         let covers = vec![KnownCover { deployed: None, landed: None, ended, cover }];
         let given = Given { covers, ..Given::default() };
         let found = given.judge(&world, &world.question(&commit("next")), &[]);

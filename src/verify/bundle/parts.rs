@@ -2,16 +2,21 @@
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use super::wire::Bundle;
 use super::{TamperCode, Tampered, ensure};
 use crate::base::digest::{ChangeHash, ContentDigest};
 use crate::change::Document;
+use crate::verify::cover::Cover;
 
 /// Blobs by their SHA-256.
 pub(super) struct Blobs<'a> {
     known: BTreeMap<ContentDigest, &'a [u8]>,
     asked: RefCell<BTreeSet<ContentDigest>>,
+    // However often a bundle names them, they are read once.
+    documents: RefCell<BTreeMap<ChangeHash, Document>>,
+    covers: RefCell<BTreeMap<ContentDigest, Arc<Cover>>>,
 }
 
 impl<'a> Blobs<'a> {
@@ -27,7 +32,12 @@ impl<'a> Blobs<'a> {
             last = Some(digest);
             known.insert(digest, blob.0.as_slice());
         }
-        Ok(Self { known, asked: RefCell::default() })
+        Ok(Self {
+            known,
+            asked: RefCell::default(),
+            documents: RefCell::default(),
+            covers: RefCell::default(),
+        })
     }
 
     /// The blob of a digest, which is asked for by that.
@@ -41,8 +51,24 @@ impl<'a> Blobs<'a> {
 
     /// The document of a change.
     pub(super) fn document(&self, change: ChangeHash) -> Result<Document, Tampered> {
+        if let Some(read) = self.documents.borrow().get(&change) {
+            return Ok(read.clone());
+        }
         let bytes = self.get(ContentDigest::from_bytes(*change.as_bytes()))?;
-        Document::parse(bytes).map_err(Tampered::at(TamperCode::Blob))
+        let read = Document::parse(bytes).map_err(Tampered::at(TamperCode::Blob))?;
+        self.documents.borrow_mut().insert(change, read.clone());
+        Ok(read)
+    }
+
+    /// A cover.
+    pub(super) fn cover(&self, digest: ContentDigest) -> Result<Arc<Cover>, Tampered> {
+        if let Some(read) = self.covers.borrow().get(&digest) {
+            return Ok(Arc::clone(read));
+        }
+        let read = Cover::parse(self.get(digest)?).map_err(Tampered::at(TamperCode::Blob))?;
+        let read = Arc::new(read);
+        self.covers.borrow_mut().insert(digest, Arc::clone(&read));
+        Ok(read)
     }
 
     /// Whether there is nothing that nobody asked for.

@@ -2,6 +2,7 @@
 //! 12, 16 to 18).
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use super::claims::{CarriedClaim, Claims, PlaceClaim, PositionWord, StepClaim};
 use super::objects::Objects;
@@ -36,7 +37,7 @@ pub struct Rebuilt {
     /// Everything as one step.
     pub whole: Option<StepEvidence>,
     entries: Vec<VerifiedEntry>,
-    cover: Option<Cover>,
+    cover: Option<Arc<Cover>>,
     start_changes: Vec<ChangeHash>,
     returning: Vec<Returning>,
     live: Option<Live>,
@@ -55,7 +56,7 @@ impl Rebuilt {
             steps: &self.steps,
             difference: &self.difference,
             entries: &self.entries,
-            cover: self.cover.as_ref(),
+            cover: self.cover.as_deref(),
             start_changes: &self.start_changes,
             returning: &self.returning,
             live: self.live.as_ref(),
@@ -137,9 +138,6 @@ pub(super) fn rebuild(
         PositionWord::Unrelated => Position::Unrelated,
         PositionWord::Diverged => Position::Diverged { start: start.unwrap_or(usize::MAX) },
     };
-    let cover = |digest: ContentDigest| {
-        Cover::parse(blobs.get(digest)?).map_err(Tampered::at(TamperCode::Blob))
-    };
     let live = match &claims.live {
         None => None,
         Some(live) => Some(Live {
@@ -158,7 +156,7 @@ pub(super) fn rebuild(
             deployed: one.deployed.as_ref().map(|deployed| (deployed.entry, deployed.time)),
             landed: one.landed,
             ended: one.ended,
-            cover: one.cover.map(cover).transpose()?,
+            cover: one.cover.map(|digest| blobs.cover(digest)).transpose()?,
         });
     }
     Ok(Rebuilt {
@@ -169,7 +167,7 @@ pub(super) fn rebuild(
         difference: blobs.document(claims.difference)?,
         whole,
         entries,
-        cover: claims.cover.map(cover).transpose()?,
+        cover: claims.cover.map(|digest| blobs.cover(digest)).transpose()?,
         start_changes: claims.start_changes.clone(),
         returning,
         live,
@@ -216,6 +214,7 @@ pub(super) fn carry(
     claims: &Claims,
     blobs: &Blobs<'_>,
 ) -> Result<(), Tampered> {
+    let mut runs = Runs::default();
     for claim in &claims.carried {
         let wrong = |why: String| {
             let what = format!("change {} is not carried: {why}", claim.approved.short());
@@ -226,7 +225,8 @@ pub(super) fn carry(
         let certificate =
             Certificate::parse(certificate).map_err(Tampered::at(TamperCode::Blob))?;
         let source = contents(claim, &certificate, &approved, blobs)?;
-        let landed = landed(rebuilt, claim)
+        let landed = runs
+            .landed(&rebuilt.steps, claims, claim, blobs)?
             .ok_or_else(|| wrong("it is carried to nothing that is judged".to_owned()))?;
         let carried = check(&approved, &landed, &certificate, 1, &source)
             .map_err(|error| wrong(error.to_string()))?;
@@ -272,19 +272,48 @@ pub(super) fn bases<'a>(
     })
 }
 
-/// The document of what landed: of a step, a run, the whole chain or the whole difference.
-fn landed(rebuilt: &Rebuilt, claim: &CarriedClaim) -> Option<Document> {
-    let is_it = |document: &&Document| document.hash() == claim.landed;
-    let steps = rebuilt.steps.iter().chain(&rebuilt.whole).map(|step| &step.step.document);
-    if let Some(found) = steps.chain([&rebuilt.difference]).find(is_it) {
-        return Some(found.clone());
+/// The runs of steps that claims look among, by their last step: where each begins, by its hash.
+#[derive(Default)]
+struct Runs(BTreeMap<usize, BTreeMap<ChangeHash, usize>>);
+
+impl Runs {
+    /// The document of what landed: of a step, the whole chain, the whole difference, or a run.
+    fn landed(
+        &mut self,
+        steps: &[StepEvidence],
+        claims: &Claims,
+        claim: &CarriedClaim,
+        blobs: &Blobs<'_>,
+    ) -> Result<Option<Document>, Tampered> {
+        let of_steps = claims.steps.iter().chain(&claims.whole).map(|step| step.document);
+        if of_steps.chain([claims.difference]).any(|document| document == claim.landed) {
+            return blobs.document(claim.landed).map(Some);
+        }
+        let Some(last) = claims.steps.iter().position(|step| step.commit == claim.landing) else {
+            return Ok(None);
+        };
+        let runs = self.0.entry(last).or_insert_with(|| runs_to(steps, last));
+        let first = runs.get(&claim.landed);
+        Ok(first.and_then(|first| composed(steps.get(*first..=last)?)))
     }
-    let last = rebuilt.steps.iter().position(|step| step.step.commit == claim.landing)?;
-    (0..last).rev().find_map(|first| {
-        let run = rebuilt.steps.get(first..=last)?;
-        let documents: Vec<_> = run.iter().map(|step| &step.step.document).collect();
-        Document::compose(&documents).ok().filter(|document| is_it(&document))
-    })
+}
+
+/// Where each run begins that ends at a step, by its hash; the shortest of those that are equal.
+fn runs_to(steps: &[StepEvidence], last: usize) -> BTreeMap<ChangeHash, usize> {
+    let mut found = BTreeMap::new();
+    let mut run = steps.get(last).map(|step| step.step.document.clone());
+    for (first, step) in steps.iter().enumerate().take(last).rev() {
+        // Steps that do not follow one another do not in a longer run either.
+        run = run.and_then(|run| Document::compose(&[&step.step.document, &run]).ok());
+        let Some(run) = &run else { break };
+        found.entry(run.hash()).or_insert(first);
+    }
+    found
+}
+
+fn composed(steps: &[StepEvidence]) -> Option<Document> {
+    let documents: Vec<_> = steps.iter().map(|step| &step.step.document).collect();
+    Document::compose(&documents).ok()
 }
 
 /// What the commits of each step say, and of the whole.

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::io::{self, Write};
+use std::marker::PhantomData;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
@@ -28,6 +29,7 @@ pub struct Bundle {
     /// The note of the checkpoint, with every signature line.
     pub checkpoint: String,
     /// Entries with their proofs, by index.
+    #[serde(deserialize_with = "at_most::<_, _, BUNDLE_ENTRIES_MAX>")]
     pub entries: Vec<ShownLeaf>,
     /// The salt of e-mail digests; there where objects are.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -39,9 +41,11 @@ pub struct Bundle {
     pub attestation: Option<Attestation>,
     /// Documents, covers, certificates and contents, by SHA-256.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(deserialize_with = "at_most::<_, _, BUNDLE_PARTS_MAX>")]
     pub blobs: Vec<Bytes>,
     /// Git objects, by id.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(deserialize_with = "at_most::<_, _, BUNDLE_PARTS_MAX>")]
     pub objects: Vec<Bytes>,
 }
 
@@ -156,6 +160,36 @@ impl<'de, const N: usize> Deserialize<'de> for Array<N> {
     }
 }
 
+/// Reads a list as far as its limit: what stands above it is refused before it is kept.
+fn at_most<'de, D, T, const MAX: usize>(deserializer: D) -> Result<Vec<T>, D::Error>
+where
+    D: Deserializer<'de>,
+    T: Deserialize<'de>,
+{
+    deserializer.deserialize_seq(AtMost::<T, MAX>(PhantomData))
+}
+
+struct AtMost<T, const MAX: usize>(PhantomData<T>);
+
+impl<'de, T: Deserialize<'de>, const MAX: usize> de::Visitor<'de> for AtMost<T, MAX> {
+    type Value = Vec<T>;
+
+    fn expecting(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(formatter, "a list of at most {MAX}")
+    }
+
+    fn visit_seq<A: de::SeqAccess<'de>>(self, mut list: A) -> Result<Vec<T>, A::Error> {
+        let mut items = Vec::new();
+        while let Some(item) = list.next_element()? {
+            if items.len() == MAX {
+                return Err(de::Error::invalid_length(MAX.saturating_add(1), &self));
+            }
+            items.push(item);
+        }
+        Ok(items)
+    }
+}
+
 /// Decodes where it stands: no text is kept beside its bytes.
 struct Base64;
 
@@ -183,14 +217,6 @@ pub enum BundleError {
     /// A list that does not ascend, or says something twice.
     #[error("{0} of the evidence do not ascend, or say something twice")]
     NotInOrder(&'static str),
-    /// More than a bundle holds.
-    #[error("more than {limit} {what}")]
-    TooMany {
-        /// Of what.
-        what: &'static str,
-        /// How many there may be.
-        limit: usize,
-    },
 }
 
 impl Bundle {
@@ -224,15 +250,6 @@ impl Bundle {
     /// [`BundleError`] where it is none in its one spelling, or too large.
     pub fn parse(bytes: &[u8]) -> Result<Self, BundleError> {
         let bundle: Self = json::parse(bytes, BUNDLE_BYTES_MAX)?;
-        for (what, found, limit) in [
-            ("entries", bundle.entries.len(), BUNDLE_ENTRIES_MAX),
-            ("blobs", bundle.blobs.len(), BUNDLE_PARTS_MAX),
-            ("objects", bundle.objects.len(), BUNDLE_PARTS_MAX),
-        ] {
-            if found > limit {
-                return Err(BundleError::TooMany { what, limit });
-            }
-        }
         check_order(&bundle.evidence).map_err(BundleError::NotInOrder)?;
         let mut rest = Rest(bytes);
         let same = serde_json::to_writer(&mut rest, &bundle).is_ok() && rest.0.is_empty();
