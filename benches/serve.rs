@@ -43,7 +43,7 @@ const CLIENTS: usize = 64;
 const READERS: u64 = 1_000;
 const LASTS: Duration = Duration::from_secs(8);
 /// How often it is measured without readers, and then with them.
-const TURNS: usize = 5;
+const TURNS: u32 = 5;
 /// Between the first reader and the first append beside readers.
 const READERS_COME: Duration = Duration::from_secs(2);
 /// Changes that a verdict is about.
@@ -349,18 +349,18 @@ fn metric(address: &str, name: &str) -> f64 {
 }
 
 /// One of so many parts of what each client has.
-fn part(bodies: &[Vec<Vec<u8>>], turn: usize, turns: usize) -> Vec<&[Vec<u8>]> {
-    let size = SIGNED / turns;
+fn part(bodies: &[Vec<Vec<u8>>], turn: u32, turns: u32) -> Vec<&[Vec<u8>]> {
+    let (size, turn) = (SIGNED / turns as usize, turn as usize);
     bodies.iter().map(|own| &own[turn * size..(turn + 1) * size]).collect()
 }
 
 /// Hands in at a steady pace, by turns alone and with readers beside it.
 fn beside_readers(address: &str, bodies: &[Vec<Vec<Vec<u8>>>], each: Duration) {
-    let (mut quiet, mut busy, mut rates) = (Vec::new(), Vec::new(), Vec::new());
-    let (mut reads, mut reading) = (0, Duration::ZERO);
+    let (mut quiet, mut busy) = (Vec::new(), Vec::new());
+    let (mut rate, mut reads, mut reading) = (0.0, 0, Duration::ZERO);
     for turn in 0..TURNS {
-        let (rate, latencies) = hand_in(address, &part(&bodies[0], turn, TURNS), Some(each));
-        rates.push(rate);
+        let (reached, latencies) = hand_in(address, &part(&bodies[0], turn, TURNS), Some(each));
+        rate += reached / f64::from(TURNS);
         quiet.extend(latencies);
         let (ended, count) = (AtomicBool::new(false), AtomicU64::new(0));
         thread::scope(|scope| {
@@ -380,7 +380,6 @@ fn beside_readers(address: &str, bodies: &[Vec<Vec<Vec<u8>>>], each: Duration) {
     }
     quiet.sort_unstable();
     busy.sort_unstable();
-    let rate = rates.iter().sum::<f64>() / rates.len() as f64;
     let (quiet_p99, busy_p99) = (percentile(&quiet, 99), percentile(&busy, 99));
     println!(
         "at half of it: {rate:.0} a second, p50 {:.1?}, p99 {quiet_p99:.1?}",
@@ -389,7 +388,7 @@ fn beside_readers(address: &str, bodies: &[Vec<Vec<Vec<u8>>>], each: Duration) {
     println!(
         "with {READERS} readers beside it, {:.0} reads a second: p50 {:.1?}, p99 {busy_p99:.1?}, \
          {:.2} times as long",
-        reads as f64 / reading.as_secs_f64(),
+        f64::from(u32::try_from(reads).unwrap()) / reading.as_secs_f64(),
         percentile(&busy, 50),
         busy_p99.as_secs_f64() / quiet_p99.as_secs_f64()
     );

@@ -98,7 +98,7 @@ mod tests {
     fn it_is_tried_once_a_second_however_often_it_is_asked() {
         let (health, start) = (Health::new(), Instant::now());
         assert!(health.is_well() && health.is_time(start));
-        let soon = start + TRIED_AGAIN_AFTER - Duration::from_nanos(1);
+        let soon = start + TRIED_AGAIN_AFTER.saturating_sub(Duration::from_nanos(1));
         assert!(!health.is_time(start) && !health.is_time(soon));
         assert!(health.is_time(start + TRIED_AGAIN_AFTER));
         for note in [Health::note_kept, Health::note_commit] {

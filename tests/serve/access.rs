@@ -71,17 +71,17 @@ fn reading_takes_a_token_unless_it_is_open() {
 }
 
 /// What a token may not is told with its name in the log; as a password it only reads; one of
-/// others' making is as long as settings take it.
+/// others' making is as lengthy as settings take it.
 #[test]
 fn a_token_that_is_refused_is_told_as_what_it_is() {
     let stage = Stage::begun("serve-refused");
-    let long = "a".repeat(TOKEN_BYTES_MAX);
-    let list = [(READER, "\"read\""), (INSIDER, "\"gate\""), (&long, "\"read\"")];
+    let lengthy = "a".repeat(TOKEN_BYTES_MAX);
+    let list = [(READER, "\"read\""), (INSIDER, "\"gate\""), (&lengthy, "\"read\"")];
     settings(&stage, &tokens(&list));
     let running = Running::start(&stage);
     let bearer = |token: &str| format!("Bearer {token}");
-    assert_eq!(status(&running, "/checkpoint", Some(&bearer(&long))), 200);
-    assert_eq!(status(&running, "/checkpoint", Some(&bearer(&format!("{long}a")))), 401);
+    assert_eq!(status(&running, "/checkpoint", Some(&bearer(&lengthy))), 200);
+    assert_eq!(status(&running, "/checkpoint", Some(&bearer(&format!("{lengthy}a")))), 401);
     assert_eq!(status(&running, "/v1/salt", Some(&bearer(READER))), 403);
     let request = ureq::post(running.at("/v1/gate")).config().http_status_as_error(false).build();
     let basic = format!("Basic {}", base64(format!("ci:{INSIDER}").as_bytes()));
