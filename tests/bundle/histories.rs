@@ -217,18 +217,18 @@ fn what_is_live_is_proved_from_a_repository() {
     let parted = commit(&repository, "src/b", "1\n", "Mend what is live");
     stage.approve("ada", &parted);
     stage.gate("honest.bundle", &[]).expect(0, &["YES"]);
-    let mut lie = stage.bundle("honest.bundle");
-    let live = lie.evidence.live.take().unwrap();
-    let known: Vec<_> = lie.evidence.steps.iter().map(|step| step.document).collect();
+    let mut lying = stage.bundle("honest.bundle");
+    let live = lying.evidence.live.take().unwrap();
+    let known: Vec<_> = lying.evidence.steps.iter().map(|step| step.document).collect();
     if !known.contains(&live.document) {
         let name = ContentDigest::from_bytes(*live.document.as_bytes());
-        lie.blobs.retain(|blob| ContentDigest::of(&blob.0) != name);
+        lying.blobs.retain(|blob| ContentDigest::of(&blob.0) != name);
     }
-    stage.sign(&mut lie);
-    std::fs::write(stage.file("lie.bundle"), lie.to_bytes()).unwrap();
+    stage.sign(&mut lying);
+    std::fs::write(stage.file("lying.bundle"), lying.to_bytes()).unwrap();
     let place = repository.to_str().unwrap();
-    stage.verify("lie.bundle", &[]).expect(0, &["YES"]);
-    stage.verify("lie.bundle", &["--repo", place]).expect(3, &["REPOSITORY", "what is live"]);
+    stage.verify("lying.bundle", &[]).expect(0, &["YES"]);
+    stage.verify("lying.bundle", &["--repo", place]).expect(3, &["REPOSITORY", "what is live"]);
     stage.verify("honest.bundle", &["--repo", place]).expect(0, &["YES"]);
 }
 

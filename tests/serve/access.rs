@@ -71,7 +71,7 @@ fn reading_takes_a_token_unless_it_is_open() {
 }
 
 /// What a token may not is told with its name in the log; as a password it only reads; one of
-/// others' making is as lengthy as settings take it.
+/// others' making is as long as settings take it.
 #[test]
 fn a_token_that_is_refused_is_told_as_what_it_is() {
     let stage = Stage::begun("serve-refused");
