@@ -555,8 +555,9 @@ class Checkpoint:
             self.lines.append((match[1], blob[:4], blob[4:]))
         need(1 <= len(self.lines) <= 100, "no signature line, or too many")
         said = head.split("\n")
-        need(len(said) >= 3 and all(said[:1] + said[3:]), "not a checkpoint")
+        need(len(said) >= 3 and all(said[3:]), "not a checkpoint")
         self.origin, self.size, self.root = said[0], decimal(said[1]), unbase64(said[2])
+        need(re.fullmatch(NOTE_NAME, self.origin) and len(self.origin.encode()) <= 255, "no name")
         need(len(self.root) == 32, "not a root hash")
         need(self.size > 0 or self.root == sha256(b""), "another root of no entries")
 
