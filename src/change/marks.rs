@@ -24,6 +24,7 @@ use std::sync::LazyLock;
 mod value;
 
 use self::value::{addresses, is_letter, says_none, tool_and_model, tool_of_value};
+use super::Identity;
 use crate::base::limits::{COMMIT_BYTES_MAX, LIST_ITEMS_MAX};
 use crate::statement::words::Assistance;
 
@@ -55,6 +56,20 @@ pub struct CommitText<'a> {
     pub committer_email: &'a [u8],
     /// The whole message. Bytes after the first mebibyte are not looked at.
     pub message: &'a [u8],
+}
+
+impl<'a> CommitText<'a> {
+    /// The parts of a commit by these two.
+    #[must_use]
+    pub fn of(author: &'a Identity, committer: &'a Identity, message: &'a [u8]) -> Self {
+        Self {
+            author_name: &author.name,
+            author_email: &author.email,
+            committer_name: &committer.name,
+            committer_email: &committer.email,
+            message,
+        }
+    }
 }
 
 /// Where a mark stands.

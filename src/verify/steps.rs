@@ -47,13 +47,7 @@ fn seen(who: &Identity, salt: &EmailSalt) -> SeenAuthor {
 }
 
 fn strongest_mark(commit: &CommitFacts) -> Option<Assistance> {
-    let text = CommitText {
-        author_name: &commit.author.name,
-        author_email: &commit.author.email,
-        committer_name: &commit.committer.name,
-        committer_email: &commit.committer.email,
-        message: &commit.message,
-    };
+    let text = CommitText::of(&commit.author, &commit.committer, &commit.message);
     marks(&text).iter().map(|mark| mark.assistance).max()
 }
 

@@ -9,13 +9,7 @@ use serde_json::{Value, json};
 pub(crate) fn read(content: &[u8]) -> Value {
     let Ok(commit) = parse_commit(content) else { return Value::Null };
     let Ok(named) = co_authors(&commit.message) else { return Value::Null };
-    let text = CommitText {
-        author_name: &commit.author.name,
-        author_email: &commit.author.email,
-        committer_name: &commit.committer.name,
-        committer_email: &commit.committer.email,
-        message: &commit.message,
-    };
+    let text = CommitText::of(&commit.author, &commit.committer, &commit.message);
     let person = |who: &Identity| json!({ "name": hex(&who.name), "email": hex(&who.email) });
     json!({
         "parents": commit.parents.len(),

@@ -9,10 +9,11 @@ use crate::cli::Context;
 use crate::cli::desk::Desk;
 use crate::cli::error::CliError;
 use crate::cli::exit::ExitStatus;
-use crate::cli::report::{AuthorReport, Near, OwedLine, RejectedEarlier, count, place_flags};
+use crate::cli::report::{AuthorReport, Near, OwedLine, RejectedEarlier, place_flags};
 use crate::cli::review::{
     Place, PlaceArgs, Waiting, WaitingKind, WaitingList, me, member_named, waiting,
 };
+use crate::cli::text::counted;
 use crate::cli::time;
 use crate::cli::ui::{Table, Ui};
 
@@ -163,7 +164,7 @@ fn print(ui: &mut Ui, desk: &Desk, place: &Place, queue: &Queue, whom: &str, now
         return;
     }
     let verb = if found.len() == 1 { "waits" } else { "wait" };
-    ui.line(&format!("{} {verb} for {whom}", count(found.len(), "change")));
+    ui.line(&format!("{} {verb} for {whom}", counted(found.len(), "change")));
     let (service, branch) = (&place.service.name, place.branch());
     let size = desk.session.size();
     ui.paragraph(4, &format!("{service} on {branch} to {}; ledger {size}", place.environment));

@@ -126,8 +126,8 @@ pub(crate) fn run(context: &mut Context, args: &Args) -> Result<ExitStatus, CliE
     }
 }
 
-/// Listens where it is said.
-fn listen(at: &str) -> Result<(TcpListener, SocketAddr), CliError> {
+/// Listens where it is said; what is no address is wrong usage, so that nothing starts it for ever.
+pub(super) fn listen(at: &str) -> Result<(TcpListener, SocketAddr), CliError> {
     if !is_address(at) {
         let message = format!("{at} is no address and port to listen at");
         return Err(CliError::usage(message).hint("such as --listen 127.0.0.1:8080"));

@@ -11,8 +11,8 @@ use crate::cli::desk::{Desk, Held, write_signed};
 use crate::cli::error::CliError;
 use crate::cli::exit::ExitStatus;
 use crate::cli::governance::show_statement;
-use crate::cli::report::count;
 use crate::cli::review::{Place, PlaceArgs, me};
+use crate::cli::text::counted;
 use crate::ledger::topics;
 use crate::roster::Member;
 use crate::session::sign;
@@ -72,7 +72,7 @@ impl Taken {
         };
         let (taken, entry) = (self.approval.rows.len(), self.entry.index());
         let some = if taken < all { format!("{taken} of ") } else { String::new() };
-        format!("{word} of {some}{}, entry {entry},", count(all, noun))
+        format!("{word} of {some}{}, entry {entry},", counted(all, noun))
     }
 }
 

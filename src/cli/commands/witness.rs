@@ -1,12 +1,12 @@
 //! `witness`: a small cosigner of other people's ledgers (`spec/witness.md`).
 
-use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, mpsc};
 use std::thread;
 
 use serde::Serialize;
 
+use super::serve::listen;
 use crate::base::limits::{RECEIPT_BYTES_MAX, SETTINGS_BYTES_MAX};
 use crate::cli::Context;
 use crate::cli::env::SystemClock;
@@ -72,14 +72,7 @@ pub(crate) fn run(context: &mut Context, args: &Args) -> Result<ExitStatus, CliE
         _ => failed(error),
     })?;
     let verifier_key = key.cosigner.key().to_string();
-    let listener = TcpListener::bind(&args.listen).map_err(|error| {
-        CliError::unavailable(format!("cannot listen at {}", args.listen))
-            .because(&error)
-            .hint("name a free address of this machine with --listen")
-    })?;
-    let address = listener
-        .local_addr()
-        .map_err(|error| CliError::unavailable("the address is not known").because(&error))?;
+    let (listener, address) = listen(&args.listen)?;
     let url = format!("http://{address}");
     let (told, events) = mpsc::channel();
     let origins: Vec<_> = logs.iter().map(|log| log.origin().to_owned()).collect();

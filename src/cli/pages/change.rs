@@ -12,9 +12,10 @@ use crate::base::time::Timestamp;
 use crate::cli::commands::log;
 use crate::cli::desk::{Desk, Names};
 use crate::cli::error::{CliError, ErrorKind};
-use crate::cli::report::{SegmentReport, count};
+use crate::cli::report::SegmentReport;
 use crate::cli::review::{Difference, Place, PlaceArgs, Subject, differences};
 use crate::cli::text;
+use crate::cli::text::counted;
 use crate::git::Range;
 use crate::ledger::topics;
 use crate::session::SessionError;
@@ -138,13 +139,13 @@ impl Judged {
             dl.facts {
                 (fact("Change", &html! { code.hash { (change) } }))
                 (fact("Commits", &html! {
-                    (count(self.commits, "commit")) ", from "
+                    (counted(self.commits, "commit")) ", from "
                     @match base { Some(base) => (commit(base)), None => "nothing" }
                     " to " (commit(&self.range.head))
                 }))
                 (fact("Size", &html! {
-                    (count(self.difference.rows.len(), "file")) ", "
-                    (count(added, "line")) " came, " (removed) " went"
+                    (counted(self.difference.rows.len(), "file")) ", "
+                    (counted(added, "line")) " came, " (removed) " went"
                 }))
                 @if !self.report.requests.is_empty() {
                     (fact("Request", &html! { (Said(&self.report.requests.join(", "))) }))

@@ -18,7 +18,8 @@ use crate::base::time::Timestamp;
 use crate::cli::commands::audit::words;
 use crate::cli::desk::{Desk, Names};
 use crate::cli::error::CliError;
-use crate::cli::report::{count, rule_words};
+use crate::cli::report::rule_words;
+use crate::cli::text::counted;
 use crate::cli::time;
 use crate::cli::ui::Role;
 use crate::statement::Says;
@@ -243,7 +244,7 @@ impl DeploymentPage {
                     @match shown.len() {
                         0 => "What it brought",
                         all => {
-                            "What it brought: " (count(all, "change"))
+                            "What it brought: " (counted(all, "change"))
                             @if open > 0 { ", " (open) " not signed off" }
                         }
                     }

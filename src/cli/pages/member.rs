@@ -11,7 +11,8 @@ use crate::base::time::Timestamp;
 use crate::cli::commands::log;
 use crate::cli::desk::{Desk, Names};
 use crate::cli::error::CliError;
-use crate::cli::report::{count, few_admins, few_holders};
+use crate::cli::report::{few_admins, few_holders};
+use crate::cli::text::counted;
 use crate::key::KeyId;
 use crate::roster::Member;
 use crate::statement::words::Revocation;
@@ -54,7 +55,7 @@ impl MembersPage {
 
     /// The page.
     pub(crate) fn page(&self, frame: &Frame) -> String {
-        let title = count(self.members.len(), "member");
+        let title = counted(self.members.len(), "member");
         let admins: Vec<_> = self.admins.iter().map(|id| member_link(&self.names, id)).collect();
         let main = html! {
             h1 { (title) }

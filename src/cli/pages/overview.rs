@@ -15,7 +15,8 @@ use crate::base::time::Timestamp;
 use crate::cli::commands::audit::places::places;
 use crate::cli::desk::Desk;
 use crate::cli::error::CliError;
-use crate::cli::report::{count, observed_words};
+use crate::cli::report::observed_words;
+use crate::cli::text::counted;
 use crate::cli::ui::Role;
 use crate::ledger::topics;
 use crate::policy::Policy;
@@ -191,7 +192,7 @@ impl Place {
                 }
                 @if self.owed > 0 {
                     p.caution {
-                        "Owed: sign-offs of " (count(self.owed, "deployment"))
+                        "Owed: sign-offs of " (counted(self.owed, "deployment"))
                         " that went ahead by override."
                     }
                 }

@@ -10,8 +10,9 @@ use crate::base::name::{EnvironmentName, MemberId, Revision, ServiceName};
 use crate::base::time::Timestamp;
 use crate::cli::desk::Desk;
 use crate::cli::error::CliError;
-use crate::cli::report::{AuthorReport, OwedLine, SegmentReport, count, place_flags, wish_words};
+use crate::cli::report::{AuthorReport, OwedLine, SegmentReport, place_flags, wish_words};
 use crate::cli::review::{Place, PlaceArgs, WaitingKind, WaitingList, member_named, waiting};
+use crate::cli::text::counted;
 
 /// What is asked about.
 #[derive(Debug, Clone, Default)]
@@ -174,7 +175,7 @@ impl QueuePage {
                     li {
                         a href=(member_path(one.member)) { (Said(one.name)) }
                         " " span.faint {
-                            (count(one.changes, "change"))
+                            (counted(one.changes, "change"))
                             @if !one.others_could { ", and nobody else could" }
                         }
                     }

@@ -189,11 +189,6 @@ pub(crate) fn how_words(requirement: &Requirement) -> String {
     if how.is_empty() { String::new() } else { format!(" ({})", how.join("; ")) }
 }
 
-/// `1 change`, `2 changes`.
-pub(crate) fn count(number: usize, one: &str) -> String {
-    if number == 1 { format!("1 {one}") } else { format!("{number} {one}s") }
-}
-
 /// What is said of a signature's presence; nothing where nobody touched a key.
 const fn presence_word(presence: Presence) -> &'static str {
     match presence {

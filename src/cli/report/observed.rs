@@ -1,7 +1,7 @@
 //! What would have been refused where a policy only observes, in words.
 
-use super::count;
 use crate::audit::observed::Observed;
+use crate::cli::text::counted;
 
 /// At most so many reasons are told; the others are counted.
 const REASONS_TOLD_MAX: usize = 3;
@@ -24,7 +24,7 @@ pub(crate) fn observed_words(observed: &Observed) -> Option<String> {
     let mut reasons: Vec<_> =
         told.iter().map(|reason| format!("{} {}", reason.deployments, reason.code)).collect();
     if !more.is_empty() {
-        reasons.push(count(more.len(), "more reason"));
+        reasons.push(counted(more.len(), "more reason"));
     }
     if !reasons.is_empty() {
         words.push_str(": ");

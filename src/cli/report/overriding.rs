@@ -5,10 +5,11 @@ use std::fmt::Write as _;
 use serde::Serialize;
 
 use super::elsewhere_lines;
-use super::{Emergency, OwedLine, Reporting, count, listed, more_of, override_holders, owed_lines};
+use super::{Emergency, OwedLine, Reporting, listed, more_of, override_holders, owed_lines};
 use crate::base::name::MemberId;
 use crate::base::position::EntryIndex;
 use crate::base::time::Timestamp;
+use crate::cli::text::counted;
 use crate::cli::time;
 use crate::cli::ui::Ui;
 use crate::policy::ReasonCode;
@@ -122,7 +123,7 @@ impl Overriding {
         let what = match (uncovered, reasons.first()) {
             (0, Some(code)) => format!("denied otherwise: {code}; the sign-offs are"),
             (0, None) => "the sign-offs are".to_owned(),
-            _ => format!("{} {verb} not signed off, and", count(uncovered, "change")),
+            _ => format!("{} {verb} not signed off, and", counted(uncovered, "change")),
         };
         let (people, until, due) = (listed(&people), &self.until_words, &self.due_words);
         format!("by override of {people} until {until}; {what} owed until {due}")

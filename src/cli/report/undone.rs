@@ -2,9 +2,10 @@
 
 use serde::Serialize;
 
-use super::{count, labelled};
+use super::labelled;
 use crate::base::name::Revision;
 use crate::cli::text;
+use crate::cli::text::counted;
 use crate::cli::ui::Ui;
 use crate::verify::Verdict;
 
@@ -48,7 +49,7 @@ impl Undone {
         let named: Vec<_> = self.paths.iter().take(most).map(String::as_str).collect();
         let said = format!(
             "{} as it is live: {}{}",
-            count(self.paths.len(), "path"),
+            counted(self.paths.len(), "path"),
             named.join(", "),
             rest(self.paths.len())
         );

@@ -12,7 +12,7 @@ use crate::base::time::{Span, Timestamp};
 use crate::change::parse_commit;
 use crate::cli::desk::Desk;
 use crate::cli::error::{CliError, ErrorKind};
-use crate::cli::report::count;
+use crate::cli::text::counted;
 use crate::evidence::gather;
 use crate::git::{GitError, Range, Repository};
 use crate::ledger::topics;
@@ -230,7 +230,7 @@ impl Queue<'_> {
         if left_out == 0 {
             return Ok(session.entries_under([topic])?);
         }
-        self.left_out.push(count(left_out, "older declaration"));
+        self.left_out.push(counted(left_out, "older declaration"));
         let newest = indexes.into_iter().skip(left_out);
         Ok(newest.map(|index| session.entry(index)).collect::<Result<_, _>>()?)
     }
@@ -259,7 +259,7 @@ impl Queue<'_> {
             self.offer(range, &argument, WaitingKind::Declared, entry.time())?;
         }
         if away > 0 {
-            let changes = count(away, "declared change");
+            let changes = counted(away, "declared change");
             self.left_out.push(format!("{changes} with commits that are not here: git fetch"));
         }
         Ok(())

@@ -4,10 +4,9 @@ use super::{Difference, Place, Subject, since_words};
 use crate::change::marks::{CommitText, marks};
 use crate::cli::desk::Desk;
 use crate::cli::report::{
-    AuthorReport, Reporting, SegmentReport, SignedEarlier, could_sign, count, likeness_words,
-    wish_words,
+    AuthorReport, Reporting, SegmentReport, SignedEarlier, could_sign, likeness_words, wish_words,
 };
-use crate::cli::text::{self, WIDTH_MAX};
+use crate::cli::text::{self, WIDTH_MAX, counted};
 use crate::cli::time;
 use crate::cli::ui::{Table, Ui};
 use crate::evidence::Likeness;
@@ -39,8 +38,8 @@ pub(crate) fn print_summary(
         2,
         &format!(
             "{} +{added} -{removed}, {} on {} {base}, by {}",
-            count(difference.rows.len(), "file"),
-            count(subject.commits(), "commit"),
+            counted(difference.rows.len(), "file"),
+            counted(subject.commits(), "commit"),
             place.branch(),
             authors.join(" and ")
         ),
@@ -117,13 +116,7 @@ fn assistance(subject: &Subject, report: &SegmentReport) -> String {
 pub(crate) fn tools(subject: &Subject) -> Vec<String> {
     let mut tools = Vec::new();
     for commit in subject.gathered.steps.iter().flat_map(|step| &step.step.commits) {
-        let found = marks(&CommitText {
-            author_name: &commit.author.name,
-            author_email: &commit.author.email,
-            committer_name: &commit.committer.name,
-            committer_email: &commit.committer.email,
-            message: &commit.message,
-        });
+        let found = marks(&CommitText::of(&commit.author, &commit.committer, &commit.message));
         tools.extend(found.into_iter().map(|mark| mark.tool));
     }
     tools.sort_unstable();

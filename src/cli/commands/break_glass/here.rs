@@ -11,10 +11,10 @@ use crate::cli::exit::ExitStatus;
 use crate::cli::gate::judge::{Inquiry, Judged, judge};
 use crate::cli::governance::{confirm, show_statement};
 use crate::cli::report::{
-    Reporting, count, elsewhere_lines, listed, more_of, override_command, override_holders,
-    owed_lines,
+    Reporting, elsewhere_lines, listed, more_of, override_command, override_holders, owed_lines,
 };
 use crate::cli::review::{Place, PlaceArgs, me};
+use crate::cli::text::counted;
 use crate::cli::time;
 use crate::cli::ui::Role;
 use crate::key::PublicKey;
@@ -224,7 +224,7 @@ fn through(planned: &Planned) -> Vec<String> {
     let mut lines = Vec::new();
     if !open.is_empty() {
         let verb = if open.len() == 1 { "is" } else { "are" };
-        lines.push(format!("{} that {verb} not signed off", count(open.len(), "change")));
+        lines.push(format!("{} that {verb} not signed off", counted(open.len(), "change")));
     }
     for segment in open.iter().take(NAMED_MAX) {
         lines.push(format!("{} {}", segment.last.short(), segment.title));

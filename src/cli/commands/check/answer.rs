@@ -11,10 +11,10 @@ use crate::cli::desk::Desk;
 use crate::cli::error::CliError;
 use crate::cli::exit::ExitStatus;
 use crate::cli::report::{
-    OwedLine, Reporting, SegmentReport, count, print_next, print_problem, signed_earlier_of,
-    signed_off,
+    OwedLine, Reporting, SegmentReport, print_next, print_problem, signed_earlier_of, signed_off,
 };
 use crate::cli::review::Place;
+use crate::cli::text::counted;
 use crate::cli::trusted::{self, Witnesses};
 use crate::cli::ui::{Ui, Word};
 use crate::evidence::{Gathered, Landing, gather_ahead, rejected_forms};
@@ -255,7 +255,7 @@ fn first_line(
         ([_], [one], _) => one.open(),
         (all, [_, ..], _) => {
             let number = open.len();
-            format!("{number} of {} {} not signed off", count(all.len(), "change"), verb(number))
+            format!("{number} of {} {} not signed off", counted(all.len(), "change"), verb(number))
         }
         (_, [], Some(problem)) => problem.code.to_string(),
         ([], [], None) => "nothing to sign".to_owned(),
@@ -285,7 +285,7 @@ fn second_line(
     };
     format!(
         "{} {goes_to}; {change}policy {}, {}; ledger {}",
-        count(commits, "commit"),
+        counted(commits, "commit"),
         place.policy_number,
         found.mode,
         desk.session.size()

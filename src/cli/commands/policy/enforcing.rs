@@ -9,7 +9,8 @@ use crate::base::time::Timestamp;
 use crate::cli::desk::Desk;
 use crate::cli::error::CliError;
 use crate::cli::people::open;
-use crate::cli::report::{count, observed_words};
+use crate::cli::report::observed_words;
+use crate::cli::text::counted;
 use crate::evidence::gather;
 use crate::policy::Policy;
 use crate::statement::commitment::Opening;
@@ -87,7 +88,7 @@ pub(super) fn in_words(
     }
     let more = told.len().saturating_sub(PLACES_TOLD_MAX);
     if more > 0 {
-        words.push(format!("ENFORCES  {} too", count(more, "more place")));
+        words.push(format!("ENFORCES  {} too", counted(more, "more place")));
     }
     Ok(words)
 }
@@ -173,7 +174,7 @@ impl Begun {
              what comes after is refused for it; --baseline {} -m WHY accepts it",
             self.service,
             self.environment,
-            count(found.segments.len(), "change"),
+            counted(found.segments.len(), "change"),
             live.short(),
             live.short(),
         ))

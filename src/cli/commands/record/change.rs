@@ -11,7 +11,7 @@ use crate::cli::desk::{Desk, Held, environment};
 use crate::cli::error::CliError;
 use crate::cli::exit::ExitStatus;
 use crate::cli::governance::show_statement;
-use crate::cli::report::count;
+use crate::cli::text::counted;
 use crate::evidence::{keep_step, landed_steps, says_so};
 use crate::ledger::topics;
 use crate::policy::Service;
@@ -105,7 +105,7 @@ pub(super) fn run(context: &mut Context, args: &Args) -> Result<ExitStatus, CliE
 fn answer(context: &mut Context, report: &Report) {
     let ui = &mut context.ui;
     ui.json(report);
-    let commits = count(report.recorded.len(), "commit");
+    let commits = counted(report.recorded.len(), "commit");
     let already = match report.already {
         0 => String::new(),
         many => format!("; {many} were recorded before"),

@@ -2,8 +2,9 @@
 
 use super::word;
 use crate::cli::desk::Desk;
-use crate::cli::report::{SegmentReport, count};
+use crate::cli::report::SegmentReport;
 use crate::cli::review::{Place, Subject};
+use crate::cli::text::counted;
 use crate::cli::ui::{Cell, Table, Ui};
 
 /// The answer for a change: what it rests on, then what is missing and what is there.
@@ -20,7 +21,7 @@ pub(super) fn print(
     ui.answer(word(place, report.satisfied), &said);
     let rests = format!(
         "{} on {}; change {}; policy {}, {}; ledger {}",
-        count(subject.commits(), "commit"),
+        counted(subject.commits(), "commit"),
         place.branch(),
         report.change.short(),
         place.policy_number,

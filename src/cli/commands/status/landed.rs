@@ -6,10 +6,9 @@ use crate::cli::Context;
 use crate::cli::desk::Desk;
 use crate::cli::error::CliError;
 use crate::cli::exit::ExitStatus;
-use crate::cli::report::{
-    Reporting, SegmentReport, count, print_next, signed_earlier_of, signed_off,
-};
+use crate::cli::report::{Reporting, SegmentReport, print_next, signed_earlier_of, signed_off};
 use crate::cli::review::Place;
+use crate::cli::text::counted;
 use crate::cli::ui::{Table, Ui, Word};
 use crate::evidence::{gather, rejected_forms};
 use crate::git::Repository;
@@ -101,7 +100,7 @@ impl Landed {
         let said = match (self.found.problems.first(), self.open().count()) {
             (_, missing) if missing > 0 => {
                 let verb = if missing == 1 { "is" } else { "are" };
-                let total = count(self.segments.len(), "change");
+                let total = counted(self.segments.len(), "change");
                 format!("{missing} of {total} {verb} not signed off")
             }
             (Some(problem), _) => problem.text.clone(),

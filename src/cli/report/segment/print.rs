@@ -2,7 +2,8 @@
 
 use super::{Discount, Has, SegmentReport};
 use crate::cli::report::ask::Ask;
-use crate::cli::report::{count, labelled, wish_words};
+use crate::cli::report::{labelled, wish_words};
+use crate::cli::text::counted;
 use crate::cli::ui::Ui;
 use crate::policy::ReasonCode;
 
@@ -75,7 +76,7 @@ impl SegmentReport {
         let oldest = forms.get(left_out).copied();
         let is_told = |word: &&Discount| !is_form(word) || oldest.is_none_or(|of| word.entry >= of);
         let more =
-            (left_out > 0).then(|| format!("and {}: -v", count(left_out, "more earlier form")));
+            (left_out > 0).then(|| format!("and {}: -v", counted(left_out, "more earlier form")));
         (self.not_counted.iter().filter(is_told).collect(), more)
     }
 }
@@ -99,7 +100,7 @@ pub(crate) fn signed_off(segments: &[SegmentReport]) -> String {
         all => format!("{all} changes, all signed off"),
     };
     let verb = if empty == 1 { "changes" } else { "change" };
-    let nothing = format!("{} {verb} nothing", count(empty, "commit"));
+    let nothing = format!("{} {verb} nothing", counted(empty, "commit"));
     match (all, empty) {
         (_, 0) => signed,
         (0, _) => nothing,

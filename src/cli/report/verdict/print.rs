@@ -2,9 +2,8 @@
 
 use super::VerdictReport;
 use crate::base::name::Revision;
-use crate::cli::report::{
-    SegmentReport, count, labelled, listed, print_next, print_problem, signed_off,
-};
+use crate::cli::report::{SegmentReport, labelled, listed, print_next, print_problem, signed_off};
+use crate::cli::text::counted;
 use crate::cli::ui::Ui;
 use crate::statement::words::DecisionVerdict;
 
@@ -131,7 +130,7 @@ impl VerdictReport {
             (DecisionVerdict::Allow, 0, _) if self.rolls_back => "a rollback".to_owned(),
             (DecisionVerdict::Allow, 0, _) => match self.signed_artifacts() {
                 0 => "nothing new".to_owned(),
-                signed => format!("no change; {}, signed off", count(signed, "artifact")),
+                signed => format!("no change; {}, signed off", counted(signed, "artifact")),
             },
             (DecisionVerdict::Allow, _, _) => signed_off(&self.segments),
             (DecisionVerdict::Deny, _, missing) if self.overriding.overridden => {
@@ -145,7 +144,7 @@ impl VerdictReport {
             },
             (DecisionVerdict::Deny, all, missing) => {
                 let verb = if missing == 1 { "is" } else { "are" };
-                format!("{missing} of {} {verb} not signed off", count(all, "change"))
+                format!("{missing} of {} {verb} not signed off", counted(all, "change"))
             }
         };
         let said = if self.rolls_back && self.answer == DecisionVerdict::Deny {

@@ -137,13 +137,7 @@ fn facts(
 fn all_marks(commits: &[CommitFacts]) -> Vec<Mark> {
     let mut found: Vec<Mark> = Vec::new();
     for commit in commits {
-        let text = CommitText {
-            author_name: &commit.author.name,
-            author_email: &commit.author.email,
-            committer_name: &commit.committer.name,
-            committer_email: &commit.committer.email,
-            message: &commit.message,
-        };
+        let text = CommitText::of(&commit.author, &commit.committer, &commit.message);
         for mark in marks(&text) {
             if !found.contains(&mark) {
                 found.push(mark);
