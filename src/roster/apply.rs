@@ -60,6 +60,11 @@ impl Roster {
         }
     }
 
+    /// Whether a key is enrolled and has signed nothing yet.
+    pub(crate) fn is_unused(&self, id: &KeyId) -> bool {
+        self.keys.get(id).is_some_and(|record| record.first_used.is_none())
+    }
+
     /// Notes that a key signed an accepted statement: it is bound to its owner from then on.
     pub(crate) fn note_use(&mut self, entry: EntryIndex, id: &KeyId) {
         if let Some(record) = self.keys.get_mut(id) {

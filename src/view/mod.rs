@@ -7,6 +7,7 @@
 mod settle;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
@@ -24,7 +25,8 @@ use crate::statement::{Says, Statement};
 
 pub use self::settle::{Debt, LiveDeployment, SettledPoint, SettledPoints};
 
-/// What the log says as of a size.
+/// What the log says as of a size. Whoever appends folds into a copy: what may be large, and seldom
+/// changes, is shared by both until then.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct View {
     size: TreeSize,
@@ -32,15 +34,15 @@ pub struct View {
     time: Timestamp,
     /// Absent only while the log is empty.
     ledger: Option<LedgerIdentity>,
-    roster: Roster,
-    policies: Vec<PolicyVersion>,
+    roster: Arc<Roster>,
+    policies: Arc<Vec<PolicyVersion>>,
     newest_governance: Option<EntryReference>,
-    settled: BTreeMap<String, SettledPoints>,
+    settled: Arc<BTreeMap<String, SettledPoints>>,
     lifts: Vec<(EntryIndex, EntryReference)>,
-    rejects: Vec<RejectRecord>,
+    rejects: Arc<Vec<RejectRecord>>,
     /// Every reject and withdrawal by what it is about. Topics only find entries; what takes
     /// permission away must not depend on being found.
-    taken_back: Vec<(EntryIndex, SubjectType, ContentDigest)>,
+    taken_back: Arc<Vec<(EntryIndex, SubjectType, ContentDigest)>>,
     /// How many could override from a time on; one item a change.
     override_holders: Vec<(Timestamp, usize)>,
     clock_confirmed_until: Timestamp,
@@ -139,13 +141,13 @@ impl Default for View {
             size: TreeSize::new(0),
             time: Timestamp::default(),
             ledger: None,
-            roster: Roster::default(),
-            policies: Vec::new(),
+            roster: Arc::default(),
+            policies: Arc::default(),
             newest_governance: None,
-            settled: BTreeMap::new(),
+            settled: Arc::default(),
             lifts: Vec::new(),
-            rejects: Vec::new(),
-            taken_back: Vec::new(),
+            rejects: Arc::default(),
+            taken_back: Arc::default(),
             override_holders: Vec::new(),
             clock_confirmed_until: Timestamp::default(),
             newest_doubt: Doubts::default(),
@@ -174,7 +176,7 @@ impl View {
 
     /// Members, keys and admins.
     #[must_use]
-    pub const fn roster(&self) -> &Roster {
+    pub fn roster(&self) -> &Roster {
         &self.roster
     }
 
@@ -293,20 +295,23 @@ impl View {
                 // Of the change itself, wherever it was said: a verdict hears it everywhere.
                 self.newest_doubt.raise(None, index);
                 let subjects = body.rows.iter().map(|row| (index, body.subject_type, row.hash));
-                self.taken_back.extend(subjects);
+                Arc::make_mut(&mut self.taken_back).extend(subjects);
                 self.note_reject(index, body);
             }
             Says::Decision(body) => {
                 let group = self.starts(&body.service, &body.environment).newest();
                 let group = group.map(|point| point.entry.index);
                 let place = place(&body.service, &body.environment);
-                self.settled.entry(place).or_default().decided(fact, body, group);
+                Arc::make_mut(&mut self.settled)
+                    .entry(place)
+                    .or_default()
+                    .decided(fact, body, group);
             }
             Says::Deployment(body) => {
                 let place = place(&body.service, &body.environment);
                 let lasts = self.decisions_last();
                 let doubts = &self.newest_doubt;
-                let points = self.settled.entry(place).or_default();
+                let points = Arc::make_mut(&mut self.settled).entry(place).or_default();
                 let newest = |points: &SettledPoints| points.newest().map(|point| point.entry);
                 let before = newest(points);
                 points.deployed(fact, body, doubts, lasts);
@@ -317,12 +322,14 @@ impl View {
             }
             Says::Override(body) => {
                 let place = place(&body.service, &body.environment);
-                self.settled.entry(place).or_default().broke_glass(fact, body);
+                Arc::make_mut(&mut self.settled).entry(place).or_default().broke_glass(fact, body);
             }
             Says::Approval(_) | Says::Change(_) | Says::Landed(_) | Says::Build(_) => {}
         }
         for key in fact.keys {
-            self.roster.note_use(index, key);
+            if self.roster.is_unused(key) {
+                self.roster_mut().note_use(index, key);
+            }
         }
     }
 
@@ -346,7 +353,12 @@ impl View {
     ) {
         self.time = time;
         let settled = settled.into_iter();
-        self.settled = settled.map(|(at, points)| (place(service, &at), points)).collect();
+        let settled = settled.map(|(at, points)| (place(service, &at), points));
+        self.settled = Arc::new(settled.collect());
+    }
+
+    fn roster_mut(&mut self) -> &mut Roster {
+        Arc::make_mut(&mut self.roster)
     }
 
     fn note_reject(&mut self, entry: EntryIndex, body: &Approval) {
@@ -360,13 +372,13 @@ impl View {
                 head: row.head.clone()?,
             })
         });
-        self.rejects.push(RejectRecord { entry, changes: changes.collect() });
+        Arc::make_mut(&mut self.rejects).push(RejectRecord { entry, changes: changes.collect() });
     }
 
     /// A cell that starts from its group's newest point must decide again when that moved on.
     fn void_decisions_of_cells(&mut self, service: &ServiceName, environment: &EnvironmentName) {
         let prefix = format!("{service} {environment}/");
-        let cells = self.settled.range_mut(prefix.clone()..);
+        let cells = Arc::make_mut(&mut self.settled).range_mut(prefix.clone()..);
         for (_, points) in cells.take_while(|(place, _)| place.starts_with(&prefix)) {
             if points.newest().is_none() {
                 points.void_decisions();
@@ -441,24 +453,25 @@ impl View {
     fn apply_operation(&mut self, fact: &Fact<'_>, operation: &Operation) {
         let index = fact.entry.index;
         match operation {
-            Operation::SetMember(said) => self.roster.set_member(index, said),
-            Operation::RetireMember(said) => self.roster.retire(index, &said.member),
+            Operation::SetMember(said) => self.roster_mut().set_member(index, said),
+            Operation::RetireMember(said) => self.roster_mut().retire(index, &said.member),
             Operation::AddKey(said) => {
-                self.roster.add_key(index, fact.time, &said.key, &said.member);
+                self.roster_mut().add_key(index, fact.time, &said.key, &said.member);
             }
             Operation::Delegate(_) | Operation::EndDelegation(_) => {
-                self.roster.apply(index, fact.time, operation);
+                self.roster_mut().apply(index, fact.time, operation);
             }
             Operation::RevokeKey(said) => {
                 let since = said.since.unwrap_or(index);
-                self.roster.revoke(&said.key, Revoked { entry: index, cause: said.cause, since });
+                self.roster_mut()
+                    .revoke(&said.key, Revoked { entry: index, cause: said.cause, since });
                 if said.cause == Revocation::Leaked {
                     self.newest_doubt.raise(None, index);
-                    let points = self.settled.values_mut();
+                    let points = Arc::make_mut(&mut self.settled).values_mut();
                     points.for_each(|points| points.void_leaked(&said.key, since));
                 }
             }
-            Operation::SetAdmins(said) => self.roster.set_admins(AdminSet {
+            Operation::SetAdmins(said) => self.roster_mut().set_admins(AdminSet {
                 entry: index,
                 admins: said.admins.clone(),
                 threshold: said.threshold,
@@ -473,16 +486,24 @@ impl View {
             Operation::SetPolicy(said) => {
                 let number = self.policies.len() as u64 + 1;
                 let text = said.text.clone();
-                self.settled.values_mut().for_each(SettledPoints::void_decisions);
+                Arc::make_mut(&mut self.settled)
+                    .values_mut()
+                    .for_each(SettledPoints::void_decisions);
                 // A text that is no policy is never admitted; under it nothing would last.
                 let decision_ttl = Policy::parse(&text)
                     .map_or(Span::from_milliseconds(0), |policy| policy.defaults().decision_ttl);
                 let (entry, time) = (index, fact.time);
-                self.policies.push(PolicyVersion { number, entry, time, text, decision_ttl });
+                Arc::make_mut(&mut self.policies).push(PolicyVersion {
+                    number,
+                    entry,
+                    time,
+                    text,
+                    decision_ttl,
+                });
             }
             Operation::SetBaseline(said) => {
                 let place = place(&said.service, &said.environment);
-                let points = self.settled.entry(place).or_default();
+                let points = Arc::make_mut(&mut self.settled).entry(place).or_default();
                 let revision = match &said.accepted {
                     Accepted::Nothing => None,
                     Accepted::UpTo(revision) => Some(revision.clone()),
