@@ -135,9 +135,12 @@ pub const CHECK_RECENT_FILES_MAX: usize = 65_536;
 pub const CHECK_RECENT_ROOTS_MAX: usize = 4_096;
 /// Largest value in the embedded store, in bytes: larger ones reach files that it never syncs.
 pub const STORE_VALUE_BYTES_MAX: usize = 4 * 1024;
-/// Values that are written to the embedded store before it is opened anew, some 60,000 entries: the
-/// next opening reads its log from there on, and is to take no more than a second longer for it.
-pub const STORE_TAIL_VALUES_MAX: u64 = 400_000;
+/// Values that are written to the embedded store before it is opened anew, some 150,000 entries:
+/// the next opening reads its log from there on, and is to take no more than some two seconds
+/// longer for it. As long nothing is appended.
+pub const STORE_TAIL_VALUES_MAX: u64 = 1_000_000;
+/// Values after which it is worth it when nobody waits, some 6,000 entries.
+pub const STORE_TAIL_VALUES_IDLE: u64 = 40_000;
 /// Most entries of one commit of the ledger.
 pub const COMMIT_ENTRIES_MAX: usize = 4_096;
 /// Most entries that the ledger holds: indexes stay exact JSON integers by far.

@@ -137,10 +137,12 @@ pub(super) enum NotCommitted {
     Problem(Problem),
 }
 
-enum Order {
+pub(super) enum Order {
     Append(Append, Told),
     /// Witnesses have cosigned.
     Cosigned,
+    /// Nobody hands anything in.
+    Quiet,
     /// Somebody asks whether anything can be written.
     TryWriting(oneshot::Sender<()>),
 }
@@ -169,6 +171,12 @@ impl Orders {
         drop(self.0.try_send(Order::Cosigned));
     }
 
+    /// Tells the thread that there is time for what makes others wait.
+    pub(super) fn tell_quiet(&self) {
+        // Where the queue is full, it is none.
+        drop(self.0.try_send(Order::Quiet));
+    }
+
     /// Has the thread try whether a commit would become durable; tells when it has.
     pub(super) fn try_writing(&self, told: oneshot::Sender<()>) {
         // Where the queue is full, commits tell.
@@ -192,7 +200,7 @@ impl Orders {
 }
 
 /// Where orders wait for the thread.
-fn queue() -> (Orders, mpsc::Receiver<Order>) {
+pub(super) fn queue() -> (Orders, mpsc::Receiver<Order>) {
     let (sender, orders) = mpsc::channel(COMMITS_WAITING_MAX);
     (Orders(sender), orders)
 }
@@ -252,6 +260,12 @@ impl Committer {
                 Order::Cosigned => {
                     self.session.reload_cosignatures()?;
                     self.current.set(Snapshot::of(&self.session));
+                }
+                Order::Quiet => {
+                    if let Err(error) = self.session.use_quiet_moment() {
+                        self.health.note_commit(false);
+                        self.teller.tell(Event::Failed { why: error.to_string() });
+                    }
                 }
                 Order::TryWriting(told) => {
                     self.health.note_commit(self.session.try_writing().is_ok());

@@ -13,6 +13,7 @@ mod health;
 mod metrics;
 mod patient;
 mod problem;
+mod quiet;
 mod rate;
 mod resources;
 mod statements;
@@ -42,7 +43,7 @@ use crate::base::name::{MemberId, WitnessName};
 use crate::base::position::TreeSize;
 use crate::base::time::Clock;
 use crate::config::WitnessAddress;
-use crate::http::server::{Limits, Peer};
+use crate::http::server::{Limits, Peer, either};
 use crate::ledger::receipt::EntryProof;
 use crate::session::{Session, SessionError};
 use crate::statement::envelope::Envelope;
@@ -62,6 +63,7 @@ use self::gatherer::Gatherer;
 use self::health::Health;
 use self::metrics::Metrics;
 use self::patient::Patient;
+use self::quiet::tell_of_quiet;
 use self::rate::Rate;
 use self::tiles::FullTiles;
 
@@ -193,8 +195,12 @@ impl Running {
     /// can take no more, and what is to be waited for at the end.
     pub fn leave(self) -> (impl Future<Output = ()> + Send + 'static, Ending) {
         let Self { server, committing, gathering, ended } = self;
+        let current = server.current.clone();
+        let size = move || current.get().session.size();
+        let quiet = tell_of_quiet(server.orders.downgrade(), size);
         drop(server);
-        (async move { drop(ended.await) }, Ending { committing, gathering })
+        let ended = async move { drop(either(ended, quiet).await) };
+        (ended, Ending { committing, gathering })
     }
 }
 

@@ -273,6 +273,14 @@ impl Session {
         &self.store
     }
 
+    /// Does in a quiet moment what would make an append wait otherwise.
+    ///
+    /// # Errors
+    /// [`SessionError`] where the store cannot be opened anew; the next call tries again.
+    pub fn use_quiet_moment(&self) -> Result<(), SessionError> {
+        Ok(self.store.shorten_log()?)
+    }
+
     /// Required files of the side store.
     #[must_use]
     pub fn blobs(&self) -> Blobs {

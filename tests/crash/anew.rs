@@ -7,6 +7,7 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
+use countersign::base::limits::STORE_TAIL_VALUES_IDLE;
 use countersign::base::position::EntryIndex;
 use countersign::ledger::append::LedgerError;
 use countersign::ledger::leaf::Leaf;
@@ -37,6 +38,35 @@ fn a_long_log_is_opened_anew_and_a_short_one_is_not() {
     assert_ne!(before, anew, "a log at the limit was read on");
     append(&mut ledger, &mut known, 3..4);
     assert_eq!(anew, snapshots(folder.path()), "a log below the limit was opened anew");
+    drop(ledger);
+    assert_eq!(check_all(&store, &folder.checkpoint()).damage, None);
+}
+
+#[test]
+fn a_quiet_moment_is_used_where_it_is_worth_it() {
+    let folder = Folder::new();
+    let store = folder.sled();
+    let mut ledger = open(&store, folder.checkpoint()).unwrap();
+    let mut known = Known::default();
+    append(&mut ledger, &mut known, 0..1);
+    let before = snapshots(folder.path());
+    store.shorten_log().unwrap();
+    assert_eq!(before, snapshots(folder.path()), "it was worth nothing yet");
+    drop(ledger);
+    drop(store);
+    let store = folder.sled().opened_anew_after(STORE_TAIL_VALUES_IDLE + 1);
+    let mut ledger = open(&store, folder.checkpoint()).unwrap();
+    // Each entry is a leaf and two topics, at least.
+    for first in (1..).step_by(1_000).take_while(|first| first * 3 < STORE_TAIL_VALUES_IDLE) {
+        append(&mut ledger, &mut known, first..first + 1_000);
+    }
+    let before = snapshots(folder.path());
+    store.shorten_log().unwrap();
+    let anew = snapshots(folder.path());
+    assert_ne!(before, anew, "the log stayed long");
+    store.shorten_log().unwrap();
+    assert_eq!(anew, snapshots(folder.path()), "it was short already");
+    append(&mut ledger, &mut known, 50_000..50_001);
     drop(ledger);
     assert_eq!(check_all(&store, &folder.checkpoint()).damage, None);
 }

@@ -129,6 +129,11 @@ const HANDED_OVER: &[(&str, &str, &str)] = &[
         "a_long_log_is_opened_anew_and_a_short_one_is_not",
     ),
     (
+        "STORE_TAIL_VALUES_IDLE",
+        "tests/crash/anew.rs",
+        "a_quiet_moment_is_used_where_it_is_worth_it",
+    ),
+    (
         "MEMBER_STATEMENTS_PER_MINUTE",
         "tests/serve/access.rs",
         "a_member_hands_in_at_a_rate_and_takes_nobody_elses",

@@ -15,7 +15,9 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::WHAT;
-use crate::base::limits::{LOCK_WAIT_MILLISECONDS_MAX, STORE_TAIL_VALUES_MAX};
+use crate::base::limits::{
+    LOCK_WAIT_MILLISECONDS_MAX, STORE_TAIL_VALUES_IDLE, STORE_TAIL_VALUES_MAX,
+};
 use crate::ledger::store::StoreError;
 use crate::store::durable::{failed, sync_folder};
 use crate::store::lock::TRY_AGAIN_AFTER;
@@ -79,6 +81,26 @@ impl Database {
         if tail < self.tail_max {
             return Ok(());
         }
+        self.open_anew()?;
+        self.tail.store(values as u64, Ordering::SeqCst);
+        Ok(())
+    }
+
+    /// Opens sled anew where that is worth it already, for whoever has time for it.
+    ///
+    /// # Errors
+    /// As [`Database::open`]; the next call tries again.
+    pub(super) fn shorten_log(&self) -> Result<(), StoreError> {
+        let is_worth_it = STORE_TAIL_VALUES_IDLE.min(self.tail_max);
+        if self.tail.load(Ordering::SeqCst) < is_worth_it {
+            return Ok(());
+        }
+        self.open_anew()?;
+        self.tail.store(0, Ordering::SeqCst);
+        Ok(())
+    }
+
+    fn open_anew(&self) -> Result<(), StoreError> {
         let mut held = self.db.write().unwrap_or_else(PoisonError::into_inner);
         if let Some(db) = held.take() {
             guard(|| {
@@ -86,9 +108,7 @@ impl Database {
                 Ok(())
             })?;
         }
-        self.open_again(&mut held)?;
-        self.tail.store(values as u64, Ordering::SeqCst);
-        Ok(())
+        self.open_again(&mut held).map(drop)
     }
 
     fn open_again<'held>(
