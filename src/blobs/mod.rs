@@ -8,6 +8,7 @@ pub mod openings;
 use std::fmt::Debug;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::base::digest::{Commitment, ContentDigest};
 use crate::base::limits::SIDE_BLOB_BYTES_MAX;
@@ -39,6 +40,8 @@ pub struct Blobs<F = Disk> {
     ledger: PathBuf,
     is_shared: bool,
     elsewhere: Option<Arc<dyn Elsewhere>>,
+    /// How often something was kept, for who remembers what was not there.
+    kept: Arc<AtomicU64>,
 }
 
 impl Blobs {
@@ -60,13 +63,26 @@ impl<F: Files> Blobs<F> {
     /// The same on another file system.
     pub fn over(files: F, ledger: &Path) -> Self {
         let files = Durable(files);
-        Self { files, ledger: ledger.to_owned(), is_shared: false, elsewhere: None }
+        let kept = Arc::default();
+        Self { files, ledger: ledger.to_owned(), is_shared: false, elsewhere: None, kept }
     }
 
     /// The same, where what is not here yet is fetched from elsewhere and kept.
     #[must_use]
     pub fn backed_by(self, elsewhere: Arc<dyn Elsewhere>) -> Self {
         Self { elsewhere: Some(elsewhere), ..self }
+    }
+
+    /// The same, where whatever is kept is counted.
+    #[must_use]
+    pub fn counted(self, kept: Arc<AtomicU64>) -> Self {
+        Self { kept, ..self }
+    }
+
+    /// Whether files come from nowhere but this folder.
+    #[must_use]
+    pub fn is_all_here(&self) -> bool {
+        self.elsewhere.is_none()
     }
 
     /// Keeps content durably and gives its digest. Keeping it again does nothing, but a damaged
@@ -93,6 +109,7 @@ impl<F: Files> Blobs<F> {
         // Documents and openings are for their owner alone, unless a mirror serves them.
         let mode = if self.is_shared { MODE_SHARED } else { MODE_PRIVATE };
         self.files.replace(&path, content, mode)?;
+        self.kept.fetch_add(1, Ordering::SeqCst);
         Ok(digest)
     }
 

@@ -199,7 +199,9 @@ impl Running {
         let size = move || current.get().session.size();
         let quiet = tell_of_quiet(server.orders.downgrade(), size);
         drop(server);
-        let ended = async move { drop(either(ended, quiet).await) };
+        let ended = async move {
+            let _ = either(ended, quiet).await;
+        };
         (ended, Ending { committing, gathering })
     }
 }

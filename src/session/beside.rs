@@ -27,6 +27,12 @@ impl Beside {
         words: impl IntoIterator<Item = Opening>,
         files: impl IntoIterator<Item = Vec<u8>>,
     ) -> Self {
+        let words: Vec<_> = words.into_iter().collect();
+        let files = files.into_iter().map(|file| (ContentDigest::of(&file), file));
+        let files: Vec<(ContentDigest, Vec<u8>)> = files.collect();
+        if words.is_empty() && files.is_empty() {
+            return Self::default();
+        }
         let (mut said, mut named, mut covers) = (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
         for envelope in envelopes {
             let Ok(statement) = Statement::parse(envelope.payload()) else { continue };
@@ -38,8 +44,6 @@ impl Beside {
                 }
             }
         }
-        let files = files.into_iter().map(|file| (ContentDigest::of(&file), file));
-        let files: Vec<(ContentDigest, Vec<u8>)> = files.collect();
         for (_, file) in files.iter().filter(|(digest, _)| covers.contains(digest)) {
             let Ok(cover) = Cover::parse(file) else { continue };
             named.extend(in_cover(&cover));

@@ -321,10 +321,10 @@ fn verify_all(
         };
         part.iter().map(one).collect()
     };
-    let threads = std::thread::available_parallelism().map_or(1, NonZero::get);
-    if found.len() < VERIFIED_ALONE_MAX || threads == 1 {
+    if found.len() < VERIFIED_ALONE_MAX {
         return verify(found);
     }
+    let threads = std::thread::available_parallelism().map_or(1, NonZero::get);
     let verify = &verify;
     let parts: Vec<_> = std::thread::scope(|scope| {
         let parts = found.chunks(found.len().div_ceil(threads));

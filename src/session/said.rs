@@ -1,9 +1,11 @@
 //! What entries say, and what they say it of, read as it lies there: nothing of it is proved, and
 //! no signature verified. Like a topic it tells which entries are worth reading.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::hash::Hash;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use super::references::Parsed;
 use super::{Session, SessionError};
@@ -18,6 +20,9 @@ use crate::statement::Statement;
 const REMEMBERED_MAX: usize = 4_096;
 /// Larger documents are read each time.
 const REMEMBERED_ROWS_MAX: usize = 64;
+
+/// So long what was not there is not looked for again.
+const MISSING_FOR: Duration = Duration::from_secs(2);
 
 /// What an entry says.
 #[derive(Debug)]
@@ -35,6 +40,63 @@ pub struct Said {
 pub(super) struct Lately {
     said: Arc<Memory<EntryIndex, Said>>,
     documents: Arc<Memory<ChangeHash, Document>>,
+    missing: Arc<Missing>,
+}
+
+impl Lately {
+    /// Counts what is kept in the side store.
+    pub(super) fn files_kept(&self) -> Arc<AtomicU64> {
+        Arc::clone(&self.missing.kept)
+    }
+}
+
+/// Documents that were not there. Whatever is kept may be one of them, so nothing is remembered
+/// beyond it; and who puts a file back by hand need not wait for that.
+#[derive(Debug, Default)]
+struct Missing {
+    kept: Arc<AtomicU64>,
+    known: Mutex<Option<Known>>,
+}
+
+/// What was not there after so much was kept, since then.
+#[derive(Debug)]
+struct Known {
+    kept: u64,
+    since: Instant,
+    changes: HashSet<ChangeHash>,
+}
+
+impl Known {
+    fn new(kept: u64) -> Self {
+        Self { kept, since: Instant::now(), changes: HashSet::new() }
+    }
+
+    fn holds(&self, kept: u64) -> bool {
+        self.kept == kept
+            && self.since.elapsed() < MISSING_FOR
+            && self.changes.len() < REMEMBERED_MAX
+    }
+}
+
+impl Missing {
+    fn kept(&self) -> u64 {
+        self.kept.load(Ordering::SeqCst)
+    }
+
+    fn has(&self, change: ChangeHash) -> bool {
+        let kept = self.kept();
+        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = known.as_ref().filter(|known| known.holds(kept));
+        known.is_some_and(|known| known.changes.contains(&change))
+    }
+
+    /// It was not there, looked for after so much was kept.
+    fn note(&self, change: ChangeHash, kept: u64) {
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = known.take().filter(|known| known.holds(kept));
+        let known = known.insert(before.unwrap_or_else(|| Known::new(kept)));
+        known.changes.insert(change);
+    }
 }
 
 #[derive(Debug)]
@@ -96,7 +158,14 @@ impl Session {
         if let Some(document) = self.lately.documents.get(&change) {
             return Ok(Some(document));
         }
-        let kept = self.blobs().get(&ContentDigest::from_bytes(*change.as_bytes()))?;
+        let (blobs, kept_before) = (self.blobs(), self.lately.missing.kept());
+        if blobs.is_all_here() && self.lately.missing.has(change) {
+            return Ok(None);
+        }
+        let kept = blobs.get(&ContentDigest::from_bytes(*change.as_bytes()))?;
+        if kept.is_none() {
+            self.lately.missing.note(change, kept_before);
+        }
         let document = kept.and_then(|bytes| Document::parse(&bytes).ok());
         let Some(document) = document.filter(|document| document.hash() == change) else {
             return Ok(None);
@@ -106,5 +175,35 @@ impl Session {
             self.lately.documents.keep(change, &document);
         }
         Ok(Some(document))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_missing_is_looked_for_again_once_anything_is_kept() {
+        let (missing, change) = (Missing::default(), ChangeHash::from_bytes([1; 32]));
+        assert!(!missing.has(change));
+        missing.note(change, missing.kept());
+        assert!(missing.has(change) && !missing.has(ChangeHash::from_bytes([2; 32])));
+        // Kept between the look and the note: what was seen may be true no more.
+        let before = missing.kept();
+        missing.kept.fetch_add(1, Ordering::SeqCst);
+        assert!(!missing.has(change));
+        missing.note(change, before);
+        assert!(!missing.has(change));
+    }
+
+    #[test]
+    fn what_was_missing_is_looked_for_again_after_a_while() {
+        let (missing, change) = (Missing::default(), ChangeHash::from_bytes([1; 32]));
+        missing.note(change, 0);
+        let mut known = missing.known.lock().unwrap();
+        let known = known.as_mut().unwrap();
+        assert!(known.holds(0));
+        known.since = known.since.checked_sub(MISSING_FOR).unwrap();
+        assert!(!known.holds(0));
     }
 }

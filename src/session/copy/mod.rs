@@ -172,7 +172,7 @@ impl Session {
 
     /// Required files that lie in this folder, wherever else there may be more.
     pub(super) fn blobs_here(&self) -> Blobs {
-        Blobs::new(self.folder.path())
+        Blobs::new(self.folder.path()).counted(self.lately.files_kept())
     }
 
     /// Openings that lie in this folder.
