@@ -13,6 +13,7 @@ mod signatures;
 
 use std::collections::BTreeMap;
 use std::rc::Rc;
+use std::sync::Arc;
 
 use super::append::{Admission, Admitted, Refusal};
 use super::topics;
@@ -83,7 +84,7 @@ pub struct PolicyCache(Option<(u64, Rc<Policy>)>);
 struct Waiting {
     id: StatementId,
     time: Timestamp,
-    statement: Statement,
+    statement: Arc<Statement>,
     keys: Vec<KeyId>,
 }
 
@@ -391,8 +392,13 @@ impl Admission for Admitter<'_> {
         if let Some(index) = found {
             return Ok(Admitted::Existing(index));
         }
-        let statement =
-            Statement::parse(envelope.payload()).map_err(|e| refuse("MALFORMED", e.to_string()))?;
+        let statement = match self.signatures.statement(envelope.payload()) {
+            Some(statement) => statement,
+            None => Arc::new(
+                Statement::parse(envelope.payload())
+                    .map_err(|e| refuse("MALFORMED", e.to_string()))?,
+            ),
+        };
         let keys = if let Says::Governance(body) = &statement.says {
             self.check_governance(&envelope, &statement, body, index)?
         } else {

@@ -1,7 +1,7 @@
 //! The one who appends: a thread with the ledger's session. What arrives during a commit forms the
 //! next; each commit leaves a snapshot for those who read, who never wait for one.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use axum::body::Bytes;
@@ -10,12 +10,10 @@ use tokio::sync::{mpsc, oneshot};
 use super::events::{Event, Teller};
 use super::health::Health;
 use super::problem::Problem;
-use crate::base::digest::sha256;
+use super::verified::Verified;
 use crate::base::limits::{COMMIT_ENTRIES_MAX, COMMITS_WAITING_MAX};
-use crate::base::position::{EntryIndex, TreeSize};
+use crate::base::position::TreeSize;
 use crate::base::time::Clock;
-use crate::key::{KeyId, PublicKey, Signature, SignatureError};
-use crate::ledger::admission::{Signatures, VerifyNow};
 use crate::ledger::append::{LedgerError, Refusal};
 use crate::ledger::receipt::Receipt;
 use crate::session::{Session, SessionError, SessionErrorKind};
@@ -57,43 +55,6 @@ impl Current {
         );
         drop(old);
         snapshot
-    }
-}
-
-/// Signatures that were verified before the commit, by many at a time. What is not among them is
-/// verified when it is asked about.
-#[derive(Debug, Default)]
-pub(super) struct Verified(HashMap<(KeyId, [u8; 32]), Signature>);
-
-impl Verified {
-    /// Verifies a signature, and remembers that it holds.
-    pub(super) fn verify(
-        &mut self,
-        key: &PublicKey,
-        message: &[u8],
-        signature: &Signature,
-    ) -> bool {
-        let holds = key.verify(message, signature).is_ok();
-        if holds {
-            self.0.insert((key.fingerprint(), sha256(&[message])), *signature);
-        }
-        holds
-    }
-}
-
-impl Signatures for Verified {
-    fn check(
-        &self,
-        index: EntryIndex,
-        key: &PublicKey,
-        message: &[u8],
-        signature: &Signature,
-    ) -> Result<(), SignatureError> {
-        // Only the very same key, message and signature.
-        if self.0.get(&(key.fingerprint(), sha256(&[message]))) == Some(signature) {
-            return Ok(());
-        }
-        VerifyNow.check(index, key, message, signature)
     }
 }
 
@@ -320,7 +281,7 @@ impl Committer {
         let mut verified = Verified::default();
         let mut envelopes = Vec::new();
         for (append, _) in &mut group {
-            verified.0.extend(append.verified.0.drain());
+            verified.take_up(std::mem::take(&mut append.verified));
             envelopes.extend(append.envelopes.iter().cloned());
         }
         let before = self.session.size();

@@ -18,6 +18,7 @@ mod rate;
 mod resources;
 mod statements;
 mod tiles;
+mod verified;
 
 use std::collections::BTreeMap;
 use std::num::NonZero;

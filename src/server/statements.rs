@@ -13,10 +13,11 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use super::Server;
-use super::commit::{Append, Committed, Snapshot, Verified};
+use super::commit::{Append, Committed, Snapshot};
 use super::content::{self, Content, check_json};
 use super::events::Event;
 use super::problem::Problem;
+use super::verified::Verified;
 use crate::base::encoding;
 use crate::base::json;
 use crate::base::limits::{REQUEST_BYTES_MAX, REQUEST_STATEMENTS_MAX};
@@ -168,6 +169,9 @@ fn known(
         // Governance is said by one and signed by several; each answers for it.
         let counts = matches!(statement.says, Says::Governance(_)) || owner == Some(&statement.by);
         by = by.or_else(|| owner.filter(|_| counts).cloned());
+    }
+    if by.is_some() {
+        verified.note(envelope.payload(), statement);
     }
     Ok(Known { by, rotates })
 }

@@ -100,26 +100,44 @@ impl Missing {
 }
 
 #[derive(Debug)]
-struct Memory<K, V>(Mutex<HashMap<K, Arc<V>>>);
+struct Memory<K, V>(Mutex<Halves<K, V>>);
+
+/// What was asked for lately, and what was before that. Where there is no room, what nobody asked
+/// for since the last time is forgotten.
+#[derive(Debug)]
+struct Halves<K, V> {
+    lately: HashMap<K, Arc<V>>,
+    before: HashMap<K, Arc<V>>,
+}
 
 impl<K, V> Default for Memory<K, V> {
     fn default() -> Self {
-        Self(Mutex::default())
+        Self(Mutex::new(Halves { lately: HashMap::new(), before: HashMap::new() }))
     }
 }
 
-impl<K: Eq + Hash, V> Memory<K, V> {
+impl<K: Eq + Hash + Copy, V> Memory<K, V> {
     fn get(&self, key: &K) -> Option<Arc<V>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).get(key).cloned()
+        let mut halves = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(value) = halves.lately.get(key) {
+            return Some(Arc::clone(value));
+        }
+        let value = halves.before.remove(key)?;
+        halves.keep(*key, &value);
+        Some(value)
     }
 
-    /// Where there is no room the others are forgotten: those that are asked for come back.
     fn keep(&self, key: K, value: &Arc<V>) {
-        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if known.len() >= REMEMBERED_MAX {
-            known.clear();
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).keep(key, value);
+    }
+}
+
+impl<K: Eq + Hash, V> Halves<K, V> {
+    fn keep(&mut self, key: K, value: &Arc<V>) {
+        if self.lately.len() >= REMEMBERED_MAX / 2 {
+            self.before = std::mem::take(&mut self.lately);
         }
-        known.insert(key, Arc::clone(value));
+        self.lately.insert(key, Arc::clone(value));
     }
 }
 
@@ -181,6 +199,20 @@ impl Session {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_asked_for_stays_and_the_rest_is_forgotten_in_time() {
+        let memory = Memory::<u64, u64>::default();
+        let (first, second, most) = (0, 1, REMEMBERED_MAX as u64);
+        for key in 0..10 * most {
+            memory.keep(key, &Arc::new(key));
+            assert_eq!(memory.get(&first), Some(Arc::new(first)));
+            assert_eq!(memory.get(&key), Some(Arc::new(key)));
+        }
+        assert_eq!(memory.get(&second), None);
+        let halves = memory.0.lock().unwrap();
+        assert!(halves.lately.len() + halves.before.len() <= REMEMBERED_MAX);
+    }
 
     #[test]
     fn what_was_missing_is_looked_for_again_once_anything_is_kept() {

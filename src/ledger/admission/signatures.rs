@@ -1,7 +1,10 @@
 //! What becomes of the signatures that admission asks about.
 
+use std::sync::Arc;
+
 use crate::base::position::EntryIndex;
 use crate::key::{PublicKey, Signature, SignatureError};
+use crate::statement::Statement;
 
 /// Answers whether a signature holds. Appending answers at once; who replays a whole log may
 /// answer yes, verify it meanwhile on another processor, and throw the replay away where one does
@@ -18,6 +21,11 @@ pub trait Signatures {
         message: &[u8],
         signature: &Signature,
     ) -> Result<(), SignatureError>;
+
+    /// What these bytes say, where they were read as a statement already.
+    fn statement(&self, _payload: &[u8]) -> Option<Arc<Statement>> {
+        None
+    }
 }
 
 /// Verifies each signature when it is asked about: the only answer on which an entry may be
