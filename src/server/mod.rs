@@ -256,11 +256,16 @@ impl Server {
         self.patient.run(work).await.ok_or_else(ended_early)
     }
 
-    /// The same for who hands statements in.
+    /// The same for who hands statements in; what is small is done at once, unless the store cannot
+    /// be read just now.
     async fn prepare<T: Send + 'static>(
         &self,
+        is_small: bool,
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, Problem> {
+        if is_small && self.current.get().session.store().answers_at_once() {
+            return Ok(work());
+        }
         Self::at_a_place(&self.handing, work).await
     }
 

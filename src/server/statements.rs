@@ -30,6 +30,10 @@ use crate::statement::envelope::Envelope;
 use crate::statement::governance::Operation;
 use crate::statement::{Says, Statement};
 
+/// A request of so many bytes, a statement or a few, is prepared in less time than a thread for
+/// such work takes to be woken.
+const SMALL_BYTES_MAX: usize = 16 * 1024;
+
 /// What is handed in.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -59,6 +63,8 @@ struct Known {
 struct Ready {
     append: Append,
     known: Vec<Known>,
+    /// What is to be kept before the commit.
+    beside: Beside,
 }
 
 pub(super) async fn hand_in(
@@ -67,21 +73,26 @@ pub(super) async fn hand_in(
 ) -> Result<Response, Problem> {
     check_json(request.headers())?;
     let content = content::read(request, &server.room, REQUEST_BYTES_MAX).await?;
+    let is_small = content.bytes.len() <= SMALL_BYTES_MAX;
     let snapshot = server.current.get();
-    let shared = Arc::clone(&server);
-    let ready = server.prepare(move || prepare(&shared, &snapshot, &content)).await??;
-    let Ready { append, known } = ready;
+    let (shared, seen) = (Arc::clone(&server), Arc::clone(&snapshot));
+    let ready = server.prepare(is_small, move || prepare(&shared, &seen, &content)).await??;
+    let Ready { append, known, beside } = ready;
+    if !beside.is_empty() {
+        let shared = Arc::clone(&server);
+        server.prepare(false, move || keep(&shared, &snapshot, &beside)).await??;
+    }
     let envelopes = append.envelopes.clone();
     let committed = server.commit(append).await?;
     let committed = committed.ok_or_else(|| Problem::unavailable("the ledger has grown"))?;
     let shared = Arc::clone(&server);
-    let body = server.prepare(move || answers(&shared, &envelopes, known, &committed)).await??;
+    let answers = move || answers(&shared, &envelopes, known, &committed);
+    let body = server.prepare(is_small, answers).await??;
     let head = [(CONTENT_TYPE, "application/json"), (CACHE_CONTROL, "no-store")];
     Ok((StatusCode::OK, head, body).into_response())
 }
 
-/// Reads a request, verifies its signatures, and keeps what travels beside: all that can be done
-/// before the commit and beside others.
+/// Reads a request and verifies its signatures: what can be done before the commit, beside others.
 fn prepare(server: &Server, snapshot: &Snapshot, content: &Content) -> Result<Ready, Problem> {
     let parcel: Parcel = json::parse(&content.bytes, REQUEST_BYTES_MAX)
         .map_err(|error| Problem::malformed(error.to_string()))?;
@@ -119,16 +130,12 @@ fn prepare(server: &Server, snapshot: &Snapshot, content: &Content) -> Result<Re
     // What nobody of the ledger has signed leaves nothing behind on the disk.
     let signed = envelopes.iter().zip(&known).filter(|(_, known)| known.by.is_some());
     let beside = Beside::named_by(signed.map(|(envelope, _)| envelope), words, files);
-    keep(server, snapshot, &beside)?;
     let rotates = known.iter().any(|known| known.rotates);
-    Ok(Ready { append: Append { envelopes, verified, only_at: None, rotates }, known })
+    Ok(Ready { append: Append { envelopes, verified, only_at: None, rotates }, known, beside })
 }
 
 /// Keeps what travels beside, durable before the commit.
 fn keep(server: &Server, snapshot: &Snapshot, beside: &Beside) -> Result<(), Problem> {
-    if beside.is_empty() {
-        return Ok(());
-    }
     let kept = beside.keep(&snapshot.session);
     server.health.note_kept(kept.is_ok());
     Ok(kept?)

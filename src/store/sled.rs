@@ -95,6 +95,12 @@ impl SledStore {
         self
     }
 
+    /// Whether nobody who reads waits, as they do while it is opened anew.
+    #[must_use]
+    pub fn answers_at_once(&self) -> bool {
+        self.db.is_open()
+    }
+
     /// Makes the next opening shorter, where that is worth it and nobody waits: sled is opened
     /// anew, which takes tenths of a second. If nobody has time, a commit does it in the end.
     ///

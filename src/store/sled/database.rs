@@ -48,6 +48,11 @@ impl Database {
         Ok(Self { folder, db, tail: AtomicU64::new(0), tail_max: STORE_TAIL_VALUES_MAX })
     }
 
+    /// Whether it is open, and nobody opens it anew.
+    pub(super) fn is_open(&self) -> bool {
+        self.db.try_read().is_ok_and(|db| db.is_some())
+    }
+
     /// Has it opened anew after so many values.
     pub(super) fn set_tail_max(&mut self, values: u64) {
         self.tail_max = values;
