@@ -101,6 +101,8 @@ fn a_statement_goes_through_the_inbox() {
     assert_eq!(post.references("inbox"), Vec::<String>::new());
     assert_eq!(post.references("answers").len(), 1);
     // The words went with it, and so did the document of what was signed.
+    let document = post.stage.change_of("main..retry");
+    assert!(post.stage.ledger().join("blobs").join(&document[..2]).join(&document[2..]).exists());
     let shown = post.stage.run(["show", &size.to_string()]);
     assert!(shown.ok().contains("good"), "{}", shown.out);
     let answered = post.leave(&file);
@@ -124,10 +126,16 @@ fn what_is_refused_is_answered_and_taken_away() {
     // Meanwhile the key is revoked.
     post.stage.run(["key", "revoke", &fingerprint(&post, "ben"), "--retired", "-y"]).ok();
     let size = entries(&post);
+    let blobs = post.stage.ledger().join("blobs");
+    let document = post.stage.change_of("main..retry");
+    let document = blobs.join(&document[..2]).join(&document[2..]);
+    let _ = fs::remove_dir_all(&blobs);
     let taken = post.take_up();
     // That it was refused is the answer, and no failure of the job.
     assert!(taken.ok().starts_with("REFUSED  "), "{}", taken.out);
     assert_eq!(entries(&post), size);
+    // What it brought is named by no entry, and not kept.
+    assert!(!document.exists());
     assert_eq!(post.references("inbox"), Vec::<String>::new());
     let answered = post.leave(&file);
     assert_eq!(answered.status, 2, "{}{}", answered.out, answered.talk);

@@ -53,7 +53,8 @@ struct Answers {
 
 /// What is known of an envelope before it is judged.
 struct Known {
-    /// Who said it, where a signature of theirs holds and it is not in the ledger yet.
+    /// Who said it, where a signature of theirs holds, by a key in force, and it is not in the
+    /// ledger yet.
     by: Option<MemberId>,
     /// Whether it brings a new ledger key.
     rotates: bool,
@@ -147,7 +148,7 @@ fn word(number: usize, text: &str) -> Result<Opening, Problem> {
     serde_json::from_slice(&bytes).map_err(|_| malformed())
 }
 
-/// Verifies the signatures of an envelope under keys that the ledger knows. What does not hold is
+/// Verifies the signatures of an envelope under keys that are in force. What does not hold is
 /// for admission to refuse, in its own words.
 fn known(
     snapshot: &Snapshot,
@@ -163,20 +164,8 @@ fn known(
         return stranger;
     }
     let Ok(statement) = statement else { return stranger };
-    let roster = snapshot.session.view().roster();
-    let message = envelope.pre_authentication_encoding();
-    let mut by = None;
-    for signature in envelope.signatures() {
-        let Some(record) = roster.key(&signature.keyid) else { continue };
-        if !verified.verify(&record.key, &message, &signature.signature) {
-            // One that does not hold refuses the whole: no need to look at sixty more.
-            return stranger;
-        }
-        let owner = record.owner(snapshot.session.size());
-        // Governance is said by one and signed by several; each answers for it.
-        let counts = matches!(statement.says, Says::Governance(_)) || owner == Some(&statement.by);
-        by = by.or_else(|| owner.filter(|_| counts).cloned());
-    }
+    let verify = |key: &_, message: &_, signature: &_| verified.verify(key, message, signature);
+    let by = snapshot.session.signer(envelope, &statement, verify);
     if by.is_some() {
         verified.note(envelope.payload(), statement);
     }

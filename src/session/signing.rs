@@ -1,9 +1,12 @@
-//! Signing: a statement becomes an envelope, and an envelope gets one signature more.
+//! Signing: a statement becomes an envelope, and an envelope gets one signature more; and who of
+//! the ledger signed one.
 
-use super::SessionError;
-use crate::key::{KeyId, Signer};
-use crate::statement::Statement;
+use super::{Session, SessionError};
+use crate::base::name::MemberId;
+use crate::base::position::EntryIndex;
+use crate::key::{KeyId, PublicKey, Signature, Signer};
 use crate::statement::envelope::{Envelope, EnvelopeSignature};
+use crate::statement::{Says, Statement};
 
 /// Signs a statement.
 ///
@@ -26,4 +29,34 @@ pub fn sign_again(mut envelope: Envelope, signer: &dyn Signer) -> Result<Envelop
     let keyid: KeyId = signer.public_key().fingerprint();
     envelope.push_signature(EnvelopeSignature { keyid, signature });
     Ok(envelope)
+}
+
+impl Session {
+    /// Who of the ledger signed an envelope that says `statement`, with a key in force: a revoked
+    /// key speaks for nobody. `holds` verifies a signature.
+    pub fn signer(
+        &self,
+        envelope: &Envelope,
+        statement: &Statement,
+        mut holds: impl FnMut(&PublicKey, &[u8], &Signature) -> bool,
+    ) -> Option<MemberId> {
+        let (roster, size) = (self.view().roster(), self.size());
+        let next = EntryIndex::new(size.get());
+        let message = envelope.pre_authentication_encoding();
+        let mut by = None;
+        for signature in envelope.signatures() {
+            let record = roster.key(&signature.keyid).filter(|record| record.signs_at(next));
+            let Some(record) = record else { continue };
+            if !holds(&record.key, &message, &signature.signature) {
+                // One that does not hold refuses the whole: no need to look at sixty more.
+                return None;
+            }
+            let owner = record.owner(size);
+            // Governance is said by one and signed by several; each answers for it.
+            let counts =
+                matches!(statement.says, Says::Governance(_)) || owner == Some(&statement.by);
+            by = by.or_else(|| owner.filter(|_| counts).cloned());
+        }
+        by
+    }
 }

@@ -2,7 +2,9 @@
 
 use std::fs;
 
+use countersign::base::digest::ContentDigest;
 use countersign::base::limits::REQUEST_STATEMENTS_MAX;
+use countersign::statement::Says;
 use countersign::statement::envelope::Envelope;
 use serde_json::{Value, json};
 
@@ -114,7 +116,7 @@ fn what_travels_beside_is_kept_where_it_is_named() {
     fs::remove_dir_all(stage.ledger().join("blobs")).unwrap();
     let running = Running::start(&stage);
     let stray = b"nobody names this";
-    let stray_digest = countersign::base::digest::ContentDigest::of(stray).to_string();
+    let stray_digest = ContentDigest::of(stray).to_string();
     let blob = |digest: &str| format!("/blobs/{}/{}", &digest[..2], &digest[2..]);
     assert_eq!(running.get(&blob(&change)).status, 404);
     let mut body = parcel(std::slice::from_ref(&envelope));
@@ -134,4 +136,32 @@ fn what_travels_beside_is_kept_where_it_is_named() {
     assert_eq!(running.end().0, Some(0));
     let status = stage.run(["status", "retry"]);
     assert!(status.ok().contains("Cleo"), "{}", status.out);
+}
+
+/// What a revoked key brings is not kept: its statement is refused, and no entry names the file.
+/// The same from a key in force is.
+#[test]
+fn what_a_revoked_key_brings_leaves_nothing_behind() {
+    let stage = Stage::begun("serve-beside-revoked");
+    settings(&stage, OPEN);
+    let (ada, ben) = (Hand::of(&stage, "ada"), Hand::of(&stage, "ben"));
+    stage.run(["key", "revoke", "ben", "--leaked-since", "1", "-y"]).ok();
+    let running = Running::start(&stage);
+    let document = b"a document of a change that is signed";
+    let digest = ContentDigest::of(document);
+    let path = digest.to_string();
+    let path = format!("/blobs/{}/{}", &path[..2], &path[2..]);
+    let hand_in = |hand: &Hand| {
+        let mut body = parcel(&[hand.says(Says::Approval(approval(digest)))]);
+        body["files"] = json!([base64(document)]);
+        answers(&running.post(&body)).remove(0)
+    };
+    assert_eq!(hand_in(&ben)["refused"], "KEY_REVOKED");
+    assert_eq!(running.get(&path).status, 404);
+    assert!(hand_in(&ada)["receipt"].is_string());
+    assert_eq!(running.get(&path).status, 200);
+    // What another entry names stays, whoever brings it again.
+    assert_eq!(hand_in(&ben)["refused"], "KEY_REVOKED");
+    assert_eq!(running.get(&path).status, 200);
+    assert_eq!(running.end().0, Some(0));
 }

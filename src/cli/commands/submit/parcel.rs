@@ -9,9 +9,10 @@ use crate::base::name::Revision;
 use crate::change::ChangePath;
 use crate::cli::desk::words_of;
 use crate::git::{GitError, Repository};
+use crate::key::PublicKey;
 use crate::ledger::append::Refusal;
 use crate::ledger::inbox::{DOCUMENT_ENDING, ENVELOPE_FILE, NOT_A_PARCEL, ParcelName, WORDS_FILE};
-use crate::session::Beside;
+use crate::session::{Beside, Session};
 use crate::statement::approval::ApprovalRow;
 use crate::statement::commitment::Opening;
 use crate::statement::envelope::Envelope;
@@ -74,6 +75,13 @@ impl Parcel {
             })
             .collect();
         Ok(Self { envelope, words, documents })
+    }
+
+    /// Whether somebody of the ledger signed it, with a key in force.
+    pub(super) fn is_signed(&self, session: &Session) -> bool {
+        let Ok(statement) = Statement::parse(self.envelope.payload()) else { return false };
+        let holds = |key: &PublicKey, message: &_, said: &_| key.verify(message, said).is_ok();
+        session.signer(&self.envelope, &statement, holds).is_some()
     }
 
     /// What travels with the envelope and belongs to it.

@@ -88,8 +88,9 @@ fn append(
         return Ok((Vec::new(), Vec::new()));
     }
     let mut desk = context.desk("submit")?;
-    // What an entry will name is durable before it.
-    for parcel in parcels.iter().flatten() {
+    // What an entry will name is durable before it; what nobody of the ledger has signed leaves
+    // nothing behind on the disk.
+    for parcel in parcels.iter().flatten().filter(|parcel| parcel.is_signed(&desk.session)) {
         parcel.beside().keep(&desk.session)?;
     }
     let size = desk.session.size();
@@ -103,7 +104,9 @@ fn append(
             receipts.next().unwrap_or_else(missing).map(|receipt| (parcel, receipt))
         });
         answers.push(match &outcome {
-            Ok((_, receipt)) => {
+            Ok((parcel, receipt)) => {
+                // Its key may have been enrolled by another parcel of these.
+                parcel.beside().keep(&desk.session)?;
                 Answer::taken_up(name.statement, &desk.session.prove(receipt.index)?)
             }
             Err(refusal) => Answer::refused(name.statement, refusal),
