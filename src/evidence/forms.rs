@@ -100,18 +100,18 @@ impl ApprovedForms {
         let (predecessors, requested) = versions(session, &self.repository, of)?;
         let named: BTreeSet<ChangeHash> =
             predecessors.union(&requested).copied().filter(|other| *other != of).collect();
-        let mut rows: Vec<Approved> = Vec::new();
+        let mut of_named: Vec<Approved> = Vec::new();
         for entry in session.entries_under(named.iter().copied().map(topics::change))? {
             let of_them = of_entry(&entry, &self.repository);
-            rows.extend(of_them.into_iter().filter(|row| named.contains(&row.change)));
+            of_named.extend(of_them.into_iter().filter(|row| named.contains(&row.change)));
         }
         let others = self.newest.iter();
-        rows.extend(others.filter(|row| row.change != of && !named.contains(&row.change)).cloned());
+        let others = others.filter(|row| row.change != of && !named.contains(&row.change));
         let before: BTreeMap<&ChangePath, Side> =
             document.rows().iter().map(|row| (&row.path, row.old)).collect();
         let paths: BTreeSet<&ChangePath> = document.paths().collect();
         let mut best: BTreeMap<MemberId, (u8, SignedForm)> = BTreeMap::new();
-        for row in rows {
+        for row in of_named.iter().chain(others) {
             let (rank, because) = if predecessors.contains(&row.change) {
                 (2, Some(Likeness::Predecessor))
             } else if requested.contains(&row.change) {
@@ -127,7 +127,7 @@ impl ApprovedForms {
             if !is_better {
                 continue;
             }
-            if let Some(row) = self.standing(session, &row)? {
+            if let Some(row) = self.standing(session, row)? {
                 let document = self.document(session, row.change)?;
                 let document = document.map(Arc::unwrap_or_clone);
                 let Approved { entry, time, by, change, base, head } = row;

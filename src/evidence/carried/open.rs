@@ -67,11 +67,10 @@ impl Words {
                 (false, Vec::new())
             });
             *is_rejected |= verdict == ApprovalVerdict::Reject;
-            let head = row.head.clone().filter(|_| ranges.len() < RANGES_MAX);
+            let head = row.head.as_ref().filter(|_| ranges.len() < RANGES_MAX);
             let Some(head) = head else { continue };
-            let range = Range { base: row.base.clone(), head };
-            if !ranges.contains(&range) {
-                ranges.push(range);
+            if !ranges.iter().any(|range| range.base == row.base && range.head == *head) {
+                ranges.push(Range { base: row.base.clone(), head: head.clone() });
             }
         }
     }
