@@ -49,9 +49,11 @@ pub struct Limits {
     pub head_wait: Duration,
     /// How long a request may take, from its head to its answer.
     pub request_wait: Duration,
-    /// How long a connection may last, and how long those that are at work may go on after the
-    /// server was asked to stop.
+    /// How long a connection may last.
     pub connection_wait: Duration,
+    /// How long those that are at work may go on after the server was asked to stop: one who hands
+    /// in a few bytes and no more keeps it no longer.
+    pub stop_wait: Duration,
 }
 
 /// Serves routes until `stop` is ready, on threads of its own; returns when every connection has
@@ -156,7 +158,8 @@ async fn run(
     }
     drop(listener);
     drop(told);
-    while connections.join_next().await.is_some() {}
+    let all = async { while connections.join_next().await.is_some() {} };
+    drop(timeout(limits.stop_wait, all).await);
 }
 
 /// Drives one connection to its end. A failure is the business of who is at the other side.

@@ -82,6 +82,7 @@ pub const LIMITS: Limits = Limits {
     head_wait: Duration::from_secs(10),
     request_wait: REQUEST_WAIT.saturating_add(GRACE),
     connection_wait: Duration::from_secs(60),
+    stop_wait: Duration::from_secs(10),
 };
 
 /// What all requests share.

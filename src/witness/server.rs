@@ -30,6 +30,7 @@ pub const LIMITS: Limits = Limits {
     head_wait: Duration::from_secs(10),
     request_wait: Duration::from_secs(20),
     connection_wait: Duration::from_secs(60),
+    stop_wait: Duration::from_secs(10),
 };
 
 /// A witness: its folder, its key, and the logs that it knows.

@@ -29,6 +29,7 @@ const WIDE: Limits = Limits {
     head_wait: LONG,
     request_wait: LONG,
     connection_wait: LONG,
+    stop_wait: LONG,
 };
 
 /// A server in a thread of its own; it is asked to stop when the value is dropped.
@@ -200,6 +201,21 @@ fn connections_end_and_are_counted() {
     first.read_exact(&mut byte).unwrap();
     assert_eq!(client().get(&served.url("/hello")).unwrap().status, 200);
     assert!(rest(first).ends_with("hello"));
+}
+
+#[test]
+fn a_server_that_is_asked_to_stop_waits_for_nobody_for_long() {
+    let limits = Limits { stop_wait: SHORT, ..WIDE };
+    let mut served = Served::start(routes(), limits);
+    let mut stream = served.connect();
+    let head = b"POST /length HTTP/1.1\r\nhost: a\r\ncontent-length: 100\r\n\r\n";
+    stream.write_all(head).unwrap();
+    stream.write_all(b"begun").unwrap();
+    // Another connection is answered: the first was accepted before it.
+    assert_eq!(client().get(&served.url("/hello")).unwrap().status, 200);
+    drop(served.stop.take());
+    served.running.take().unwrap().join().unwrap();
+    assert_eq!(rest(stream), "");
 }
 
 #[test]

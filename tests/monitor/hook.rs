@@ -65,6 +65,7 @@ impl Receiver {
             head_wait: LONG,
             request_wait: LONG,
             connection_wait: LONG,
+            stop_wait: LONG,
         };
         let running = thread::spawn(move || serve(listener, routes, limits, stopped).unwrap());
         Self { address, got, stop: Some(stop), running: Some(running) }

@@ -33,6 +33,7 @@ const LIMITS: Limits = Limits {
     head_wait: LONG,
     request_wait: LONG,
     connection_wait: LONG,
+    stop_wait: LONG,
 };
 
 /// What breaks, once or for good.
