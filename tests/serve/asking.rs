@@ -151,6 +151,58 @@ fn a_decision_is_judged_anew_where_the_ledger_has_grown() {
     assert_eq!(running.end().0, Some(0));
 }
 
+/// `spec/bundle.md` section 2: a bundle does not show a key that came after its decision. It is
+/// served until that key signs, and then said to be no longer there to be made, which is no damage.
+#[test]
+fn bundles_of_decisions_before_another_ledger_key_are_told_apart() {
+    let stage = stage("serve-rotated");
+    let head = stage.git(["rev-parse", "main"]);
+    let running = Running::start(&stage);
+    let asked = json!({"service": "shop", "environment": "production", "revision": head});
+    let decided = |running: &Running| {
+        let (status, said) = decide(running, Some(TOKEN), &asked);
+        assert_eq!(status, 200, "{said}");
+        said["decision"]["entry"].as_u64().unwrap()
+    };
+    let before = decided(&running);
+    let at_url = |arguments: &[&str]| {
+        Output::of(stage.command(arguments).env("COUNTERSIGN_LEDGER", &running.url))
+    };
+    let bundle = format!("/v1/bundles/{before}");
+    let verifies = |body: &[u8]| {
+        let file = stage.root().join("served.bundle");
+        fs::write(&file, body).unwrap();
+        stage.run(["verify", file.to_str().unwrap()]).ok();
+    };
+    at_url(&["ledger", "rotate-key", "-y"]).ok();
+    // The rotation is the last entry that the key before it signs.
+    let served = running.get(&bundle);
+    assert_eq!(served.status, 200, "{}", String::from_utf8_lossy(&served.body));
+    verifies(&served.body);
+    at_url(&["roster", "add", "Eve", "--email", "eve@shop.example", "-y"]).ok();
+    let refused = running.get(&bundle);
+    let told: Value = serde_json::from_slice(&refused.body).unwrap();
+    assert_eq!((refused.status, &told["error"]), (409, &json!("KEY_REPLACED")), "{told}");
+    let why = told["why"].as_str().unwrap();
+    assert!(why.contains("the ledger's key was replaced in entry"), "{why}");
+    assert!(why.contains("stays good as it is"), "{why}");
+    at_url(&["audit", &format!("#{before}")]).ok();
+    // What the gate wrote then is good, and is not proved anew: no damage either.
+    let again = ["ledger", "prove", "--bundle", "../served.bundle", "-o", "../again.bundle"];
+    at_url(&again).refused(2, "the ledger's key was replaced in entry");
+    stage.run(["verify", "../served.bundle"]).ok();
+    at_url(&["ledger", "check"]).ok();
+    // Decisions from then on show it.
+    let decline = json!({"service": "shop", "environment": "production",
+        "revision": stage.git(["rev-parse", "retry"])});
+    let (status, said) = decide(&running, Some(TOKEN), &decline);
+    assert_eq!(status, 200, "{said}");
+    let after = said["decision"]["entry"].as_u64().unwrap();
+    let served = running.get(&format!("/v1/bundles/{after}"));
+    assert_eq!(served.status, 200, "{}", String::from_utf8_lossy(&served.body));
+    assert_eq!(running.end().0, Some(0));
+}
+
 /// Who deploys holds no key: the server decides, and the decision and its bundle verify elsewhere.
 #[test]
 fn the_server_decides_with_its_own_key() {

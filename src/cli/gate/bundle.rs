@@ -17,7 +17,9 @@ use crate::cli::error::CliError;
 use crate::evidence::{Judged as Drafted, draft_bundle, fill_bundle, gather_as_of};
 #[cfg(feature = "server")]
 use crate::key::Signer;
-use crate::session::SessionError;
+use crate::note::SignedNote;
+use crate::note::checkpoint::Checkpoint;
+use crate::session::{Session, SessionError};
 #[cfg(feature = "server")]
 use crate::statement::Says;
 use crate::statement::governance::EntryReference;
@@ -218,9 +220,26 @@ pub(crate) fn verifies(
     check(&again, trust, now).map_err(|error| wrong(error.to_string()))
 }
 
+/// The entry that brought the key of a bundle's checkpoint, where the bundle does not show it: it
+/// has governance as the gate had seen it, so that no reader of it knows that key
+/// (`spec/bundle.md` section 2).
+pub(crate) fn key_not_shown(session: &Session, bundle: &Bundle) -> Option<EntryIndex> {
+    let note = SignedNote::parse(bundle.checkpoint.as_bytes()).ok()?;
+    let shown: Checkpoint = note.text().parse().ok()?;
+    let mut keys = session.view().ledger()?.keys.iter().rev();
+    let (entry, _) = keys.find(|(entry, _)| entry.size_after() < shown.size)?;
+    (!bundle.evidence.size.covers(*entry)).then_some(*entry)
+}
+
+/// The same in words.
+pub(crate) fn key_replaced(entry: EntryIndex) -> String {
+    format!("the ledger's key was replaced in entry {entry}, after the decision")
+}
+
 /// The bundle of a decision that was made before, compact. `signer` attests it where it has the
 /// key that the decision was signed with: nobody attests what another has judged. `folded` is the
-/// ledger as the bundle before needed it, and then as this one does.
+/// ledger as the bundle before needed it, and then as this one does. Whether it verifies is still
+/// to be asked.
 ///
 /// # Errors
 /// Where the entry is no decision, or what it rests on is not at hand.
@@ -230,8 +249,7 @@ pub(crate) fn of_decision(
     index: EntryIndex,
     signer: Option<&dyn Signer>,
     folded: &mut View,
-    now: Timestamp,
-) -> Result<Vec<u8>, CliError> {
+) -> Result<Bundle, CliError> {
     let repository = desk.need_repository()?;
     let entry = desk.session.entry(index)?;
     let Says::Decision(said) = &entry.statement().says else {
@@ -268,7 +286,5 @@ pub(crate) fn of_decision(
             Some(Attestation::new(signer.public_key().fingerprint(), &signature))
         }
     };
-    let bytes = fill_bundle(&desk.session, repository, draft, attestation, false)?.to_bytes();
-    verifies(&bytes, &desk.trust, now)?;
-    Ok(bytes)
+    Ok(fill_bundle(&desk.session, repository, draft, attestation, false)?)
 }

@@ -20,7 +20,7 @@ use crate::cli::commands::queue::Queue;
 use crate::cli::commands::status::told;
 use crate::cli::desk::Desk;
 use crate::cli::error::{CliError, ErrorKind};
-use crate::cli::gate::bundle::of_decision;
+use crate::cli::gate::bundle::{key_not_shown, key_replaced, of_decision, verifies};
 use crate::cli::gate::judge::{Inquiry, judge};
 use crate::cli::gate::render::report;
 use crate::cli::review::{Place, PlaceArgs, member_named};
@@ -193,6 +193,16 @@ async fn verdict(State(office): State<Arc<Office>>, uri: Uri) -> Answered {
     office.ask(of, answer).await
 }
 
+/// 409: the ledger's key was replaced after the decision, and no reader of the bundle knows it.
+fn no_longer(decision: EntryIndex, replaced: EntryIndex) -> Problem {
+    let why = format!(
+        "{}: the bundle that the gate wrote then stays good as it is; who has none asks the ledger \
+         itself, countersign audit '#{decision}'",
+        key_replaced(replaced)
+    );
+    Problem::new(StatusCode::CONFLICT, "KEY_REPLACED", why)
+}
+
 /// The bundle of a decision.
 async fn bundle(State(office): State<Arc<Office>>, Path(entry): Path<String>) -> Answered {
     let nothing = || Problem::not_found("there is no decision at that entry");
@@ -209,7 +219,13 @@ async fn bundle(State(office): State<Arc<Office>>, Path(entry): Path<String>) ->
         let Says::Decision(said) = &entry.statement().says else { return Err(nothing()) };
         let desk = shared.desk(&snapshot, Some(&said.repository)).map_err(problem)?;
         let signer = shared.gate_key().map(|signer| -> &dyn Signer { signer });
-        of_decision(&desk, index, signer, &mut folded, shared.now()).map_err(problem)
+        let bundle = of_decision(&desk, index, signer, &mut folded).map_err(problem)?;
+        if let Some(entry) = key_not_shown(&desk.session, &bundle) {
+            return Err(no_longer(index, entry));
+        }
+        let bytes = bundle.to_bytes();
+        verifies(&bytes, &desk.trust, shared.now()).map_err(problem)?;
+        Ok(bytes)
     });
     let head = [(CONTENT_TYPE, "application/octet-stream"), (CACHE_CONTROL, "no-cache")];
     Ok((head, bytes.await??).into_response())

@@ -11,7 +11,7 @@ use crate::cli::Context;
 use crate::cli::desk::write_file;
 use crate::cli::error::CliError;
 use crate::cli::exit::ExitStatus;
-use crate::cli::gate::bundle::{tell_owed, verifies};
+use crate::cli::gate::bundle::{key_not_shown, key_replaced, tell_owed, verifies};
 use crate::cli::text::counted;
 use crate::evidence::prove_again;
 use crate::verify::bundle::Bundle;
@@ -117,14 +117,11 @@ pub(super) fn bundle(
             .hint("name a file that countersign gate -o FILE.bundle wrote")
     })?;
     let desk = context.desk("ledger prove")?;
-    let newest = desk.session.view().ledger().and_then(|ledger| ledger.keys.last());
-    if let Some((newest, _)) = newest.filter(|(entry, _)| !bundle.evidence.size.covers(*entry)) {
-        // A bundle shows governance as the gate had seen it: no reader knows that key.
-        let message =
-            format!("the ledger's key was replaced in entry {newest}, after the decision");
-        return Err(CliError::usage(message).hint("the bundle stays good as it is"));
+    let bundle = prove_again(&desk.session, bundle)?;
+    if let Some(entry) = key_not_shown(&desk.session, &bundle) {
+        return Err(CliError::usage(key_replaced(entry)).hint("the bundle stays good as it is"));
     }
-    let bytes = prove_again(&desk.session, bundle)?.to_bytes();
+    let bytes = bundle.to_bytes();
     let checked = verifies(&bytes, &desk.trust, context.now())?;
     write_file(&context.environment.resolve(output), &bytes)?;
     let (origin, size) = (desk.trust.origin().as_str(), checked.checkpoint().size());
