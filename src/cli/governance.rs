@@ -15,6 +15,7 @@ use crate::cli::error::CliError;
 use crate::cli::exit::ExitStatus;
 use crate::cli::quorum::{missing, refuse};
 use crate::cli::report::{few_admins, few_holders};
+use crate::cli::rotation::Rotation;
 use crate::cli::ui::Role;
 use crate::key::Signer;
 use crate::session::check::commitments;
@@ -111,6 +112,9 @@ struct Report<'a> {
     entries: Vec<EntryIndex>,
     #[serde(skip_serializing_if = "Option::is_none")]
     file: Option<String>,
+    /// The proof of another ledger key.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    proof: Option<String>,
     /// Parts that are still to be written and handed in.
     #[serde(skip_serializing_if = "is_zero")]
     parts_left: usize,
@@ -222,8 +226,13 @@ fn sign_parts(
     signing: &Signing<'_>,
 ) -> Result<ExitStatus, CliError> {
     let Signing { plan, flags, by, parts, .. } = signing;
-    let mut report =
-        Report { plan: &plan.words, entries: Vec::new(), file: None, parts_left: parts.len() };
+    let mut report = Report {
+        plan: &plan.words,
+        entries: Vec::new(),
+        file: None,
+        proof: None,
+        parts_left: parts.len(),
+    };
     if let Some(file) = &flags.output {
         // What the next part rests on is known only once this one is in.
         let Some((part, rest)) = parts.split_first() else { return Ok(ExitStatus::Yes) };
@@ -247,17 +256,25 @@ fn sign_parts(
         context.ui.line(&format!("next: countersign {verb} {}", file.display()));
         return Ok(ExitStatus::Yes);
     }
+    let mut rotation = None;
     for part in *parts {
-        let envelope = sign_part(desk, signing, part)?;
-        let receipts = desk.submit(context.now(), &[envelope]);
+        let envelopes = [sign_part(desk, signing, part)?];
+        let receipts = desk.submit(context.now(), &envelopes);
         let receipts = receipts.map_err(|error| with_hint(error, report.entries.len()))?;
-        report.entries.extend(receipts.iter().map(|receipt| receipt.index));
+        for (envelope, receipt) in envelopes.iter().zip(&receipts) {
+            report.entries.push(receipt.index);
+            rotation = Rotation::proved(context, desk, envelope, receipt).or(rotation);
+        }
         report.parts_left -= 1;
     }
+    report.proof = rotation.as_ref().and_then(Rotation::file);
     context.ui.json(&report);
     let entries: Vec<_> = report.entries.iter().map(ToString::to_string).collect();
     let noun = if entries.len() == 1 { "entry" } else { "entries" };
     context.ui.lead(Role::Good, "DONE", &format!("{noun} {}", entries.join(", ")));
+    if let Some(rotation) = &rotation {
+        rotation.tell(&mut context.ui);
+    }
     for line in &plan.after {
         context.ui.line(line);
     }

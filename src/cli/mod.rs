@@ -21,6 +21,7 @@ pub(crate) mod people;
 pub(crate) mod quorum;
 pub(crate) mod report;
 pub(crate) mod review;
+pub(crate) mod rotation;
 pub(crate) mod said;
 mod pending;
 #[cfg(feature = "server")]

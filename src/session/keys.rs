@@ -118,7 +118,8 @@ pub(super) fn own_key(
 const ROTATION: &str = "\"rotate_ledger_key\"";
 
 /// The new ledger key that an envelope brings, if it brings one.
-pub(super) fn rotation_of(envelope: &Envelope) -> Option<String> {
+#[must_use]
+pub fn rotation_of(envelope: &Envelope) -> Option<String> {
     // Every statement that is appended passes here, and few are parsed for it.
     let named = ROTATION.as_bytes();
     if !envelope.payload().windows(named.len()).any(|part| part == named) {

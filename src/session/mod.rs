@@ -57,7 +57,7 @@ use crate::view::View;
 
 use self::copy::Copied;
 use self::cosigned::Cosigned;
-use self::keys::{check_key_of_size, check_trust, keys_by_size, ledger_keys, own_key, rotation_of};
+use self::keys::{check_key_of_size, check_trust, keys_by_size, ledger_keys, own_key};
 use self::said::Lately;
 use self::seen::SeenFile;
 
@@ -68,6 +68,7 @@ pub use self::error::{SessionError, SessionErrorKind};
 use self::folder::encode_salt;
 pub use self::folder::{LedgerFolder, LedgerKeyFile};
 pub use self::genesis::{Beginning, Pending, begin, judge};
+pub use self::keys::rotation_of;
 pub use self::mirror::{MirrorPlace, MirrorRun, Mirrored, forget_in_mirror};
 pub use self::random::{fresh_nonce, random};
 pub use self::replay::{StoreLog, replay};

@@ -28,7 +28,11 @@ fn attack_18_the_ledger_key_is_rotated() {
     assert!(shown.ok().contains("rotate_ledger_key") && !next.exists(), "{}", shown.out);
     stage.as_user("ben").run(["ledger", "rotate-key", "-y"]).refused(2, "Ben is no admin");
     let rotated = stage.run(["ledger", "rotate-key", "-y"]);
-    assert!(rotated.ok().starts_with("DONE  entry 3"), "{}", rotated.out);
+    assert!(
+        rotated.ok().starts_with("DONE  entry 3\nwrote rotated-3.tlog-proof"),
+        "{}",
+        rotated.out
+    );
     assert!(!next.exists());
     assert_eq!(std::fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
     assert_ne!(std::fs::read_to_string(&file).unwrap(), old_secret);
@@ -50,7 +54,16 @@ fn attack_18_the_ledger_key_is_rotated() {
     stage.write(&file, &new_secret);
     std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o600)).unwrap();
     stage.run(more).ok();
-    stage.run(["ledger", "rotate-key", "-y"]).ok();
+    // The proof of that key is good for ever, and a file of that name that is another's stays.
+    stage.run(["verify", "rotated-3.tlog-proof"]).ok();
+    stage.write("rotated-6.tlog-proof", "another ledger's");
+    let again = stage.run(["ledger", "rotate-key", "-y"]);
+    again.ok();
+    let talk = again.talk.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(talk.contains("rotated-6.tlog-proof was not written: another file is there"), "{talk}");
+    assert!(talk.contains("countersign ledger prove 6 -o FILE"), "{talk}");
+    stage.run(["ledger", "prove", "6", "-o", "second.tlog-proof"]).ok();
+    stage.run(["verify", "rotated-3.tlog-proof", "second.tlog-proof"]).ok();
     stage.run(["roster", "add", "Gus", "--email", "gus@shop.example", "-y"]).ok();
     stage.run(["ledger", "check"]).ok();
     // The copy from before, with its old checkpoint, opens as it did: nothing rotated there.
@@ -75,10 +88,20 @@ fn attack_18_a_rotation_that_two_sign_waits_for_its_key() {
     std::fs::rename(&next, &away).unwrap();
     stage.run(["submit", "r.json"]).refused(2, "the new ledger key is not on this machine");
     std::fs::rename(&away, &next).unwrap();
-    stage.run(["submit", "r.json"]).ok();
+    let submitted = stage.run(["submit", "r.json"]);
+    assert!(submitted.ok().contains("wrote rotated-4.tlog-proof"), "{}", submitted.out);
+    stage.run(["verify", "rotated-4.tlog-proof"]).ok();
     assert!(!next.exists());
     // Handed in again it is known, and nothing is asked of a key.
-    assert!(stage.run(["submit", "r.json"]).ok().starts_with("KNOWN  entry 4"));
+    let json = stage.run(["submit", "r.json", "--json"]).json();
+    assert_eq!((&json[0]["entry"], &json[0]["proof"]), (&4.into(), &"rotated-4.tlog-proof".into()));
+    // What was not written in time cannot be made any more.
+    stage.as_user("ben").commit("more", "1\n", "Say more");
+    stage.as_user("ben").run(["declare", "HEAD", "--assistance", "none", "-y"]).ok();
+    let known = stage.run(["submit", "r.json"]);
+    assert!(known.ok().starts_with("KNOWN  entry 4"), "{}", known.out);
+    let talk = known.talk.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(talk.contains("there is another entry after it already"), "{talk}");
     stage.run(["ledger", "check"]).ok();
 }
 

@@ -203,16 +203,28 @@ fn a_quorum_of_witnesses_decides() {
 fn a_later_key_of_the_ledger_is_followed_by_its_proof() {
     let files = Files::new("later-key");
     let rotated = files.stage.run(["ledger", "rotate-key", "-y"]);
-    assert!(
-        rotated.ok().contains("next: countersign ledger prove 4 -o rotated-4"),
-        "{}",
-        rotated.out
-    );
+    assert!(rotated.ok().contains("wrote rotated-4.tlog-proof"), "{}", rotated.out);
     files.make(&["ledger", "checkpoint", "-o", "checkpoint-5.txt"]);
-    files.make(&["ledger", "prove", "4", "-o", "rotation.tlog-proof"]);
+    // What it wrote is what can be proved until there is another entry.
+    let proved = files.stage.run(["ledger", "prove", "4", "-o", "rotation.tlog-proof"]);
+    proved.ok();
+    assert!(!proved.talk.contains("was replaced"), "{}", proved.talk);
+    assert_eq!(files.read("rotated-4.tlog-proof"), files.read("rotation.tlog-proof"));
     files.stage.run(["roster", "add", "Fay", "--email", "fay@shop.example", "-y"]).ok();
-    files.make(&["ledger", "prove", "2", "-o", "later.tlog-proof"]);
-    files.make(&["ledger", "prove", "--since", "4", "-o", "later.tlog-consistency"]);
+    // From then on whoever writes a proof is told what goes before it.
+    for arguments in [
+        &["prove", "2", "-o", "later.tlog-proof"][..],
+        &["prove", "--since", "4", "-o", "later.tlog-consistency"],
+        &["prove", "4", "-o", "late.tlog-proof"],
+        &["checkpoint", "-o", "checkpoint-6.txt"],
+    ] {
+        let written = files.stage.run([&["ledger"], arguments].concat());
+        let next = "next: countersign verify rotated-4.tlog-proof ";
+        assert!(written.ok().contains(next), "{}", written.out);
+        assert!(written.talk.contains("the ledger's key was replaced"), "{}", written.talk);
+    }
+    files.verify(&["rotated-4.tlog-proof", "late.tlog-proof"]).ok();
+    files.verify(&["late.tlog-proof"]).expect_status(1);
     files.verify(&["rotation.tlog-proof"]).ok();
     let found = files.verify(&["later.tlog-proof"]);
     let text = found.expect_status(1);
@@ -224,7 +236,6 @@ fn a_later_key_of_the_ledger_is_followed_by_its_proof() {
     files.verify(&["later.tlog-proof", "rotation.tlog-proof"]).expect_status(1);
     let grown = ["rotation.tlog-proof", "later.tlog-consistency", "--since", "checkpoint-4.txt"];
     files.verify(&grown).ok();
-    files.make(&["ledger", "checkpoint", "-o", "checkpoint-6.txt"]);
     let later = ["rotation.tlog-proof", "later.tlog-proof", "--since", "checkpoint-6.txt"];
     files.verify(&later).ok();
     // From there on the old key signs nothing: a larger tree of its is a stranger's.

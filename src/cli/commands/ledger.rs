@@ -94,8 +94,9 @@ enum Action {
     /// Replace the ledger's own key: the admins sign it
     #[command(after_help = "The new key is made here, with mode 0600, and takes the old one's \
         place once the\nadmins' statement is in the ledger. What the old key signed stays good. \
-        Whoever has\nfiles alone knows the new key by the proof of that entry, made before the \
-        next one,\nor by another trust root for files; the pinned one stays.\n\nExamples:\n  \
+        Whoever has\nfiles alone knows the new key by the proof of that entry, which is written \
+        to the\npresent folder (rotated-N.tlog-proof), or by another trust root for files; the\n\
+        pinned one stays.\n\nExamples:\n  \
         countersign ledger rotate-key\n  \
         countersign ledger rotate-key -o rotate.json")]
     RotateKey {

@@ -12,8 +12,10 @@ use crate::cli::desk::write_file;
 use crate::cli::error::CliError;
 use crate::cli::exit::ExitStatus;
 use crate::cli::gate::bundle::{key_not_shown, key_replaced, tell_owed, verifies};
+use crate::cli::rotation::files_before;
 use crate::cli::text::counted;
 use crate::evidence::prove_again;
+use crate::note::checkpoint::Checkpoint;
 use crate::verify::bundle::Bundle;
 
 /// The newest checkpoint, byte for byte.
@@ -67,7 +69,8 @@ pub(super) fn checkpoint(
     let (size, note) = (checkpoint.size(), checkpoint.note().to_string());
     let origin = desk.trust.origin().as_str();
     let answer = CheckpointAnswer { origin, size, checkpoint: &note, file: output.map(shown) };
-    write(context, &note, output, &answer, "")
+    let before = files_before(desk.session.view(), size);
+    write(context, &Proof { text: &note, before: &before, flags: "" }, output, &answer)
 }
 
 /// An entry and the proof that it is in the ledger.
@@ -77,10 +80,12 @@ pub(super) fn entry(
     output: Option<&Path>,
 ) -> Result<ExitStatus, CliError> {
     let desk = context.desk("ledger prove")?;
-    let text = desk.session.prove(EntryIndex::new(entry))?.to_tlog_proof();
+    let proof = desk.session.prove(EntryIndex::new(entry))?;
+    let before = files_before(desk.session.view(), proof.receipt.checkpoint.size());
+    let text = proof.to_tlog_proof();
     let origin = desk.trust.origin().as_str();
     let answer = ReceiptAnswer { origin, entry, receipt: &text, file: output.map(shown) };
-    write(context, &text, output, &answer, "")
+    write(context, &Proof { text: &text, before: &before, flags: "" }, output, &answer)
 }
 
 /// The proof that the ledger only grew since it had so many entries.
@@ -98,10 +103,14 @@ pub(super) fn since(
             CliError::usage(message).hint("SIZE is the second line of the older checkpoint")
         );
     }
-    let text = desk.session.prove_since(since)?.to_string();
+    let grown = desk.session.prove_since(since)?;
+    let tree = grown.checkpoint.text().parse().map_or(size, |tree: Checkpoint| tree.size);
+    let before = files_before(desk.session.view(), tree);
+    let text = grown.to_string();
     let origin = desk.trust.origin().as_str();
     let answer = SinceAnswer { origin, since, size, proof: &text, file: output.map(shown) };
-    write(context, &text, output, &answer, " --since OLDER-CHECKPOINT")
+    let proof = Proof { text: &text, before: &before, flags: " --since OLDER-CHECKPOINT" };
+    write(context, &proof, output, &answer)
 }
 
 /// A bundle with its entries proved under the checkpoint that others are shown now.
@@ -137,19 +146,36 @@ fn shown(path: &Path) -> String {
     path.display().to_string()
 }
 
+/// A document, and what checks it.
+struct Proof<'a> {
+    text: &'a str,
+    /// The proofs of rotations that whoever has the trust root alone reads before it.
+    before: &'a [String],
+    flags: &'a str,
+}
+
 /// The document, to a file where one is named, and then how it is checked.
 fn write(
     context: &mut Context,
-    text: &str,
+    proof: &Proof<'_>,
     output: Option<&Path>,
     answer: &impl Serialize,
-    flags: &str,
 ) -> Result<ExitStatus, CliError> {
+    let Proof { text, before, flags } = proof;
     let is_file = output.is_some_and(|path| path.as_os_str() != "-");
     if let Some(path) = output.filter(|_| is_file) {
         write_file(&context.environment.resolve(path), text.as_bytes())?;
         context.ui.line(&format!("wrote {}", path.display()));
-        context.ui.line(&format!("next: countersign verify {}{flags}", path.display()));
+        let mut files = before.to_vec();
+        files.push(path.display().to_string());
+        context.ui.line(&format!("next: countersign verify {}{flags}", files.join(" ")));
+    }
+    if !before.is_empty() {
+        let needed = before.join(", ");
+        context.ui.warn(&format!(
+            "the ledger's key was replaced: whoever has files alone needs {needed}, as rotate-key \
+             wrote it, before this one, or another trust root"
+        ));
     }
     if context.ui.is_json() {
         context.ui.json(answer);

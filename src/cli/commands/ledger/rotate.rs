@@ -17,7 +17,6 @@ pub(super) fn run(context: &mut Context, flags: &SigningFlags) -> Result<ExitSta
     }
     let keys = desk.session.view().ledger().map(|ledger| ledger.keys.clone()).unwrap_or_default();
     let old = keys.last().map(|(_, key)| key.clone()).unwrap_or_default();
-    let entry = desk.session.size();
     let new = file.prepare_next(desk.trust.origin().as_str(), !flags.dry_run)?.to_string();
     let plan = Plan {
         words: vec![
@@ -25,18 +24,19 @@ pub(super) fn run(context: &mut Context, flags: &SigningFlags) -> Result<ExitSta
             format!("old     {old}"),
             "what the old key signed stays good; it signs nothing from then on".to_owned(),
             "trust roots stay as they are where the ledger is read; for files alone the".to_owned(),
-            "proof of this entry is needed, or another trust root with the new key".to_owned(),
+            "proof of this entry is needed, which is written once it is in, or another".to_owned(),
+            "trust root with the new key".to_owned(),
         ],
         operations: vec![Operation::RotateLedgerKey(RotateLedgerKey { ledger_key: new })],
         openings: Vec::new(),
         question: "Replace the ledger's key?".to_owned(),
         after: vec![
             format!("the new key is in {}", file.path().display()),
-            "before there is another entry, write what others know the new key by:".to_owned(),
-            format!("next: countersign ledger prove {entry} -o rotated-{entry}.tlog-proof"),
-            "without that file they need another trust root, with the new key, for files"
+            "next: hand the proof to who verifies files alone; without it they need another"
                 .to_owned(),
-            "alone (verify --trust FILE); the pinned one goes on naming the first key".to_owned(),
+            "trust root, with the new key (verify --trust FILE); the pinned one goes on naming"
+                .to_owned(),
+            "the first key".to_owned(),
         ],
     };
     carry_out(context, desk, &plan, flags)

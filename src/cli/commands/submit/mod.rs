@@ -16,6 +16,7 @@ use crate::cli::Context;
 use crate::cli::desk::{Desk, keep_words, read_envelope};
 use crate::cli::error::CliError;
 use crate::cli::exit::ExitStatus;
+use crate::cli::rotation::Rotation;
 use crate::cli::said;
 use crate::cli::ui::{Role, Ui};
 use crate::ledger::receipt::Receipt;
@@ -53,6 +54,9 @@ struct Row {
     #[serde(skip_serializing_if = "Option::is_none")]
     entry: Option<EntryIndex>,
     is_new: bool,
+    /// The proof of another ledger key.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    proof: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     refused: Option<String>,
 }
@@ -61,7 +65,7 @@ impl Row {
     /// What was taken up, now or before: `size` is that of the ledger before now.
     fn of(file: String, size: TreeSize, receipt: &Receipt) -> Self {
         let is_new = !size.covers(receipt.index);
-        Self { file, entry: Some(receipt.index), is_new, refused: None }
+        Self { file, entry: Some(receipt.index), is_new, proof: None, refused: None }
     }
 
     /// Tells that it was taken up, `said` being what it says.
@@ -120,8 +124,12 @@ pub(crate) fn run(context: &mut Context, args: &Args) -> Result<ExitStatus, CliE
         let file = file.display().to_string();
         match receipt {
             Ok(receipt) => {
-                let row = Row::of(file, size, &receipt);
+                let mut row = Row::of(file, size, &receipt);
                 row.tell(&mut context.ui, &what(&desk, envelope));
+                if let Some(rotation) = Rotation::proved(context, &desk, envelope, &receipt) {
+                    rotation.tell(&mut context.ui);
+                    row.proof = rotation.file();
+                }
                 rows.push(row);
             }
             Err(refusal) => {
@@ -131,7 +139,8 @@ pub(crate) fn run(context: &mut Context, args: &Args) -> Result<ExitStatus, CliE
                     error = error.hint("nothing of it was taken up; sign it anew once mended");
                 }
                 status = status.combine(error.print(&mut context.ui));
-                rows.push(Row { file, entry: None, is_new: false, refused: Some(refusal.code) });
+                let refused = Some(refusal.code);
+                rows.push(Row { file, entry: None, is_new: false, proof: None, refused });
             }
         }
     }

@@ -134,7 +134,7 @@ fn told(
         Err(refusal) => {
             ui.lead(Role::Bad, "REFUSED", &format!("{}: {}", refusal.code, refusal.message));
             ui.paragraph(4, &format!("{file}: answered, and taken away"));
-            Row { file, entry: None, is_new: false, refused: Some(refusal.code) }
+            Row { file, entry: None, is_new: false, proof: None, refused: Some(refusal.code) }
         }
     }
 }
