@@ -7,7 +7,7 @@ use crate::common::{Output, Stage};
 use crate::copies::Elsewhere;
 use crate::serving::Serving;
 
-const POLICY: &str = "version = 1\n\n[environment.production]\nmode = \"enforce\"\n\n\
+pub(crate) const POLICY: &str = "version = 1\n\n[environment.production]\nmode = \"enforce\"\n\n\
                       [service.shop]\nrepository = \"shop\"\n";
 
 /// A stage whose policy refuses, with two signed releases behind it, the newer one live, and a
@@ -18,7 +18,7 @@ pub(crate) struct Outage {
     pub(crate) address: String,
     pub(crate) first: String,
     pub(crate) second: String,
-    third: String,
+    pub(crate) third: String,
 }
 
 impl Outage {
@@ -61,7 +61,7 @@ impl Outage {
     }
 
     /// A commit by ben that ada signs off, and that is deployed.
-    fn release(&self, name: &str) -> String {
+    pub(crate) fn release(&self, name: &str) -> String {
         let commit = self.signed_off(name);
         let deployed = self.there().run("ada", &["gate", "--", "true"]);
         assert!(deployed.ok().starts_with("YES"), "{}", deployed.out);

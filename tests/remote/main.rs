@@ -10,6 +10,7 @@
 #[path = "../common/authority.rs"]
 mod authority;
 mod away;
+mod back;
 #[path = "../common/mod.rs"]
 mod common;
 mod commands;

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use super::judge::Inquiry;
 use super::outcome::Ground;
 use crate::base::digest::ContentDigest;
-use crate::base::name::{EnvironmentName, ServiceName};
+use crate::base::name::{EnvironmentName, Revision, ServiceName};
 use crate::cli::Context;
 use crate::cli::address::{Address, way_out};
 use crate::cli::desk::Desk;
@@ -21,9 +21,10 @@ use crate::cli::ui::Word;
 use crate::session::SessionError;
 use crate::verify::Question;
 use crate::verify::trust::TrustRoot;
+use crate::view::View;
 
 use self::pass::pass;
-use self::passing::{by_bundle, by_kept_bundle, by_overrides, by_rollback};
+use self::passing::{Passing, by_bundle, by_kept_bundle, by_overrides, by_rollback};
 
 /// What is asked of the gate.
 pub(crate) struct Asked<'a> {
@@ -67,10 +68,7 @@ pub(crate) fn run(
     let away = Away::new(address, error, asked)?;
     let found = match (asked.bundle, asked.overrides) {
         (Some(file), _) => Some(by_bundle(context, &away, asked, file)?),
-        (None, []) => match by_kept_bundle(context, &away, asked)? {
-            Some(found) => Some(Ok(found)),
-            None => by_rollback(context, &away, asked).map(Ok),
-        },
+        (None, []) => by_itself(context, &away, asked)?.map(Ok),
         (None, files) => Some(by_overrides(context, &away, asked, files)?),
     };
     match found {
@@ -80,8 +78,18 @@ pub(crate) fn run(
             tell_away(context, &away.why);
             Ok(ExitStatus::No)
         }
-        None => Err(ways(&away, asked)),
+        None => Err(ways(context, &away, asked)),
     }
+}
+
+/// What passes without a file that somebody names.
+fn by_itself(
+    context: &Context,
+    away: &Away,
+    asked: &Asked<'_>,
+) -> Result<Option<Passing>, CliError> {
+    let kept = by_kept_bundle(context, away, asked)?;
+    Ok(kept.or_else(|| by_rollback(context, away, asked)))
 }
 
 impl Away {
@@ -143,7 +151,7 @@ fn tell_away(context: &mut Context, why: &CliError) {
 }
 
 /// What is left, with the commands for it.
-fn ways(away: &Away, asked: &Asked<'_>) -> CliError {
+fn ways(context: &Context, away: &Away, asked: &Asked<'_>) -> CliError {
     let run = if asked.command.is_empty() { "" } else { " -- CMD" };
     let gate = gate_again(asked);
     let revision = match asked.inquiry.revision {
@@ -170,18 +178,7 @@ fn ways(away: &Away, asked: &Asked<'_>) -> CliError {
     let Some(repository) = known.map(|known| &known.repository) else {
         return error.hint(&away.way_out);
     };
-    let points = desk.session.view().settled(&service, &environment);
-    let mut revisions = points.all().iter().rev().filter_map(|point| point.revision.as_ref());
-    let (live, before) = (revisions.next(), revisions.next());
-    let back = before.or(live).map(|back| {
-        let (back, passes) = (back.short(), "what was live before passes");
-        if run.is_empty() {
-            format!("{passes}: {gate} --revision {back}")
-        } else {
-            // CMD runs in the work tree.
-            format!("{passes}: git checkout --detach {back} && {gate}{run}")
-        }
-    });
+    let back = way_back(context, away, asked, desk.session.view(), (&service, &environment));
     let error = back.into_iter().fold(error, CliError::hint);
     let way_out = way_out(&format!(
         "{}--service {service} --env {environment} --repository {repository}{}",
@@ -191,13 +188,53 @@ fn ways(away: &Away, asked: &Asked<'_>) -> CliError {
     error.hint(format!("{way_out}; then: {gate}{revision} --override FILE{run}"))
 }
 
+/// The newest release that passes now by itself, with its command: each that was settled here is
+/// put to the gate as the command would put it. What is live comes last, for whoever goes back
+/// wants another.
+fn way_back(
+    context: &Context,
+    away: &Away,
+    asked: &Asked<'_>,
+    view: &View,
+    (service, environment): (&ServiceName, &EnvironmentName),
+) -> Option<String> {
+    let live = view.settled(service, environment).live().map(|live| &live.revision);
+    let points = view.starts(service, environment).all().iter().rev();
+    let mut releases: Vec<(&Revision, &[ContentDigest])> = Vec::new();
+    for point in points {
+        let Some(revision) = &point.revision else { continue };
+        let release = (revision, point.artifacts.as_slice());
+        if !releases.contains(&release) {
+            releases.push(release);
+        }
+    }
+    releases.sort_by_key(|(revision, _)| Some(*revision) == live);
+    releases.into_iter().find_map(|(revision, artifacts)| {
+        let named = if asked.inquiry.attested { revision.as_str() } else { revision.short() };
+        let inquiry = Inquiry { revision: named, artifacts, ..asked.inquiry };
+        let back = Asked { inquiry, bundle: None, overrides: &[], ..*asked };
+        by_itself(context, away, &back).ok().flatten()?;
+        let what = if Some(revision) == live { "what is live" } else { "what was live before" };
+        let gate = gate_again(&back);
+        Some(match asked.command {
+            [] => format!("{what} passes: {gate} --revision {named}"),
+            _ if asked.inquiry.attested => {
+                format!("{what} passes: {gate} --revision {named} -- CMD")
+            }
+            // CMD runs in the work tree.
+            _ => format!("{what} passes: git checkout --detach {named} && {gate} -- CMD"),
+        })
+    })
+}
+
 /// The command that asks the gate the same again, but for the revision.
 fn gate_again(asked: &Asked<'_>) -> String {
     let inquiry = &asked.inquiry;
     let service = inquiry.service.map(|name| format!(" --service {name}"));
     let environment = inquiry.environment.map(|name| format!(" --env {name}"));
     let words: String = service.into_iter().chain(environment).collect();
-    format!("countersign gate{words}{}", artifacts(asked))
+    let attested = if inquiry.attested { " --attested" } else { "" };
+    format!("countersign gate{words}{attested}{}", artifacts(asked))
 }
 
 /// The artifacts that are asked about, as the command line has them.
