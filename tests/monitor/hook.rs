@@ -122,6 +122,30 @@ fn the_program_hands_over_what_it_prints() {
     assert_eq!(receiver.lines().len(), count + 1);
 }
 
+/// Section 4: what the webhook did not take is 4 in each run, also in that which raised it, and
+/// nothing is said to be well beside it.
+#[test]
+fn an_alarm_that_is_not_delivered_is_no_notice() {
+    let mut watched = Watched::new("hook-refuses");
+    let receiver = Receiver::start();
+    let url = receiver.url();
+    let head = watched.stage.change("three\n", "More", false);
+    watched.break_glass(&head, None);
+    watched.publish();
+    for codes in [&["OVERRIDE"][..], &[]] {
+        receiver.got.lock().unwrap().failures = 3;
+        let looked = watched.look_with(&["--webhook", &url]).expect(4, codes);
+        assert!(looked.talk.contains("wait for the webhook"), "{}", looked.talk);
+        assert!(!looked.talk.contains("all is well"), "{}", looked.talk);
+    }
+    let looked = watched.look_with(&["--webhook", &url]).expect(0, &[]);
+    assert!(looked.talk.contains("all is well"), "{}", looked.talk);
+    // What does not add up outweighs that nobody was told.
+    std::fs::write(watched.mirror().join("checkpoint"), "none").unwrap();
+    receiver.got.lock().unwrap().failures = 3;
+    watched.look_with(&["--webhook", &url]).expect(3, &["BROKEN"]);
+}
+
 /// What was not taken is tried again, then kept, also over a restart, and comes in order.
 #[test]
 fn what_was_not_taken_is_kept_and_tried_again() {

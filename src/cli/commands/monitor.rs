@@ -84,25 +84,30 @@ pub(crate) fn run(context: &mut Context, args: &Args) -> Result<ExitStatus, CliE
     let mut monitor = Monitor::open(&folder, &trust, webhook.is_some()).map_err(of_folder)?;
     let mut is_first = true;
     loop {
-        let status = match monitor.round(&*source) {
-            Ok(round) => {
-                let status = status_of(&round.alarms);
-                tell(context, &trust, &round, args.once || is_first);
-                if let Some(openings) = args.openings.as_deref().filter(|_| is_first) {
-                    monitor.take_salt(&context.environment.resolve(openings))?;
-                }
-                is_first = false;
-                status
-            }
+        let round = match monitor.round(&*source) {
+            Ok(round) => Some(round),
             Err(error) if error.kind() == SessionErrorKind::Unavailable && !args.once => {
                 context.ui.warn(&error.to_string());
-                ExitStatus::Unavailable
+                None
             }
             Err(error) => return Err(of_round(error)),
         };
-        let delivered = deliver(context, &mut monitor, webhook.as_ref())?;
-        if args.once {
-            return Ok(status.combine(delivered));
+        let is_told = args.once || is_first;
+        if let Some(round) = &round {
+            tell(context, round, is_told);
+            if let Some(openings) = args.openings.as_deref().filter(|_| is_first) {
+                monitor.take_salt(&context.environment.resolve(openings))?;
+            }
+            is_first = false;
+        }
+        let is_delivered = deliver(context, &mut monitor, webhook.as_ref())?;
+        if let Some(round) = round {
+            if is_told {
+                close(context, &trust, &round, is_delivered);
+            }
+            if args.once {
+                return Ok(status_of(&round.alarms, is_delivered));
+            }
         }
         thread::sleep(Duration::from_secs(args.every));
     }
@@ -140,8 +145,8 @@ fn trust(context: &Context, file: Option<&Path>) -> Result<TrustRoot, CliError> 
     })
 }
 
-/// Prints what was raised, and where nothing was, that all is well.
-fn tell(context: &mut Context, trust: &TrustRoot, round: &Round, is_told: bool) {
+/// Prints what was raised.
+fn tell(context: &mut Context, round: &Round, is_told: bool) {
     // What stood before is told by every run that looks once, and by others when it begins.
     let stood = if is_told { 0 } else { round.stood };
     let new = round.alarms.len() - stood;
@@ -149,38 +154,47 @@ fn tell(context: &mut Context, trust: &TrustRoot, round: &Round, is_told: bool) 
         context.ui.document(format!("{}\n", alarm.line()).as_bytes());
     }
     context.ui.flush_out();
-    if is_told {
-        let (origin, judged) = (trust.origin(), counted(round.judged, "entry"));
-        let word = if round.alarms.is_empty() { "all is well" } else { "see the alarms" };
-        context.ui.note(&format!("{origin}: {judged} judged; {word}"));
-    }
     if round.covers_missing > 0 {
         let count = round.covers_missing;
         context.ui.note(&format!("{count} covers of decisions were not at hand, and not judged"));
     }
 }
 
-fn status_of(alarms: &[Alarm]) -> ExitStatus {
+/// Says that all is well, where nothing was raised and nothing waits.
+fn close(context: &mut Context, trust: &TrustRoot, round: &Round, is_delivered: bool) {
+    let (origin, judged) = (trust.origin(), counted(round.judged, "entry"));
+    let word = match (round.alarms.is_empty(), is_delivered) {
+        (true, true) => "all is well",
+        (true, false) => "nothing new",
+        (false, _) => "see the alarms",
+    };
+    context.ui.note(&format!("{origin}: {judged} judged; {word}"));
+}
+
+/// Whoever waits for an alarm at the webhook has not got it: that outweighs a notice.
+fn status_of(alarms: &[Alarm], is_delivered: bool) -> ExitStatus {
     match alarms.iter().map(|alarm| alarm.code().level()).max() {
-        None => ExitStatus::Yes,
-        Some(Level::Notice) => ExitStatus::No,
         Some(Level::Integrity) => ExitStatus::Integrity,
+        _ if !is_delivered => ExitStatus::Unavailable,
+        Some(Level::Notice) => ExitStatus::No,
+        None => ExitStatus::Yes,
     }
 }
 
+/// Hands over what waits; gives whether all of it was taken that went.
 fn deliver(
     context: &mut Context,
     monitor: &mut Monitor,
     webhook: Option<&Webhook>,
-) -> Result<ExitStatus, CliError> {
-    let Some(webhook) = webhook else { return Ok(ExitStatus::Yes) };
+) -> Result<bool, CliError> {
+    let Some(webhook) = webhook else { return Ok(true) };
     let delivered = monitor.deliver(webhook)?;
-    let Some(why) = delivered.failed else { return Ok(ExitStatus::Yes) };
+    let Some(why) = delivered.failed else { return Ok(true) };
     context.ui.warn(&format!(
         "{} alarms wait for the webhook, which did not take them: {why}",
         delivered.waiting
     ));
-    Ok(ExitStatus::Unavailable)
+    Ok(false)
 }
 
 fn of_round(error: SessionError) -> CliError {
