@@ -296,6 +296,7 @@ fn what_cannot_be_is_refused_before_it_looks() {
         let output = command.output().unwrap();
         (output.status.code().unwrap(), String::from_utf8(output.stderr).unwrap())
     };
+    let ledger = watched.stage.home.join("ledger").to_str().unwrap().to_owned();
     let (own, other) = (watched.folder(), work_tree.to_str().unwrap());
     let own = own.to_str().unwrap();
     for (arguments, said) in [
@@ -303,6 +304,8 @@ fn what_cannot_be_is_refused_before_it_looks() {
         (vec![&mirror, "--folder", own, "--once", "--webhook", "http://"], "expected https://"),
         (vec!["http://", "--folder", own, "--once"], "is no URL"),
         (vec![&mirror, "--folder", own, "--every", "0"], "--every"),
+        (vec![&ledger, "--folder", own, "--once"], "is the folder of a ledger, no mirror"),
+        (vec![&ledger, "--folder", own, "--once"], "countersign ledger mirror --to DIR"),
     ] {
         let (status, talk) = run(&arguments);
         assert_eq!(status, 2, "{arguments:?}: {talk}");

@@ -73,7 +73,7 @@ pub(crate) fn run(context: &mut Context, args: &Args) -> Result<ExitStatus, CliE
     let source: Box<dyn Source> = if is_url(&args.source) {
         Box::new(served(context, args)?)
     } else {
-        Box::new(MirrorFolder(context.environment.resolve(Path::new(&args.source))))
+        Box::new(mirror(context.environment.resolve(Path::new(&args.source)))?)
     };
     let wait = Duration::from_millis(WEBHOOK_WAIT_MILLISECONDS);
     let webhook = args.webhook.as_deref().map(|url| Webhook::new(url, wait));
@@ -111,6 +111,17 @@ pub(crate) fn run(context: &mut Context, args: &Args) -> Result<ExitStatus, CliE
         }
         thread::sleep(Duration::from_secs(args.every));
     }
+}
+
+/// What a folder shows. A ledger's own is no mirror: it shows nothing to others.
+fn mirror(folder: PathBuf) -> Result<MirrorFolder, CliError> {
+    if folder.join("sled").exists() && !folder.join("tile").exists() {
+        let message = format!("{} is the folder of a ledger, no mirror", folder.display());
+        return Err(CliError::usage(message)
+            .hint("name the folder of a mirror (countersign ledger mirror --to DIR makes one)")
+            .hint("or the URL of the ledger's server (countersign serve)"));
+    }
+    Ok(MirrorFolder(folder))
 }
 
 /// What a URL shows, to whoever has the token of the environment.
