@@ -197,6 +197,19 @@ impl Address {
     }
 }
 
+/// Where the server alone could say which ledger it answers for.
+fn unknown(error: SessionError, url: &str) -> CliError {
+    let is_away = error.is_away();
+    let error = CliError::from(error);
+    if !is_away {
+        return error;
+    }
+    error.hint(format!(
+        "without its answer it is not known which ledger is meant: name the file of its trust \
+         root (--trust FILE), or in the settings [ledger.\"ORIGIN\"] url = \"{url}\""
+    ))
+}
+
 impl Context {
     /// For commands that work on a ledger's own folder alone; `instead` is what to do where a
     /// server answers for it.
@@ -236,7 +249,7 @@ impl Context {
                 Ok((trust, _)) => trust.origin().clone(),
                 Err(ConfigError::NotPinned { .. }) => {
                     let server = remote.server(CLIENT_WAIT_MILLISECONDS)?;
-                    server.origin().map_err(SessionError::from)?
+                    server.origin().map_err(|error| unknown(error.into(), server.url()))?
                 }
                 Err(error) => return Err(error.into()),
             });

@@ -134,7 +134,11 @@ fn the_ways_are_told() {
     }
     // Where nothing was ever read there is nothing to judge by.
     fs::remove_dir_all(there.home()).unwrap();
-    there.run("ada", &["gate"]).refused(4, "cannot be reached");
+    let unknown = there.run("ada", &["gate"]);
+    unknown.refused(4, "cannot be reached");
+    for way in ["(--trust FILE)", &format!("[ledger.\"ORIGIN\"] url = \"{}\"", there.url)] {
+        assert!(words(&unknown.talk).contains(way), "{way}: {}", unknown.talk);
+    }
     let trust = outage.stage.home().join(".config/countersign/trust/localhost_shop.toml");
     let told = there.run("ada", &["gate", "--trust", trust.to_str().unwrap()]);
     told.refused(4, "cannot be reached");
@@ -204,6 +208,14 @@ fn a_bundle_answers_for_its_own_question_alone() {
     outage.stage.git(["reset", "-q", "--hard", &outage.third]);
     let other = with(&[&["-n"], &place[..]].concat());
     assert!(other.expect_status(1).starts_with("NO"), "{}", other.out);
+    // Known too late, without the server: what is missing is told, and named it passes.
+    outage.stage.git(["reset", "-q", "--hard", &outage.second]);
+    let asked = [&["gate", "-n", "--bundle", file], &place[..]].concat();
+    let unknown = there.run("ada", &asked);
+    unknown.refused(4, "cannot be reached");
+    assert!(words(&unknown.talk).contains("(--trust FILE)"), "{}", unknown.talk);
+    there_run(&asked).ok();
+    outage.stage.git(["reset", "-q", "--hard", &outage.third]);
     let mut bytes = fs::read(file).unwrap();
     let at = bytes.len() / 2;
     bytes[at] ^= 1;
