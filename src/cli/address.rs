@@ -13,7 +13,9 @@ use crate::base::digest::RootHash;
 use crate::base::limits::{CLIENT_BRIEF_WAIT_MILLISECONDS, CLIENT_WAIT_MILLISECONDS};
 use crate::base::name::{MemberId, RepositoryName, WitnessName};
 use crate::base::position::TreeSize;
-use crate::config::{Access, ConfigError, Token, WitnessAddress, file_name_of};
+use crate::config::{
+    Access, ConfigError, LedgerChoice, Resolved, Source, Token, WitnessAddress, file_name_of,
+};
 use crate::git::Repository;
 use crate::http::client::Credentials;
 use crate::key::KeyId;
@@ -220,9 +222,18 @@ impl Context {
         // A repository that cannot be read is told by who needs it.
         let identity = self.repository_if_any().ok().flatten().as_ref().map(identity);
         let choice = self.configuration()?.ledger(identity.as_ref());
-        let Some(url) = choice.ok().and_then(|choice| choice.value.url) else { return Ok(()) };
-        let message = format!("{what} works on the ledger's own folder, and {url} answers for it");
-        Err(CliError::usage(message).hint(instead))
+        let Ok(Resolved { value: LedgerChoice { url: Some(url), .. }, source }) = choice else {
+            return Ok(());
+        };
+        let what = format!("{what} works on the ledger's own folder");
+        Err(match source {
+            Source::Variable(name) => {
+                CliError::usage(format!("{what}, and {name} is {url}")).hint(instead).hint(format!(
+                    "where its folder is on this machine, name that (--ledger DIR), or unset {name}"
+                ))
+            }
+            _ => CliError::usage(format!("{what}, and {url} answers for it")).hint(instead),
+        })
     }
 
     /// Where the ledger is, and what it must be, by settings alone.

@@ -67,6 +67,7 @@ fn every_command_works_against_the_url() {
         let refusal = tour.run("ada", refused);
         refusal.refused(2, "works on the ledger's own folder");
         refusal.refused(2, instead);
+        refusal.refused(2, "unset COUNTERSIGN_LEDGER");
     }
     // Reading: the same words as from the folder.
     let at_url: Vec<Output> = READING.iter().map(|command| tour.run("cleo", command)).collect();
