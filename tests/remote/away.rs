@@ -227,6 +227,31 @@ fn a_bundle_answers_for_its_own_question_alone() {
     assert!(outage.says().last().unwrap().starts_with("succeeded shop"));
 }
 
+/// A bundle that is no yes: which age is allowed, and what to do about it.
+#[test]
+fn what_a_bundle_lacks_is_told() {
+    let (outage, serving) = Outage::new("away-lacks", Some("1s"));
+    let there = outage.there();
+    outage.stage.git(["checkout", "-q", "--detach", &outage.second]);
+    let file = |name: &str| outage.stage.root().join(name).display().to_string();
+    let (stale, unattested) = (file("stale.bundle"), file("unattested.bundle"));
+    there.run("ada", &["gate", "-o", &stale]).ok();
+    there.run("ada", &["gate", "-n", "-o", &unattested]).ok();
+    serving.kill();
+    std::thread::sleep(std::time::Duration::from_secs(1));
+    let next = "while the ledger is at hand countersign gate -o FILE.bundle";
+    for (file, lack) in [
+        (stale, "must be younger than 1 s (max_age of the trust root)"),
+        (unattested, "no decision was recorded with it"),
+    ] {
+        let refused = there.run("ada", &["gate", "-n", "--bundle", &file]);
+        let said = words(refused.expect_status(1));
+        for told in [lack, next, "in an emergency no ledger is needed"] {
+            assert!(said.contains(told), "{told}: {said}");
+        }
+    }
+}
+
 /// What is left out is what it is where the ledger is at hand, never what the bundle says: one for
 /// staging lets nothing run that would go to production.
 #[test]

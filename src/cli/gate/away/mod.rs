@@ -76,6 +76,9 @@ pub(crate) fn run(
         Some(Err(refused)) => {
             context.ui.answer(Word::No, &refused);
             tell_away(context, &away.why);
+            if asked.bundle.is_some() {
+                context.ui.paragraph(0, &away.way_out);
+            }
             Ok(ExitStatus::No)
         }
         None => Err(ways(context, &away, asked)),

@@ -1,6 +1,7 @@
 //! What passes while the ledger is away: a bundle, going back, an override that is signed.
 
 use std::collections::BTreeSet;
+use std::iter;
 use std::path::{Path, PathBuf};
 
 use super::{Asked, Away, kept_name};
@@ -12,7 +13,7 @@ use crate::cli::Context;
 use crate::cli::desk::{Desk, read_envelope, words_beside};
 use crate::cli::error::{CliError, ErrorKind};
 use crate::cli::gate::judge::{Judged, judge_with};
-use crate::cli::time::ago;
+use crate::cli::time::{ago, span};
 use crate::key::KeyId;
 use crate::ledger::leaf::{Leaf, no_leaf};
 use crate::policy::ReasonCode;
@@ -21,7 +22,7 @@ use crate::statement::envelope::Envelope;
 use crate::statement::words::Mode;
 use crate::statement::{Says, Statement};
 use crate::store::durable;
-use crate::verify::bundle::{Bundle, Checked, check};
+use crate::verify::bundle::{Bundle, Checked, Refused, check};
 use crate::verify::{Position, Question, VerifiedEntry, why_not_in_force};
 
 /// What passes, and by what.
@@ -77,9 +78,33 @@ pub(super) fn by_bundle(
         )));
     }
     if !checked.is_yes() {
-        return Ok(Err(format!("{named}: {}", checked.reasons().join(", "))));
+        return Ok(Err(format!("{named}: {}", why_no(context, away, &checked))));
     }
     Ok(Ok(Passing::of_bundle(context, &bundle, &checked)))
+}
+
+/// Why a bundle is no yes, and what to do about it.
+fn why_no(context: &Context, away: &Away, checked: &Checked) -> String {
+    let told = checked.refused().into_iter().map(|refused| match refused {
+        Refused::Unattested => "no decision was recorded with it; while the ledger is at hand \
+                                countersign gate -o FILE.bundle, without -n, writes one that has it"
+            .to_owned(),
+        Refused::Quorum => "too few witnesses cosigned what it rests on; countersign verify tells \
+                            who did"
+            .to_owned(),
+        Refused::Stale => {
+            let decided = checked.decided().map(|decided| ago(decided.time, context.now()));
+            let age = away.trust.max_age().map(span);
+            format!(
+                "it was decided {}, and must be younger than {} (max_age of the trust root); \
+                 while the ledger is at hand countersign gate -o FILE.bundle writes a newer one",
+                decided.unwrap_or_default(),
+                age.unwrap_or_default()
+            )
+        }
+    });
+    let codes = checked.reasons().join(", ");
+    iter::once(codes).chain(told).collect::<Vec<_>>().join("; ")
 }
 
 /// A bundle of the same question that this gate wrote when it allowed it, and that is not too old.
