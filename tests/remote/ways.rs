@@ -62,9 +62,16 @@ fn a_page_in_place_of_the_server_is_away() {
     let there = outage.there();
     serving.kill();
     let listener = TcpListener::bind(&outage.address).unwrap();
-    for answer in [
-        "HTTP/1.1 302 Found\r\nlocation: /sorry\r\ncontent-length: 0\r\n\r\n",
-        "HTTP/1.1 200 OK\r\ncontent-length: 3\r\n\r\nfoo",
+    let strange = "is not what a ledger's server answers";
+    for (answer, said) in [
+        ("HTTP/1.1 302 Found\r\nlocation: /sorry\r\ncontent-length: 0\r\n\r\n", strange),
+        ("HTTP/1.1 200 OK\r\ncontent-length: 3\r\n\r\nfoo", strange),
+        ("HTTP/1.1 401 Unauthorized\r\ncontent-length: 10\r\n\r\n<h1>No</h1>", strange),
+        ("HTTP/1.1 403 Forbidden\r\ncontent-length: 2\r\n\r\n{}", strange),
+        (
+            "HTTP/1.1 500 Internal Server Error\r\ncontent-length: 0\r\n\r\n",
+            "cannot be reached: what answers in its place says 500",
+        ),
     ] {
         let proxy = listener.try_clone().unwrap();
         let told = std::thread::scope(|scope| {
@@ -75,9 +82,10 @@ fn a_page_in_place_of_the_server_is_away() {
             drop(stream);
             told.join().unwrap()
         });
-        told.refused(4, "is not what a ledger's server answers");
+        told.refused(4, said);
         let talk = words(&told.talk);
-        assert!(talk.contains("no ledger is needed") && talk.contains("right URL"), "{talk}");
+        assert!(talk.contains("no ledger is needed"), "{talk}");
+        assert_eq!(talk.contains("right URL"), said == strange, "{talk}");
     }
 }
 

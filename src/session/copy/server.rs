@@ -325,18 +325,22 @@ impl Server {
     fn complaint(&self, answer: &Answer, what: &'static str) -> ServerError {
         let (url, status) = (self.url.clone(), answer.status);
         let said = complained(&answer.body);
-        let is_its_word = said.is_some() || matches!(status, 429 | 503);
-        let why = said.unwrap_or_else(|| format!("it answers {status}"));
+        // What is in no words of the server's own, somebody else may have said in its place.
+        let is_its_word = said.is_some();
+        let why = said.unwrap_or_else(|| format!("status {status}"));
         match status {
-            401 | 403 => {
+            401 | 403 if is_its_word => {
                 let who = if self.has_token { "this token" } else { "anybody without a token" };
                 ServerError::Denied { url, who, what }
             }
             400 | 409 | 413 | 415 => ServerError::Refused { url, why },
-            408 | 429 | 500..=599 if is_its_word => {
+            429 | 503 => ServerError::Busy { url, why, seconds: answer.retry_after_seconds },
+            408 | 500..=599 if is_its_word => {
                 ServerError::Busy { url, why, seconds: answer.retry_after_seconds }
             }
-            408 | 500..=599 => ServerError::Away { url, why },
+            408 | 500..=599 => {
+                ServerError::Away { url, why: format!("what answers in its place says {status}") }
+            }
             _ => ServerError::Strange { url, why },
         }
     }
