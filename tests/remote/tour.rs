@@ -210,7 +210,11 @@ impl<'a> Tour<'a> {
             self.run("ada", &[arguments, &["-y"]].concat()).refused(2, "2 admins must sign this");
             let file = self.path(name);
             self.run("ada", &[arguments, &["-y", "-o", &file]].concat()).ok();
-            self.run("cleo", &["submit", &file]).expect_status(2);
+            let early = self.run("cleo", &["submit", &file]);
+            early.refused(2, "1 of 2 admins have signed (THRESHOLD)");
+            let talk = early.talk.split_whitespace().collect::<Vec<_>>().join(" ");
+            let next = format!("countersign sign {file}, then submit it again");
+            assert!(talk.contains(&next), "{talk}");
             self.run("ben", &["sign", &file, "-y"]).ok();
             let taken = self.signs("cleo", &["submit", &file]);
             assert!(taken.out.starts_with("TAKEN UP"), "{}", taken.out);

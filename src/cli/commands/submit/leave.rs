@@ -151,7 +151,7 @@ impl Place<'_> {
             }
             Said::Refused { code, why } => {
                 let mut error = CliError::usage(format!("{}: {why}", left.file));
-                error = error.hint("nothing of it was taken up; sign it anew once mended");
+                error = error.hint(super::after_refusal(&code, &left.file));
                 let status = error.print(&mut self.context.ui);
                 (left.state, left.refused) = ("refused", Some(code));
                 Ok((left, status))

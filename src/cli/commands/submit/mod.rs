@@ -136,7 +136,7 @@ pub(crate) fn run(context: &mut Context, args: &Args) -> Result<ExitStatus, CliE
                 let mut error = CliError::from(&refusal);
                 error.message = format!("{file}: {}", error.message);
                 if error.hints.is_empty() {
-                    error = error.hint("nothing of it was taken up; sign it anew once mended");
+                    error = error.hint(after_refusal(&refusal.code, &file));
                 }
                 status = status.combine(error.print(&mut context.ui));
                 let refused = Some(refusal.code);
@@ -146,6 +146,20 @@ pub(crate) fn run(context: &mut Context, args: &Args) -> Result<ExitStatus, CliE
     }
     context.ui.json(&rows);
     Ok(status)
+}
+
+/// What to do about a file that a ledger elsewhere refused: no hint comes with its word.
+fn after_refusal(code: &str, file: &str) -> String {
+    match code {
+        "THRESHOLD" | "OWN_SIGNATURE" => {
+            format!("another admin signs it: countersign sign {file}, then submit it again")
+        }
+        "KEY_REVOKED" => {
+            "sign it anew with a key in force: an admin enrolls one with `countersign key enroll`"
+                .to_owned()
+        }
+        _ => "nothing of it was taken up; sign it anew once mended".to_owned(),
+    }
 }
 
 /// Keeps the changes that were signed elsewhere, where they are here to be read.
