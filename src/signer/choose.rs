@@ -10,6 +10,9 @@ use super::sources::{
 };
 use crate::key::{KeyError, KeyId, Signer};
 
+/// Why a key does not sign that is on no roster entry, or no more.
+pub const NOT_ENROLLED: &str = "not enrolled";
+
 /// Why no key was chosen, or not opened.
 #[derive(Debug, thiserror::Error)]
 pub enum ChooseError {
@@ -123,12 +126,13 @@ pub fn list(sources: &KeySources, enrolled: Option<&BTreeSet<KeyId>>) -> Vec<Lis
             (_, Usability::Unusable { reason, .. } | Usability::Unreachable { reason, .. }) => {
                 (false, reason.clone())
             }
-            _ if id.as_ref().is_some_and(outside) => (false, "not enrolled".to_owned()),
+            _ if id.as_ref().is_some_and(outside) => (false, NOT_ENROLLED.to_owned()),
             (Ok(_), _) if id == chosen_id => (false, "chosen at another place".to_owned()),
             (Ok(_), _) => (false, "another key is chosen".to_owned()),
             (Err(ChooseError::Ambiguous { .. }), _) => {
                 (false, "one of several: name it with --key".to_owned())
             }
+            (Err(ChooseError::NotEnrolled { .. }), _) => (false, "another key is named".to_owned()),
             (Err(error), _) => (false, error.to_string()),
         };
         Listed { candidate: candidate.clone(), chosen, reason }

@@ -10,7 +10,7 @@ pub mod forwarded;
 pub mod sources;
 
 pub use agent::{Agent, AgentKey, AgentSigner};
-pub use choose::{ChooseError, Listed, choose, choose_at, list};
+pub use choose::{ChooseError, Listed, NOT_ENROLLED, choose, choose_at, list};
 pub use file::{KeyFile, KeyFileError, Passphrase, generate};
 pub use forwarded::Whereabouts;
 pub use sources::{Candidate, KeySources, Place, Usability};

@@ -25,6 +25,40 @@ fn a_key_has_one_owner_and_is_revoked_with_what_it_touches() {
     stage.run(["key", "revoke", &key]).refused(2, "--retired|--leaked-since");
 }
 
+/// Whoever had one key, and it was revoked, is told so, and what comes next works.
+#[test]
+fn whose_only_key_was_revoked_is_told_so() {
+    for (cause, word) in [(&["--retired"][..], "retired"), (&["--leaked-since", "1"], "leaked")] {
+        let stage = Stage::with_branch(&format!("revoked-{word}"));
+        let ben = stage.as_user("ben");
+        let change = stage.change_of("main..retry");
+        let revoke = [&["key", "revoke", "Ben"][..], cause, &["-y"]].concat();
+        stage.run(revoke).ok();
+        let key = fingerprint(&stage, "ben");
+        let entry = stage.run(["ledger", "checkpoint", "--json"]).json()["size"].as_u64().unwrap();
+        let why = format!("revoked at entry {}: {word}", entry - 1);
+        let approve = ["approve", "retry", "--expect", change.as_str(), "-y"];
+        for told in [ben.run(approve), ben.run(["queue"])] {
+            told.refused(2, "none of your keys may sign");
+            let talk = told.talk.split_whitespace().collect::<Vec<_>>().join(" ");
+            assert!(talk.contains(&format!("{key} was {why}")), "{talk}");
+            assert!(talk.contains("countersign key generate"), "{talk}");
+        }
+        let listed = ben.run(["key", "list"]);
+        let words = listed.ok().split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(words.contains(&why), "{words}");
+        assert!(!listed.out.contains("not enrolled"), "{}", listed.out);
+        // A key that never was on the roster is told as before.
+        stage.as_user("dan").run(["queue"]).refused(2, "is not enrolled");
+        let file = stage.root().join("another");
+        ben.run(["key", "generate", file.to_str().unwrap(), "--no-passphrase"]).ok();
+        let public = file.with_extension("pub");
+        stage.run(["key", "enroll", "ben@shop.example", public.to_str().unwrap(), "-y"]).ok();
+        let mut again = ben.command(["queue", "--key", file.to_str().unwrap()]);
+        Output::of(&mut again).ok();
+    }
+}
+
 /// At night nobody looks fingerprints up: what `roster show` prints is enough, or whose key it is.
 #[test]
 fn a_key_is_found_by_its_beginning_and_by_whose_it_is() {

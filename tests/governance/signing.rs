@@ -74,7 +74,7 @@ fn a_written_statement_is_submitted_once() {
     stage
         .as_user("ben")
         .run(["roster", "add", "E", "--email", "e@x.example", "-y"])
-        .refused(2, "not enrolled");
+        .refused(2, "none of your keys may sign");
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! Keys: where a ledger's own lie, which ones may sign here, and whose each is.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use super::Desk;
@@ -9,9 +9,9 @@ use crate::cli::Context;
 use crate::cli::error::CliError;
 use crate::config::{Configuration, KeyChoice, file_name_of};
 use crate::key::{KeyId, Signer};
-use crate::roster::{KeyRecord, Member};
+use crate::roster::{Member, Revoked};
 use crate::session::{self, LedgerKeyFile};
-use crate::signer::{KeySources, Place, Whereabouts, choose_at};
+use crate::signer::{ChooseError, KeySources, Place, Whereabouts, choose_at};
 
 /// Where the ledger's own key and the gate's key lie: `keys/` in the user's configuration folder.
 pub(crate) fn key_folder(configuration: &Configuration) -> Result<PathBuf, CliError> {
@@ -36,6 +36,46 @@ pub(crate) fn gate_key_file(
     origin: &Origin,
 ) -> Result<PathBuf, CliError> {
     Ok(key_folder(configuration)?.join(format!("{}.gate", file_name_of(origin))))
+}
+
+/// The keys that may sign the next entry, and those that may no more.
+#[derive(Debug, Default)]
+pub(crate) struct Enrolled {
+    /// Those that may.
+    pub(crate) keys: BTreeSet<KeyId>,
+    revoked: BTreeMap<KeyId, Revoked>,
+}
+
+impl From<BTreeSet<KeyId>> for Enrolled {
+    fn from(keys: BTreeSet<KeyId>) -> Self {
+        Self { keys, revoked: BTreeMap::new() }
+    }
+}
+
+impl Enrolled {
+    /// What became of a key that was revoked, in words.
+    pub(crate) fn revoked(&self, key: &KeyId) -> Option<String> {
+        let revoked = self.revoked.get(key)?;
+        Some(format!("revoked at entry {}: {}", revoked.entry, revoked.cause))
+    }
+
+    /// Why no key signs. One that was revoked is not enrolled a second time: another has to be.
+    fn why(&self, error: ChooseError) -> CliError {
+        let ids = match &error {
+            ChooseError::NoneEnrolled { ids } => ids.as_slice(),
+            ChooseError::NotEnrolled { id } => std::slice::from_ref(id),
+            _ => &[],
+        };
+        let told: Vec<_> =
+            ids.iter().filter_map(|id| Some(format!("{id} was {}", self.revoked(id)?))).collect();
+        if told.is_empty() {
+            return error.into();
+        }
+        CliError::usage(format!("none of your keys may sign: {}", told.join(", "))).hint(
+            "make another, countersign key generate; an admin enrolls it: countersign key enroll \
+             MEMBER FILE.pub",
+        )
+    }
 }
 
 impl Context {
@@ -65,12 +105,17 @@ impl Context {
     /// Where none can sign, several could, or the named one is not enrolled.
     pub(crate) fn signer(
         &mut self,
-        enrolled: Option<&BTreeSet<KeyId>>,
+        enrolled: Option<&Enrolled>,
     ) -> Result<Box<dyn Signer>, CliError> {
         let sources = self.key_sources()?;
         let ui = &mut self.ui;
         let mut prompt = |question: &str| ui.prompt_secret(question);
-        let (signer, place) = choose_at(&sources, enrolled, &mut prompt)?;
+        let keys = enrolled.map(|enrolled| &enrolled.keys);
+        let chosen = choose_at(&sources, keys, &mut prompt);
+        let (signer, place) = chosen.map_err(|error| match enrolled {
+            Some(enrolled) => enrolled.why(error),
+            None => error.into(),
+        })?;
         // A security key asks for a touch wherever its agent is.
         if place == Place::Agent && !signer.public_key().is_security_key() {
             self.warn_of_forwarding(&sources);
@@ -93,15 +138,20 @@ impl Context {
 }
 
 impl Desk {
-    /// Every key that may sign the next entry.
-    pub(crate) fn enrolled(&self) -> BTreeSet<KeyId> {
+    /// Every key that may sign the next entry, and what became of those that may no more.
+    pub(crate) fn enrolled(&self) -> Enrolled {
         let view = self.session.view();
         let size = view.size();
-        let signs = |record: &KeyRecord| {
-            record.revoked(size).is_none()
-                && record.owner(size).is_some_and(|id| view.roster().member(id, size).is_some())
-        };
-        view.roster().keys().filter(|(_, record)| signs(record)).map(|(id, _)| *id).collect()
+        let mut found = Enrolled::default();
+        for (id, record) in view.roster().keys() {
+            if let Some(revoked) = record.revoked(size) {
+                found.revoked.insert(*id, revoked);
+            } else if record.owner(size).is_some_and(|id| view.roster().member(id, size).is_some())
+            {
+                found.keys.insert(*id);
+            }
+        }
+        found
     }
 
     /// Whose key it is.

@@ -9,15 +9,12 @@ mod request;
 mod subject;
 mod summary;
 
-use std::collections::BTreeSet;
-
 use super::Context;
 use super::desk::Desk;
 use super::error::{CliError, ErrorKind};
 use crate::base::name::MemberId;
 use crate::evidence::{AttestedError, GatherError};
 use crate::git::GitError;
-use crate::key::KeyId;
 use crate::roster::Member;
 use crate::signer;
 
@@ -34,9 +31,9 @@ pub(crate) use summary::{assistance_source, print_summary, tools};
 /// # Errors
 /// Where no key would, or it is on nobody's roster entry.
 pub(crate) fn me(context: &mut Context, desk: &Desk) -> Result<Member, CliError> {
-    let enrolled: BTreeSet<KeyId> = desk.enrolled();
+    let enrolled = desk.enrolled();
     let sources = context.key_sources()?;
-    let listed = signer::list(&sources, Some(&enrolled));
+    let listed = signer::list(&sources, Some(&enrolled.keys));
     let chosen = listed.iter().find(|row| row.chosen).and_then(|row| row.candidate.key_id());
     let key = match chosen {
         Some(key) => key,

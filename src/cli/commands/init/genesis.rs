@@ -159,7 +159,7 @@ pub(crate) fn sign_it(
         return Err(CliError::usage("every admin has signed this already")
             .hint(format!("where it was written: countersign submit {}", file.display())));
     }
-    let signer = context.signer(Some(&keys.keys().copied().collect()))?;
+    let signer = context.signer(Some(&keys.keys().copied().collect::<BTreeSet<_>>().into()))?;
     if let Some(owner) = keys.get(&signer.public_key().fingerprint()) {
         if before.contains(owner) {
             return Err(CliError::usage(format!("{owner} has signed this already"))

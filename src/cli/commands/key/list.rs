@@ -13,7 +13,7 @@ use crate::cli::said::short_key;
 use crate::cli::time::date;
 use crate::cli::ui::{Cell, Role, Table};
 use crate::key::KeyId;
-use crate::signer::{Listed, Whereabouts, list};
+use crate::signer::{Listed, NOT_ENROLLED, Whereabouts, list};
 
 /// List the keys that are here: which one would sign, and why
 #[derive(Debug, clap::Args)]
@@ -38,7 +38,7 @@ pub(super) fn run(context: &mut Context, _: &Args) -> Result<ExitStatus, CliErro
     let desk = if context.has_ledger()? { Some(context.desk("key list")?) } else { None };
     let enrolled = desk.as_ref().map(Desk::enrolled);
     let sources = context.key_sources()?;
-    let found = list(&sources, enrolled.as_ref());
+    let found = list(&sources, enrolled.as_ref().map(|enrolled| &enrolled.keys));
     let mut rows: Vec<Row> = found.into_iter().map(|listed| row(desk.as_ref(), listed)).collect();
     let whereabouts = sources.agent_whereabouts().unwrap_or_default();
     let named = context.configuration()?.key()?.map(|key| key.source.to_string());
@@ -51,6 +51,9 @@ pub(super) fn run(context: &mut Context, _: &Args) -> Result<ExitStatus, CliErro
         if let Some(source) = named.as_ref().filter(|_| row.reason == "named") {
             row.reason = format!("named by {source}");
         }
+        let key = row.key.filter(|_| row.reason == NOT_ENROLLED);
+        let revoked = key.and_then(|key| enrolled.as_ref()?.revoked(&key));
+        row.reason = revoked.unwrap_or_else(|| std::mem::take(&mut row.reason));
     }
     if let Some(desk) = &desk {
         rows.extend(elsewhere(desk, &rows)?);
