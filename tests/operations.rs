@@ -124,7 +124,7 @@ fn units() -> Vec<(String, String)> {
         })
         .collect();
     units.sort();
-    assert!(units.len() >= 4, "{units:?}");
+    assert!(units.len() >= 6, "{units:?}");
     units
 }
 
@@ -150,6 +150,47 @@ fn the_units_are_what_systemd_takes() {
             verified.talk.lines().filter(|line| line.contains("countersign")).collect();
         assert!(ours.is_empty(), "{name}: {ours:?}");
     }
+}
+
+/// The clone that the page makes is brought up by the unit: also where a branch was forced, and
+/// where one was deleted that stood in the way of another's name.
+#[test]
+fn the_clone_of_the_page_is_brought_up_by_the_unit() {
+    let stage = Stage::with_branch("clone-fetched");
+    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("spec/operations.md");
+    let page = fs::read_to_string(page).unwrap();
+    let clone = stage.root().join("shop.git");
+    let run = |line: &str| {
+        let line = line.replace("%i", "shop");
+        let line = line.replace("/var/lib/countersign/shop.git", clone.to_str().unwrap());
+        let line = line.replace(" URL ", &format!(" {} ", stage.repository().display()));
+        Output::of(stage.program("sh").arg("-c").arg(line)).ok();
+    };
+    let served = |name: &str| {
+        let clone = clone.to_str().unwrap();
+        stage.git(["--git-dir", clone, "rev-parse", "--verify", name]).trim().to_owned()
+    };
+    let making: Vec<_> = page.lines().filter(|line| line.starts_with("    git ")).collect();
+    assert_eq!(making.len(), 3, "{making:?}");
+    making.into_iter().for_each(run);
+    let (_, unit) = units().into_iter().find(|(name, _)| name.ends_with("fetch@.service")).unwrap();
+    let fetch = unit.lines().find_map(|line| line.strip_prefix("ExecStart=")).unwrap();
+    let old = served("retry");
+    let pushed = stage.as_user("cleo").commit("more.rs", "a\n", "More");
+    run(fetch);
+    assert_eq!(served(&pushed), pushed);
+    stage.git(["checkout", "-q", "-B", "retry", "main"]);
+    let forced = stage.as_user("cleo").commit("less.rs", "b\n", "Less");
+    run(fetch);
+    assert_eq!(served("retry"), forced);
+    stage.git(["checkout", "-q", "-b", "aside"]);
+    stage.git(["branch", "-q", "-D", "retry"]);
+    stage.git(["branch", "-q", "-m", "aside", "retry/again"]);
+    run(fetch);
+    assert_eq!(served("retry/again"), forced);
+    // What was there stays, whatever the branches are, also once git tidies up.
+    stage.git(["--git-dir", clone.to_str().unwrap(), "gc", "-q"]);
+    assert_eq!(served(&format!("{old}^{{commit}}")), old);
 }
 
 /// Every command that a unit or image starts is one, with flags that it has.

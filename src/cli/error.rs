@@ -46,6 +46,8 @@ pub struct CliError {
     pub notes: Vec<String>,
     /// Whether what was handed in may have been taken up, or not.
     pub is_unanswered: bool,
+    /// Whether a commit is not in the repository, which may be behind.
+    pub is_commit_missing: bool,
 }
 
 impl CliError {
@@ -61,6 +63,7 @@ impl CliError {
             fork: None,
             notes: Vec::new(),
             is_unanswered: false,
+            is_commit_missing: false,
         };
         hint.into_iter().fold(this, Self::hint)
     }

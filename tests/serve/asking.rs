@@ -110,6 +110,25 @@ fn commands_and_server_say_the_same() {
     assert_eq!(running.end().0, Some(0));
 }
 
+/// What was pushed since the clone was fetched is told as that, and is there once it is fetched.
+#[test]
+fn a_commit_that_the_clone_does_not_have_is_told_with_the_cause() {
+    let stage = stage("serve-behind");
+    let head = stage.as_user("cleo").commit("later.rs", "fee = 2\n", "Take two");
+    let running = Running::start(&stage);
+    for named in [head.as_str(), "nothing"] {
+        let answer = running.get(&format!("/v1/verdict?revision={named}"));
+        let said = String::from_utf8_lossy(&answer.body).into_owned();
+        assert_eq!((answer.status, error(&answer).as_str()), (422, "USAGE"), "{said}");
+        assert!(said.contains("may be behind"), "{said}");
+        assert!(said.contains("git fetch"), "{said}");
+    }
+    stage.git(["--git-dir", "../served.git", "fetch", "-q", "origin", &head]);
+    let answer = running.json(&format!("/v1/verdict?revision={head}"));
+    assert_eq!(answer["revision"], head, "{answer}");
+    assert_eq!(running.end().0, Some(0));
+}
+
 /// A sign-off that comes while the server judges counts: the decision rests on the ledger as it is
 /// when it is appended.
 #[test]

@@ -91,7 +91,9 @@ impl From<GitError> for CliError {
             git::ErrorKind::Integrity => ErrorKind::Integrity,
             git::ErrorKind::Unavailable => ErrorKind::Unavailable,
         };
-        let this = Self::from_error(kind, &error);
+        let mut this = Self::from_error(kind, &error);
+        this.is_commit_missing =
+            matches!(&error, GitError::UnknownCommit { .. } | GitError::UnknownRevision { .. });
         match error.hint() {
             hint if hint.is_empty() => this,
             hint => this.hint(hint),

@@ -93,11 +93,19 @@ impl Query {
     }
 }
 
+/// What is to be known of a commit that a server's clone does not have.
+const BEHIND: &str = "the server judges in its own clone, which may be behind: whoever runs it \
+                      brings it up with git fetch there, and operations.md section 2 has a unit \
+                      for that";
+
 /// What a command would say on standard error.
 pub(super) fn problem(error: CliError) -> Problem {
     let mut why = error.message;
     for cause in error.causes {
         why = format!("{why}: {cause}");
+    }
+    if error.is_commit_missing {
+        why = format!("{why}; {BEHIND}");
     }
     match error.kind {
         ErrorKind::Usage => Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "USAGE", why),
