@@ -2,6 +2,7 @@
 
 use crate::base::position::{EntryIndex, TreeSize};
 use crate::note::key::VerifierKey;
+use crate::note::{NoteSignature, SignedNote};
 
 /// The keys of one ledger: the first, and those that entries brought. An entry that brings a key is
 /// the last that the one before signs.
@@ -27,6 +28,32 @@ impl LedgerKeys {
             self.later.push((entry, key));
             self.later.sort_by_key(|(entry, _)| *entry);
         }
+    }
+
+    /// Takes up the keys that are known elsewhere to have followed the same first one.
+    pub fn follow(&mut self, other: &Self) {
+        if other.first == self.first {
+            for (entry, key) in &other.later {
+                self.add(*entry, key.clone());
+            }
+        }
+    }
+
+    /// Whether an entry brought one of them.
+    #[must_use]
+    pub fn has_one_of(&self, entry: EntryIndex) -> bool {
+        self.later.iter().any(|(known, _)| *known == entry)
+    }
+
+    /// Whether a note is signed in the ledger's name, and by none of these keys: by one that came
+    /// after them, as far as can be told, or by a stranger.
+    #[must_use]
+    pub fn is_of_another(&self, note: &SignedNote) -> bool {
+        let is_known =
+            |id: u32| self.first.id() == id || self.later.iter().any(|(_, key)| key.id() == id);
+        let lines = note.signatures().iter().filter(|line| line.name() == self.origin());
+        let ids: Vec<_> = lines.map(NoteSignature::id).collect();
+        !ids.is_empty() && !ids.into_iter().any(is_known)
     }
 
     /// The ledger's origin: the name of its keys.

@@ -198,6 +198,11 @@ impl<'a> Known<'a> {
         &self.keys
     }
 
+    /// Takes up the keys that a copy of the ledger, verified whole, has for it.
+    pub fn follow_keys(&mut self, keys: &LedgerKeys) {
+        self.keys.follow(keys);
+    }
+
     /// Adds a tree that somebody vouches for, such as what this user has seen of the ledger.
     ///
     /// # Errors

@@ -19,6 +19,7 @@ mod credentials;
 mod ends;
 mod glass;
 mod long;
+mod receipts;
 mod rotated;
 #[allow(dead_code, reason = "what the tests of the server need besides")]
 #[path = "../serve/running.rs"]

@@ -6,13 +6,13 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 
 use super::parcel::Parcel;
+use super::receipts::Receipts;
 use crate::base::digest::StatementId;
 use crate::base::limits::ANSWER_BYTES_MAX;
 use crate::base::position::EntryIndex;
 use crate::base::time::Timestamp;
 use crate::change::ChangePath;
 use crate::cli::Context;
-use crate::cli::commands::verify::prove_entry;
 use crate::cli::desk::{read_envelope, words_beside};
 use crate::cli::error::{CliError, ErrorKind};
 use crate::cli::exit::ExitStatus;
@@ -37,7 +37,9 @@ pub(super) fn leave(
     context: &mut Context,
     files: &[PathBuf],
     remote: &str,
+    rotated: &[PathBuf],
 ) -> Result<ExitStatus, CliError> {
+    let receipts = Receipts::new(rotated);
     let repository = context.repository()?;
     let mut parcels = Vec::new();
     for path in files {
@@ -56,7 +58,8 @@ pub(super) fn leave(
     let known = references.list(&patterns.collect::<Vec<_>>())?;
     let (mut status, mut rows, mut changes) = (ExitStatus::Yes, Vec::new(), Vec::new());
     for (path, name, commit) in &parcels {
-        let place = Place { context, repository: &repository, references, path };
+        let place =
+            Place { context, repository: &repository, references, receipts: &receipts, path };
         if let Some(answer) = known.iter().rev().find(|one| is_answer(one, name)) {
             let (row, answered) = place.answered(name, answer)?;
             status = status.combine(answered);
@@ -105,6 +108,7 @@ struct Place<'a> {
     context: &'a mut Context,
     repository: &'a Repository,
     references: References<'a>,
+    receipts: &'a Receipts<'a>,
     path: &'a Path,
 }
 
@@ -140,7 +144,7 @@ impl Place<'_> {
         };
         match said {
             Said::Receipt(proof) => {
-                let (index, statement) = prove_entry(self.context, self.path, &proof)?;
+                let (index, statement) = self.receipts.prove(self.context, self.path, &proof)?;
                 if statement != name.statement {
                     return Err(wrong("its receipt is of another statement".to_owned()));
                 }

@@ -2,6 +2,7 @@
 
 mod leave;
 mod parcel;
+mod receipts;
 mod spooled;
 mod take_up;
 
@@ -42,6 +43,9 @@ pub(crate) struct Args {
     /// Leave the files in the inbox of this remote; without a file, take up what was left
     #[arg(long, value_name = "REMOTE")]
     inbox: Option<String>,
+    /// Where the ledger's key was replaced, the proof of that: what rotate-key wrote
+    #[arg(long, value_name = "FILE", requires_all = ["inbox", "files"])]
+    rotated: Vec<PathBuf>,
     /// Hand in what was signed while the ledger was away
     #[arg(long, conflicts_with_all = ["files", "inbox"])]
     spooled: bool,
@@ -92,7 +96,7 @@ pub(crate) fn run(context: &mut Context, args: &Args) -> Result<ExitStatus, CliE
     if let Some(remote) = &args.inbox {
         return match args.files.as_slice() {
             [] => take_up::take_up(context, remote),
-            files => leave::leave(context, files, remote),
+            files => leave::leave(context, files, remote, &args.rotated),
         };
     }
     // All are read before any is handed in: a misspelt name changes nothing.

@@ -22,6 +22,7 @@ use crate::cli::error::CliError;
 use crate::cli::exit::ExitStatus;
 use crate::config::ConfigError;
 use crate::git::Repository;
+use crate::ledger::keys::LedgerKeys;
 use crate::ledger::receipt::ReceiptError;
 use crate::session::{SessionError, newest_seen, seen_checkpoint};
 use crate::verify::proof::{CheckedProof, Known, ProofFile, ProofRefusal, Proved};
@@ -112,15 +113,26 @@ fn proofs(
     Ok(status)
 }
 
-/// Checks the proof of an entry by the pinned trust root of its ledger; gives the entry and which
-/// statement it is. `path` is the file that people know it by.
+/// What is known of keys that followed the one that a trust root names.
+pub(in crate::cli::commands) struct Rotations<'a> {
+    /// The proofs of entries that brought one.
+    pub(in crate::cli::commands) files: &'a [PathBuf],
+    /// The keys by what this user has of the ledger.
+    pub(in crate::cli::commands) here: &'a dyn Fn(&TrustRoot) -> Option<&'a LedgerKeys>,
+}
+
+/// Checks the proof of an entry by the pinned trust root of its ledger, and what is known to have
+/// followed its key; gives the entry and which statement it is. `path` is the file that people know
+/// it by.
 ///
 /// # Errors
-/// Where it is no such proof, no trust root is pinned, or it does not verify.
+/// Where it is no such proof, no trust root is pinned, or it does not verify; where another key
+/// signed it that calls itself the ledger's, it cannot be told.
 pub(in crate::cli::commands) fn prove_entry(
     context: &Context,
     path: &Path,
     bytes: &[u8],
+    rotations: &Rotations<'_>,
 ) -> Result<(EntryIndex, StatementId), CliError> {
     let wrong = |what: &str| {
         CliError::integrity(format!("the receipt of {} {what}", path.display()))
@@ -128,7 +140,25 @@ pub(in crate::cli::commands) fn prove_entry(
     };
     let file = ProofFile::parse(bytes).map_err(|error| wrong("proves nothing").because(&error))?;
     let trust = trust_root(context, path, &file)?;
-    let checked = known(context, &trust)?.check(file);
+    let mut known = known(context, &trust)?;
+    if let Some(keys) = (rotations.here)(&trust) {
+        known.follow_keys(keys);
+    }
+    for rotated in rotations.files {
+        follow(context, &mut known, rotated)?;
+    }
+    if known.keys().is_of_another(file.note()) {
+        let message = format!(
+            "the receipt of {} is signed by a key of {} that is not known here: the ledger's key \
+             may have been replaced",
+            path.display(),
+            trust.origin()
+        );
+        return Err(CliError::unavailable(message)
+            .hint("read the ledger once, then ask again: countersign status")
+            .hint("or add --rotated FILE, the proof of that entry, from who runs the ledger"));
+    }
+    let checked = known.check(file);
     let checked = checked.map_err(|error| wrong("does not verify").because(&error))?;
     if !checked.witnessed.is_met {
         return Err(wrong("is of a tree that too few witnesses saw"));
@@ -136,6 +166,24 @@ pub(in crate::cli::commands) fn prove_entry(
     match checked.proved {
         Proved::Entry { entry, id, .. } => Ok((entry.receipt.index, id)),
         Proved::Growth { .. } | Proved::Checkpoint => Err(wrong("is of no entry")),
+    }
+}
+
+/// Takes up the key that the proof of a rotation shows.
+fn follow(context: &Context, known: &mut Known<'_>, path: &Path) -> Result<(), CliError> {
+    let wrong = |what: &str| {
+        CliError::usage(format!("{} {what}", path.display()))
+            .hint("name what ledger rotate-key wrote: rotated-N.tlog-proof")
+    };
+    let file = read(context, path)?;
+    let checked = known.check(file);
+    let checked = checked.map_err(|error| wrong("does not verify").because(&error))?;
+    if !checked.witnessed.is_met {
+        return Err(wrong("is of a tree that too few witnesses saw"));
+    }
+    match checked.proved {
+        Proved::Entry { entry, .. } if known.keys().has_one_of(entry.receipt.index) => Ok(()),
+        _ => Err(wrong("brings no key of the ledger")),
     }
 }
 
