@@ -26,4 +26,5 @@ pub use covers::used_up_since;
 pub use forms::{ApprovedForms, SignedForm};
 pub use gather::{GatherError, Gathered, gather, gather_as_of, gather_range};
 pub use merges::settle_merges;
+pub use place::is_ancestor;
 pub use rejected::{Likeness, RejectedForm, rejected_forms};

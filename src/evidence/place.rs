@@ -97,7 +97,10 @@ fn is_behind_first_parent(repository: &Repository, revision: &Revision, head: &R
 ///
 /// What the commit has and the revision's first parent has not contains the revision exactly if
 /// it is an ancestor: it is in no history of its own parent's. No clock can leave it out.
-pub(super) fn is_ancestor(
+///
+/// # Errors
+/// [`GitError`] where one of the two, or what lies between, is not there or damaged.
+pub fn is_ancestor(
     repository: &Repository,
     revision: &Revision,
     of: &Revision,

@@ -14,6 +14,7 @@ use crate::cli::desk::{Desk, read_envelope, words_beside};
 use crate::cli::error::{CliError, ErrorKind};
 use crate::cli::gate::judge::{Judged, judge_with};
 use crate::cli::time::{ago, span};
+use crate::evidence::is_ancestor;
 use crate::key::KeyId;
 use crate::ledger::leaf::{Leaf, no_leaf};
 use crate::policy::ReasonCode;
@@ -137,6 +138,9 @@ fn is_rejected_since(context: &Context, away: &Away, asked: &Asked<'_>) -> bool 
 /// Going back to what was live before, judged by what was verified last.
 pub(super) fn by_rollback(context: &Context, away: &Away, asked: &Asked<'_>) -> Option<Passing> {
     let desk = away.left.as_ref()?;
+    if is_ahead(context, away, desk, asked) {
+        return None;
+    }
     let judged = judge_with(desk, &asked.inquiry, context.now(), Vec::new()).ok()?;
     let is_behind = match judged.gathered.position {
         Position::Behind => true,
@@ -157,6 +161,20 @@ pub(super) fn by_rollback(context: &Context, away: &Away, asked: &Asked<'_>) -> 
         overrides: Spooled::default(),
         gate: None,
     })
+}
+
+/// Whether it is neither what is settled nor behind it, as far as that is known without judging:
+/// of many releases that were rolled back from each would be judged over a long chain.
+fn is_ahead(context: &Context, away: &Away, desk: &Desk, asked: &Asked<'_>) -> bool {
+    let (Some(question), Some(repository)) = (away.question(context, asked), &desk.repository)
+    else {
+        return false;
+    };
+    let points = desk.session.view().starts(&question.service, &question.environment);
+    let Some(settled) = points.newest().and_then(|newest| newest.revision.as_ref()) else {
+        return false;
+    };
+    is_ancestor(repository, &question.revision, settled).is_ok_and(|is_behind| !is_behind)
 }
 
 /// Overrides that are not in the ledger yet, judged by roster and policy as they were read last.
