@@ -88,3 +88,41 @@ fn what_a_baseline_accepted_is_not_told_as_signed_off() {
         assert!(!page.contains("is signed off"), "{page}");
     }
 }
+
+/// What was allowed and then overtaken is signed off: the heading is that of the row, whatever is
+/// owed beside it.
+#[test]
+fn what_was_overtaken_has_one_word_on_the_page() {
+    let stage = begin("pages-overtaken");
+    stage.run(["baseline", "HEAD", "--env", "production", "-y"]).ok();
+    let (ben, dan) = (stage.as_user("ben"), stage.as_user("dan"));
+    for file in ["a.rs", "b.rs"] {
+        ben.commit(file, "one\n", "Add a file");
+        ben.run(["declare", "HEAD", "--assistance", "none"]).ok();
+        let change = change_of(&stage, "HEAD");
+        dan.run(["approve", "HEAD", "--expect", &change, "-m", "read", "-y"]).ok();
+    }
+    let decisions: Vec<_> = ["HEAD~1", "HEAD"]
+        .iter()
+        .map(|revision| {
+            stage.run(["gate", "--revision", revision]).ok();
+            newest(&stage, "decision").to_string()
+        })
+        .collect();
+    stage.run(["record", "deployment", "--decision", &decisions[1]]).ok();
+    // By override, before the slower pipeline is done: its sign-offs are owed.
+    ben.commit("hot.rs", "hot\n", "Mend it at once");
+    dan.run(["override", "-m", "the shop is down", "-y"]).ok();
+    stage.run(["gate", "--", "true"]).ok();
+    stage.run(["record", "deployment", "--decision", &decisions[0]]).ok();
+    let live = newest(&stage, "deployment");
+    let running = Running::start(&stage);
+    let page = running.page("/");
+    assert!(page.contains("Owed: sign-offs of 1 deployment"), "{page}");
+    assert!(page.contains("<title>NOT SETTLED"), "{page}");
+    let heading = "</strong> what is live was allowed, and another came between</h1>";
+    assert!(page.contains(heading), "{page}");
+    assert!(!page.contains("not signed off"), "{page}");
+    let page = running.page(&format!("/deployments/{live}"));
+    assert!(page.contains("<title>NOT SETTLED"), "{page}");
+}

@@ -29,6 +29,9 @@ use crate::view::SettledPoints;
 /// Deployments of a place that are listed, the newest.
 const LISTED: usize = 5;
 
+/// What was allowed, and is no start for what comes next.
+const NOT_SETTLED: Word = Word::caution("NOT SETTLED");
+
 /// What is live everywhere.
 pub(crate) struct OverviewPage {
     now: Timestamp,
@@ -102,10 +105,13 @@ impl OverviewPage {
         frame.page(Part::Overview, word.text, &main)
     }
 
-    /// Whether what is live everywhere is as it should be.
+    /// Whether what is live everywhere is as it should be. What was allowed and then overtaken is
+    /// signed off, and still settles nothing.
     fn answer(&self) -> (Word, String) {
         let live: Vec<_> = self.places.iter().filter_map(|place| place.live.as_ref()).collect();
-        let bad = live.iter().filter(|one| one.standing.word.role != Role::Good).count();
+        let overtaken = live.iter().filter(|one| one.standing.word == NOT_SETTLED).count();
+        let not_good = live.iter().filter(|one| one.standing.word.role != Role::Good).count();
+        let bad = not_good - overtaken;
         let is_accepted = live.iter().any(|one| one.standing.is_accepted);
         let good = match live.len() {
             1 if is_accepted => "accepted by a baseline",
@@ -114,6 +120,16 @@ impl OverviewPage {
         };
         match (live.len(), bad) {
             (0, _) => (Word::plain("NOTHING"), "is live yet".to_owned()),
+            (1, 0) if overtaken > 0 => {
+                (NOT_SETTLED, "what is live was allowed, and another came between".to_owned())
+            }
+            (all, 0) if overtaken > 0 => {
+                let rest = format!(
+                    "what is live in {overtaken} of {all} places was allowed, and another came \
+                     between"
+                );
+                (NOT_SETTLED, rest)
+            }
             (1, 0) => (Word::good("YES"), format!("what is live is {good}")),
             (all, 0) => (Word::good("YES"), format!("what is live in all {all} places is {good}")),
             (1, _) => (Word::bad("NO"), "what is live is not signed off".to_owned()),
@@ -278,7 +294,7 @@ fn unsettled(desk: &Desk, said: &Deployment) -> Result<Standing, CliError> {
             format!("denied, and deployed all the same, entry {at}{why}"),
         ),
         (DecisionVerdict::Allow, _) => Standing::new(
-            Word::caution("NOT SETTLED"),
+            NOT_SETTLED,
             format!("it was allowed, entry {at}, and another came between"),
         ),
     })
