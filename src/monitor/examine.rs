@@ -97,11 +97,11 @@ impl<'a> Examiner<'a> {
         if weaker.is_empty() {
             return None;
         }
+        let count = weaker.len();
+        let points = if count == 1 { "point" } else { "points" };
         let what = format!(
-            "policy {} asks for less than policy {}, in {} points",
-            newer.number,
-            older.number,
-            weaker.len()
+            "policy {} asks for less than policy {}, in {count} {points}",
+            newer.number, older.number
         );
         let weaker: Vec<_> = weaker.iter().map(ToString::to_string).collect();
         Some(self.alarm(Code::Weakened, judged, what, json!({"weaker": weaker})))
