@@ -11,6 +11,9 @@ use ureq::tls::{Certificate, PemItem, RootCerts, TlsConfig, parse_pem};
 
 use crate::base::limits::HTTP_HEAD_BYTES_MAX;
 
+/// What a certificate is that can be a root, and no server's: `openssl req -x509` makes such.
+pub const CERTIFICATE_OF_AN_AUTHORITY: &str = "that of an authority (CA:TRUE)";
+
 /// Why there is no answer.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ClientError {
@@ -164,7 +167,7 @@ impl Client {
                 ClientError::NoConnection(error.to_string())
             }
             ureq::Error::Io(error) if is_of_certificate(&error) => {
-                ClientError::Untrusted(error.to_string())
+                ClientError::Untrusted(in_words(&error.to_string()))
             }
             other => ClientError::Failed(other.to_string()),
         };
@@ -182,6 +185,14 @@ impl Client {
 /// Whether it is about the server's certificate: the handshake is read and written like all else.
 fn is_of_certificate(error: &std::io::Error) -> bool {
     error.kind() == ErrorKind::InvalidData && error.to_string().contains("peer certificate")
+}
+
+/// What is said of a certificate, without the names that it has in a library.
+fn in_words(said: &str) -> String {
+    if said.contains("CaUsedAsEndEntity") {
+        return format!("the server's certificate is {CERTIFICATE_OF_AN_AUTHORITY}");
+    }
+    said.to_owned()
 }
 
 fn agent(wait: Duration, roots: Option<Vec<Certificate<'static>>>) -> Agent {

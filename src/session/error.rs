@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use super::copy::ServerError;
 use crate::base::digest::LeafHash;
 use crate::base::position::{EntryIndex, TreeSize};
+use crate::http::client::CERTIFICATE_OF_AN_AUTHORITY;
 use crate::key::{SignatureError, SignerError};
 use crate::ledger::append::{LedgerError, Refusal};
 use crate::ledger::fork::Fork;
@@ -357,9 +358,13 @@ const FORKED: &str = "two copies were appended to: stop both, keep both, and go 
                       whose entries others rely on";
 
 /// What to do where the server gives no answer of use.
-const fn server_hint(error: &ServerError) -> &'static str {
+fn server_hint(error: &ServerError) -> &'static str {
     match error {
         ServerError::Away { .. } | ServerError::Busy { .. } => "run it again later",
+        ServerError::Untrusted { why, .. } if why.contains(CERTIFICATE_OF_AN_AUTHORITY) => {
+            "who runs the server makes it with -addext basicConstraints=critical,CA:FALSE, also \
+             where it signs itself"
+        }
         ServerError::Untrusted { .. } => {
             "tls_roots in the settings names what its certificate is traced to; where it expired, \
              who runs the server renews it"

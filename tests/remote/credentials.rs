@@ -3,7 +3,7 @@
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use countersign::base::digest::ContentDigest;
@@ -147,4 +147,39 @@ fn a_certificate_is_traced_to_the_roots_of_the_settings() {
     let empty = stage.write(stage.root().join("empty.pem"), "nothing\n");
     client.name(&serving.url, &format!("tls_roots = \"{}\"\n", empty.display()));
     client.run(&["log"]).refused(2, "holds no certificate in PEM");
+}
+
+/// One that signs itself is a server's own only where it is made as no authority, as
+/// `spec/server.md` section 6 has it.
+#[test]
+fn a_certificate_that_signs_itself_is_no_authoritys() {
+    if !authority::is_there() {
+        return;
+    }
+    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("spec/server.md");
+    let page = fs::read_to_string(page).unwrap();
+    let start = page.find("    openssl req -x509").unwrap();
+    let command = page[start..].split("\n\n").next().unwrap();
+    let stage = Stage::begun("credentials-itself");
+    let files = Files::below(stage.root());
+    let command = command
+        .replace("-out chain.pem", &format!("-out {}", files.certificate.display()))
+        .replace("-keyout key.pem", &format!("-keyout {}", files.key.display()))
+        .replace("DNS:ledger.example", "IP:127.0.0.1");
+    let make = |command: &str| {
+        Output::of(stage.program("sh").arg("-c").arg(command)).ok();
+    };
+    let usual = command.replace(" -addext basicConstraints=critical,CA:FALSE", "");
+    assert_ne!(usual, command);
+    make(&usual);
+    let serving = serve(&stage, &files.settings());
+    let roots = format!("tls_roots = \"{}\"\n", files.certificate.display());
+    let client = Client::new(&stage, &serving.url, &roots);
+    let refused = client.run(&["log"]);
+    refused.refused(4, "that of an authority (CA:TRUE)");
+    refused.refused(4, "basicConstraints=critical,CA:FALSE");
+    assert!(!refused.talk.contains("OtherError"), "{}", refused.talk);
+    // Made as the page says, it is taken once it is there, and the same file is the root.
+    make(&command);
+    client.run(&["log"]).ok();
 }
