@@ -218,14 +218,16 @@ impl Repository {
         Ok(tips)
     }
 
-    /// The first line of a commit's message, with what could mislead escaped.
+    /// The first line of a commit's message, as it is but for bytes that are no text: whoever
+    /// shows it to people spells out what could mislead.
     ///
     /// # Errors
     /// [`GitError`] where there is no such commit, or it is damaged.
     pub fn short_summary(&self, revision: &Revision) -> Result<String, GitError> {
         let commit = self.objects.commit(&ObjectId::from(revision))?;
         let mut lines = commit.message.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii);
-        Ok(printable(lines.find(|line| !line.is_empty()).unwrap_or_default()))
+        let line = lines.find(|line| !line.is_empty()).unwrap_or_default();
+        Ok(String::from_utf8_lossy(line).into_owned())
     }
 
     /// The raw content of a commit object: for its signature, or for a bundle.

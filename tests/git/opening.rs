@@ -35,7 +35,7 @@ fn settings_and_references_are_read() {
         repository.branches().unwrap().iter().map(|tip| tip.name.to_string()).collect();
     assert_eq!(names, ["refs/heads/main", "refs/heads/topic/one", "refs/remotes/origin/main"]);
     let summary = repository.short_summary(&scratch.head()).unwrap();
-    assert_eq!(summary, "commit 1\\x1b[31m");
+    assert_eq!(summary, "commit 1\x1b[31m");
     assert!(!repository.is_shallow());
     assert_eq!(repository.common_dir(), scratch.path().join(".git"));
     assert_eq!(repository.work_dir().unwrap(), scratch.path());

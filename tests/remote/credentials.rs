@@ -149,6 +149,42 @@ fn a_certificate_is_traced_to_the_roots_of_the_settings() {
     client.run(&["log"]).refused(2, "holds no certificate in PEM");
 }
 
+/// What a token may not read is told otherwise than what nobody can read any more; and a title is
+/// the same text for programs wherever it stands.
+#[test]
+fn what_a_token_may_not_read_is_told_as_that() {
+    let stage = Stage::with_branch("credentials-words");
+    let policy = stage.run(["policy", "show"]).ok().replace("\"observe\"", "\"enforce\"");
+    stage.write("../policy.toml", &policy);
+    stage.run(["policy", "apply", "../policy.toml", "-y"]).ok();
+    let people = "[[member]]\nname = \"Ada\"\nemails = [\"ada@shop.example\"]\n\
+                  duties = [\"review\", \"override\"]\n";
+    stage.write("../people.toml", people);
+    stage.run(["roster", "apply", "../people.toml", "-y"]).ok();
+    let hostile = "gnp\u{202e}.rs";
+    stage.as_user("cleo").commit("more.rs", "more\n", hostile);
+    stage.run(["override", "-m", "the shop is down", "-y"]).ok();
+    stage.run(["gate", "--", "true"]).ok();
+    let audit = stage.run(["audit", "--json"]);
+    assert!(audit.json().to_string().contains(hostile), "{}", audit.out);
+    assert!(audit.out.contains("gnp\\u202e.rs"), "{}", audit.out);
+    assert!(stage.run(["audit"]).ok().contains("gnp\\u{202e}.rs"));
+    let all = table("cleo", TOKEN, "\"read\", \"words\"");
+    let serving = serve(&stage, &format!("{all}{}", table("some", READER, "\"read\"")));
+    let client = Client::new(&stage, &serving.url, "");
+    let told = |token: &str| {
+        let told = client.run_with(token, &["audit"]);
+        told.ok().split_whitespace().collect::<Vec<_>>().join(" ")
+    };
+    // The salt comes with a token that may read words; the opening is asked for with one that may
+    // not.
+    client.run_with(TOKEN, &["log"]).ok();
+    let reader = told(READER);
+    assert!(reader.contains("the reason is not for this token"), "{reader}");
+    let reader = told(TOKEN);
+    assert!(reader.contains("the shop is down"), "{reader}");
+}
+
 /// One that signs itself is a server's own only where it is made as no authority, as
 /// `spec/server.md` section 6 has it.
 #[test]

@@ -124,6 +124,12 @@ impl Session {
         self.copied.as_ref().and_then(|copied| copied.server.clone())
     }
 
+    /// Whether the server of a copy keeps words from the token, among those that were asked for.
+    #[must_use]
+    pub fn denies_words(&self) -> bool {
+        self.server().is_some_and(|server| server.denies())
+    }
+
     /// Brings a copy up to what its server shows now; any other ledger is what it is.
     ///
     /// # Errors

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::sleep;
 use std::time::Duration;
@@ -121,6 +122,8 @@ pub struct Server {
     has_token: bool,
     /// What it said that it does not have; asked once a command.
     missing: Mutex<BTreeSet<[u8; 32]>>,
+    /// Whether it said that the token may not read something.
+    denies: AtomicBool,
 }
 
 impl fmt::Debug for Server {
@@ -161,7 +164,8 @@ impl Server {
         let client = Client::with(wait, CLIENT_ANSWER_BYTES_MAX as u64, credentials)
             .map_err(|error| wrong(error.to_string()))?;
         let has_token = credentials.token.is_some();
-        Ok(Self { client, url: url.to_owned(), has_token, missing: Mutex::default() })
+        let (missing, denies) = (Mutex::default(), AtomicBool::new(false));
+        Ok(Self { client, url: url.to_owned(), has_token, missing, denies })
     }
 
     /// Where it is.
@@ -187,6 +191,11 @@ impl Server {
         let note = self.checkpoint()?;
         let line = note.text().lines().next().unwrap_or_default();
         Origin::new(line).map_err(|error| self.strange(error.to_string()))
+    }
+
+    /// Whether something was asked for that the token may not read.
+    pub(super) fn denies(&self) -> bool {
+        self.denies.load(Ordering::Relaxed)
     }
 
     /// The salt of e-mail digests, without which nobody can tell who wrote a commit.
@@ -281,7 +290,10 @@ impl Server {
         let answer = self.again(|| self.client.get(&url))?;
         match answer.status {
             200 => Ok(Some(answer.body)),
-            401 | 403 | 404 | 410 => {
+            status @ (401 | 403 | 404 | 410) => {
+                if matches!(status, 401 | 403) {
+                    self.denies.store(true, Ordering::Relaxed);
+                }
                 self.missing.lock().unwrap_or_else(PoisonError::into_inner).insert(name);
                 Ok(None)
             }

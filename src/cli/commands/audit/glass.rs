@@ -77,7 +77,11 @@ fn overriding(work: &Work<'_>, report: &OverrideReport) -> String {
         report.environment,
         date(report.claimed),
         clock(report.expires, report.claimed),
-        report.reason.as_deref().unwrap_or("(the reason is withheld)")
+        report.reason.as_deref().unwrap_or(if work.desk.session.denies_words() {
+            "(the reason is not for this token: one that may \"words\" reads it)"
+        } else {
+            "(the reason is withheld)"
+        })
     )
 }
 

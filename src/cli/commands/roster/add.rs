@@ -16,7 +16,8 @@ use crate::statement::words::{Duty, MemberKind};
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:\n  \
     countersign roster add \"Ben Ode\" --email ben@shop.example --public-key ben.pub\n  \
-    countersign roster add Cleo --email c@shop.example --public-key - --level senior < cleo.pub")]
+    countersign roster add Cleo --email c@shop.example --level senior \\\n    \
+    --public-key - < cleo.pub")]
 pub(crate) struct Args {
     /// How the person is called
     name: String,
