@@ -93,10 +93,10 @@ enum Action {
     Restore(restore::Args),
     /// Replace the ledger's own key: the admins sign it
     #[command(after_help = "The new key is made here, with mode 0600, and takes the old one's \
-        place once the\nadmins' statement is in the ledger. What the old key signed stays good. \
-        Whoever has\nfiles alone knows the new key by the proof of that entry, which is written \
-        to the\npresent folder (rotated-N.tlog-proof), or by another trust root for files; the\n\
-        pinned one stays.\n\nExamples:\n  \
+        place once\nthe admins' statement is in the ledger. What the old key signed stays good.\n\
+        Whoever has files alone knows the new key by the proof of that entry, which is\n\
+        written to the present folder (rotated-N.tlog-proof), or by another trust root\n\
+        for files; the pinned one stays.\n\nExamples:\n  \
         countersign ledger rotate-key\n  \
         countersign ledger rotate-key -o rotate.json")]
     RotateKey {
