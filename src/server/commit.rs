@@ -14,6 +14,7 @@ use super::verified::Verified;
 use crate::base::limits::{COMMIT_ENTRIES_MAX, COMMITS_WAITING_MAX};
 use crate::base::position::TreeSize;
 use crate::base::time::Clock;
+use crate::ledger::admission::Signatures as _;
 use crate::ledger::append::{LedgerError, Refusal};
 use crate::ledger::receipt::Receipt;
 use crate::session::{Session, SessionError, SessionErrorKind};
@@ -295,6 +296,14 @@ impl Committer {
         }
         match outcome {
             Ok(receipts) => {
+                for (envelope, receipt) in envelopes.iter().zip(&receipts) {
+                    let is_new = |receipt: &&Receipt| !before.covers(receipt.index);
+                    let index = receipt.as_ref().ok().filter(is_new).map(|receipt| receipt.index);
+                    let statement = verified.statement(envelope.payload());
+                    if let (Some(index), Some(statement)) = (index, statement) {
+                        self.session.note_said(index, statement);
+                    }
+                }
                 self.teller.tell(Event::Committed {
                     entries: self.session.size().get() - before.get(),
                     envelopes: envelopes.len(),

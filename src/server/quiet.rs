@@ -8,7 +8,7 @@ use super::commit::WeakOrders;
 use crate::base::position::TreeSize;
 
 /// A moment is quiet once nothing was appended for so long.
-const QUIET_AFTER: Duration = Duration::from_secs(1);
+const QUIET_AFTER: Duration = Duration::from_millis(250);
 
 /// Tells the thread that appends of quiet moments, until it has ended; `size` is the ledger's.
 pub(super) async fn tell_of_quiet(orders: WeakOrders, size: impl Fn() -> TreeSize) {

@@ -14,7 +14,7 @@ use crate::base::position::{EntryIndex, TreeSize};
 use crate::base::time::Timestamp;
 use crate::change::Document;
 use crate::ledger::store::{Store as _, Topic};
-use crate::statement::Statement;
+use crate::statement::{Says, Statement};
 
 /// How many statements and documents are remembered: verdicts look at the same ones many times.
 const REMEMBERED_MAX: usize = 4_096;
@@ -32,7 +32,7 @@ pub struct Said {
     /// Its time.
     pub time: Timestamp,
     /// The statement.
-    pub statement: Statement,
+    pub statement: Arc<Statement>,
 }
 
 /// What was read already; shared by a session and its snapshots.
@@ -163,9 +163,20 @@ impl Session {
         let none = || SessionError::NoEntry { index, size: self.size() };
         let bytes = self.store.leaf(index)?.ok_or_else(none)?;
         let Parsed { leaf, statement, .. } = Parsed::parse(index, &bytes)?;
-        let said = Arc::new(Said { index, time: leaf.time(), statement });
+        let (time, statement) = (leaf.time(), Arc::new(statement));
+        let said = Arc::new(Said { index, time, statement });
         self.lately.said.keep(index, &said);
         Ok(said)
+    }
+
+    /// Remembers what an entry of the newest commit says, for verdicts: an approval they look at
+    /// next. Whoever had it read already spares them reading it again.
+    pub fn note_said(&self, index: EntryIndex, statement: Arc<Statement>) {
+        if matches!(statement.says, Says::Approval(_)) {
+            // Every entry of a commit has its time.
+            let said = Said { index, time: self.view.time(), statement };
+            self.lately.said.keep(index, &Arc::new(said));
+        }
     }
 
     /// The document of a change, where it was kept: it has the hash of the change.
