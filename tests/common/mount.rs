@@ -4,6 +4,8 @@ use std::fs;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::thread;
+use std::time::Duration;
 
 /// A small file system in memory, mounted in a folder of the test's own.
 pub(crate) struct Mount(pub(crate) PathBuf);
@@ -32,8 +34,17 @@ impl Mount {
 
     pub(crate) fn remount(&self, options: &str) {
         let options = format!("remount,{options}");
-        let output = Command::new("mount").args(["-o", &options]).arg(&self.0).output().unwrap();
-        assert!(output.status.success(), "{output:?}");
+        let mount = || Command::new("mount").args(["-o", &options]).arg(&self.0).output().unwrap();
+        let mut output = mount();
+        // A program that another test starts just now has our files until it begins.
+        for _ in 0..100 {
+            if output.status.success() {
+                return;
+            }
+            thread::sleep(Duration::from_millis(20));
+            output = mount();
+        }
+        panic!("{output:?}");
     }
 }
 
