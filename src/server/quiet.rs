@@ -12,13 +12,15 @@ const QUIET_AFTER: Duration = Duration::from_millis(250);
 
 /// Tells the thread that appends of quiet moments, until it has ended; `size` is the ledger's.
 pub(super) async fn tell_of_quiet(orders: WeakOrders, size: impl Fn() -> TreeSize) {
-    let mut before = size();
+    let (mut before, mut told) = (size(), None);
     loop {
         sleep(QUIET_AFTER).await;
         let Some(orders) = orders.upgrade() else { return };
         let now = size();
-        if now == before && orders.waiting() == 0 {
+        // Once is enough, until there is more to do.
+        if now == before && told != Some(now) && orders.waiting() == 0 {
             orders.tell_quiet();
+            told = Some(now);
         }
         before = now;
     }

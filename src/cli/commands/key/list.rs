@@ -52,8 +52,9 @@ pub(super) fn run(context: &mut Context, _: &Args) -> Result<ExitStatus, CliErro
             row.reason = format!("named by {source}");
         }
         let key = row.key.filter(|_| row.reason == NOT_ENROLLED);
-        let revoked = key.and_then(|key| enrolled.as_ref()?.revoked(&key));
-        row.reason = revoked.unwrap_or_else(|| std::mem::take(&mut row.reason));
+        if let Some(revoked) = key.and_then(|key| enrolled.as_ref()?.revoked(&key)) {
+            row.reason = revoked;
+        }
     }
     if let Some(desk) = &desk {
         rows.extend(elsewhere(desk, &rows)?);
